@@ -1,0 +1,153 @@
+"""ZTF: which fields of a packet are read, and how its columns become light curves.
+
+This is the only file that knows ZTF's field names. The light curve travels and is archived in the
+survey's own units under the names that Fink's jobs use (``cjd cfid cmagpsf csigmapsf
+cdiffmaglim``: history first, then the alert itself); everything else has survey-neutral names.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+
+from fink_al.lightcurve import LightCurves, flux_from_mag
+from fink_al.settings import Survey
+
+MJD_OF_JD0 = 2400000.5
+
+#: Fields of the packet that are read, as Avro types with every float widened to double (exact).
+#: The writer's other fields, cutouts among them, are skipped while decoding.
+FIELDS = {
+    "schemavsn": "string",
+    "objectId": "string",
+    "candid": "long",
+    "candidate": {
+        "jd": "double",
+        "fid": "int",
+        "ra": "double",
+        "dec": "double",
+        "magpsf": "double",
+        "sigmapsf": "double",
+        "diffmaglim": "double?",
+        "isdiffpos": "string?",
+        "rb": "double?",
+        "drb": "double?",
+        "nbad": "int?",
+        "classtar": "double?",
+        "sgscore1": "double?",
+        "distpsnr1": "double?",
+        "ssdistnr": "double?",
+        "ndethist": "int?",
+        "jdstarthist": "double?",
+    },
+    "prv_candidates": [
+        {
+            "jd": "double",
+            "fid": "int",
+            "magpsf": "double?",
+            "sigmapsf": "double?",
+            "diffmaglim": "double?",
+        }
+    ],
+}
+
+#: Light-curve columns and their Arrow types, as archived and as published.
+LIGHT_CURVE = {
+    "cjd": pa.list_(pa.float64()),
+    "cfid": pa.list_(pa.int32()),
+    "cmagpsf": pa.list_(pa.float64()),
+    "csigmapsf": pa.list_(pa.float64()),
+    "cdiffmaglim": pa.list_(pa.float64()),
+}
+
+_POINTS = {
+    "cjd": "jd",
+    "cfid": "fid",
+    "cmagpsf": "magpsf",
+    "csigmapsf": "sigmapsf",
+    "cdiffmaglim": "diffmaglim",
+}
+
+#: SQL expression of each column over the decoded record ``alert``.
+COLUMNS = {
+    "object_id": "alert.objectId",
+    "alert_id": "alert.candid",
+    "mjd": f"alert.candidate.jd - {MJD_OF_JD0}",
+    "ra": "alert.candidate.ra",
+    "dec": "alert.candidate.dec",
+    "band": "element_at(map(1, 'g', 2, 'r', 3, 'i'), alert.candidate.fid)",
+    "mag": "alert.candidate.magpsf",
+    "mag_err": "alert.candidate.sigmapsf",
+    "is_positive": "alert.candidate.isdiffpos IN ('t', '1')",
+    "real_bogus": "alert.candidate.rb",
+    "deep_real_bogus": "alert.candidate.drb",
+    "n_bad_pixels": "alert.candidate.nbad",
+    "classtar": "alert.candidate.classtar",
+    "star_score": "nullif(alert.candidate.sgscore1, -999.0D)",
+    "star_distance_arcsec": "nullif(alert.candidate.distpsnr1, -999.0D)",
+    "asteroid_distance_arcsec": "nullif(alert.candidate.ssdistnr, -999.0D)",
+    "n_detections": "alert.candidate.ndethist",
+    "first_detection_mjd": f"alert.candidate.jdstarthist - {MJD_OF_JD0}",
+    "host_class": "CAST(NULL AS STRING)",
+} | {
+    column: f"concat(coalesce(alert.prv_candidates.{field}, array()), array(alert.candidate.{field}))"
+    for column, field in _POINTS.items()
+}
+
+#: An alert is usable when this holds; SQL over the columns above. Fails closed on null.
+IS_USABLE = (
+    "alert.objectId RLIKE '^ZTF[0-9]{2}[a-z]{7,12}$' AND alert.candid IS NOT NULL"
+    " AND alert.candidate.jd BETWEEN 2457754.5 AND 2488069.5"
+    " AND alert.candidate.ra BETWEEN 0 AND 360 AND alert.candidate.dec BETWEEN -90 AND 90"
+    " AND alert.candidate.magpsf BETWEEN 0 AND 40 AND alert.candidate.fid BETWEEN 1 AND 3"
+)
+
+
+def light_curves(columns: pa.Table, survey: Survey) -> LightCurves:
+    """Light curves of ZTF alerts from their ``c`` columns.
+
+    Parameters
+    ----------
+    columns : pyarrow.Table
+        One row an alert, with the columns of `LIGHT_CURVE` and any context columns. A null list is
+        an empty one; a null or NaN ``cmagpsf`` is a non-detection, whose ``cdiffmaglim`` is then
+        the upper limit.
+    survey : Survey
+        Band names and where a day begins.
+
+    Returns
+    -------
+    LightCurves
+        All points in the packet's order; points without time are dropped, and points with neither
+        magnitude nor limit as well.
+    """
+    lists = {name: _list_array(columns[name], kind) for name, kind in LIGHT_CURVE.items()}
+    lengths = np.asarray(lists["cjd"].value_lengths().fill_null(0))
+    offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
+    values = {
+        name: array.flatten().cast(pa.float64()).to_numpy(zero_copy_only=False)
+        for name, array in lists.items()
+    }
+    mag, mag_err, limit = values["cmagpsf"], values["csigmapsf"], values["cdiffmaglim"]
+    is_limit = np.isnan(mag)
+    flux, flux_err = flux_from_mag(np.where(is_limit, limit, mag), mag_err)
+    fid = values["cfid"]
+    known = (fid >= 1) & (fid <= len(survey.bands))
+    curves = LightCurves(
+        offsets=offsets,
+        mjd=values["cjd"] - MJD_OF_JD0,
+        band=np.where(known, np.nan_to_num(fid) - 1, -1).astype(np.int8),
+        flux=flux,
+        flux_err=np.where(is_limit, np.nan, flux_err),
+        is_upper_limit=is_limit,
+        is_forced=np.zeros(len(mag), bool),
+        bands=survey.bands,
+        context=columns.drop_columns(list(LIGHT_CURVE)),
+        day_start=survey.day_start,
+    )
+    return curves.select_points(np.isfinite(curves.mjd) & np.isfinite(curves.flux))
+
+
+def _list_array(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ListArray:
+    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    return array.cast(kind) if array.type != kind else array
