@@ -105,6 +105,13 @@ class LightCurves:
         """Index of the alert that each point belongs to, shape (p,)."""
         return np.repeat(np.arange(len(self)), np.diff(self.offsets))
 
+    def first_detection_mjd(self) -> npt.NDArray[np.float64]:
+        """Time of each alert's earliest detection, shape (n,); NaN where it has none."""
+        first = np.full(len(self), np.inf)
+        seen = self.is_detection
+        np.minimum.at(first, self.alert_of_point()[seen], self.mjd[seen])
+        return np.where(np.isfinite(first), first, np.nan)
+
     def context_column(self, name: str) -> npt.NDArray:
         """Context column `name` as floats or objects, shape (n,); NaN or None where null."""
         if name not in self.context.column_names:

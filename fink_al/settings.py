@@ -158,8 +158,10 @@ class Kafka(_Section):
         }
         if self.security_protocol.startswith("SASL"):
             user, password = self._credentials()
-            module = "scram.ScramLoginModule" if "SCRAM" in self.sasl_mechanism else (
-                "plain.PlainLoginModule"
+            module = (
+                "scram.ScramLoginModule"
+                if "SCRAM" in self.sasl_mechanism
+                else ("plain.PlainLoginModule")
             )
             quoted = [
                 value.replace("\\", "\\\\").replace('"', '\\"')

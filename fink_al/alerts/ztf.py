@@ -7,6 +7,9 @@ cdiffmaglim``: history first, then the alert itself); everything else has survey
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 
@@ -15,7 +18,8 @@ from fink_al.settings import Survey
 
 MJD_OF_JD0 = 2400000.5
 
-#: Fields of the packet that are read, as Avro types with every float widened to double (exact).
+#: Fields of the packet that are read, as Avro types, floats widened to double (exact). All of them
+#: may be null: what an alert must have stands in `IS_USABLE`.
 #: The writer's other fields, cutouts among them, are skipped while decoding.
 FIELDS = {
     "schemavsn": "string",
@@ -28,25 +32,25 @@ FIELDS = {
         "dec": "double",
         "magpsf": "double",
         "sigmapsf": "double",
-        "diffmaglim": "double?",
-        "isdiffpos": "string?",
-        "rb": "double?",
-        "drb": "double?",
-        "nbad": "int?",
-        "classtar": "double?",
-        "sgscore1": "double?",
-        "distpsnr1": "double?",
-        "ssdistnr": "double?",
-        "ndethist": "int?",
-        "jdstarthist": "double?",
+        "diffmaglim": "double",
+        "isdiffpos": "string",
+        "rb": "double",
+        "drb": "double",
+        "nbad": "int",
+        "classtar": "double",
+        "sgscore1": "double",
+        "distpsnr1": "double",
+        "ssdistnr": "double",
+        "ndethist": "int",
+        "jdstarthist": "double",
     },
     "prv_candidates": [
         {
             "jd": "double",
             "fid": "int",
-            "magpsf": "double?",
-            "sigmapsf": "double?",
-            "diffmaglim": "double?",
+            "magpsf": "double",
+            "sigmapsf": "double",
+            "diffmaglim": "double",
         }
     ],
 }
@@ -59,6 +63,38 @@ LIGHT_CURVE = {
     "csigmapsf": pa.list_(pa.float64()),
     "cdiffmaglim": pa.list_(pa.float64()),
 }
+
+#: The same columns in a published candidate: Avro type and what it is.
+MESSAGE_LIGHT_CURVE = {
+    "cjd": ("double", "time of each point, history first, then the alert [JD]"),
+    "cfid": ("int", "band of each point: 1 g, 2 r, 3 i"),
+    "cmagpsf": ("double", "difference magnitude, AB; null for a non-detection"),
+    "csigmapsf": ("double", "its 1 sigma error"),
+    "cdiffmaglim": ("double", "5 sigma limiting magnitude"),
+}
+
+#: Names by which the tools of Fink's client find their way in a candidate of ZTF.
+BROKER_FIELDS = [
+    {"name": "objectId", "type": "string", "doc": "as object_id"},
+    {"name": "candid", "type": "long", "doc": "as alert_id"},
+    {"name": "cdsxmatch", "type": ["null", "string"], "doc": "as host_class"},
+    {
+        "name": "candidate",
+        "doc": "the alert itself, in the survey's names",
+        "type": {
+            "type": "record",
+            "name": "ztf_candidate",
+            "fields": [
+                {"name": "jd", "type": "double"},
+                {"name": "fid", "type": "int"},
+                {"name": "ra", "type": "double"},
+                {"name": "dec", "type": "double"},
+                {"name": "magpsf", "type": "double"},
+                {"name": "sigmapsf", "type": ["null", "double"]},
+            ],
+        },
+    },
+]
 
 _POINTS = {
     "cjd": "jd",
@@ -151,3 +187,21 @@ def light_curves(columns: pa.Table, survey: Survey) -> LightCurves:
 def _list_array(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ListArray:
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     return array.cast(kind) if array.type != kind else array
+
+
+def broker_values(alert: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of `BROKER_FIELDS` for one archived alert."""
+    candidate = {
+        "jd": alert["mjd"] + MJD_OF_JD0,
+        "fid": 1 + "gri".index(alert["band"]),
+        "ra": alert["ra"],
+        "dec": alert["dec"],
+        "magpsf": alert["mag"],
+        "sigmapsf": alert["mag_err"],
+    }
+    return {
+        "objectId": alert["object_id"],
+        "candid": alert["alert_id"],
+        "cdsxmatch": alert["host_class"],
+        "candidate": candidate,
+    }

@@ -1,0 +1,265 @@
+"""The Kafka rim: topics, transactional publishing, the ledger and plain reading.
+
+The only file that imports ``confluent_kafka``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from confluent_kafka import (
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    Producer,
+    TopicCollection,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from fink_al.errors import ServiceError
+from fink_al.settings import Kafka
+
+_TIMEOUT_S = 30.0
+_MAX_MESSAGE_BYTES = 10_000_000
+_FOR_EVER = {"retention.ms": "-1", "retention.bytes": "-1"}
+
+
+class Cluster:
+    """A Kafka cluster as seen by an administrator.
+
+    Raises
+    ------
+    ServiceError
+        By every method, if the cluster does not answer.
+    """
+
+    def __init__(self, kafka: Kafka):
+        self._kafka = kafka
+        self._admin = AdminClient(kafka.client_options() | {"log_level": 3})
+
+    def identifier(self) -> str:
+        """Cluster id, which no two clusters share."""
+        return str(self._list().cluster_id)
+
+    def topics(self, pattern: str) -> dict[str, Topic]:
+        """Topics whose whole name matches the regular expression `pattern`, by name."""
+        found = self._list().topics
+        names = sorted(name for name in found if re.fullmatch(pattern, name))
+        if not names:
+            return {}
+        with _clear(self._kafka.servers):
+            described = self._admin.describe_topics(
+                TopicCollection(names), request_timeout=_TIMEOUT_S
+            )
+            topics = {}
+            for name, future in described.items():
+                try:
+                    topic = future.result()
+                except KafkaException as error:  # deleted since it was listed
+                    if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+                        continue
+                    raise
+                topics[name] = Topic(str(topic.topic_id), len(topic.partitions))
+            return topics
+
+    def create_topic(self, name: str, partitions: int = 1, *, for_ever: bool = False) -> None:
+        """Create topic `name` unless it exists."""
+        config = {"max.message.bytes": str(_MAX_MESSAGE_BYTES)} | (_FOR_EVER if for_ever else {})
+        new = NewTopic(name, num_partitions=partitions, config=config)
+        with _clear(self._kafka.servers):
+            try:
+                self._admin.create_topics([new])[name].result(_TIMEOUT_S)
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                    raise
+
+    def delete_topic(self, name: str) -> None:
+        """Delete topic `name`."""
+        with _clear(self._kafka.servers):
+            self._admin.delete_topics([name])[name].result(_TIMEOUT_S)
+
+    def _list(self) -> Any:
+        with _clear(self._kafka.servers):
+            return self._admin.list_topics(timeout=_TIMEOUT_S)
+
+
+class Topic:
+    """Identity of a topic, which changes when it is deleted and made anew, and its partitions."""
+
+    def __init__(self, identifier: str, partitions: int):
+        self.identifier = identifier
+        self.partitions = partitions
+
+
+class Publisher:
+    """Writes to Kafka in transactions; a second publisher of the same name stops the first.
+
+    Parameters
+    ----------
+    kafka : Kafka
+        The cluster.
+    name : str
+        Transactional id. When the constructor returns, no transaction of an earlier publisher of
+        this name is open: what it published is visible, or never will be.
+    """
+
+    def __init__(self, kafka: Kafka, name: str):
+        self._servers = kafka.servers
+        self._producer = Producer(
+            kafka.client_options()
+            | {
+                "transactional.id": name,
+                "message.max.bytes": _MAX_MESSAGE_BYTES,
+                "queue.buffering.max.kbytes": 131072,
+                "linger.ms": 5,
+                "compression.type": "lz4",
+                "log_level": 3,
+            }
+        )
+        with _clear(self._servers):
+            self._producer.init_transactions(_TIMEOUT_S)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Publisher]:
+        """All that is sent inside is published together at the end, or not at all."""
+        with _clear(self._servers):
+            self._producer.begin_transaction()
+        try:
+            yield self
+            with _clear(self._servers):
+                self._producer.commit_transaction(_TIMEOUT_S)
+        except BaseException:
+            with _clear(self._servers):
+                self._producer.abort_transaction(_TIMEOUT_S)
+            raise
+
+    def send(
+        self,
+        topic: str,
+        value: bytes | None,
+        key: bytes | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        """Hand one message to the open transaction, waiting while the send buffer is full."""
+        while True:
+            try:
+                self._producer.produce(topic, value, key, headers=list((headers or {}).items()))
+            except BufferError:
+                self._producer.poll(0.1)
+            else:
+                return
+
+
+def produce(kafka: Kafka, topic: str, values: Iterable[bytes]) -> int:
+    """Send `values` to `topic` and wait until all have arrived; how many they were."""
+    producer = Producer(
+        kafka.client_options()
+        | {"message.max.bytes": _MAX_MESSAGE_BYTES, "linger.ms": 5, "log_level": 3}
+    )
+    failed: list[KafkaError] = []
+    sent = 0
+
+    def delivered(error: KafkaError | None, _: Message) -> None:
+        if error:
+            failed.append(error)
+
+    for value in values:
+        while True:
+            try:
+                producer.produce(topic, value, on_delivery=delivered)
+            except BufferError:
+                producer.poll(0.1)
+            else:
+                break
+        sent += 1
+        producer.poll(0)
+    left = producer.flush(_TIMEOUT_S)
+    if failed or left:
+        raise ServiceError(
+            f"{len(failed) + left} of {sent} messages did not reach topic '{topic}' at "
+            f"{kafka.servers}: {failed[0] if failed else 'time-out'}."
+        )
+    return sent
+
+
+def read(kafka: Kafka, topic: str, start: dict[int, int] | None = None) -> Iterator[Message]:
+    """Committed messages of `topic` from the offsets `start` (0 where absent) to its present end."""
+    consumer = _consumer(kafka)
+    try:
+        with _clear(kafka.servers):
+            found = consumer.list_topics(topic, _TIMEOUT_S).topics[topic]
+            if found.error:
+                return
+            ends = {}
+            for partition in found.partitions:
+                where = TopicPartition(topic, partition)
+                low, high = consumer.get_watermark_offsets(where, _TIMEOUT_S)
+                first = max(low, (start or {}).get(partition, low))
+                if first < high:
+                    ends[partition] = (first, high)
+            consumer.assign([TopicPartition(topic, p, low) for p, (low, _) in ends.items()])
+        left = {p: high for p, (_, high) in ends.items()}
+        while left:
+            with _clear(kafka.servers):
+                message = consumer.poll(_TIMEOUT_S)
+            if message is None:
+                raise ServiceError(f"Topic '{topic}' at {kafka.servers}: no answer in time.")
+            if message.error():
+                if message.error().code() != KafkaError._PARTITION_EOF:
+                    raise ServiceError(f"Topic '{topic}' at {kafka.servers}: {message.error()}.")
+                # The end that a reader of committed messages can see, behind all markers.
+                left.pop(message.partition(), None)
+                continue
+            if message.offset() < left.get(message.partition(), 0):
+                yield message
+            if message.offset() + 1 >= left.get(message.partition(), 0):
+                left.pop(message.partition(), None)
+    finally:
+        consumer.close()
+
+
+def fetch(kafka: Kafka, topic: str, partition: int, offset: int) -> bytes | None:
+    """Value of one message, or None if it is gone."""
+    consumer = _consumer(kafka)
+    try:
+        with _clear(kafka.servers):
+            consumer.assign([TopicPartition(topic, partition, offset)])
+            message = consumer.poll(_TIMEOUT_S)
+    finally:
+        consumer.close()
+    if message is None or message.error() or message.offset() != offset:
+        return None
+    return message.value()
+
+
+def read_ledger(kafka: Kafka, topic: str) -> list[dict[str, Any]]:
+    """All records of the ledger, oldest first; none if there is no such topic."""
+    return [json.loads(message.value()) for message in read(kafka, topic)]
+
+
+def _consumer(kafka: Kafka) -> Consumer:
+    return Consumer(
+        kafka.client_options()
+        | {
+            "group.id": "fink-al-reader",  # required by the library; nothing is committed to it
+            "enable.auto.commit": False,
+            "isolation.level": "read_committed",
+            "auto.offset.reset": "earliest",
+            "enable.partition.eof": True,
+            "log_level": 3,
+        }
+    )
+
+
+@contextmanager
+def _clear(servers: str) -> Iterator[None]:
+    try:
+        yield
+    except KafkaException as error:
+        raise ServiceError(f"Kafka at {servers} does not do its part: {error.args[0]}.") from error

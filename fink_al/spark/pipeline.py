@@ -1,0 +1,173 @@
+"""The stream: every micro-batch from Kafka's bytes to the committed follow-up topic."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.streaming import StreamingQuery
+
+from fink_al.alerts import adapter
+from fink_al.alerts.packet import Header, read_header
+from fink_al.errors import AlertError, ServiceError
+from fink_al.kafka import Cluster, Publisher, fetch, read_ledger
+from fink_al.settings import Settings
+from fink_al.spark.decode import decode
+from fink_al.spark.science import with_science
+from fink_al.spark.sink import Part, Sink, stage
+from fink_al.spark.source import Ledger, read_stream
+from fink_al.spark.state import State
+
+log = logging.getLogger(__name__)
+
+#: Headers decoded in the JVM at the most; one takes 50 kB and a look at every packet.
+_MOST_HEADERS = 16
+
+
+@dataclass(frozen=True)
+class BatchReport:
+    """What a micro-batch came to, for logs and benchmarks.
+
+    Parameters
+    ----------
+    batch : int
+        Spark's number of it.
+    part : Part
+        Its offsets and counts.
+    model_version : str or None
+        Which model scored.
+    seconds : dict
+        Time of each stage.
+    """
+
+    batch: int
+    part: Part
+    model_version: str | None
+    seconds: dict[str, float]
+
+
+class Pipeline:
+    """Processes micro-batches of one target, each alert once.
+
+    Parameters
+    ----------
+    spark : SparkSession
+        Session to run in.
+    settings : Settings
+        All settings.
+    on_batch : callable, optional
+        Called with a :class:`BatchReport` after each batch that held anything new.
+
+    Raises
+    ------
+    ServiceError
+        If a broker does not answer.
+    """
+
+    def __init__(
+        self,
+        spark: SparkSession,
+        settings: Settings,
+        on_batch: Callable[[BatchReport], None] | None = None,
+    ):
+        target = settings.target
+        self._spark, self._settings = spark, settings
+        self._on_batch = on_batch or (lambda report: None)
+        self._survey = adapter(settings.survey)
+        self._cluster = Cluster(settings.source)
+        sink = Cluster(settings.sink)
+        sink.create_topic(target.candidates_topic)
+        sink.create_topic(target.dead_letter_topic)
+        sink.create_topic(target.ledger_topic, for_ever=True)
+        # First the publisher, then the ledger: no transaction of an earlier run is open when read.
+        publisher = Publisher(settings.sink, f"fink-al-{target.name}")
+        records = read_ledger(settings.sink, target.ledger_topic)
+        self.ledger = Ledger(self._cluster.identifier(), records)
+        self._sink = Sink(settings, publisher)
+        self._sink.recover(self.ledger)
+        self._state = State(spark, settings)
+        self._headers: list[Header] = []
+        # What was tried and is no header, so that no garbage is fetched twice.
+        self._fruitless: set[int] = set()
+
+    def start(self, *, available_now: bool = False) -> StreamingQuery:
+        """Begin to stream.
+
+        Parameters
+        ----------
+        available_now : bool
+            End when all that the topics hold now is done; otherwise go on for ever.
+        """
+        stream = self._settings.stream
+        messages = read_stream(self._spark, self._settings, self.ledger)
+        writer = messages.writeStream.foreachBatch(self.process).option(
+            "checkpointLocation", str(self._settings.checkpoint_dir)
+        )
+        if available_now:
+            writer = writer.trigger(availableNow=True)
+        else:
+            writer = writer.trigger(processingTime=f"{stream.trigger_seconds} seconds")
+        return writer.start()
+
+    def process(self, messages: DataFrame, batch: int) -> None:
+        """Everything that happens to one micro-batch, up to its commit."""
+        watch = _Watch()
+        topics = self._cluster.topics(self._settings.topics)
+        new = messages.where(self.ledger.is_new(topics))
+        alerts = decode(new, self._headers, self._survey, self._settings.stream.max_packet_bytes)
+        known_headers = {header.identifier for header in self._headers} | self._fruitless
+        while True:
+            science = self._state.science()
+            watch.lap("prepare")
+            part, staged = stage(with_science(alerts, science), self._settings, known_headers)
+            watch.lap("compute")
+            # An old night was not expected: what was published then is loaded, and counts.
+            if not self._state.load_published(part.nights):
+                break
+            self._sink.discard(part)
+        version = science.champion.version if science.champion else None
+        if part.offsets:
+            published = self._sink.publish(part, staged, self.ledger, topics, version)
+            for night, keys in published.items():
+                self._state.add_published(night, keys)
+            watch.lap("publish")
+        self._sink.archive(part)
+        self._learn_headers(part)
+        watch.lap("archive")
+        if part.offsets:
+            report = BatchReport(batch, part, version, watch.seconds)
+            log.info(
+                "batch %d: %s, model %s, %.1f s",
+                batch,
+                ", ".join(f"{count} {name}" for name, count in part.counts.items()),
+                version or "none",
+                sum(watch.seconds.values()),
+            )
+            self._on_batch(report)
+
+    def _learn_headers(self, part: Part) -> None:
+        """Fetch one packet of each new header, so that the JVM decodes the next ones."""
+        room = _MOST_HEADERS - len(self._headers)
+        for identifier, source in list(part.unknown_headers.items())[:room]:
+            try:
+                packet = fetch(self._settings.source, *source)
+                header = read_header(packet or b"")
+            except (AlertError, ServiceError) as error:
+                log.warning("Header of %s not learned: %s", source, error)
+                self._fruitless.add(identifier)
+                continue
+            self._headers.append(header)
+
+
+class _Watch:
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._since = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self.seconds[name] = self.seconds.get(name, 0.0) + now - self._since
+        self._since = now

@@ -1,0 +1,265 @@
+"""Decoded alerts to scored alerts: one pandas UDF for features, probability and cuts.
+
+Stream and replay both call :func:`with_science`; nothing here knows where the alerts came from.
+Only numbers enter the Python worker: a string with broken encoding would stop the batch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+from pyspark.sql.pandas.functions import pandas_udf
+
+from fink_al.alerts import adapter, light_curves
+from fink_al.features.feature_set import FeatureSet
+from fink_al.selection import CONTEXT, REASONS, select, uniform_hash
+from fink_al.settings import Settings
+
+
+@dataclass(frozen=True)
+class Champion:
+    """The model that scores a batch.
+
+    Parameters
+    ----------
+    version : str
+        Its version in the registry.
+    checksum : str
+        By which Python workers keep the loaded model.
+    bundle : Broadcast of bytes
+        What they load it from.
+    """
+
+    version: str
+    checksum: str
+    bundle: Any
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known about objects and nights when a batch begins.
+
+    Parameters
+    ----------
+    labelled : Broadcast of sorted int64 array
+        Keys of the objects that have a type.
+    published : Broadcast of dict
+        Sorted keys of the objects published, by night YYYYMMDD.
+    """
+
+    labelled: Any = None
+    published: Any = None
+
+
+@dataclass(frozen=True)
+class Science:
+    """Everything that decides what becomes of a batch of alerts, for Spark's workers."""
+
+    settings: Settings
+    champion: Champion | None = None
+    known: Known = field(default_factory=Known)
+
+
+def with_science(alerts: DataFrame, science: Science) -> DataFrame:
+    """`alerts` with night, features, probability, reasons and whether they are candidates.
+
+    Parameters
+    ----------
+    alerts : DataFrame
+        Columns of the survey's adapter; other columns pass through. Rows whose ``object_id`` is
+        null pass through with nulls.
+    science : Science
+        Settings, model and state.
+
+    Returns
+    -------
+    DataFrame
+        The documented columns of a scored alert (``docs/messages.md``). Of several alerts of one
+        object in one night, one at the most is a candidate.
+    """
+    settings = science.settings
+    target, features = settings.target, FeatureSet.from_settings(settings.target.features)
+    survey = adapter(settings.survey)
+    rows = alerts.withColumns(
+        {
+            "night": _night(F.col("mjd"), settings.survey.day_start),
+            # A packet that could not be read has no object: its offset spreads it over the tasks.
+            "object_key": F.when(F.col("object_id").isNotNull(), F.xxhash64("object_id")).otherwise(
+                F.col("offset")
+            ),
+        }
+    )
+    # An object's alerts meet in one task, and the number of Python tasks is a setting.
+    rows = rows.repartition(settings.stream.partitions, "object_key")
+    host = F.col("host_class")
+    inputs = [
+        F.col("object_key"),
+        F.col("night"),
+        F.when(host.isNotNull(), host.isin(_extragalactic(target.cuts.host_classes)))
+        .cast("double"),
+        *(F.col(name).cast("double") for name in CONTEXT),
+        *(F.col(name) for name in survey.LIGHT_CURVE),
+    ]  # fmt: skip
+    rows = rows.withColumn("science", _udf(science, features)(*inputs))
+    rejected = F.col("science.rejected")
+    first = F.row_number().over(
+        Window.partitionBy("object_key", "night", rejected == 0).orderBy(
+            F.desc("science.informativeness"), "alert_id", *_SOURCE_ORDER
+        )
+    )
+    repeated = 1 << REASONS.index("already_published")
+    rows = rows.withColumn("first", first).withColumn(
+        "rejected", F.when((rejected == 0) & (F.col("first") > 1), repeated).otherwise(rejected)
+    )
+    scored = F.col("object_id").isNotNull()
+    version = science.champion.version if science.champion else None
+    by_class = F.when(host.isNotNull(), "host_from_catalogue").otherwise("host_from_star_score")
+    unmodelled = F.lit("no_model") if not science.champion else F.lit(None).cast("string")
+    return rows.select(
+        F.lit(target.name).alias("target"),
+        F.lit(target.survey).alias("survey"),
+        "night",
+        *survey.COLUMNS,
+        *(F.col(f"science.{name}") for name in (*features.names, *features.reason_names)),
+        "science.p",
+        F.when(scored & F.col("science.p").isNull(), F.coalesce(unmodelled, "science.reason"))
+        .alias("p_reason"),
+        "science.informativeness",
+        F.lit(target.strategy if science.champion else "random").alias("strategy"),
+        F.when(scored, F.array(by_class)).alias("tags"),
+        F.when(scored, _words(F.col("rejected"))).alias("reasons"),
+        (F.col("rejected") == 0).alias("is_candidate"),
+        F.lit(version).cast("string").alias("model_version"),
+        F.lit(features.hash).alias("feature_set_hash"),
+        *(name for name in alerts.columns if name not in survey.COLUMNS),
+        F.current_timestamp().alias("processed"),
+    )  # fmt: skip
+
+
+_SOURCE_ORDER = ("topic", "partition", "offset")
+
+
+def _night(mjd: Column, day_start: float) -> Column:
+    day = F.expr("date'1858-11-17'")
+    date = F.date_add(day, F.floor(mjd - day_start).cast("int"))
+    return F.date_format(date, "yyyyMMdd").cast("int")
+
+
+def _words(rejected: Column) -> Column:
+    words = [F.when(rejected.bitwiseAND(1 << bit) != 0, name) for bit, name in enumerate(REASONS)]
+    return F.filter(F.array(*words), lambda word: word.isNotNull())
+
+
+@lru_cache(maxsize=1)
+def _extragalactic(host_classes: str) -> list[str]:
+    from fink_utils.xmatch.simbad import return_list_of_eg_host
+
+    return [str(name) for name in return_list_of_eg_host()]
+
+
+def _udf(science: Science, features: FeatureSet):
+    settings, champion, known = science.settings, science.champion, science.known
+    target = settings.target
+    survey = adapter(settings.survey)
+    fields = [f"{name} double" for name in features.names]
+    fields += [f"{name} string" for name in features.reason_names]
+    fields += ["p double", "reason string", "informativeness double", "rejected long"]
+
+    @pandas_udf(", ".join(fields))
+    def score(*columns: pd.Series) -> pd.DataFrame:
+        exists = columns[1].notna().to_numpy()  # a packet that could not be read has no night
+        rows = [column[exists] for column in columns]
+        object_key, night = rows[0].to_numpy(np.int64), rows[1].to_numpy(np.int64)
+        host = rows[2].to_numpy(np.float64, na_value=np.nan)
+        context = {
+            name: column.to_numpy(np.float64, na_value=np.nan)
+            for name, column in zip(CONTEXT, rows[3:], strict=False)
+        }
+        lists = {
+            name: _list_array(column, kind)
+            for (name, kind), column in zip(
+                survey.LIGHT_CURVE.items(), rows[3 + len(CONTEXT) :], strict=True
+            )
+        }
+        curves = light_curves(pa.table(lists), settings.survey)
+        extracted = features.extract(curves)
+        if champion:
+            model = _model(champion.checksum, champion.bundle, features.hash)
+            p = model.predict(extracted.values)
+        else:
+            p = np.full(len(curves), np.nan)
+        published, full = _published(known, object_key, night, target.follow_up.max_per_night)
+        chosen = select(
+            context,
+            host_is_allowed=host,
+            history_start_mjd=curves.first_detection_mjd(),
+            p=p,
+            has_model=champion is not None,
+            has_features=~np.isnan(extracted.values).all(axis=1),
+            uniform=uniform_hash(object_key, night, target.follow_up.seed),
+            is_labelled=_contains(known.labelled.value if known.labelled else None, object_key),
+            is_published=published,
+            is_night_full=full,
+            target=target,
+        )
+        out = pd.DataFrame(extracted.values, columns=list(features.names))
+        for name, words in extracted.reasons.items():
+            out[name] = pd.Series(words, dtype=object).replace("", None)
+        out["p"] = p
+        out["reason"] = pd.Series(extracted.reason, dtype=object).replace("", None)
+        out["informativeness"] = chosen.informativeness
+        out["rejected"] = chosen.rejected
+        out["rejected"] = out["rejected"].astype("Int64")
+        return out.set_axis(np.flatnonzero(exists)).reindex(range(len(exists)))
+
+    return score
+
+
+def _list_array(column: pd.Series, kind: pa.ListType) -> pa.ListArray:
+    values = [() if v is None else v for v in column]
+    offsets = np.zeros(len(values) + 1, np.int32)
+    np.cumsum([len(v) for v in values], out=offsets[1:])
+    flat = np.concatenate(values) if len(values) and offsets[-1] else np.array([])
+    inner = pa.array(flat.astype(np.float64), pa.float64(), from_pandas=True)
+    return pa.ListArray.from_arrays(offsets, inner.cast(kind.value_type))
+
+
+def _contains(ordered: np.ndarray | None, keys: np.ndarray) -> np.ndarray:
+    if ordered is None or len(ordered) == 0:
+        return np.zeros(len(keys), bool)
+    found = np.searchsorted(ordered, keys)
+    return ordered[np.minimum(found, len(ordered) - 1)] == keys
+
+
+def _published(
+    known: Known, keys: np.ndarray, nights: np.ndarray, most: int
+) -> tuple[np.ndarray, np.ndarray]:
+    by_night = known.published.value if known.published else {}
+    published, full = np.zeros(len(keys), bool), np.zeros(len(keys), bool)
+    for night in np.unique(nights):
+        if (done := by_night.get(int(night))) is not None:
+            here = nights == night
+            published[here] = _contains(done, keys[here])
+            full[here] = len(done) >= most
+    return published, full
+
+
+_MODELS: dict[str, Any] = {}
+
+
+def _model(checksum: str, bundle: Any, feature_set_hash: str) -> Any:
+    """The loaded model, one a worker process: a new version replaces the old one."""
+    from fink_al.learning.model import Model
+
+    if checksum not in _MODELS:
+        model = Model.from_bytes(bundle.value, feature_set_hash)
+        _MODELS.clear()
+        _MODELS[checksum] = model
+    return _MODELS[checksum]

@@ -1,0 +1,61 @@
+"""The Spark session, the same for stream, replay and tests."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from pyspark.sql import SparkSession
+
+from fink_al.jars import spark_jars
+
+#: Untrusted bytes are decoded in the JVM: a forged length must not make it allocate gigabytes.
+_AVRO_LIMITS = " ".join(
+    f"-Dorg.apache.avro.limits.{kind}.maxLength={limit}"
+    for kind, limit in (("string", 1 << 20), ("bytes", 1 << 24), ("collectionItems", 1 << 17))
+)
+
+
+def spark_session(name: str, master: str | None = None) -> SparkSession:
+    """Session called `name`, made or reused.
+
+    Parameters
+    ----------
+    name : str
+        Name of the application.
+    master : str, optional
+        Spark master; left to ``spark-submit`` by default.
+    """
+    # The workers must be this interpreter: another one may lack the packages, or be older.
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    builder = SparkSession.builder.appName(name)
+    if master:
+        builder = builder.master(master)
+    options = submit_options()
+    if "SPARK_ENV_LOADED" in os.environ:  # started by spark-submit, which was given them
+        options = {k: v for k, v in options.items() if not k.startswith("spark.driver")}
+    for key, value in options.items():
+        builder = builder.config(key, value)
+    return builder.getOrCreate()
+
+
+def submit_options() -> dict[str, str]:
+    """Options that every job needs, for ``spark-submit --conf`` or a session."""
+    return {
+        "spark.jars": ",".join(map(str, spark_jars())),
+        "spark.driver.extraJavaOptions": _AVRO_LIMITS,
+        "spark.executor.extraJavaOptions": _AVRO_LIMITS,
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.memory": "2g",
+        "spark.ui.enabled": "false",
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.shuffle.partitions": "2",
+        # The number of tasks is chosen for Python's start-up cost, not for the size of the data.
+        "spark.sql.adaptive.enabled": "false",
+        "spark.sql.execution.arrow.maxRecordsPerBatch": "10000",
+        # Dead letters hold whole packets: they are read back in pieces of this size.
+        "spark.sql.files.maxPartitionBytes": "16m",
+        "spark.sql.streaming.forceDeleteTempCheckpointLocation": "true",
+        "spark.sql.parquet.compression.codec": "zstd",
+    }

@@ -1,0 +1,112 @@
+"""Alerts from Kafka, and where to begin: the ledger decides, not Spark's checkpoint."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from fink_al.kafka import Cluster, Topic
+from fink_al.settings import Settings
+
+_EARLIEST, _LATEST = -2, -1
+
+
+class Ledger:
+    """Offsets that are done, by partition of a topic of a cluster.
+
+    A partition is done up to an offset: one stream reads it in order. Topics are known by their
+    id, because one that is deleted and made anew begins at offset 0 again.
+
+    Parameters
+    ----------
+    cluster : str
+        Id of the source's cluster.
+    records : list of dict
+        The ledger's records, oldest first.
+    """
+
+    def __init__(self, cluster: str, records: list[dict[str, Any]]):
+        self.cluster = cluster
+        self.parts = {record["part"] for record in records}
+        self._done: dict[tuple[str, str, int], int] = {}
+        for record in records:
+            self.add(record)
+
+    def add(self, record: dict[str, Any]) -> None:
+        """Take note of one more record."""
+        self.parts.add(record["part"])
+        for row in record["offsets"]:
+            key = (row["cluster"], row["topic_id"], row["partition"])
+            self._done[key] = max(row["until"], self._done.get(key, 0))
+
+    def done(self, topic: Topic, partition: int) -> int | None:
+        """First offset of `partition` that is not done; None if the ledger never saw it."""
+        return self._done.get((self.cluster, topic.identifier, partition))
+
+    def starting_offsets(self, topics: Mapping[str, Topic], default: str) -> str:
+        """Spark's ``startingOffsets`` for a stream over `topics` that has no checkpoint."""
+        if not topics:
+            return default
+        unknown = _EARLIEST if default == "earliest" else _LATEST
+        return json.dumps(
+            {
+                name: {
+                    str(p): unknown if (done := self.done(topic, p)) is None else done
+                    for p in range(topic.partitions)
+                }
+                for name, topic in topics.items()
+            }
+        )
+
+    def is_new(self, topics: Mapping[str, Topic]) -> Column:
+        """Condition that a message was not done before."""
+        done = {
+            f"{name}/{p}": until
+            for name, topic in topics.items()
+            for p in range(topic.partitions)
+            if (until := self.done(topic, p))
+        }
+        if not done:
+            return F.lit(True)
+        known = F.create_map(*(F.lit(x) for pair in done.items() for x in pair))
+        key = F.concat_ws("/", "topic", "partition")
+        return F.col("offset") >= F.coalesce(F.element_at(known, key), F.lit(0))
+
+
+def read_stream(spark: SparkSession, settings: Settings, ledger: Ledger) -> DataFrame:
+    """Unbounded messages of all topics that match, those that appear later included."""
+    topics = Cluster(settings.source).topics(settings.topics)
+    reader = spark.readStream.format("kafka").options(**_options(settings))
+    return (
+        reader.option("subscribePattern", settings.topics)
+        .option("startingOffsets", ledger.starting_offsets(topics, settings.stream.starting))
+        .option("maxOffsetsPerTrigger", settings.stream.max_offsets_per_trigger)
+        .load()
+    )
+
+
+def read_topics(spark: SparkSession, settings: Settings, pattern: str) -> DataFrame:
+    """All messages that the topics matching `pattern` hold now."""
+    reader = spark.read.format("kafka").options(**_options(settings))
+    return reader.option("subscribePattern", pattern).load()
+
+
+def topics_of_night(settings: Settings, night: int) -> str:
+    """Pattern of the topics of one night, for a survey that has a topic a night."""
+    return re.sub(r"\[0-9\]\{8\}", str(night), settings.topics)
+
+
+def _options(settings: Settings) -> dict[str, str]:
+    kafka = {f"kafka.{key}": value for key, value in settings.source.java_options().items()}
+    return kafka | {
+        # A nightly topic that expires must not stop the stream; the ledger counts what was lost.
+        "failOnDataLoss": "false",
+        # How soon a topic that appears is noticed.
+        "kafka.metadata.max.age.ms": "2000",
+        "kafka.isolation.level": "read_committed",
+    }
