@@ -1,0 +1,199 @@
+"""A fitted classifier and everything that must be known before it may score an alert.
+
+A bundle is one immutable file: ``model.skops`` (no pickle) and ``manifest.json``, which holds the
+checksum of the first. Loading trusts neither: sizes, checksum, types, versions and the node indices
+of every tree are checked before the first prediction.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import platform
+import zipfile
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import skops.io
+from sklearn.ensemble import RandomForestClassifier
+
+from fink_al.errors import ModelError
+from fink_al.features.feature_set import FeatureSet
+from fink_al.learning.evaluation import Metrics
+from fink_al.learning.training_set import TrainingSet
+from fink_al.settings import Target
+
+_MODEL, _MANIFEST = "model.skops", "manifest.json"
+_MAX_BYTES = 1 << 30
+
+#: Beyond what skops trusts by itself. Its arrays are checked node by node after loading.
+_TRUSTED = ["sklearn.tree._tree.Tree"]
+
+#: Trees compare in single precision: a runaway fit must not become infinite there.
+_LARGEST = float(np.finfo(np.float32).max)
+
+
+@dataclass(frozen=True)
+class Model:
+    """A classifier of one target.
+
+    Parameters
+    ----------
+    estimator : RandomForestClassifier
+        Fitted; takes missing features as they are.
+    manifest : dict
+        Target, feature set, label snapshot, training objects, metrics, versions, parent.
+    """
+
+    estimator: RandomForestClassifier
+    manifest: dict[str, Any]
+
+    def predict(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Probability of the target's class, shape (n,); NaN where an alert has no feature."""
+        p = np.full(len(values), np.nan)
+        known = ~np.isnan(values).all(axis=1)
+        if known.any():
+            positive = list(self.estimator.classes_).index(True)
+            rows = np.clip(values[known], -_LARGEST, _LARGEST)
+            p[known] = self.estimator.predict_proba(rows)[:, positive]
+        return p
+
+    def to_bytes(self) -> bytes:
+        """The bundle."""
+        model = skops.io.dumps(self.estimator)
+        manifest = self.manifest | {"checksum": hashlib.sha256(model).hexdigest()}
+        out = io.BytesIO()
+        with zipfile.ZipFile(out, "w") as bundle:
+            bundle.writestr(_MODEL, model)
+            bundle.writestr(_MANIFEST, json.dumps(manifest, indent=1))
+        return out.getvalue()
+
+    @classmethod
+    def from_bytes(cls, data: bytes, feature_set_hash: str) -> Model:
+        """The model of a bundle.
+
+        Raises
+        ------
+        ModelError
+            If the bundle is torn or altered, holds types or indices that cannot be trusted, or was
+            made for other features or by another scikit-learn.
+        """
+        model, manifest = _open(data)
+        if hashlib.sha256(model).hexdigest() != manifest["checksum"]:
+            raise ModelError("The model's checksum is wrong: the bundle was altered; train again.")
+        if manifest["feature_set"]["hash"] != feature_set_hash:
+            raise ModelError(
+                f"The model needs feature set {manifest['feature_set']['hash']}, this job computes "
+                f"{feature_set_hash}: set the target's features back or train again."
+            )
+        if manifest["versions"]["scikit-learn"] != version("scikit-learn"):
+            raise ModelError(
+                f"The model was written by scikit-learn {manifest['versions']['scikit-learn']}, "
+                f"installed is {version('scikit-learn')}: run fink-al train to make a new one."
+            )
+        estimator = _load(model)
+        _check_trees(estimator, len(manifest["feature_set"]["names"]))
+        estimator.n_jobs = 1  # a worker has one core
+        return cls(estimator, manifest)
+
+
+def fit(training: TrainingSet, target: Target, parent: str | None) -> Model:
+    """Model of `target` fitted to `training`; `parent` is the version that it may replace."""
+    features = FeatureSet.from_settings(target.features)
+    estimator = RandomForestClassifier(
+        n_estimators=target.model.n_estimators, random_state=target.model.seed, n_jobs=-1
+    )
+    estimator.fit(np.clip(training.values, -_LARGEST, _LARGEST), training.positive)
+    manifest = {
+        "target": target.name,
+        "created": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "parent": parent,
+        "feature_set": {
+            "hash": features.hash,
+            "names": list(features.names),
+            **target.features.model_dump(mode="json"),
+        },
+        "estimator": target.model.model_dump(mode="json"),
+        "labels": {
+            "snapshot": training.snapshot,
+            "positive": int(training.positive.sum()),
+            "negative": int((~training.positive).sum()),
+            "examples": [
+                [str(name), int(alert), bool(positive)]
+                for name, alert, positive in zip(
+                    training.object_id, training.alert_id, training.positive, strict=True
+                )
+            ],
+        },
+        "versions": {
+            name: version(name) for name in ("scikit-learn", "numpy", "skops", "fink-al")
+        }
+        | {"python": platform.python_version()},
+    }
+    return Model(estimator, manifest)
+
+
+def with_metrics(model: Model, metrics: Metrics) -> Model:
+    """`model` with its metrics on the fixed test set in the manifest."""
+    return Model(model.estimator, model.manifest | {"metrics": metrics.to_dict()})
+
+
+def _open(data: bytes) -> tuple[bytes, dict[str, Any]]:
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as bundle:
+            if sum(part.file_size for part in bundle.infolist()) > _MAX_BYTES:
+                raise ModelError(f"The bundle is larger than {_MAX_BYTES} bytes; it is not loaded.")
+            manifest = json.loads(bundle.read(_MANIFEST))
+            model = bundle.read(_MODEL)
+        for keys in (("checksum",), ("feature_set", "hash"), ("feature_set", "names"),
+                     ("versions", "scikit-learn")):  # fmt: skip
+            part = manifest
+            for key in keys:
+                part = part[key]
+    except ModelError:
+        raise
+    except Exception as error:  # whatever a torn file makes the parsers say
+        raise ModelError(
+            f"The bundle is torn or no bundle ({type(error).__name__}): fetch it again or train."
+        ) from None
+    return model, manifest
+
+
+def _load(model: bytes) -> RandomForestClassifier:
+    try:
+        with zipfile.ZipFile(io.BytesIO(model)) as parts:
+            if sum(part.file_size for part in parts.infolist()) > _MAX_BYTES:
+                raise ModelError(f"The model is larger than {_MAX_BYTES} bytes; it is not loaded.")
+        strange = set(skops.io.get_untrusted_types(data=model)) - set(_TRUSTED)
+        if strange:
+            raise ModelError(f"The model holds types that are not trusted: {sorted(strange)}.")
+        estimator = skops.io.loads(model, trusted=_TRUSTED)
+    except ModelError:
+        raise
+    except Exception as error:  # whatever untrusted content makes the loader say
+        raise ModelError(f"The model cannot be loaded ({type(error).__name__}).") from None
+    if not isinstance(estimator, RandomForestClassifier):
+        raise ModelError(f"The model is a {type(estimator).__name__}, not a random forest.")
+    return estimator
+
+
+def _check_trees(estimator: RandomForestClassifier, n_features: int) -> None:
+    """Refuse trees whose nodes point outside: prediction follows them without looking."""
+    if set(estimator.classes_) != {False, True} or not len(estimator.estimators_):
+        raise ModelError("The model does not tell two classes apart.")
+    for member in estimator.estimators_:
+        tree = member.tree_
+        nodes = np.arange(tree.node_count)
+        left, right, feature = tree.children_left, tree.children_right, tree.feature
+        leaf = left == -1
+        inside = (left > nodes) & (left < len(nodes)) & (right > nodes) & (right < len(nodes))
+        inside &= (feature >= 0) & (feature < n_features)
+        if not (leaf | inside).all() or (right[leaf] != -1).any() or not len(nodes):
+            raise ModelError("A tree of the model points outside itself; it is not used.")
+        if tree.value.shape != (len(nodes), 1, 2):
+            raise ModelError("A tree of the model has other classes than the model.")

@@ -1,0 +1,58 @@
+"""Types as astronomers write them, to positive, negative or no example of a target."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import yaml
+
+from fink_al.errors import SettingsError
+from fink_al.settings import Target, find_resource
+
+log = logging.getLogger(__name__)
+
+#: Type of a spectrum that shows none; its object may be asked for again.
+UNCLASSIFIED = "unclassified"
+
+
+@dataclass(frozen=True)
+class Taxonomy:
+    """Family of each known type."""
+
+    families: dict[str, str]
+
+    @classmethod
+    def load(cls) -> Taxonomy:
+        """The taxonomy of ``conf/taxonomy.yml``."""
+        listed = yaml.safe_load(find_resource("conf/taxonomy.yml").read_text("utf-8"))
+        return cls({name: family for family, names in listed.items() for name in names})
+
+    def classify(self, types: Iterable[str], target: Target) -> list[bool | None]:
+        """Whether each type is what `target` looks for; None where it is no example.
+
+        Raises
+        ------
+        SettingsError
+            If the target names a family that the taxonomy does not have.
+        """
+        unknown = {*target.positive, *target.excluded} - set(self.families.values())
+        if unknown:
+            raise SettingsError(
+                f"Target '{target.name}' names families {sorted(unknown)}; "
+                f"known: {', '.join(sorted(set(self.families.values())))}."
+            )
+        strange: Counter[str] = Counter()
+        result: list[bool | None] = []
+        for kind in types:
+            family = self.families.get(kind)
+            if family is None and kind != UNCLASSIFIED:
+                strange[kind] += 1
+            known = family is not None and family not in target.excluded
+            result.append(family in target.positive if known else None)
+        if strange:
+            names = ", ".join(f"'{name}' ({count})" for name, count in strange.most_common(5))
+            log.warning("Types that the taxonomy does not know are no examples: %s", names)
+        return result
