@@ -13,17 +13,16 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
+
+from fink_al.features.compiled import compiled
 
 _TOLERANCE = 1e-8
 _MAX_EVALUATIONS = 300
 _EPS = float(np.finfo(np.float64).eps)
 _STEP = math.sqrt(_EPS)
 
-_compile = njit(cache=True, nogil=True, error_model="numpy")
 
-
-@_compile
+@compiled
 def fit(t, flux, x, residual, trial, jacobian):
     """Improve the parameters `x` in place; whether they could be fitted at all.
 
@@ -39,7 +38,7 @@ def fit(t, flux, x, residual, trial, jacobian):
     Returns
     -------
     bool
-        False if the guess gives no finite residual.
+        False if the guess has no finite residuals, or they no finite derivatives on the way.
     """
     m = len(t)
     v, uf, s = np.empty((3, 3)), np.empty(3), np.empty(3)
@@ -57,11 +56,8 @@ def fit(t, flux, x, residual, trial, jacobian):
         steepest = max(abs(gradient[0]), abs(gradient[1]), abs(gradient[2]))
         if steepest < _TOLERANCE or evaluations >= _MAX_EVALUATIONS:
             return True
-        if not math.isfinite(steepest):
-            return True
-        predicted_scale = _singular(jacobian, residual, v, s, uf)
-        if not predicted_scale:
-            return True
+        if not math.isfinite(steepest) or not _singular(jacobian, residual, v, s, uf):
+            return False
         reduction, done = -1.0, False
         while reduction <= 0.0 and evaluations < _MAX_EVALUATIONS:
             alpha = _trust_region_step(m, uf, s, v, radius, alpha, step)
@@ -104,7 +100,7 @@ def fit(t, flux, x, residual, trial, jacobian):
             _differentiate(t, flux, x, residual, trial, jacobian)
 
 
-@_compile
+@compiled
 def _residuals(t, flux, x, out):
     finite = True
     for i in range(len(t)):
@@ -113,7 +109,7 @@ def _residuals(t, flux, x, out):
     return finite
 
 
-@_compile
+@compiled
 def _differentiate(t, flux, x, residual, moved, jacobian):
     for k in range(3):
         start = x[k]
@@ -126,9 +122,9 @@ def _differentiate(t, flux, x, residual, moved, jacobian):
             jacobian[k, i] = (moved[i] - residual[i]) / width
 
 
-@_compile
+@compiled
 def _singular(jacobian, residual, v, s, uf):
-    """Singular values `s` (falling), right vectors `v`, and ``U.T residual``; False if not finite."""
+    """Write singular values `s`, right vectors `v`, ``U.T residual``; False if not finite."""
     if not np.isfinite(jacobian).all():
         return False
     left, values, right = np.linalg.svd(jacobian.T, full_matrices=False)
@@ -138,7 +134,7 @@ def _singular(jacobian, residual, v, s, uf):
     return True
 
 
-@_compile
+@compiled
 def _trust_region_step(m, uf, s, v, radius, alpha, step):
     """Write the step of least cost within `radius` to `step`; the multiplier that gives it."""
     full_rank = m >= 3 and s[2] > _EPS * m * s[0]
@@ -170,7 +166,7 @@ def _trust_region_step(m, uf, s, v, radius, alpha, step):
     return alpha
 
 
-@_compile
+@compiled
 def _excess(uf, s, alpha, radius):
     norm = slope = 0.0
     for k in range(3):

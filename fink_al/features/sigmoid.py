@@ -12,8 +12,8 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from fink_al.features.compiled import compiled
 from fink_al.features.least_squares import fit
 from fink_al.lightcurve import LightCurves
 
@@ -65,16 +65,21 @@ class Sigmoid:
     def extract(
         self, light_curves: LightCurves
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int8]]:
-        """Features, shape (n, 6), NaN where missing, and indices into `REASONS`, shape (n,)."""
+        """Features, shape (n, 6), NaN where missing, and indices into `REASONS`, shape (n,).
+
+        All six exist and are finite, or none. A detection without a positive, finite error is no
+        point: the published implementation has no answer for it.
+        """
         values = np.full((len(light_curves), 6), np.nan)
         reasons = np.zeros(len(light_curves), np.int8)
         code = light_curves.bands.index(self.band) if self.band in light_curves.bands else -2
+        measured = (light_curves.flux_err > 0) & np.isfinite(light_curves.flux_err)
         _extract(
             light_curves.offsets,
             light_curves.mjd,
             light_curves.flux,
             light_curves.flux_err,
-            light_curves.is_detection & (light_curves.band == code),
+            light_curves.is_detection & measured & (light_curves.band == code),
             light_curves.day_start,
             self.criterion == "ewma",
             self.min_data_points,
@@ -85,7 +90,7 @@ class Sigmoid:
         return values, reasons
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _extract(
     offsets, mjd, flux, flux_err, chosen, day_start, smooth, min_points, min_rising, values, reasons
 ):
@@ -119,9 +124,12 @@ def _extract(
         values[i, :3] = x
         _statistics(day[:n], mean[:n], error[:n], x, values[i])
         values[i, 5] = n
+        if not np.isfinite(values[i]).all():  # as where every flux is zero
+            values[i] = np.nan
+            reasons[i] = _FAILED
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _average(start, stop, mjd, flux, flux_err, chosen, day_start, day, mean, error):
     """Nightly means of the chosen points, in time order; how many exceed the least flux."""
     n = 0
@@ -149,7 +157,7 @@ def _average(start, stop, mjd, flux, flux_err, chosen, day_start, day, mean, err
     return kept
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _rising_steps(flux, smooth):
     rising = 0
     weighted, weight = flux[0], 1.0
@@ -166,7 +174,7 @@ def _rising_steps(flux, smooth):
     return rising
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _guess(t, flux, x):
     """Starting point of the published fit, which divides indices, not fluxes, by time."""
     highest, lowest = np.argmax(flux), np.argmin(flux)
@@ -174,11 +182,12 @@ def _guess(t, flux, x):
     if t[highest] > 0.0:
         slope = (highest - lowest) / (t[highest] - t[lowest])
     x[0], x[1], x[2] = slope, 1.0, flux[highest]
-    if flux[0] != 0.0 and flux[highest] / flux[0] != 1.0:
-        x[1] = math.log(flux[highest] / flux[0] - 1.0) / slope
+    first = abs(flux[0])
+    if first != 0.0 and flux[highest] / first != 1.0:
+        x[1] = math.log(flux[highest] / first - 1.0) / slope
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _statistics(t, flux, error, x, out):
     n = len(t)
     fitted = np.empty(n)

@@ -69,9 +69,11 @@ def test_agrees_with_the_published_implementation(shared_data, table, reference,
     published = pd.read_parquet(shared_data / f"{reference}.parquet")
     agreement = []
     for criterion, points, rising in CONFIGURATIONS:
-        expected = published.query(
-            "criterion == @criterion and min_data_points == @points and min_rising_points == @rising"
-        )
+        expected = published[
+            (published.criterion == criterion)
+            & (published.min_data_points == points)
+            & (published.min_rising_points == rising)
+        ]
         expected = expected.set_index("alert_id").loc[ids]
         for band in "gr":
             feature = Sigmoid(band, criterion, points, rising)
@@ -178,6 +180,44 @@ def test_batch_equals_alerts_one_by_one_in_any_order(alerts, random):
         random.shuffle(distinct)
         shuffled, _ = Sigmoid("g").extract(curves(distinct))
         np.testing.assert_array_equal(straight, shuffled)
+
+
+rising_flux = st.lists(st.one_of(st.floats(-10, 1e300), st.just(0.0)), min_size=3).map(sorted)
+
+
+@settings(max_examples=200, deadline=None)
+@given(rising_flux, st.sampled_from([0.0, 1e-300, 5.0, 1e30, np.nan]))
+def test_all_six_are_finite_or_missing_with_a_reason(fluxes, error):
+    one = [(59000.2 + k, 0, flux, error) for k, flux in enumerate(fluxes)]
+    values, reasons = Sigmoid("g").extract(curves(one))
+    assert np.isfinite(values).all() if reasons[0] == 0 else np.isnan(values).all()
+
+
+@pytest.mark.parametrize("error", [0.0, -1.0, np.nan, np.inf])
+def test_detection_without_a_usable_error_is_no_point(error):
+    points = rise(n=6)
+    spoilt = [*points, (59010.2, 0, 5.0, error)]
+    expected = Sigmoid("g").extract(curves(points))
+    for ours, theirs in zip(Sigmoid("g").extract(curves(spoilt)), expected, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("scale", [0.0, 1e160, 1e300])
+def test_flux_without_a_fit_fails_with_a_reason(scale):
+    values, reasons = Sigmoid("g").extract(
+        curves([(59000.2 + k, 0, scale * (k + 1), 1.0) for k in range(5)])
+    )
+    assert REASONS[reasons[0]] == "fit_failed"
+    assert np.isnan(values).all()
+
+
+def test_rise_from_a_negative_flux_is_fitted():
+    fluxes = [-5.0, 10.0, 30.0, 60.0, 80.0, 90.0]
+    values, reasons = Sigmoid("g").extract(
+        curves([(59000.2 + k, 0, flux, 1.0) for k, flux in enumerate(fluxes)])
+    )
+    assert reasons.tolist() == [0]
+    assert 80 < values[0, 2] < 100
 
 
 def test_identical_points_do_not_fall():

@@ -1,0 +1,40 @@
+"""The compiler of the features' kernels; its results are kept only where that is safe.
+
+Numba stores compiled code as pickle, so a folder that others can write would let them run code
+here. Without a private folder the kernels work as well, and compile anew in every process.
+"""
+
+import logging
+import os
+from pathlib import Path
+
+import numba
+
+from fink_al.cache import cache_dir
+
+log = logging.getLogger(__name__)
+
+
+def private_cache() -> Path | None:
+    """Folder for compiled code that only this user can write; None if there is none."""
+    try:
+        folder = cache_dir() / "numba"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        for path in (folder.parent, folder):
+            found = path.stat()
+            if found.st_uid != os.geteuid() or found.st_mode & 0o022:
+                log.warning("Compiled code is not kept: others can write %s (chmod 700 it)", path)
+                return None
+    except OSError as error:
+        log.warning("Compiled code is not kept: %s", error)
+        return None
+    return folder
+
+
+_folder = private_cache()
+if _folder:
+    # Not by environment variable: numba reads that once, and may have been imported before.
+    setattr(numba.config, "CACHE_DIR", str(_folder))  # noqa: B010 (unknown to type checkers)
+
+#: Decorator of every kernel.
+compiled = numba.njit(cache=_folder is not None, nogil=True, error_model="numpy")

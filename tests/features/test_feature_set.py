@@ -1,0 +1,102 @@
+import numpy as np
+import pyarrow as pa
+
+from fink_al.features.feature_set import FeatureSet
+from fink_al.features.sigmoid import Sigmoid
+from fink_al.lightcurve import LightCurves
+from fink_al.settings import FeatureSettings
+
+SETTINGS = {
+    "name": "sigmoid",
+    "bands": ("g", "r"),
+    "criterion": "ewma",
+    "min_data_points": 3,
+    "min_rising_points": 1,
+}
+
+
+def feature_set(**changes):
+    return FeatureSet.from_settings(FeatureSettings(**SETTINGS | changes))
+
+
+def curves(*alerts):
+    """Light curves of `alerts`, each the fluxes of nights in a row by band code."""
+    points = [
+        (59000.2 + night, band, flux)
+        for alert in alerts
+        for band, fluxes in alert.items()
+        for night, flux in enumerate(fluxes)
+    ]
+    mjd, band, flux = np.array(points, float).reshape(-1, 3).T
+    none = np.zeros(len(mjd), bool)
+    lengths = [sum(map(len, alert.values())) for alert in alerts]
+    return LightCurves(
+        offsets=np.concatenate([[0], np.cumsum(lengths, dtype=int)]),
+        mjd=mjd,
+        band=band,
+        flux=flux,
+        flux_err=np.ones(len(mjd)),
+        is_upper_limit=none,
+        is_forced=none,
+        bands=("g", "r", "i"),
+        context=pa.table({}),
+    )
+
+
+RISE, FALL = (10.0, 40.0, 80.0, 95.0), (95.0, 80.0, 40.0, 10.0)
+
+
+def test_names_are_the_published_columns_in_order():
+    features = feature_set()
+    assert features.names == tuple(
+        f"{name}_{band}" for band in "gr" for name in ("a", "b", "c", "snratio", "mse", "nrise")
+    )
+    assert features.reason_names == ("reason_g", "reason_r")
+
+
+def test_hash_is_that_of_features_and_parameters():
+    changes = [
+        {},
+        {"bands": ("r", "g")},
+        {"bands": ("g",)},
+        {"criterion": "diff"},
+        {"min_data_points": 4},
+        {"min_rising_points": 2},
+    ]
+    assert feature_set().hash == feature_set().hash
+    assert len({feature_set(**change).hash for change in changes}) == len(changes)
+
+
+def test_hash_is_stable():
+    # It is stored with every model: a change of this value makes them all refuse their features.
+    assert feature_set().hash == "2caeb02377c4ca4f"
+
+
+def test_matrix_is_the_features_side_by_side():
+    batch = curves({0: RISE, 1: FALL}, {1: RISE})
+    found = feature_set().extract(batch)
+    g, r = (Sigmoid(band).extract(batch)[0] for band in "gr")
+    np.testing.assert_array_equal(found.values, np.hstack([g, r]))
+    assert np.isfinite(found.values[0, :6]).all()
+
+
+def test_reason_of_an_alert_is_that_of_the_band_that_got_furthest():
+    dip = (10.0, 80.0, 5.0)
+    found = feature_set(criterion="diff").extract(
+        curves({0: RISE, 1: FALL}, {1: RISE}, {0: FALL, 1: dip}, {0: FALL}, {2: RISE}, {})
+    )
+    g = ["", "too_few_points", "too_few_rising_points", "too_few_rising_points"]
+    r = ["too_few_rising_points", "", "not_rising", "too_few_points"]
+    none = ["too_few_points", "too_few_points"]
+    assert {name: list(words) for name, words in found.reasons.items()} == {
+        "reason_g": g + none,
+        "reason_r": r + none,
+    }
+    assert list(found.reason) == ["", "", "not_rising", "too_few_rising_points", *none]
+    np.testing.assert_array_equal(found.reason == "", ~np.isnan(found.values).all(axis=1))
+
+
+def test_empty_batch():
+    found = feature_set().extract(curves())
+    assert found.values.shape == (0, 12)
+    assert found.reason.shape == (0,)
