@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+_NAMES = ("accuracy", "efficiency", "purity", "figure_of_merit")
 _RESAMPLES = 1000
 _SEED = 20180405  # of the bootstrap, fixed so that the same numbers give the same interval
 
@@ -52,33 +53,29 @@ def evaluate(p: npt.NDArray[np.float64], positive: npt.NDArray[np.bool_]) -> Met
     p : float array, shape (n,)
         Above 0.5 is called positive; NaN is not.
     positive : bool array, shape (n,)
-        One row an object.
+        One row an object, at least one.
     """
     called, positive = np.asarray(p) > 0.5, np.asarray(positive, bool)
+    outcomes = [called & positive, called & ~positive, ~called & positive, ~called & ~positive]
+    counts = np.array([outcome.sum() for outcome in outcomes])
+    # The metrics depend on these counts alone, so drawing counts is resampling objects.
     rng = np.random.default_rng(_SEED)
-    rows = rng.integers(0, len(called), (_RESAMPLES, len(called)))
-    low, high = np.nanpercentile(_metrics(called[rows], positive[rows]), [16, 84], axis=1)
-    names = ("accuracy", "efficiency", "purity", "figure_of_merit")
-    values = _metrics(called[None], positive[None])[:, 0]
-    return Metrics(
-        *(float(v) for v in values),
-        intervals={
-            name: (float(a), float(b)) for name, a, b in zip(names, low, high, strict=True)
-        },
-        n=len(called),
-    )
+    drawn = rng.multinomial(len(called), counts / len(called), _RESAMPLES)
+    low, high = np.percentile(_metrics(drawn), [16, 84], axis=1)
+    intervals = dict(zip(_NAMES, zip(low.tolist(), high.tolist(), strict=True), strict=True))
+    accuracy, efficiency, purity, figure_of_merit = _metrics(counts).tolist()
+    return Metrics(accuracy, efficiency, purity, figure_of_merit, intervals, len(called))
 
 
-def _metrics(called: npt.NDArray, positive: npt.NDArray) -> npt.NDArray[np.float64]:
-    """Metrics along the last axis, shape (4, rows)."""
-    true = (called & positive).sum(axis=-1)
-    false = (called & ~positive).sum(axis=-1)
-    efficiency = true / np.maximum(1, positive.sum(axis=-1))
+def _metrics(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """Metrics of TP, FP, FN and TN along the last axis, shape (4, ...)."""
+    tp, fp, fn, tn = np.moveaxis(counts, -1, 0)
+    efficiency = tp / np.maximum(1, tp + fn)
     return np.stack(
         [
-            (called == positive).mean(axis=-1),
+            (tp + tn) / counts.sum(axis=-1),
             efficiency,
-            true / np.maximum(1, true + false),
-            efficiency * true / np.maximum(1, true + 3 * false),
+            tp / np.maximum(1, tp + fp),
+            efficiency * tp / np.maximum(1, tp + 3 * fp),
         ]
     )

@@ -6,6 +6,7 @@ once lose nothing; nothing is ever changed or removed.
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import os
 import uuid
@@ -65,7 +66,7 @@ class Label:
     def __post_init__(self) -> None:
         for name in ("object_id", "type", "source"):
             if not getattr(self, name).strip():
-                raise LabelError(f"A label needs '{name}'; found nothing in {asdict(self)}.")
+                raise LabelError(f"A label needs '{name}'; found '{getattr(self, name)}'.")
         for name in ("observed", "received"):
             if getattr(self, name).tzinfo is None:
                 raise LabelError(
@@ -100,14 +101,22 @@ class LabelStore:
             self.folder.mkdir(parents=True, exist_ok=True)
             name = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{uuid.uuid4().hex}"
             partial = self.folder / f".{name}.partial"
-            pq.write_table(rows.take(fresh), partial)
+            with partial.open("wb") as file:
+                pq.write_table(rows.take(fresh), file)
+                file.flush()
+                os.fsync(file.fileno())  # a spectrum costs more than a disk write
             os.replace(partial, self.folder / f"{name}.parquet")
         return len(fresh)
 
     def read(self) -> pa.Table:
-        """All labels ever added, oldest first."""
-        tables = [pq.read_table(file, schema=_SCHEMA) for file in self._files()]
-        return pa.concat_tables(tables) if tables else _SCHEMA.empty_table()
+        """All labels ever added, in the order in which they were.
+
+        Raises
+        ------
+        LabelError
+            If a file of the store cannot be read.
+        """
+        return pa.concat_tables([_SCHEMA.empty_table(), *map(_read, self._files())])
 
     def latest(self) -> pa.Table:
         """The label that counts of each object: the latest received, a type before none."""
@@ -115,17 +124,26 @@ class LabelStore:
         typed = pc.not_equal(rows["type"], UNCLASSIFIED)
         order = pc.sort_indices(
             rows.append_column("typed", typed),
-            sort_keys=[("typed", "descending"), ("received", "descending")],
+            sort_keys=[("typed", "ascending"), ("received", "ascending")],
         )
-        seen: set[str] = set()
-        chosen = []
-        for i, name in zip(
-            order.to_pylist(), rows["object_id"].take(order).to_pylist(), strict=True
-        ):
-            if name not in seen:
-                seen.add(name)
-                chosen.append(i)
-        return rows.take(chosen)
+        names = rows["object_id"].take(order).to_pylist()
+        last = dict(zip(names, order.to_pylist(), strict=True))
+        return rows.take(pa.array(last.values(), pa.int64()))
+
+    def history(self, object_id: str) -> pa.Table:
+        """All labels of one object, the one received last at the end."""
+        rows = self.read()
+        return rows.filter(pc.equal(rows["object_id"], object_id)).sort_by("received")
+
+    def conflicts(self) -> dict[str, list[str]]:
+        """The types of each object that was given more than one, in the order received."""
+        types: dict[str, list[str]] = {}
+        rows = self.read().sort_by("received")
+        for name, kind in zip(rows["object_id"].to_pylist(), rows["type"].to_pylist(), strict=True):
+            known = types.setdefault(name, [])
+            if kind != UNCLASSIFIED and kind not in known:
+                known.append(kind)
+        return {name: known for name, known in types.items() if len(known) > 1}
 
     def typed_objects(self) -> list[str]:
         """Objects that have a type: they are not asked for again."""
@@ -143,6 +161,30 @@ class LabelStore:
         return sorted(self.folder.glob("*.parquet"))
 
 
+def utc(text: str) -> datetime:
+    """Time of ISO 8601 `text`, in UTC where it names no zone.
+
+    Raises
+    ------
+    LabelError
+        If `text` is no time.
+    """
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise LabelError(f"'{text}' is no time; write 2026-01-05T10:00:00.") from None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def _read(file: Path) -> pa.Table:
+    try:
+        return pq.read_table(file, schema=_SCHEMA)
+    except pa.ArrowInvalid as error:
+        raise LabelError(
+            f"{file} is no file of labels ({error}): restore it from a copy or move it away."
+        ) from None
+
+
 def read_csv(file: Path, who: str = "") -> list[Label]:
     """Labels of a CSV that an observer wrote: ``object_id,type,observed[,source][,who]``.
 
@@ -151,10 +193,9 @@ def read_csv(file: Path, who: str = "") -> list[Label]:
     LabelError
         With the line number of the first line that cannot be understood.
     """
-    import csv
-
-    with file.open(encoding="utf-8", newline="") as lines:
-        reader = csv.DictReader(lines)
+    received = datetime.now(UTC)
+    with file.open(encoding="utf-8-sig", newline="") as lines:  # spreadsheets write the mark
+        reader = csv.DictReader(lines, restval="")
         missing = {"object_id", "type", "observed"} - set(reader.fieldnames or ())
         if missing:
             raise LabelError(
@@ -164,17 +205,16 @@ def read_csv(file: Path, who: str = "") -> list[Label]:
         labels = []
         for row in reader:
             try:
-                observed = datetime.fromisoformat(row["observed"])
                 labels.append(
                     Label(
                         row["object_id"],
                         row["type"],
                         row.get("source") or "spectrum",
-                        observed if observed.tzinfo else observed.replace(tzinfo=UTC),
-                        datetime.now(UTC),
+                        utc(row["observed"]),
+                        received,
                         row.get("who") or who,
                     )
                 )
-            except (TypeError, ValueError, LabelError) as error:
+            except LabelError as error:
                 raise LabelError(f"{file}, line {reader.line_num}: {error}") from None
     return labels

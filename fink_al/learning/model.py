@@ -47,7 +47,8 @@ class Model:
     estimator : RandomForestClassifier
         Fitted; takes missing features as they are.
     manifest : dict
-        Target, feature set, label snapshot, training objects, metrics, versions, parent.
+        Target, fingerprint, feature set, settings of the estimator, examples and their snapshot,
+        metrics on the fixed test set with intervals, library versions, parent version.
     """
 
     estimator: RandomForestClassifier
@@ -58,9 +59,8 @@ class Model:
         p = np.full(len(values), np.nan)
         known = ~np.isnan(values).all(axis=1)
         if known.any():
-            positive = list(self.estimator.classes_).index(True)
             rows = np.clip(values[known], -_LARGEST, _LARGEST)
-            p[known] = self.estimator.predict_proba(rows)[:, positive]
+            p[known] = self.estimator.predict_proba(rows)[:, 1]  # classes are False, True
         return p
 
     def to_bytes(self) -> bytes:
@@ -68,7 +68,8 @@ class Model:
         model = skops.io.dumps(self.estimator)
         manifest = self.manifest | {"checksum": hashlib.sha256(model).hexdigest()}
         out = io.BytesIO()
-        with zipfile.ZipFile(out, "w") as bundle:
+        # Trees shrink to a ninth: every version travels to the registry and to every worker.
+        with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as bundle:
             bundle.writestr(_MODEL, model)
             bundle.writestr(_MANIFEST, json.dumps(manifest, indent=1))
         return out.getvalue()
@@ -96,14 +97,19 @@ class Model:
                 f"The model was written by scikit-learn {manifest['versions']['scikit-learn']}, "
                 f"installed is {version('scikit-learn')}: run fink-al train to make a new one."
             )
-        estimator = _load(model)
-        _check_trees(estimator, len(manifest["feature_set"]["names"]))
-        estimator.n_jobs = 1  # a worker has one core
-        return cls(estimator, manifest)
+        return cls(_load(model, len(manifest["feature_set"]["names"])), manifest)
 
 
 def fit(training: TrainingSet, target: Target, parent: str | None) -> Model:
-    """Model of `target` fitted to `training`; `parent` is the version that it may replace."""
+    """Model of `target` fitted to `training`; `parent` is the version that it may replace.
+
+    Raises
+    ------
+    ModelError
+        If the examples are all of one class.
+    """
+    if len(set(training.positive.tolist())) < 2:
+        raise ModelError(f"A model needs examples of both classes; found {len(training)} of one.")
     features = FeatureSet.from_settings(target.features)
     estimator = RandomForestClassifier(
         n_estimators=target.model.n_estimators, random_state=target.model.seed, n_jobs=-1
@@ -111,6 +117,7 @@ def fit(training: TrainingSet, target: Target, parent: str | None) -> Model:
     estimator.fit(np.clip(training.values, -_LARGEST, _LARGEST), training.positive)
     manifest = {
         "target": target.name,
+        "fingerprint": fingerprint(training, target),
         "created": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
         "parent": parent,
         "feature_set": {
@@ -130,12 +137,21 @@ def fit(training: TrainingSet, target: Target, parent: str | None) -> Model:
                 )
             ],
         },
-        "versions": {
-            name: version(name) for name in ("scikit-learn", "numpy", "skops", "fink-al")
-        }
+        "versions": {name: version(name) for name in ("scikit-learn", "numpy", "skops", "fink-al")}
         | {"python": platform.python_version()},
     }
     return Model(estimator, manifest)
+
+
+def fingerprint(training: TrainingSet, target: Target) -> str:
+    """Identity of all that decides a fit: where it is the same, so is the model."""
+    parts = [
+        training.snapshot,
+        FeatureSet.from_settings(target.features).hash,
+        target.model.model_dump_json(),
+        version("scikit-learn"),
+    ]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
 def with_metrics(model: Model, metrics: Metrics) -> Model:
@@ -143,18 +159,25 @@ def with_metrics(model: Model, metrics: Metrics) -> Model:
     return Model(model.estimator, model.manifest | {"metrics": metrics.to_dict()})
 
 
+def read_manifest(data: bytes) -> dict[str, Any]:
+    """Manifest of a bundle, whose model need not be loadable here.
+
+    Raises
+    ------
+    ModelError
+        If the bundle is torn.
+    """
+    return _open(data)[1]
+
+
 def _open(data: bytes) -> tuple[bytes, dict[str, Any]]:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as bundle:
-            if sum(part.file_size for part in bundle.infolist()) > _MAX_BYTES:
-                raise ModelError(f"The bundle is larger than {_MAX_BYTES} bytes; it is not loaded.")
-            manifest = json.loads(bundle.read(_MANIFEST))
-            model = bundle.read(_MODEL)
-        for keys in (("checksum",), ("feature_set", "hash"), ("feature_set", "names"),
-                     ("versions", "scikit-learn")):  # fmt: skip
-            part = manifest
-            for key in keys:
-                part = part[key]
+            _check_size(bundle)
+            model, manifest = bundle.read(_MODEL), json.loads(bundle.read(_MANIFEST))
+        # What loading asks for, before it does.
+        features, versions = manifest["feature_set"], manifest["versions"]
+        _ = manifest["checksum"], features["hash"], len(features["names"]), versions["scikit-learn"]
     except ModelError:
         raise
     except Exception as error:  # whatever a torn file makes the parsers say
@@ -164,36 +187,51 @@ def _open(data: bytes) -> tuple[bytes, dict[str, Any]]:
     return model, manifest
 
 
-def _load(model: bytes) -> RandomForestClassifier:
+def _load(model: bytes, n_features: int) -> RandomForestClassifier:
     try:
         with zipfile.ZipFile(io.BytesIO(model)) as parts:
-            if sum(part.file_size for part in parts.infolist()) > _MAX_BYTES:
-                raise ModelError(f"The model is larger than {_MAX_BYTES} bytes; it is not loaded.")
+            _check_size(parts)
         strange = set(skops.io.get_untrusted_types(data=model)) - set(_TRUSTED)
         if strange:
-            raise ModelError(f"The model holds types that are not trusted: {sorted(strange)}.")
+            raise ModelError(
+                f"The model holds types that are not trusted: {', '.join(sorted(strange))}; "
+                f"allowed beyond skops' own: {', '.join(_TRUSTED)}. Train it again."
+            )
         estimator = skops.io.loads(model, trusted=_TRUSTED)
+        _check_forest(estimator, n_features)
+        estimator.n_jobs = 1  # a worker has one core
+        estimator.predict_proba(np.zeros((1, n_features)))
     except ModelError:
         raise
     except Exception as error:  # whatever untrusted content makes the loader say
-        raise ModelError(f"The model cannot be loaded ({type(error).__name__}).") from None
-    if not isinstance(estimator, RandomForestClassifier):
-        raise ModelError(f"The model is a {type(estimator).__name__}, not a random forest.")
+        raise ModelError(
+            f"The model cannot be loaded ({type(error).__name__}): fetch it again or train."
+        ) from None
     return estimator
 
 
-def _check_trees(estimator: RandomForestClassifier, n_features: int) -> None:
+def _check_size(archive: zipfile.ZipFile) -> None:
+    size = sum(part.file_size for part in archive.infolist())
+    if size > _MAX_BYTES:
+        raise ModelError(
+            f"The bundle unpacks to {size} bytes, allowed are {_MAX_BYTES}: it is not loaded."
+        )
+
+
+def _check_forest(estimator: Any, n_features: int) -> None:
     """Refuse trees whose nodes point outside: prediction follows them without looking."""
-    if set(estimator.classes_) != {False, True} or not len(estimator.estimators_):
-        raise ModelError("The model does not tell two classes apart.")
+    if type(estimator) is not RandomForestClassifier:
+        raise ModelError(f"The model is a {type(estimator).__name__}, not a random forest.")
+    if estimator.classes_.tolist() != [False, True] or not estimator.estimators_:
+        raise ModelError("The model does not tell two classes apart; train it again.")
     for member in estimator.estimators_:
         tree = member.tree_
+        if not tree.node_count or tree.value.shape[1:] != (1, 2):
+            raise ModelError("A tree of the model has another shape than the model; train again.")
         nodes = np.arange(tree.node_count)
         left, right, feature = tree.children_left, tree.children_right, tree.feature
-        leaf = left == -1
+        # Children come behind their parent, so that no path is endless.
         inside = (left > nodes) & (left < len(nodes)) & (right > nodes) & (right < len(nodes))
         inside &= (feature >= 0) & (feature < n_features)
-        if not (leaf | inside).all() or (right[leaf] != -1).any() or not len(nodes):
-            raise ModelError("A tree of the model points outside itself; it is not used.")
-        if tree.value.shape != (len(nodes), 1, 2):
-            raise ModelError("A tree of the model has other classes than the model.")
+        if not (inside | ((left == -1) & (right == -1))).all():
+            raise ModelError("A tree of the model points outside itself; train it again.")

@@ -16,8 +16,8 @@ import pyarrow.parquet as pq
 from fink_al.errors import FinkAlError, ModelError
 from fink_al.features.feature_set import FeatureSet
 from fink_al.learning.evaluation import Metrics, evaluate
-from fink_al.learning.model import Model, fit, with_metrics
-from fink_al.learning.registry import Registry
+from fink_al.learning.model import Model, fingerprint, fit, with_metrics
+from fink_al.learning.registry import DECISION, Registry
 from fink_al.learning.training_set import TrainingSet, collect, read_examples
 from fink_al.settings import Settings
 
@@ -34,7 +34,8 @@ class Summary:
     ----------
     outcome : str
         ``promoted``: the challenger is the champion; ``kept``: it is worse, the champion stays;
-        ``nothing_new``: same examples as the champion's; ``too_few_labels``: no model is made.
+        ``nothing_new``: it was decided about such a model before; ``too_few_labels``: no model is
+        made.
     why : str
         In words.
     version : str or None
@@ -95,10 +96,13 @@ def _retrain(settings: Settings, progress: Callable[[str], None]) -> Summary:
             f"{target.model.min_labels}, {least} of each"
         )
         return Summary("too_few_labels", why, None, number, positive, negative)
+    identity = fingerprint(training, target)
+    for made in registry.versions():
+        # Without a decision the job ended before its end: it is done again.
+        if made.tags.get("fingerprint") == identity and DECISION in made.tags:
+            why = f"version {made.number} comes from the same examples and settings"
+            return Summary("nothing_new", why, None, number, positive, negative)
     champion = _champion(settings, registry, number)
-    if champion and champion.manifest["labels"]["snapshot"] == training.snapshot:
-        why = f"version {number} was trained on the same examples"
-        return Summary("nothing_new", why, None, number, positive, negative)
     progress(f"training on {positive} positive and {negative} negative examples")
     challenger = fit(training, target, number)
     metrics = theirs = None
@@ -109,8 +113,11 @@ def _retrain(settings: Settings, progress: Callable[[str], None]) -> Summary:
         challenger = with_metrics(challenger, metrics)
         theirs = evaluate(champion.predict(test.values), test.positive) if champion else None
     better, why = _is_not_worse(settings, metrics, theirs)
+    if number and not champion:
+        why += f"; version {number} cannot be loaded here"
     progress("registering")
-    version = registry.register(challenger, {"examples": str(len(training)), "why": why})
+    tags = {"fingerprint": identity, "examples": str(len(training)), "why": why}
+    version = registry.register(challenger, tags if better else tags | {DECISION: "kept"})
     if better:
         registry.promote(version)
     return Summary(
@@ -139,6 +146,11 @@ def _champion(settings: Settings, registry: Registry, number: str | None) -> Mod
 def _test_set(settings: Settings, training: TrainingSet) -> TrainingSet:
     assert settings.test_set
     test = read_examples(settings, pq.read_table(settings.test_set))
+    if len(set(test.positive.tolist())) < 2:
+        raise FinkAlError(
+            f"The test set {settings.test_set} has {len(test)} usable examples, which are not of "
+            "both classes: take another, or set test_set to null to promote without a test."
+        )
     shared = set(test.object_id) & set(training.object_id)
     if shared:
         raise FinkAlError(
@@ -156,7 +168,7 @@ def _is_not_worse(
         return True, "there is no test set to compare on"
     mine = getattr(ours, rule.metric)
     if theirs is None:
-        return True, f"first model, {rule.metric} {mine:.3f}"
+        return True, f"nothing to compare with, {rule.metric} {mine:.3f}"
     other = getattr(theirs, rule.metric)
     words = f"{rule.metric} {mine:.3f} against {other:.3f}, tolerance {rule.tolerance}"
     return mine >= other - rule.tolerance, words

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,10 +16,22 @@ from fink_al.errors import ModelError, ServiceError
 from fink_al.learning.model import Model
 from fink_al.settings import Settings
 
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+# Read when MLflow is imported: nothing leaves this machine but what the tracking URI asks for, and
+# a server out of reach is given up after seconds, as the stream asks between two micro-batches.
+for _name, _value in {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+}.items():
+    os.environ.setdefault(_name, _value)
 
 _CHAMPION = "champion"
 _BUNDLE = "bundle.zip"
+
+#: Tag of a version about which it is decided: ``promoted`` once, or ``kept`` the champion instead.
+DECISION = "decision"
 
 
 @dataclass(frozen=True)
@@ -69,7 +82,7 @@ class Registry:
             return str(found.aliases[_CHAMPION]) if found and _CHAMPION in found.aliases else None
 
     def register(self, model: Model, tags: dict[str, str]) -> str:
-        """Store a new version of the model; its number."""
+        """Store a new version of the model, which does not score yet; its number."""
         with self._clear():
             client = self._mlflow()
             if self._registered() is None:
@@ -98,21 +111,25 @@ class Registry:
             If there is no such version.
         """
         with self._clear():
+            self._check(version)
             client = self._mlflow()
-            known = [v.number for v in self.versions()]
-            if version not in known:
-                raise ModelError(f"No model version {version}; known: {', '.join(known) or 'none'}.")
             made = client.get_model_version(self._name, version)
             with tempfile.TemporaryDirectory() as folder:
                 file = client.download_artifacts(made.run_id, _BUNDLE, folder)
                 return Path(file).read_bytes()
 
     def promote(self, version: str) -> None:
-        """Make `version` the champion; running streams follow with their next micro-batch."""
-        if version not in (known := [v.number for v in self.versions()]):
-            raise ModelError(f"No model version {version}; known: {', '.join(known) or 'none'}.")
+        """Make `version` the champion; running streams follow with their next micro-batch.
+
+        Raises
+        ------
+        ModelError
+            If there is no such version.
+        """
         with self._clear():
+            self._check(version)
             self._mlflow().set_registered_model_alias(self._name, _CHAMPION, version)
+            self._mlflow().set_model_version_tag(self._name, version, DECISION, "promoted")
 
     def versions(self) -> list[Version]:
         """All versions, oldest first."""
@@ -124,11 +141,18 @@ class Registry:
             made = self._mlflow().search_model_versions(f"name='{self._name}'")
             return sorted(
                 (
-                    Version(str(v.version), v.creation_timestamp, str(v.version) == champion, v.tags)
+                    Version(
+                        str(v.version), v.creation_timestamp, str(v.version) == champion, v.tags
+                    )
                     for v in made
                 ),
                 key=lambda v: int(v.number),
             )
+
+    def _check(self, version: str) -> None:
+        known = [v.number for v in self.versions()]
+        if version not in known:
+            raise ModelError(f"No model version {version}; known: {', '.join(known) or 'none'}.")
 
     def _registered(self) -> Any:
         from mlflow.exceptions import MlflowException
@@ -155,12 +179,14 @@ class Registry:
         if self._client is None:
             for name in ("mlflow", "alembic"):
                 logging.getLogger(name).setLevel(logging.WARNING)
-            from mlflow import MlflowClient
-
             uri = self._settings.tracking_uri
             if uri.startswith("sqlite:///"):
                 Path(uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-            self._client = MlflowClient(uri, uri)
+            with warnings.catch_warnings():  # MLflow's own, about what it uses of SQLAlchemy
+                warnings.simplefilter("ignore", DeprecationWarning)
+                from mlflow import MlflowClient
+
+                self._client = MlflowClient(uri, uri)
         return self._client
 
     @contextmanager

@@ -14,10 +14,18 @@ import pyarrow.parquet as pq
 
 from fink_al.alerts import adapter
 from fink_al.features.feature_set import FeatureSet
-from fink_al.lightcurve import LightCurves
 from fink_al.learning.labels import LabelStore
 from fink_al.learning.taxonomy import Taxonomy
+from fink_al.lightcurve import LightCurves
 from fink_al.settings import MJD_EPOCH, Settings
+
+#: What is read of the archive beside light curves.
+_COLUMNS = {
+    "object_id": pa.string(),
+    "alert_id": pa.int64(),
+    "mjd": pa.float64(),
+    "is_candidate": pa.bool_(),
+}
 
 
 @dataclass(frozen=True)
@@ -76,7 +84,10 @@ def collect(settings: Settings) -> TrainingSet:
 
 
 def read_examples(settings: Settings, rows: pa.Table) -> TrainingSet:
-    """Examples of a table with ``object_id``, ``alert_id``, ``type`` and light-curve columns."""
+    """Examples of a table with ``object_id``, ``alert_id``, ``type`` and light-curve columns.
+
+    Rows whose type is no example, or that have no features, are left out.
+    """
     positive = Taxonomy.load().classify(rows["type"].to_pylist(), settings.target)
     features = FeatureSet.from_settings(settings.target.features)
     extracted = features.extract(_light_curves(settings, rows))
@@ -91,41 +102,31 @@ def read_examples(settings: Settings, rows: pa.Table) -> TrainingSet:
 
 
 def _archived(settings: Settings) -> TrainingSet:
-    survey = adapter(settings.survey)
-    columns = ["object_id", "alert_id", "mjd", "is_candidate", *survey.LIGHT_CURVE]
     labels = LabelStore(settings.labels_dir).latest()
     positive = Taxonomy.load().classify(labels["type"].to_pylist(), settings.target)
     labels = labels.filter(pa.array([known is not None for known in positive], pa.bool_()))
-    kept = []
-    if settings.archive_dir.exists() and len(labels):
-        archive = ds.dataset(settings.archive_dir, format="parquet")
-        wanted = ds.field("object_id").isin(labels["object_id"].combine_chunks())
-        for batch in archive.to_batches(columns=columns, filter=wanted):
-            if len(batch):
-                kept.append(pa.Table.from_batches([batch]))
-    if not kept:
-        empty = {"object_id": pa.string(), "alert_id": pa.int64(), "type": pa.string()}
-        schema = pa.schema([*empty.items(), *survey.LIGHT_CURVE.items()])
-        return read_examples(settings, schema.empty_table())
-    rows = pa.concat_tables(kept)
+    # The columns that are read, whatever other ones the features of the day brought.
+    schema = pa.schema([*_COLUMNS.items(), *adapter(settings.survey).LIGHT_CURVE.items()])
+    files = sorted(map(str, settings.archive_dir.rglob("*.parquet")))
+    wanted = ds.field("object_id").isin(labels["object_id"].combine_chunks())
+    batches = ds.dataset(files, schema, format="parquet").to_batches(filter=wanted)
+    rows = pa.Table.from_batches((batch for batch in batches if len(batch)), schema)
     told = labels.select(["object_id", "type", "observed"])
     rows = rows.append_column("row", pa.array(np.arange(len(rows))))
     light = rows.select(["row", "object_id", "alert_id", "mjd", "is_candidate"])
     joined = light.join(told, "object_id", join_type="inner")
     # Never the alert's future: what came after the spectrum is not in its example.
     before = joined.filter(pc.less_equal(joined["mjd"], _mjd(joined["observed"])))
-    order = before.sort_by([("is_candidate", "ascending"), ("mjd", "ascending")])
-    usable = _usable(settings, rows.take(order["row"]))
-    order = order.filter(pa.array(usable))
+    # By object first: the order of examples is part of what a seeded forest comes to.
+    keys = ("object_id", "is_candidate", "mjd", "alert_id")
+    order = before.sort_by([(key, "ascending") for key in keys])
+    features = FeatureSet.from_settings(settings.target.features)
+    values = features.extract(_light_curves(settings, rows.take(order["row"]))).values
+    order = order.filter(pa.array(~np.isnan(values).all(axis=1)))
     last = {name: i for i, name in enumerate(order["object_id"].to_pylist())}
     chosen = order.take(pa.array(sorted(last.values()), pa.int64()))
     examples = rows.take(chosen["row"]).append_column("type", chosen["type"])
     return read_examples(settings, examples)
-
-
-def _usable(settings: Settings, rows: pa.Table) -> npt.NDArray[np.bool_]:
-    features = FeatureSet.from_settings(settings.target.features)
-    return ~np.isnan(features.extract(_light_curves(settings, rows)).values).all(axis=1)
 
 
 def _light_curves(settings: Settings, rows: pa.Table) -> LightCurves:

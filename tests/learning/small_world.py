@@ -1,0 +1,63 @@
+"""A world in which the class of an alert is plain to see."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from fink_al.alerts.ztf import LIGHT_CURVE, MJD_OF_JD0
+
+#: 2026-01-10 00:00 UTC.
+MJD = 61050.0
+
+#: SN Ia are bright in this world, and AGN faint.
+MAGNITUDES = {"SN Ia": 17.0, "AGN": 19.0}
+_COLUMNS = {
+    "object_id": pa.string(),
+    "alert_id": pa.int64(),
+    "mjd": pa.float64(),
+    "is_candidate": pa.bool_(),
+    "type": pa.string(),
+}
+
+
+def alert(
+    object_id: str,
+    alert_id: int,
+    *,
+    mjd: float = MJD,
+    peak_mag: float = 18.0,
+    is_rising: bool = True,
+    is_candidate: bool = False,
+    type: str | None = None,
+) -> dict:
+    """A ZTF alert of six nights in g and r, ending at `mjd`, with the columns of an archive."""
+    days = np.arange(-5.0, 1.0)
+    flux = 1 / (1 + np.exp(-0.8 * (days + 3)))
+    mag = peak_mag - 2.5 * np.log10(flux if is_rising else flux[::-1])
+    return {
+        "object_id": object_id,
+        "alert_id": alert_id,
+        "mjd": mjd,
+        "is_candidate": is_candidate,
+        "type": type,
+        "cjd": [*(mjd + days + MJD_OF_JD0), *(mjd + days + MJD_OF_JD0)],
+        "cfid": [1] * 6 + [2] * 6,
+        "cmagpsf": [*mag, *mag],
+        "csigmapsf": [0.05] * 12,
+        "cdiffmaglim": [20.5] * 12,
+    }
+
+
+def table(alerts: Sequence[dict]) -> pa.Table:
+    """`alerts` as Arrow."""
+    return pa.Table.from_pylist(list(alerts), pa.schema([*_COLUMNS.items(), *LIGHT_CURVE.items()]))
+
+
+def sky(prefix: str, n: int) -> list[dict]:
+    """`n` alerts of each class, a little different, with what they truly are."""
+    return [
+        alert(f"{prefix}{name}{i}", i, peak_mag=mag + 0.03 * i, type=name)
+        for name, mag in MAGNITUDES.items()
+        for i in range(n)
+    ]

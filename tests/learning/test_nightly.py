@@ -1,0 +1,192 @@
+import fcntl
+import json
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+
+import pyarrow.parquet as pq
+import pytest
+from small_world import sky, table
+
+from fink_al.errors import FinkAlError, ServiceError
+from fink_al.learning.labels import Label, LabelStore
+from fink_al.learning.model import read_manifest
+from fink_al.learning.nightly import retrain
+from fink_al.learning.registry import Registry
+
+OBSERVED = datetime(2026, 1, 10, 10, tzinfo=UTC)
+
+WRONG = {"SN Ia": "AGN", "AGN": "SN Ia"}
+
+
+@pytest.fixture
+def settings(settings, tmp_path):
+    file = tmp_path / "test_set.parquet"
+    pq.write_table(table(sky("Test", 20)), file)
+    return settings.model_copy(update={"test_set": file})
+
+
+@pytest.fixture
+def tell(settings, archive):
+    """Archives alerts and labels them, rightly or not."""
+
+    def put(alerts, *, rightly=True, day=0):
+        archive(*alerts)
+        received = OBSERVED + timedelta(days=day)
+        labels = [
+            Label(
+                row["object_id"],
+                row["type"] if rightly else WRONG[row["type"]],
+                "spectrum",
+                OBSERVED,
+                received,
+            )
+            for row in alerts
+        ]
+        LabelStore(settings.labels_dir).add(labels)
+
+    return put
+
+
+def decided(summary):
+    return summary.outcome, summary.version, summary.champion
+
+
+def test_too_few_labels_make_no_model(settings, tell):
+    tell(sky("A", 4))
+    summary = retrain(settings)
+    assert asdict(summary) == {
+        "outcome": "too_few_labels",
+        "why": "4 positive and 4 negative examples; a model needs 10, 2 of each",
+        "version": None,
+        "champion": None,
+        "positive": 4,
+        "negative": 4,
+        "metrics": None,
+        "champion_metrics": None,
+    }
+
+
+def test_too_few_labels_of_one_class_make_no_model(settings, tell):
+    tell(sky("A", 12)[:13])
+    assert decided(retrain(settings)) == ("too_few_labels", None, None)
+
+
+def test_the_first_model_is_promoted_and_reported(settings, tell):
+    tell(sky("A", 10))
+    told = []
+    summary = retrain(settings, told.append)
+    assert decided(summary) == ("promoted", "1", "1")
+    assert (summary.positive, summary.negative, summary.champion_metrics) == (10, 10, None)
+    assert summary.metrics["figure_of_merit"] == 1
+    assert summary.why == "nothing to compare with, figure_of_merit 1.000"
+    assert told == [
+        "collecting examples",
+        "training on 10 positive and 10 negative examples",
+        "testing",
+        "registering",
+        "promoted: nothing to compare with, figure_of_merit 1.000",
+    ]
+    (report,) = settings.report_dir.glob("training_*.json")
+    assert json.loads(report.read_text()) == json.loads(json.dumps(asdict(summary)))
+    manifest = read_manifest(Registry(settings).load("1"))
+    assert manifest["metrics"]["n"] == 40
+
+
+def test_nothing_new_registers_nothing(settings, tell):
+    tell(sky("A", 10))
+    retrain(settings)
+    assert decided(retrain(settings)) == ("nothing_new", None, "1")
+    assert [v.number for v in Registry(settings).versions()] == ["1"]
+
+
+def test_new_labels_make_a_new_champion(settings, tell):
+    tell(sky("A", 10))
+    retrain(settings)
+    tell(sky("B", 5))
+    summary = retrain(settings)
+    assert decided(summary) == ("promoted", "2", "2")
+    assert summary.champion_metrics["figure_of_merit"] == 1
+    assert read_manifest(Registry(settings).load("2"))["parent"] == "1"
+
+
+def test_poisoned_labels_never_reach_the_champion(settings, tell):
+    alerts = sky("A", 10)
+    tell(alerts)
+    retrain(settings)
+    tell(alerts, rightly=False, day=1)
+    summary = retrain(settings)
+    assert decided(summary) == ("kept", "2", "1")
+    assert summary.metrics["figure_of_merit"] < 0.5 < summary.champion_metrics["figure_of_merit"]
+    assert Registry(settings).champion() == "1"
+    assert decided(retrain(settings)) == ("nothing_new", None, "1")
+
+
+def test_other_settings_make_a_new_model_of_the_same_labels(settings, tell):
+    tell(sky("A", 10))
+    retrain(settings)
+    model = settings.target.model.model_copy(update={"seed": 2})
+    target = settings.target.model_copy(update={"model": model})
+    summary = retrain(settings.model_copy(update={"target": target}))
+    assert decided(summary) == ("promoted", "2", "2")
+
+
+def test_a_rolled_back_model_stays_so_until_there_are_new_labels(settings, tell):
+    tell(sky("A", 10))
+    retrain(settings)
+    tell(sky("B", 5))
+    retrain(settings)
+    Registry(settings).promote("1")
+    assert decided(retrain(settings)) == ("nothing_new", None, "1")
+
+
+def test_what_ended_before_the_promotion_is_done_again(settings, tell, monkeypatch):
+    tell(sky("A", 10))
+
+    def fail(self, version):
+        raise ServiceError("gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Registry, "promote", fail)
+        with pytest.raises(ServiceError, match="gone"):
+            retrain(settings)
+    assert decided(retrain(settings)) == ("promoted", "2", "2")
+
+
+def test_a_champion_of_other_features_is_replaced(settings, tell):
+    tell(sky("A", 10))
+    retrain(settings)
+    features = settings.target.features.model_copy(update={"criterion": "diff"})
+    target = settings.target.model_copy(update={"features": features})
+    summary = retrain(settings.model_copy(update={"target": target}))
+    assert decided(summary) == ("promoted", "2", "2")
+    assert summary.why.endswith("; version 1 cannot be loaded here")
+
+
+def test_without_a_test_set_every_model_is_promoted(settings, tell):
+    settings = settings.model_copy(update={"test_set": None})
+    tell(sky("A", 10))
+    retrain(settings)
+    tell(sky("B", 10), rightly=False)
+    summary = retrain(settings)
+    assert decided(summary) == ("promoted", "2", "2")
+    assert summary.why == "there is no test set to compare on"
+
+
+def test_a_test_set_that_was_trained_on_is_refused(settings, tell):
+    tell(sky("Test", 10))
+    with pytest.raises(FinkAlError, match=r"20 objects of the test set .*TestAGN0 among them"):
+        retrain(settings)
+
+
+def test_a_test_set_of_one_class_is_refused(settings, tell):
+    pq.write_table(table(sky("Test", 20)[:20]), settings.test_set)
+    tell(sky("A", 10))
+    with pytest.raises(FinkAlError, match="has 20 usable examples, which are not of both classes"):
+        retrain(settings)
+
+
+def test_a_second_nightly_job_at_once_is_refused(settings):
+    with (settings.work_dir / "training_early_snia.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(FinkAlError, match=r"Another nightly job holds .*; wait for its end"):
+            retrain(settings)
