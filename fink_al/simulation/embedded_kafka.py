@@ -82,7 +82,7 @@ class EmbeddedKafka:
                 stdin=subprocess.DEVNULL,
                 # Ctrl-C in the terminal is the demo's to handle: it stops the broker last.
                 start_new_session=True,
-                preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509
+                preexec_fn=_die_with_parent if sys.platform == "linux" else None,
             )
         deadline = time.monotonic() + _START_TIMEOUT_S
         while not self._is_ready():

@@ -1,0 +1,78 @@
+"""Makes the data sets of ``data/``: ``python -m fink_al.simulation.datasets``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from fink_al.alerts import light_curves
+from fink_al.alerts.ztf import LIGHT_CURVE
+from fink_al.features.feature_set import FeatureSet
+from fink_al.learning.taxonomy import Taxonomy
+from fink_al.selection import CONTEXT, select
+from fink_al.settings import Settings, load_settings
+from fink_al.simulation.nights import simulate
+
+_NIGHTS = 15
+_STARTING_SEED, _STARTING_ALERTS, _STARTING_PER_CLASS = 7001, 400, 10
+_TEST_SEED, _TEST_ALERTS, _TEST_OBJECTS = 7002, 4500, 600
+_COLUMNS = ["object_id", "type", "alert_id", "mjd", "band", "mag", "ra", "dec", *LIGHT_CURVE]
+
+
+def starting_set(settings: Settings) -> pa.Table:
+    """Ten positive and ten negative objects, as campaigns begin with 20 to 40."""
+    rows = early_alerts(settings, _STARTING_SEED, _STARTING_ALERTS)
+    positive = np.array(Taxonomy.load().classify(rows["type"].to_pylist(), settings.target))
+    chosen = [np.nonzero(positive == wanted)[0][:_STARTING_PER_CLASS] for wanted in (True, False)]
+    return rows.take(pa.array(np.concatenate(chosen)))
+
+
+def test_set(settings: Settings) -> pa.Table:
+    """600 objects that no stream ever shows, of all types that pass the target's cuts."""
+    return early_alerts(settings, _TEST_SEED, _TEST_ALERTS)[:_TEST_OBJECTS]
+
+
+def early_alerts(settings: Settings, seed: int, alerts_per_night: int) -> pa.Table:
+    """One alert of each simulated object that has one within the target's cuts and before its peak.
+
+    Which of an object's alerts, and the order of objects, are random. Columns are those of the
+    archive that a labelled example needs.
+    """
+    campaign = simulate(_NIGHTS, alerts_per_night, seed)
+    columns = campaign.columns()
+    curves = light_curves(columns, settings.survey)
+    n, none = len(curves), np.zeros(len(curves), bool)
+    features = FeatureSet.from_settings(settings.target.features).extract(curves)
+    selection = select(
+        {name: np.asarray(curves.context_column(name), float) for name in CONTEXT},
+        host_is_allowed=np.full(n, np.nan),
+        history_start_mjd=curves.first_detection_mjd(),
+        p=np.full(n, np.nan),
+        has_model=False,
+        has_features=features.reason == "",
+        uniform=np.zeros(n),
+        is_labelled=none,
+        is_published=none,
+        is_night_full=none,
+        target=settings.target,
+    )
+    truth = campaign.truth.set_index("object_id").loc[columns["object_id"].to_pylist()]
+    is_late = columns["mjd"].to_numpy() > truth["peak_mjd"].to_numpy()
+    usable = np.nonzero((selection.rejected == 0) & ~is_late & truth["type"].notna().to_numpy())[0]
+    usable = np.random.default_rng(seed).permutation(usable)
+    _, first = np.unique(truth.index.to_numpy()[usable], return_index=True)
+    columns = columns.append_column("type", pa.array(truth["type"], pa.string()))
+    return pa.table({name: columns[name] for name in _COLUMNS}).take(usable[np.sort(first)])
+
+
+if __name__ == "__main__":
+    folder = Path(sys.argv[1] if len(sys.argv) > 1 else "data")
+    folder.mkdir(parents=True, exist_ok=True)
+    for make in (starting_set, test_set):
+        made = make(load_settings(starting_set=None, test_set=None))
+        pq.write_table(made, folder / f"{make.__name__}.parquet", compression="zstd")
+        print(f"{make.__name__}: {len(made)} objects")

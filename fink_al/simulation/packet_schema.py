@@ -1,0 +1,83 @@
+"""Avro schema of ZTF's alert packets, version 3.3: names and types, without documentation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+# The survey's own names and types, in its order; "?" marks what may be null.
+_POINT = """
+jd double, fid int, pid long, diffmaglim float?, pdiffimfilename string?, programpi string?,
+programid int, candid long{q}, isdiffpos string{q}, tblid long?, nid int?, rcid int?, field int?,
+xpos float?, ypos float?, ra double{q}, dec double{q}, magpsf float{q}, sigmapsf float{q},
+chipsf float?, magap float?, sigmagap float?, distnr float?, magnr float?, sigmagnr float?,
+chinr float?, sharpnr float?, sky float?, magdiff float?, fwhm float?, classtar float?,
+mindtoedge float?, magfromlim float?, seeratio float?, aimage float?, bimage float?,
+aimagerat float?, bimagerat float?, elong float?, nneg int?, nbad int?, rb float?,
+ssdistnr float?, ssmagnr float?, ssnamenr string?, sumrat float?, magapbig float?,
+sigmagapbig float?, ranr double{q}, decnr double{q}
+"""
+
+_ONLY_ALERT = """
+sgmag1 float?, srmag1 float?, simag1 float?, szmag1 float?, sgscore1 float?, distpsnr1 float?,
+ndethist int, ncovhist int, jdstarthist double?, jdendhist double?, scorr double?, tooflag int?,
+objectidps1 long?, objectidps2 long?, sgmag2 float?, srmag2 float?, simag2 float?, szmag2 float?,
+sgscore2 float?, distpsnr2 float?, objectidps3 long?, sgmag3 float?, srmag3 float?, simag3 float?,
+szmag3 float?, sgscore3 float?, distpsnr3 float?, nmtchps int, rfid long, jdstartref double,
+jdendref double, nframesref int, rbversion string, dsnrms float?, ssnrms float?, dsdiff float?,
+magzpsci float?, magzpsciunc float?, magzpscirms float?, nmatches int, clrcoeff float?,
+clrcounc float?, zpclrcov float?, zpmed float?, clrmed float?, clrrms float?, neargaia float?,
+neargaiabright float?, maggaia float?, maggaiabright float?, exptime float?, drb float?,
+drbversion string
+"""
+
+_ONLY_HISTORY = """
+scorr double?, magzpsci float?, magzpsciunc float?, magzpscirms float?, clrcoeff float?,
+clrcounc float?, rbversion string
+"""
+
+SCHEMA_VERSION = "3.3"
+
+
+def _fields(table: str) -> list[tuple[str, Any]]:
+    pairs = (entry.split() for entry in table.split(","))
+    return [(name, [kind[:-1], "null"] if kind.endswith("?") else kind) for name, kind in pairs]
+
+
+#: Names and Avro types of an alert's and of a history's point.
+ALERT_FIELDS = _fields(_POINT.format(q="") + "," + _ONLY_ALERT)
+HISTORY_FIELDS = _fields(_POINT.format(q="?") + "," + _ONLY_HISTORY)
+
+
+def ztf_schema() -> dict[str, Any]:
+    """Writer schema of a ZTF packet, as the survey's version 3.3 has it.
+
+    Left out are its documentation and its defaults, of which some (null for a float) are not valid.
+    Source: ZwickyTransientFacility/ztf-avro-alert on GitHub.
+    """
+    cutout = _record("cutout", [("fileName", "string"), ("stampData", "bytes")])
+    return _record(
+        "",
+        [
+            ("schemavsn", "string"),
+            ("publisher", "string"),
+            ("objectId", "string"),
+            ("candid", "long"),
+            ("candidate", _record("candidate", ALERT_FIELDS)),
+            (
+                "prv_candidates",
+                [{"type": "array", "items": _record("prv_candidate", HISTORY_FIELDS)}, "null"],
+            ),
+            ("cutoutScience", [cutout, "null"]),
+            ("cutoutTemplate", ["ztf.alert.cutout", "null"]),
+            ("cutoutDifference", ["ztf.alert.cutout", "null"]),
+        ],
+    )
+
+
+def _record(name: str, fields: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {
+        "type": "record",
+        "name": f"ztf.alert.{name}".rstrip("."),
+        "version": SCHEMA_VERSION,
+        "fields": [{"name": field, "type": kind} for field, kind in fields],
+    }

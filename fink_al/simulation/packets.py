@@ -1,0 +1,216 @@
+"""Simulated alerts as ZTF packs them: Avro container files of one record, about 60 kB each."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import itertools
+from collections.abc import Iterator, Sequence
+from functools import cache
+from typing import Any
+
+import fastavro
+import numpy as np
+import pandas as pd
+
+from fink_al.alerts.ztf import MJD_OF_JD0
+from fink_al.simulation.nights import Campaign
+from fink_al.simulation.packet_schema import HISTORY_FIELDS, SCHEMA_VERSION, ztf_schema
+
+_SYNC = b"fink-al simulate"  # 16 bytes; one for all packets, so that all have the same header
+_NOTHING = -999.0  # ZTF's word for "no such neighbour"
+_STAMPS, _STAMP_SIDE = 32, 63
+_FITS_BLOCK = 2880
+_ALERT = fastavro.parse_schema(ztf_schema())
+_FIELDS = ztf_schema()["fields"]
+_HEAD, _TAIL = (
+    fastavro.parse_schema({"type": "record", "name": "part", "fields": fields})
+    for fields in (_FIELDS[:5], _FIELDS[6:])
+)
+_POINT = fastavro.parse_schema(_FIELDS[5]["type"][0]["items"])
+# Naming the branch of a union spares fastavro the search for it: twice as fast.
+_NULL = ("null", None)
+_NULLS = {name: _NULL for name, kind in HISTORY_FIELDS if isinstance(kind, list)}
+
+
+def packets(campaign: Campaign, night: int) -> Iterator[bytes]:
+    """The night's packets, in time order.
+
+    Fields that nothing is modelled for are null or a plausible constant. The cutouts are taken by
+    turns from a few dozen: noise with a host and a source, whose brightness is not the alert's.
+
+    Parameters
+    ----------
+    campaign : Campaign
+        Where the alerts and their histories come from.
+    night : int
+        YYYYMMDD, one of ``campaign.nights``.
+    """
+    alerts = campaign.alerts[campaign.alerts["night"] == night]
+    needed = np.zeros(len(campaign.points), bool)
+    for first, point in zip(alerts["first"], alerts["point"], strict=True):
+        needed[first : point + 1] = True
+    # Most time goes into encoding histories, and an object's alerts share theirs.
+    points = {
+        row["row"]: _point(row)
+        for row in _rows(campaign.points[needed].rename_axis("row").reset_index())
+    }
+    encoded = {row: _encode(_POINT, point) for row, point in points.items()}
+    header = _header()
+    for number, alert in enumerate(_rows(alerts)):
+        head, tail = _head(alert, points[alert["point"]]), _cutouts(alert["alert_id"], number)
+        history = [encoded[row] for row in range(alert["first"], alert["point"])]
+        body = _encode(_HEAD, head) + _array(history) + _encode(_TAIL, tail)
+        yield header + _encode("long", 1) + _encode("long", len(body)) + body + _SYNC
+
+
+def replicate(originals: Sequence[bytes], n: int) -> Iterator[bytes]:
+    """`n` packets made of `originals` by turns, each with an object id and alert id of its own.
+
+    For load tests: new ids are written over the old ones, which have the same length.
+    """
+    ids = []
+    for packet in originals:
+        record: Any = next(fastavro.reader(io.BytesIO(packet)))
+        ids.append((record["objectId"].encode(), _encode("long", record["candid"])))
+    sources = itertools.cycle(zip(originals, ids, strict=True))
+    letters = itertools.product(b"abcdefghijklmnopqrstuvwxyz", repeat=7)
+    for i, (packet, (object_id, alert_id)), name in zip(range(n), sources, letters, strict=False):
+        # Above 2 ** 61 a long takes nine bytes, as ZTF's do from 2017 to 2029.
+        yield packet.replace(object_id, b"ZTF26" + bytes(name)).replace(
+            alert_id, _encode("long", 2**61 + i)
+        )
+
+
+def _rows(frame: pd.DataFrame) -> Any:
+    return frame.to_dict("records")
+
+
+def _header() -> bytes:
+    """All of a container file before its first record."""
+    out = io.BytesIO()
+    fastavro.writer(out, ztf_schema(), [], sync_marker=_SYNC)
+    return out.getvalue()
+
+
+def _encode(schema: Any, value: Any) -> bytes:
+    out = io.BytesIO()
+    fastavro.schemaless_writer(out, schema, value)
+    return out.getvalue()
+
+
+def _array(items: list[bytes]) -> bytes:
+    """Encoded `items` as the array of a union's first branch, or its second, null, if none."""
+    if not items:
+        return _encode("long", 1)
+    return b"".join([_encode("long", 0), _encode("long", len(items)), *items, _encode("long", 0)])
+
+
+def _point(row: dict[str, Any]) -> dict[str, Any]:
+    """A point as an entry of ``prv_candidates``."""
+    image = f"ztf_{row['exposure_id']}_z{'gri'[row['band']]}_o_scimrefdiffimg.fits.fz"
+    point: dict[str, Any] = _NULLS | {
+        "jd": row["mjd"] + MJD_OF_JD0,
+        "fid": row["band"] + 1,
+        "pid": row["exposure_id"],
+        "diffmaglim": row["limit_mag"],
+        "pdiffimfilename": f"/ztf/archive/sci/{row['exposure_id']}/{image}",
+        "programpi": "Kulkarni",
+        "programid": 1,
+        "nid": row["exposure_id"] // 10**9,
+        "rcid": row["exposure_id"] // 10 % 100,
+        "rbversion": "t17_f5_c3",
+        "magzpsci": 26.2,
+    }
+    if row["mag"] == row["mag"]:
+        point |= {
+            "candid": row["alert_id"],
+            "isdiffpos": "t" if row["is_positive"] else "f",
+            "magpsf": row["mag"],
+            "sigmapsf": row["mag_err"],
+            "ra": row["ra"],
+            "dec": row["dec"],
+            "ranr": row["ra"],
+            "decnr": row["dec"],
+            "magap": row["mag"],
+            "sigmagap": 1.5 * row["mag_err"],
+            "magfromlim": row["limit_mag"] - row["mag"],
+            "scorr": 1.0857 / row["mag_err"],
+            "classtar": row["classtar"],
+            "rb": row["real_bogus"],
+            "nbad": row["n_bad_pixels"],
+            "nneg": 2,
+            "fwhm": 2.2,
+            "sumrat": 1.0,
+        }
+    return point
+
+
+def _head(alert: dict[str, Any], point: dict[str, Any]) -> dict[str, Any]:
+    """A packet's fields before its history."""
+    asteroid = alert["asteroid_distance_arcsec"]
+    candidate = point | {
+        "drb": alert["deep_real_bogus"],
+        "drbversion": "d6_m7",
+        "ssdistnr": asteroid if asteroid == asteroid else _NOTHING,
+        "sgscore1": alert["star_score"],
+        "distpsnr1": alert["star_distance_arcsec"],
+        "ndethist": alert["n_detections"],
+        "ncovhist": alert["n_exposures"],
+        "jdstarthist": alert["first_detection_mjd"] + MJD_OF_JD0,
+        "jdendhist": point["jd"],
+        "exptime": 30.0,
+        "tooflag": 0,
+        "nmtchps": 1,
+        "rfid": 781_120_133,
+        "jdstartref": 2458168.6,
+        "jdendref": 2458362.0,
+        "nframesref": 16,
+        "nmatches": 900,
+    }
+    return {
+        "schemavsn": SCHEMA_VERSION,
+        "publisher": "fink-al simulation",
+        "objectId": alert["object_id"],
+        "candid": alert["alert_id"],
+        "candidate": candidate,
+    }
+
+
+def _cutouts(alert_id: int, number: int) -> dict[str, dict[str, Any]]:
+    """A packet's fields after its history."""
+    return {
+        f"cutout{name}": {
+            "fileName": f"candid{alert_id}_{name.lower()}.fits.gz",
+            "stampData": stamp,
+        }
+        for name, stamp in _stamps()[number % _STAMPS].items()
+    }
+
+
+@cache
+def _stamps() -> list[dict[str, bytes]]:
+    """Sets of three gzipped FITS images; only their look and their size matter."""
+    rng = np.random.default_rng(0)
+    y, x = np.indices((_STAMP_SIDE, _STAMP_SIDE)) - _STAMP_SIDE // 2
+    stamps = []
+    for _ in range(_STAMPS):
+        host_x, host_y = rng.normal(0, 3, 2)
+        host = 400 * np.exp(-np.hypot(x - host_x, y - host_y) / 3)
+        source = 300 * rng.random() * np.exp(-(x**2 + y**2) / 4)
+        images = {"Science": host + source, "Template": host, "Difference": source}
+        stamps.append(
+            {name: _fits(image + rng.normal(0, 8, x.shape)) for name, image in images.items()}
+        )
+    return stamps
+
+
+def _fits(image: np.ndarray) -> bytes:
+    """`image` as a gzipped FITS file of 32-bit floats (FITS standard 4.0, section 4)."""
+    cards = ["SIMPLE  =                    T", "BITPIX  =                  -32"]
+    cards += [f"{key:<8}= {value:>20}" for key, value in
+              (("NAXIS", 2), ("NAXIS1", image.shape[1]), ("NAXIS2", image.shape[0]))]  # fmt: skip
+    header = "".join(f"{card:<80}" for card in [*cards, "END"]).encode()
+    data = image.astype(">f4").tobytes()
+    padded = header.ljust(_FITS_BLOCK) + data + bytes(-len(data) % _FITS_BLOCK)
+    return gzip.compress(padded, mtime=0)

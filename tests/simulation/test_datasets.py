@@ -1,0 +1,31 @@
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from fink_al.learning.training_set import read_examples
+from fink_al.settings import load_settings
+from fink_al.simulation import datasets
+
+DATA = Path(__file__).parents[2] / "data"
+
+
+@pytest.fixture(scope="module")
+def settings():
+    return load_settings(starting_set=None, test_set=None)
+
+
+@pytest.mark.parametrize("name", ["starting_set", "test_set"])
+def test_a_file_holds_what_its_command_makes(name, settings):
+    assert pq.read_table(DATA / f"{name}.parquet").equals(getattr(datasets, name)(settings))
+    assert (DATA / f"{name}.parquet").stat().st_size < 1_000_000
+
+
+def test_every_row_is_an_example_and_no_object_is_in_both_sets(settings):
+    starting, test = (
+        read_examples(settings, pq.read_table(DATA / f"{name}.parquet"))
+        for name in ("starting_set", "test_set")
+    )
+    assert (len(starting), starting.positive.sum(), len(test)) == (20, 10, 600)
+    assert 0.4 < test.positive.mean() < 0.7
+    assert len({*starting.object_id, *test.object_id}) == 620
