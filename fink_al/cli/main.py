@@ -48,7 +48,7 @@ def cli(verbose: bool) -> None:
         stream=sys.stderr,
         force=True,
     )
-    for name in ("py4j", "mlflow", "alembic", "numba"):
+    for name in ("py4j", "mlflow", "alembic", "numba", "matplotlib"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
 

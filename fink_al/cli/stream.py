@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import logging
-import signal
 from pathlib import Path
 
 import rich_click as click
 
-from fink_al.errors import ServiceError
 from fink_al.settings import load_settings
-
-log = logging.getLogger(__name__)
 
 
 @click.command()
@@ -26,22 +21,6 @@ def stream(config: Path | None, available_now: bool) -> None:
     micro-batch that was published. On a cluster, run bin/alert2candidate.py with spark-submit.
     """
     settings = load_settings(config)
-    from pyspark.errors import StreamingQueryException
+    from fink_al.spark.job import run
 
-    from fink_al.spark.pipeline import Pipeline
-    from fink_al.spark.session import spark_session
-
-    stopping: list[int] = []
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda received, _: stopping.append(received))
-    spark = spark_session(f"fink-al {settings.target.name}")
-    query = Pipeline(spark, settings).start(available_now=available_now)
-    log.info("Streaming topics %s of %s", settings.topics, settings.source.servers)
-    try:
-        while not stopping and not query.awaitTermination(1):
-            pass
-    except StreamingQueryException as error:
-        raise ServiceError(f"The stream ended: {str(error).splitlines()[0]}") from error
-    finally:
-        query.stop()
-        spark.stop()
+    run(settings, available_now=available_now)

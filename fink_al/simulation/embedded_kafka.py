@@ -41,6 +41,11 @@ class EmbeddedKafka:
         return f"127.0.0.1:{self._port}"
 
     @property
+    def pid(self) -> int | None:
+        """Process id, while it runs."""
+        return self._process.pid if self._process else None
+
+    @property
     def log_file(self) -> Path:
         """What the broker says."""
         return self.folder / "kafka.log"

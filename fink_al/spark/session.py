@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 
+import pyspark
 from pyspark.sql import SparkSession
 
 from fink_al.jars import spark_jars
+from fink_al.settings import find_resource
 
 #: Untrusted bytes are decoded in the JVM: a forged length must not make it allocate gigabytes.
 _AVRO_LIMITS = " ".join(
@@ -41,9 +44,10 @@ def spark_session(name: str, master: str | None = None) -> SparkSession:
 
 def submit_options() -> dict[str, str]:
     """Options that every job needs, for ``spark-submit --conf`` or a session."""
+    logging = f"-Dlog4j2.configurationFile={find_resource('conf/log4j2.properties').as_uri()}"
     return {
         "spark.jars": ",".join(map(str, spark_jars())),
-        "spark.driver.extraJavaOptions": _AVRO_LIMITS,
+        "spark.driver.extraJavaOptions": f"{_AVRO_LIMITS} {logging}",
         "spark.executor.extraJavaOptions": _AVRO_LIMITS,
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.host": "127.0.0.1",
@@ -59,3 +63,11 @@ def submit_options() -> dict[str, str]:
         "spark.sql.streaming.forceDeleteTempCheckpointLocation": "true",
         "spark.sql.parquet.compression.codec": "zstd",
     }
+
+
+def submit_command(script: Path, *arguments: str, master: str) -> list[str]:
+    """Command that runs `script` with the spark-submit of the installed pyspark."""
+    home = Path(pyspark.__file__).parent
+    options = [f"--conf={key}={value}" for key, value in submit_options().items()]
+    return [str(home / "bin" / "spark-submit"), f"--master={master}", *options,
+            str(script), *arguments]  # fmt: skip

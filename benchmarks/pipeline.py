@@ -1,0 +1,170 @@
+"""Speed and memory of the stream: real-size packets from Kafka to the committed follow-up topic.
+
+A real broker, Spark and this script's driver share the machine's cores. The topic is filled first;
+then the stream drains it, with a trained model, in micro-batches of the default size.
+
+    python benchmarks/pipeline.py [--alerts 100000] [--check] [--quick]
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+import tempfile
+import threading
+import time
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import psutil
+
+from fink_al.kafka import Cluster, produce
+from fink_al.learning.nightly import retrain
+from fink_al.settings import load_settings
+from fink_al.simulation.embedded_kafka import EmbeddedKafka
+from fink_al.simulation.nights import simulate
+from fink_al.simulation.packets import packets, replicate
+from fink_al.spark.pipeline import BatchReport, Pipeline
+from fink_al.spark.session import spark_session
+
+TARGET_RATE, TARGET_GROWTH = 1500.0, 1.1
+_LSST_MEAN_RATE = 250.0  # ten million alerts in eleven hours
+
+
+def main() -> None:
+    """Measure, print, and judge."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--alerts", type=int, default=100_000, help="alerts to drain")
+    parser.add_argument("--check", action="store_true", help="exit 1 if a target is missed")
+    parser.add_argument("--quick", action="store_true", help="few alerts: only shows that it runs")
+    options = parser.parse_args()
+    n = 2000 if options.quick else options.alerts
+    with tempfile.TemporaryDirectory(prefix="fink-al-benchmark-") as folder:
+        reports, memory, start_up = measure(Path(folder), n)
+    met = show(reports, memory, start_up)
+    sys.exit(1 if options.check and not met else 0)
+
+
+def measure(folder: Path, n: int) -> tuple[list[BatchReport], list[tuple[float, float]], float]:
+    """Reports of all batches, samples of time and memory in MB, and a Python task's start-up."""
+    logging.getLogger("fink_al").setLevel(logging.WARNING)
+    with EmbeddedKafka(folder / "kafka") as broker:
+        kafka = {"servers": broker.servers}
+        settings = load_settings(
+            work_dir=folder, source=kafka, sink=kafka, stream={"trigger_seconds": 0}
+        )
+        retrain(settings, lambda text: None)
+        campaign = simulate(4, 500, seed=1)
+        originals = [packet for night in campaign.nights for packet in packets(campaign, night)]
+        size = np.mean([len(packet) for packet in originals])
+        print(f"filling the topic with {n} packets of {size / 1000:.0f} kB", flush=True)
+        warm_up, topic = "ztf_20260101_programid1", "ztf_20260102_programid1"
+        Cluster(settings.source).create_topic(warm_up)
+        produce(settings.source, warm_up, islice(originals, 500))
+        Cluster(settings.source).create_topic(topic)
+        produce(settings.source, topic, replicate(originals, n))
+        spark = spark_session("benchmark", "local[*]")
+        spark.sparkContext.setLogLevel("ERROR")
+        reports: list[BatchReport] = []
+        memory: list[tuple[float, float]] = []
+        done = threading.Event()
+        begin = time.perf_counter()
+
+        def note(report: BatchReport) -> None:
+            reports.append(report)
+            alerts = report.part.counts["alerts"]
+            rate = alerts / sum(report.seconds.values())
+            print(f"  batch {report.batch}: {alerts} alerts, {rate:.0f} alerts/s", flush=True)
+
+        def watch() -> None:
+            me = psutil.Process()
+            while not done.wait(1.0):
+                memory.append((time.perf_counter() - begin, _memory_mb(me, broker.pid)))
+
+        watcher = threading.Thread(target=watch, daemon=True)
+        watcher.start()
+        try:
+            # The session's first batches compile, load the model and learn the header.
+            query = Pipeline(spark, settings, note).start(available_now=True)
+            query.awaitTermination()
+        finally:
+            done.set()
+            watcher.join()
+        start_up = _start_up(spark)
+        spark.stop()
+    return reports, memory, start_up
+
+
+def _memory_mb(me: psutil.Process, broker: int) -> float:
+    """Proportional memory of driver, its JVM and its Python workers, without the broker."""
+    total = 0
+    for process in [me, *me.children(recursive=True)]:
+        if process.pid == broker:
+            continue
+        try:
+            # Forked workers share pages: each counts with its own share.
+            total += process.memory_full_info().pss
+        except (psutil.NoSuchProcess, psutil.ZombieProcess):
+            continue
+    return total / 1e6
+
+
+def _start_up(spark) -> float:
+    """Seconds that a stage of Python tasks takes which do nothing, less one without Python."""
+    from pyspark.sql.functions import pandas_udf
+
+    @pandas_udf("long")
+    def same(x):
+        return x
+
+    def seconds(frame) -> float:
+        times = []
+        for _ in range(5):
+            since = time.perf_counter()
+            frame.write.format("noop").mode("overwrite").save()
+            times.append(time.perf_counter() - since)
+        return float(np.median(times))
+
+    rows = spark.range(0, 2, numPartitions=2)
+    return max(0.0, seconds(rows.select(same("id"))) - seconds(rows.select("id")))
+
+
+def show(reports: list[BatchReport], memory: list[tuple[float, float]], start_up: float) -> bool:
+    """Print the stages and one line a claim; whether all targets are met."""
+    steady = reports[1:] or reports  # the first compiles, loads the model and learns the header
+    alerts = sum(report.part.counts["alerts"] for report in steady)
+    stages: dict[str, float] = {}
+    for report in steady:
+        for name, seconds in report.seconds.items():
+            stages[name] = stages.get(name, 0.0) + seconds
+    total = sum(stages.values())
+    print(f"{alerts} alerts in {total:.1f} s, {len(steady)} batches, {os.cpu_count()} cores")
+    for name, seconds in stages.items():
+        print(f"  {name:<10} {seconds:7.1f} s  {seconds / total:6.1%}")
+    share = start_up * len(steady) / total
+    print(f"  Python task start-up (inside compute): {start_up * 1000:.0f} ms a batch, {share:.1%}")
+    candidates = sum(report.part.counts["candidates"] for report in steady)
+    print(f"  {candidates} candidates published, {alerts / total / _LSST_MEAN_RATE:.1f} times "
+          "the mean rate of LSST")  # fmt: skip
+    rate = alerts / total
+    lines = [_claim("pipeline", rate, "alerts/s", TARGET_RATE, rate >= TARGET_RATE)]
+    used = np.array([mb for _, mb in memory[len(memory) // 5 :]])
+    half = len(used) // 2
+    if half >= 5:
+        growth = float(np.median(used[half:]) / np.median(used[:half]))
+        print(f"  memory: median {np.median(used):.0f} MB, highest {used.max():.0f} MB")
+        ok = growth <= TARGET_GROWTH
+        lines.append(_claim("pipeline_memory_growth", growth, "x", TARGET_GROWTH, ok))
+    print("\n".join(line for line, _ in lines))
+    return all(met for _, met in lines)
+
+
+def _claim(name: str, value: float, unit: str, target: float, met: bool) -> tuple[str, bool]:
+    return f"{name}: {value:.4g} {unit} (target {target:g}, {'met' if met else 'missed'})", met
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,129 @@
+"""``fink-al demo``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import rich_click as click
+
+from fink_al.errors import FinkAlError
+
+_MOST_SEEDS = 7000  # beyond are those of the starting set and the test set
+
+
+@click.command()
+@click.option(
+    "--nights", default=6, show_default=True, type=click.IntRange(1, 60), help="Simulated nights."
+)
+@click.option(
+    "--alerts-per-night",
+    default=1000,
+    show_default=True,
+    type=click.IntRange(50, 100_000),
+    help="Mean number of alerts a night.",
+)
+@click.option(
+    "--spectra",
+    default=10,
+    show_default=True,
+    type=click.IntRange(1, 1000),
+    help="Spectra that the telescope takes a night.",
+)
+@click.option(
+    "--alerts",
+    "folder_of_alerts",
+    metavar="DIR",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Publish the real ZTF packets of a folder too, one a file.",
+)
+@click.option(
+    "--folder",
+    default="demo",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="Where everything is written; an earlier demo there is removed.",
+)
+@click.option(
+    "--seed",
+    default=1,
+    show_default=True,
+    type=click.IntRange(0, _MOST_SEEDS),
+    help="Another seed, another sky.",
+)
+@click.option(
+    "--keep",
+    is_flag=True,
+    help="Keep broker and stream running at the end until Ctrl-C, to subscribe to.",
+)
+def demo(nights: int, alerts_per_night: int, spectra: int, folder_of_alerts: Path | None,
+         folder: Path, seed: int, keep: bool) -> None:  # fmt: skip
+    """Run the whole loop on this machine, with a real Kafka and a real Spark, in a few minutes.
+
+    Simulated nights of ZTF alerts go through the stream; a simulated telescope reads the
+    candidates, takes spectra and hands in types; a better model returns to the running stream.
+    Exit code 1: a part of the loop does not work, which is named.
+    """
+    from rich.console import Console
+
+    from fink_al.demo.loop import Demo, Plan
+
+    console = Console()
+    plan = Plan(folder, nights, alerts_per_night, spectra, seed, folder_of_alerts)
+    status = console.status("simulating the sky")
+
+    def say(text: str) -> None:
+        status.update(text)
+        if not console.is_terminal:
+            console.print(text, highlight=False)
+
+    try:
+        with status, Demo(plan, say) as running:
+            outcome = running.run()
+            status.stop()
+            _show(console, outcome)
+            if keep:
+                console.print("Broker and stream go on; Ctrl-C ends them.")
+                import signal
+
+                signal.pause()
+    except KeyboardInterrupt:
+        console.print("Stopped; broker and stream have ended.")
+        sys.exit(0 if keep else 130)
+    except FinkAlError as error:
+        console.print(f"Error: {error}", style="red", markup=False, soft_wrap=True)
+        sys.exit(1)
+
+
+def _show(console, outcome) -> None:
+    from fink_al.demo.summary import table, verdict, write_csv
+    from fink_al.report.learning_curve import learning_curve
+
+    settings, nights = outcome.settings, outcome.nights
+    report = settings.report_dir
+    write_csv(nights, report / "nights.csv")
+    learning_curve(
+        report / "learning_curve.png",
+        [night.labels for night in nights],
+        [night.metrics.figure_of_merit for night in nights],
+        [night.metrics.intervals["figure_of_merit"] for night in nights],
+        [[metrics.figure_of_merit for metrics in night.random] for night in nights],
+        settings.target.strategy,
+    )
+    if outcome.real:
+        counts = ", ".join(f"{count} {name}" for name, count in outcome.real.items())
+        console.print(f"Packets of the folder: {counts.replace('_', ' ')}.", highlight=False)
+    console.print(table(nights))
+    topic, servers = settings.target.candidates_topic, settings.sink.servers
+    subscribe = (
+        f'AlertConsumer(["{topic}"], {{"bootstrap.servers": "{servers}", "group.id": "me"}}, '
+        'survey="ztf")'
+    )
+    for line in (
+        verdict(nights, settings.target.strategy),
+        f"Archive: {settings.archive_dir}",
+        f"Report: {report} (learning_curve.png, nights.csv)",
+        f"Last night's list: fink-al candidates --config {outcome.config}",
+        f"Topic: {topic}, with fink-client while the broker runs (--keep): {subscribe}",
+    ):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)

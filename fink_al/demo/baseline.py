@@ -1,0 +1,86 @@
+"""What random selection on the same nights would have given, computed from the archive."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+
+from fink_al.features.feature_set import FeatureSet
+from fink_al.learning.evaluation import Metrics, evaluate
+from fink_al.learning.model import fit
+from fink_al.learning.taxonomy import UNCLASSIFIED, Taxonomy
+from fink_al.learning.training_set import TrainingSet, read_examples
+from fink_al.settings import Settings
+from fink_al.simulation.oracle import Oracle
+
+#: What the stream's own choices add to the cuts, which hold for any selection.
+_OF_THE_CHOICE = {"certain", "not_sampled", "already_labelled", "already_published", "night_full"}
+
+
+def archived(settings: Settings, night: int, columns: list[str]) -> pd.DataFrame:
+    """`columns` of the archive's alerts of one night."""
+    folder = settings.archive_dir / f"night={night}"
+    files = sorted(map(str, folder.glob("*.parquet")))
+    return ds.dataset(files, format="parquet").to_table(columns=columns).to_pandas()
+
+
+class RandomSelection:
+    """A telescope that takes any objects within the same cuts, and what its model learns.
+
+    Parameters
+    ----------
+    settings : Settings
+        Archive, starting set and test set.
+    oracle : Oracle
+        The same telescope luck as for the stream's candidates.
+    seed : int
+        Of the choice.
+    """
+
+    def __init__(self, settings: Settings, oracle: Oracle, seed: int):
+        self._settings = settings
+        self._oracle = oracle
+        self._rng = np.random.default_rng(seed)
+        self._taxonomy = Taxonomy.load()
+        self._names = list(FeatureSet.from_settings(settings.target.features).names)
+        self._examples = read_examples(settings, pq.read_table(settings.starting_set))
+        self._test = read_examples(settings, pq.read_table(settings.test_set))
+        self._typed: set[str] = set()
+
+    def night(self, night: int, spectra: int) -> Metrics:
+        """Take `spectra` of objects of `night`, retrain, evaluate on the fixed test set."""
+        pool = self._pool(night)
+        chosen = self._rng.permutation(len(pool))[:spectra]
+        observed = pool.iloc[chosen]
+        types = [
+            self._oracle.observe(name, mag)
+            for name, mag in zip(observed["object_id"], observed["mag"], strict=True)
+        ]
+        self._typed |= {
+            name
+            for name, found in zip(observed["object_id"], types, strict=True)
+            if found != UNCLASSIFIED
+        }
+        self._learn(observed, self._taxonomy.classify(types, self._settings.target))
+        model = fit(self._examples, self._settings.target, None)
+        return evaluate(model.predict(self._test.values), self._test.positive)
+
+    def _pool(self, night: int) -> pd.DataFrame:
+        rows = archived(
+            self._settings, night, ["object_id", "alert_id", "mjd", "mag", "reasons", *self._names]
+        )
+        within = rows["reasons"].map(lambda reasons: set(reasons) <= _OF_THE_CHOICE)
+        rows = rows[within & ~rows["object_id"].isin(self._typed)].sort_values(["mjd", "alert_id"])
+        return rows.drop_duplicates("object_id", keep="last")
+
+    def _learn(self, observed: pd.DataFrame, positive: list[bool | None]) -> None:
+        use = np.array([known is not None for known in positive], bool)
+        rows, old = observed[use], self._examples
+        self._examples = TrainingSet(
+            np.concatenate([old.object_id, rows["object_id"].to_numpy(object)]),
+            np.concatenate([old.alert_id, rows["alert_id"].to_numpy(np.int64)]),
+            np.concatenate([old.positive, np.array([k for k in positive if k is not None], bool)]),
+            np.concatenate([old.values, rows[self._names].to_numpy(np.float64)]),
+        )

@@ -1,0 +1,267 @@
+"""The whole loop on this machine: broker, stream, telescope, labels, training, night by night."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from fink_al.demo.baseline import RandomSelection, archived
+from fink_al.demo.stream_job import StreamJob
+from fink_al.demo.telescope import Telescope, typed
+from fink_al.errors import FinkAlError
+from fink_al.kafka import Cluster, produce
+from fink_al.learning.evaluation import Metrics
+from fink_al.learning.model import read_manifest
+from fink_al.learning.registry import Registry
+from fink_al.settings import Settings, find_resource, load_settings
+from fink_al.simulation.embedded_kafka import EmbeddedKafka
+from fink_al.simulation.nights import Campaign, simulate
+from fink_al.simulation.oracle import Oracle
+from fink_al.simulation.packets import packets
+
+_BASELINE_SEEDS = 3
+_STREAM_TIMEOUT_S = 120.0
+_MARKER = ".fink-al-demo"
+
+
+class BrokenLink(FinkAlError):
+    """A part of the loop did not do what the next one needs."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a demo is asked to do.
+
+    Parameters
+    ----------
+    folder : path
+        Everything it writes; emptied at the start.
+    nights, alerts_per_night : int
+        Simulated nights.
+    spectra_per_night : int
+        Budget of the telescope.
+    seed : int
+        Of the simulation and the telescope's luck.
+    packets : path, optional
+        Folder of real packets, published before the first night.
+    """
+
+    folder: Path
+    nights: int
+    alerts_per_night: int
+    spectra_per_night: int
+    seed: int
+    packets: Path | None = None
+
+
+@dataclass
+class Night:
+    """What one night came to; metrics are those of the champion after it."""
+
+    night: int
+    alerts: int
+    scored: int
+    candidates: int
+    observed: int
+    labels: int
+    scored_by: str
+    champion: str
+    metrics: Metrics
+    random: list[Metrics] = field(default_factory=list)
+
+
+@dataclass
+class Outcome:
+    """What a demo came to.
+
+    Parameters
+    ----------
+    nights : list of Night
+        In order.
+    settings : Settings
+        Where archive, report and topics are.
+    config : path
+        The same as a settings file.
+    real : dict of str to int
+        What became of the packets of a folder.
+    """
+
+    nights: list[Night]
+    settings: Settings
+    config: Path
+    real: dict[str, int]
+
+
+class Demo:
+    """One run of the loop: a context, inside which broker and stream run.
+
+    Parameters
+    ----------
+    plan : Plan
+        What to do.
+    say : callable
+        Told what happens, a line at a time.
+    """
+
+    def __init__(self, plan: Plan, say: Callable[[str], None]):
+        self._plan = plan
+        self._say = say
+        self._open = ExitStack()
+
+    def __enter__(self) -> Demo:
+        plan = self._plan
+        _empty(plan.folder)
+        with _link("simulation"):
+            self._campaign: Campaign = simulate(plan.nights, plan.alerts_per_night, plan.seed)
+            self._oracle = Oracle(self._campaign.truth, plan.seed)
+        try:
+            with _link("broker"):
+                self._say("starting Kafka")
+                broker = self._open.enter_context(EmbeddedKafka(plan.folder / "kafka"))
+            kafka = {"servers": broker.servers}
+            self.settings = load_settings(
+                find_resource("conf/fink_al.yml"),
+                work_dir=plan.folder,
+                source=kafka,
+                sink=kafka,
+                stream={"trigger_seconds": 0.5},
+            )
+            self.config = plan.folder / "fink_al.yml"
+            self.config.write_text(yaml.safe_dump(self.settings.model_dump(mode="json")), "utf-8")
+            self._registry = Registry(self.settings)
+            self._telescope = Telescope(self.settings, self._oracle, plan.spectra_per_night)
+            self._say("training the first model on the starting set")
+            self._train()
+            self._say("starting the stream: spark-submit bin/alert2candidate.py")
+            job = StreamJob(self.settings, self.config, plan.folder / "stream.log")
+            self._stream = self._open.enter_context(job)
+        except BaseException:
+            self._open.close()
+            raise
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._say("stopping stream and Kafka")
+        self._open.close()
+
+    def run(self) -> Outcome:
+        """All nights, and then what random selection would have given.
+
+        Raises
+        ------
+        BrokenLink
+            Naming the part of the loop that failed.
+        """
+        real = self._publish_folder(self._plan.packets) if self._plan.packets else {}
+        nights: list[Night] = []
+        for night in self._campaign.nights:
+            nights.append(self._night(night, nights[-1].labels if nights else 0))
+        with _link("comparison with random selection"):
+            for seed in range(_BASELINE_SEEDS):
+                self._say(f"random selection on the same nights, seed {seed + 1}")
+                other = RandomSelection(self.settings, self._oracle, seed)
+                for done in nights:
+                    done.random.append(other.night(done.night, done.observed))
+        return Outcome(nights, self.settings, self.config, real)
+
+    def _night(self, night: int, labels: int) -> Night:
+        champion = self._registry.champion() or "none"
+        with _link("broker"):
+            topic = f"ztf_{night}_programid1"
+            self._say(f"{night}: publishing packets to {topic}")
+            sent = self._publish(topic, packets(self._campaign, night))
+        with _link("stream"):
+            self._say(f"{night}: scoring {sent} alerts")
+            self._stream.wait_for({topic: sent}, _STREAM_TIMEOUT_S)
+            rows = archived(self.settings, night, ["alert_id", "p", "is_candidate"])
+            if len(rows) != sent:
+                raise BrokenLink(f"{sent} alerts were sent, {len(rows)} are in the archive")
+        with _link("telescope"):
+            self._say(f"{night}: observing")
+            candidates = self._telescope.receive(night)
+            told = {candidate["model_version"] or "none" for candidate in candidates}
+            if told - {champion}:
+                raise BrokenLink(f"candidates carry model {told}, the champion is {champion}")
+            if len(candidates) != rows["is_candidate"].sum():
+                raise BrokenLink(
+                    f"the archive has {rows['is_candidate'].sum()} candidates, "
+                    f"the follow-up topic {len(candidates)}"
+                )
+            observed = self._telescope.observe(night, candidates)
+        self._say(f"{night}: training on {labels + typed(observed)} labels")
+        self._train()
+        with _link("registry"):
+            version = self._registry.champion()
+            if version is None:
+                raise BrokenLink("there is no model after training")
+            metrics = read_manifest(self._registry.load(version))["metrics"]
+        return Night(
+            night=night,
+            alerts=len(rows),
+            scored=int(rows["p"].notna().sum()),
+            candidates=len(candidates),
+            observed=len(observed),
+            labels=labels + typed(observed),
+            scored_by=champion,
+            champion=version,
+            metrics=Metrics(**metrics),
+        )
+
+    def _publish(self, topic: str, values: Any) -> int:
+        kafka = self.settings.source
+        Cluster(kafka).create_topic(topic)
+        return produce(kafka, topic, values)
+
+    def _publish_folder(self, folder: Path) -> dict[str, int]:
+        files = sorted(file for file in folder.iterdir() if file.is_file())
+        topic = (
+            "ztf_20180101_programid1"  # a name that the stream's pattern takes; before any night
+        )
+        with _link("broker"):
+            self._say(f"publishing the {len(files)} packets of {folder} to {topic}")
+            sent = self._publish(topic, (file.read_bytes() for file in files))
+        with _link("stream"):
+            records = self._stream.wait_for({topic: sent}, _STREAM_TIMEOUT_S)
+        names = ("alerts", "scored", "candidates", "dead_letters")
+        return {name: sum(record["counts"][name] for record in records) for name in names}
+
+    def _train(self) -> None:
+        with _link("training"):
+            script = find_resource("bin/label2model.py")
+            done = subprocess.run(
+                [sys.executable, str(script), "--config", str(self.config)],
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            with (self._plan.folder / "training.log").open("a", encoding="utf-8") as log:
+                log.write(done.stdout + done.stderr)
+            if done.returncode:
+                last = (done.stderr or done.stdout).strip().splitlines()[-1:]
+                raise BrokenLink(f"exit code {done.returncode}: {''.join(last)}")
+
+
+@contextmanager
+def _link(name: str) -> Iterator[None]:
+    try:
+        yield
+    except (FinkAlError, OSError) as error:
+        raise BrokenLink(f"The loop is broken at the {name}: {error}") from error
+
+
+def _empty(folder: Path) -> None:
+    if folder.exists() and any(folder.iterdir()) and not (folder / _MARKER).exists():
+        raise BrokenLink(
+            f"The folder {folder} holds something that is no earlier demo; name another one."
+        )
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    (folder / _MARKER).touch()

@@ -1,0 +1,128 @@
+"""The streaming job as a process of its own, started by spark-submit as on a cluster."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from fink_al.errors import ServiceError
+from fink_al.kafka import read_ledger
+from fink_al.settings import Settings, find_resource
+from fink_al.spark.session import submit_command
+
+_STOP_TIMEOUT_S = 20.0
+_POLL_S = 0.5
+
+
+class StreamJob:
+    """``bin/alert2candidate.py``, running from ``with`` to its end.
+
+    Parameters
+    ----------
+    settings : Settings
+        Where its topics are.
+    config : path
+        The same settings as a file, for the process.
+    log_file : path
+        Takes what the process says.
+    """
+
+    def __init__(self, settings: Settings, config: Path, log_file: Path):
+        self._settings = settings
+        self._config = config
+        self.log_file = log_file
+        self._process: subprocess.Popen | None = None
+
+    def __enter__(self) -> StreamJob:
+        script = find_resource("bin/alert2candidate.py")
+        command = submit_command(script, "--config", str(self._config), master="local[2]")
+        python = {"PYSPARK_PYTHON": sys.executable, "PYSPARK_DRIVER_PYTHON": sys.executable}
+        with self.log_file.open("ab") as output:
+            self._process = subprocess.Popen(
+                command,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                env=os.environ | python,
+                # A group of its own: Ctrl-C is the demo's to handle, and all of it can be ended.
+                start_new_session=True,
+            )
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        assert self._process is not None
+        self._signal(signal.SIGTERM)
+        deadline = time.monotonic() + _STOP_TIMEOUT_S
+        while self._signal(0) and time.monotonic() < deadline:
+            self._process.poll()
+            time.sleep(0.1)
+        self._signal(signal.SIGKILL)
+        self._process.wait()
+
+    def wait_for(self, topics: dict[str, int], timeout_s: float) -> list[dict[str, Any]]:
+        """Wait until all messages of `topics` are done; the ledger's records about them.
+
+        Parameters
+        ----------
+        topics : dict of str to int
+            Messages of each, in one partition.
+        timeout_s : float
+            How long without a new record before it counts as broken.
+
+        Raises
+        ------
+        ServiceError
+            If the process ends, or nothing happens for too long, with its last words.
+        """
+        seen, deadline = -1, time.monotonic() + timeout_s
+        while True:
+            records = self._records(topics)
+            done = sum(r["until"] - r["first"] for r in _offsets(records) if r["topic"] in topics)
+            if done >= sum(topics.values()):
+                return records
+            if done > seen:
+                seen, deadline = done, time.monotonic() + timeout_s
+            assert self._process is not None
+            if self._process.poll() is not None:
+                raise ServiceError(f"The stream ended by itself: {self._last_words()}")
+            if time.monotonic() > deadline:
+                raise ServiceError(
+                    f"{done} of {sum(topics.values())} alerts were done and no more within "
+                    f"{timeout_s:.0f} s: {self._last_words()}"
+                )
+            time.sleep(_POLL_S)
+
+    def _records(self, topics: Iterable[str]) -> list[dict[str, Any]]:
+        ledger = self._settings.target.ledger_topic
+        records = read_ledger(self._settings.sink, ledger)
+        return [r for r in records if {o["topic"] for o in r["offsets"]} & set(topics)]
+
+    def _signal(self, number: int) -> bool:
+        """Send to every process of the job; whether there is any left."""
+        assert self._process is not None
+        try:
+            os.killpg(self._process.pid, number)
+        except ProcessLookupError:
+            return False
+        return True
+
+    def _last_words(self) -> str:
+        lines = self.log_file.read_text("utf-8", "replace").splitlines()
+        words = [line for line in lines if "Error" in line or "Exception" in line] or lines
+        return f"{' | '.join(words[-2:])} (all of it: {self.log_file})"
+
+
+def _offsets(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [offsets for record in records for offsets in record["offsets"]]

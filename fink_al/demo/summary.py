@@ -1,0 +1,84 @@
+"""What a demo came to, as a table, a sentence and a picture."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+from rich import box
+from rich.table import Table
+
+from fink_al.demo.loop import Night
+from fink_al.learning.evaluation import Metrics
+
+_METRICS = ("efficiency", "purity", "figure_of_merit")
+
+
+def table(nights: list[Night]) -> Table:
+    """One row a night, 80 columns wide; metrics are those on the fixed test set."""
+    made = Table(
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        show_edge=False,
+        pad_edge=False,
+        caption="cand.: published; obs.: spectra; lab.: types so far; model: which scored > which "
+        "the labels gave; eff., pur., f.o.m.: efficiency, purity, figure of merit of the latter "
+        "on the fixed test set, with half the 68% interval; "
+        f"rand.: the same after random selection, mean of {len(nights[0].random)} seeds",
+        caption_justify="left",
+    )
+    for name in ("night", "alerts", "scored", "cand.", "obs.", "lab.", "model", "eff.", "pur."):
+        made.add_column(f"\n{name}", justify="right", no_wrap=True)
+    made.add_column("\nf.o.m.", justify="right", no_wrap=True)
+    for name in ("rand.\neff.", "\npur.", "\nf.o.m."):
+        made.add_column(name, justify="right", no_wrap=True, style="dim")
+    for night in nights:
+        ours = [f"{getattr(night.metrics, name):.2f}" for name in _METRICS]
+        ours[-1] += f"±{_half_width(night.metrics):.2f}".replace("0.", ".")
+        theirs = [f"{_random(night, name).mean():.2f}" for name in _METRICS]
+        counts = (night.alerts, night.scored, night.candidates, night.observed, night.labels)
+        words = [str(night.night), *map(str, counts), f"{night.scored_by}>{night.champion}"]
+        made.add_row(*words, *ours, *theirs)
+    return made
+
+
+def verdict(nights: list[Night], strategy: str) -> str:
+    """Which selection ended better, if any did, in one sentence."""
+    last = nights[-1]
+    ours, theirs = last.metrics.figure_of_merit, _random(last, "figure_of_merit")
+    error = float(np.hypot(_half_width(last.metrics), theirs.std(ddof=1)))
+    figures = (
+        f"figure of merit {ours:.3f} against {theirs.mean():.3f} with {last.labels} labels, "
+        f"error of the difference {error:.3f} (test set and {len(theirs)} random seeds)"
+    )
+    if abs(ours - theirs.mean()) <= error:
+        return f"Neither {strategy} nor random selection is ahead within the error: {figures}."
+    winner, loser = (strategy, "random") if ours > theirs.mean() else ("random", strategy)
+    return f"On these nights {winner} selection beat {loser} selection: {figures}."
+
+
+def _half_width(metrics: Metrics) -> float:
+    low, high = metrics.intervals["figure_of_merit"]
+    return (high - low) / 2
+
+
+def write_csv(nights: list[Night], file: Path) -> None:
+    """The table with all digits, for programs."""
+    with file.open("w", newline="", encoding="utf-8") as out:
+        names = ["night", "alerts", "scored", "candidates", "observed", "labels"]
+        names += ["scored_by", "champion"]
+        columns = [*_METRICS, "figure_of_merit_low", "figure_of_merit_high"]
+        columns += [f"random_{name}_mean" for name in _METRICS]
+        writer = csv.writer(out)
+        writer.writerow([*names, *columns])
+        for night in nights:
+            ours = [getattr(night.metrics, name) for name in _METRICS]
+            ours += night.metrics.intervals["figure_of_merit"]
+            theirs = [_random(night, name).mean() for name in _METRICS]
+            numbers = [f"{value:.4f}" for value in (*ours, *theirs)]
+            writer.writerow([*(getattr(night, name) for name in names), *numbers])
+
+
+def _random(night: Night, name: str) -> np.ndarray:
+    return np.array([getattr(metrics, name) for metrics in night.random])

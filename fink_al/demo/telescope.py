@@ -1,0 +1,66 @@
+"""The telescope of the demo: reads the follow-up topic, takes spectra, hands in types."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from fink_al.followup.subscriber import read_candidates
+from fink_al.learning.labels import Label, LabelStore
+from fink_al.learning.taxonomy import UNCLASSIFIED
+from fink_al.settings import Settings
+from fink_al.simulation.oracle import Oracle
+
+#: Spectra are taken in the site's night after the alerts', types handed in on the next day.
+_OBSERVED, _RECEIVED = timedelta(hours=15), timedelta(hours=34)
+
+
+class Telescope:
+    """One spectrograph with a number of spectra a night.
+
+    Parameters
+    ----------
+    settings : Settings
+        Follow-up topic and label store.
+    oracle : Oracle
+        What a spectrum shows.
+    spectra_per_night : int
+        The budget.
+    """
+
+    def __init__(self, settings: Settings, oracle: Oracle, spectra_per_night: int):
+        self._settings = settings
+        self._oracle = oracle
+        self._budget = spectra_per_night
+        self._next: dict[int, int] = {}
+        self._spectra: Counter[str] = Counter()
+
+    def receive(self, night: int) -> list[dict[str, Any]]:
+        """Candidates of `night` that arrived since the last call, most informative first."""
+        received = []
+        topic = self._settings.target.candidates_topic
+        for partition, offset, record in read_candidates(self._settings.sink, topic, self._next):
+            self._next[partition] = offset + 1
+            if record["night"] == night:
+                received.append(record)
+        return sorted(received, key=lambda r: (-r["informativeness"], r["alert_id"]))
+
+    def observe(self, night: int, candidates: list[dict[str, Any]]) -> list[Label]:
+        """Spend the night's budget on the first of `candidates`; the labels, which are stored."""
+        begin = datetime.strptime(str(night), "%Y%m%d").replace(tzinfo=UTC)
+        labels = []
+        for candidate in candidates[: self._budget]:
+            name = candidate["object_id"]
+            self._spectra[name] += 1
+            found = self._oracle.observe(name, candidate["mag"], self._spectra[name])
+            labels.append(
+                Label(name, found, "spectrum", begin + _OBSERVED, begin + _RECEIVED, "demo")
+            )
+        LabelStore(self._settings.labels_dir).add(labels)
+        return labels
+
+
+def typed(labels: list[Label]) -> int:
+    """How many of `labels` tell a type."""
+    return sum(label.type != UNCLASSIFIED for label in labels)

@@ -1,0 +1,41 @@
+"""Candidates as any subscriber reads them: value by the schema that stands in the key."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+import fastavro
+
+from fink_al.kafka import read
+from fink_al.settings import Kafka
+
+
+def read_candidates(
+    kafka: Kafka, topic: str, start: dict[int, int] | None = None
+) -> Iterator[tuple[int, int, dict[str, Any]]]:
+    """Partition, offset and record of each committed message of `topic`, up to its present end.
+
+    Parameters
+    ----------
+    kafka : Kafka
+        The cluster.
+    topic : str
+        A follow-up topic.
+    start : dict of int to int, optional
+        First offset by partition; all by default.
+    """
+    for message in read(kafka, topic, start):
+        key, value = message.key(), message.value()
+        assert key is not None
+        assert value is not None
+        record = fastavro.schemaless_reader(io.BytesIO(value), _schema(key), None)
+        yield message.partition() or 0, message.offset() or 0, dict(record)  # type: ignore[call-overload]
+
+
+@lru_cache(maxsize=8)
+def _schema(key: bytes) -> Any:
+    return fastavro.parse_schema(json.loads(key))

@@ -1,0 +1,52 @@
+"""The streaming job from its start to its orderly end."""
+
+from __future__ import annotations
+
+import logging
+import signal
+
+from py4j.protocol import Py4JError
+from pyspark.errors import StreamingQueryException
+
+from fink_al.errors import ServiceError
+from fink_al.settings import Settings
+from fink_al.spark.pipeline import Pipeline
+from fink_al.spark.session import spark_session
+
+log = logging.getLogger(__name__)
+
+
+def run(settings: Settings, *, available_now: bool = False) -> None:
+    """Stream until SIGINT or SIGTERM, or until all that the topics hold now is done.
+
+    Parameters
+    ----------
+    settings : Settings
+        All settings.
+    available_now : bool
+        Whether to end when all is done.
+
+    Raises
+    ------
+    ServiceError
+        If a broker does not answer, or the query ends by itself.
+    """
+    stopping: list[int] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda received, _: stopping.append(received))
+    spark = spark_session(f"fink-al {settings.target.name}")
+    query = Pipeline(spark, settings).start(available_now=available_now)
+    log.info("Streaming topics %s of %s", settings.topics, settings.source.servers)
+    try:
+        while not stopping and not query.awaitTermination(1):
+            pass
+        query.stop()
+        spark.stop()
+    except StreamingQueryException as error:
+        if not stopping:
+            raise ServiceError(f"The stream ended: {str(error).splitlines()[0]}") from error
+    except (Py4JError, OSError) as error:
+        # A signal to the whole process group ends the JVM too, and nothing is left to stop.
+        if not stopping:
+            raise ServiceError("The Java process of the stream ended by itself.") from error
+    log.info("Stopped; the next start goes on behind the last published micro-batch")
