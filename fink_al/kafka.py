@@ -27,6 +27,8 @@ from fink_al.settings import Kafka
 
 _TIMEOUT_S = 30.0
 _MAX_MESSAGE_BYTES = 10_000_000
+# Every failure comes back as an error too; the library would also print each attempt to connect.
+_LOG_LEVEL = 2
 _FOR_EVER = {"retention.ms": "-1", "retention.bytes": "-1"}
 
 
@@ -41,7 +43,7 @@ class Cluster:
 
     def __init__(self, kafka: Kafka):
         self._kafka = kafka
-        self._admin = AdminClient(kafka.client_options() | {"log_level": 3})
+        self._admin = AdminClient(kafka.client_options() | {"log_level": _LOG_LEVEL})
 
     def identifier(self) -> str:
         """Cluster id, which no two clusters share."""
@@ -119,7 +121,7 @@ class Publisher:
                 "queue.buffering.max.kbytes": 131072,
                 "linger.ms": 5,
                 "compression.type": "lz4",
-                "log_level": 3,
+                "log_level": _LOG_LEVEL,
             }
         )
         with _clear(self._servers):
@@ -160,7 +162,7 @@ def produce(kafka: Kafka, topic: str, values: Iterable[bytes]) -> int:
     """Send `values` to `topic` and wait until all have arrived; how many they were."""
     producer = Producer(
         kafka.client_options()
-        | {"message.max.bytes": _MAX_MESSAGE_BYTES, "linger.ms": 5, "log_level": 3}
+        | {"message.max.bytes": _MAX_MESSAGE_BYTES, "linger.ms": 5, "log_level": _LOG_LEVEL}
     )
     failed: list[KafkaError] = []
     sent = 0
@@ -252,7 +254,7 @@ def _consumer(kafka: Kafka) -> Consumer:
             "isolation.level": "read_committed",
             "auto.offset.reset": "earliest",
             "enable.partition.eof": True,
-            "log_level": 3,
+            "log_level": _LOG_LEVEL,
         }
     )
 

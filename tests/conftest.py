@@ -1,6 +1,10 @@
 """Fixtures that several test files share."""
 
+import os
+import uuid
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,12 +18,73 @@ def shared_data() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def real_packets(shared_data: Path) -> list[bytes]:
+    """ZTF packets of the years 2018 to 2024, of several producers and two schema versions."""
+    return [file.read_bytes() for file in sorted((shared_data / "ztf_packets").iterdir())]
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _no_settings_from_outside():
     """Tests see the settings files only, not the variables of the shell that runs them."""
     with pytest.MonkeyPatch.context() as patch:
-        import os
-
         for name in [n for n in os.environ if n.startswith("FINK_AL_") and n != "FINK_AL_CACHE"]:
             patch.delenv(name)
         yield
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A running Kafka, one for all tests."""
+    from fink_al.simulation.embedded_kafka import EmbeddedKafka
+
+    with EmbeddedKafka(tmp_path_factory.mktemp("kafka")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def spark() -> Iterator[Any]:
+    """A Spark session of this process, one for all tests."""
+    from fink_al.spark.session import spark_session
+
+    session = spark_session("tests", "local[2]")
+    session.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", "1000")
+    yield session
+    session.stop()
+
+
+@pytest.fixture
+def world(broker: Any, tmp_path: Path) -> Callable[..., Any]:
+    """Makes settings whose topics and folders no other test has.
+
+    Without a model everything within the cuts is a candidate.
+    """
+    from fink_al.settings import load_settings
+
+    name = f"t{uuid.uuid4().hex[:8]}"
+    kafka = {"servers": broker.servers}
+
+    def make(**target: Any) -> Any:
+        settings = load_settings(
+            work_dir=tmp_path,
+            source=kafka,
+            sink=kafka,
+            starting_set=None,
+            test_set=None,
+            stream={"topics": rf"{name}_[0-9]{{8}}", "trigger_seconds": 0},
+        )
+        follow_up = settings.target.follow_up.model_copy(update={"bootstrap_fraction": 1.0})
+        model = settings.target.model.model_copy(update={"n_estimators": 20})
+        changes = {
+            "name": name,
+            "candidates_topic": f"fink_{name}_ztf",
+            "dead_letter_topic": f"{name}_dead",
+            "ledger_topic": f"{name}_ledger",
+            "follow_up": follow_up,
+            "model": model,
+        }
+        return settings.model_copy(
+            update={"target": settings.target.model_copy(update=changes | target)}
+        )
+
+    return make

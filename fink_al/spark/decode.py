@@ -17,17 +17,17 @@ from pyspark.sql import functions as F
 from pyspark.sql.avro.functions import from_avro
 from pyspark.sql.pandas.functions import pandas_udf
 
+from fink_al.alerts import adapter
 from fink_al.alerts.packet import SYNC_BYTES, Header, Transcoder, read_header
 from fink_al.alerts.schema import reader_schema
 from fink_al.errors import AlertError
+from fink_al.settings import Settings
 
 #: Where an alert came from; these columns stay with it to the archive.
 SOURCE = ["topic", "partition", "offset"]
 
 
-def decode(
-    messages: DataFrame, headers: Sequence[Header], survey: ModuleType, max_packet_bytes: int
-) -> DataFrame:
+def decode(messages: DataFrame, headers: Sequence[Header], settings: Settings) -> DataFrame:
     """Alerts of Kafka `messages`, or the reason why there is none.
 
     Parameters
@@ -36,10 +36,8 @@ def decode(
         With ``topic``, ``partition``, ``offset``, ``value``.
     headers : sequence of Header
         Known headers, whose packets are decoded without Python.
-    survey : module
-        The survey's adapter.
-    max_packet_bytes : int
-        Longer messages are not looked into.
+    settings : Settings
+        Survey, longest packet that is looked into, number of Python tasks.
 
     Returns
     -------
@@ -47,8 +45,8 @@ def decode(
         Source columns, the adapter's columns (null where not decoded), ``header`` (identifier of
         the packet's header), ``dead_reason`` and ``packet`` (both null for a usable alert).
     """
+    survey, stream = adapter(settings.survey), settings.stream
     value = F.col("value")
-    fits = value.isNotNull() & (F.length(value) <= max_packet_bytes)
     own = json.dumps(reader_schema(survey.FIELDS))
     direct = _from_own(F.lit(None).cast("binary"), own)
     identifier = F.lit(None).cast("long")
@@ -56,22 +54,27 @@ def decode(
         condition, alert = _decode_known(value, header, survey)
         direct = F.when(condition, alert).otherwise(direct)
         identifier = F.when(_begins(value, header), header.identifier).otherwise(identifier)
-    rows = messages.select(*SOURCE, value, direct.alias("direct"), identifier.alias("known"))
-    # Not decoded: a header not seen before, or a packet that the fast way cannot read.
-    unread = F.when(fits & F.col("direct.candid").isNull(), value)
-    rows = rows.withColumn("transcoded", _transcoder(survey)(unread))
+    is_usable = F.coalesce(F.expr(survey.IS_USABLE), F.lit(False))
+    rows = messages.select(*SOURCE, value, direct.alias("alert"), identifier.alias("known"))
+    # Packets go further only where the fast way cannot read them. The exchange keeps Kafka's
+    # consumer, which must not be interrupted, out of the thread that feeds the Python worker.
+    rows = rows.select(
+        *SOURCE, "alert", "known", value.isNull().alias("empty"),
+        F.when(~is_usable, value).alias("unread"),
+    ).repartition(stream.partitions, "offset")  # fmt: skip
+    unread = F.col("unread")
+    fits = F.length(unread) <= stream.max_packet_bytes
+    rows = rows.withColumn("transcoded", _transcoder(survey)(F.when(fits, unread)))
     again = _from_own(F.col("transcoded.body"), own)
-    alert = F.when(F.col("direct.candid").isNotNull(), F.col("direct")).otherwise(again)
     rows = rows.select(
         *SOURCE,
-        "value",
-        alert.alias("alert"),
+        "unread",
+        F.when(unread.isNull(), F.col("alert")).otherwise(again).alias("alert"),
         F.coalesce("known", "transcoded.header").alias("header"),
-        F.when(value.isNull(), "empty").when(~fits, "too_large")
+        F.when(F.col("empty"), "empty").when(~fits, "too_large")
         .otherwise(F.col("transcoded.reason")).alias("unread_reason"),
     )  # fmt: skip
-    usable = F.coalesce(F.expr(survey.IS_USABLE), F.lit(False))
-    rows = rows.select("*", usable.alias("usable"))
+    rows = rows.select("*", is_usable.alias("usable"))
     columns = [
         F.when(F.col("usable"), F.expr(sql)).alias(name) for name, sql in survey.COLUMNS.items()
     ]
@@ -81,7 +84,7 @@ def decode(
         *columns,
         F.when(~F.col("usable"), F.coalesce("unread_reason", F.lit("unusable_fields")))
         .alias("dead_reason"),
-        F.when(~F.col("usable"), value).alias("packet"),
+        F.when(~F.col("usable"), unread).alias("packet"),
     )  # fmt: skip
 
 

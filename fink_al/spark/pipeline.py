@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming import StreamingQuery
 
-from fink_al.alerts import adapter
 from fink_al.alerts.packet import Header, read_header
 from fink_al.errors import AlertError, ServiceError
 from fink_al.kafka import Cluster, Publisher, fetch, read_ledger
@@ -76,7 +75,6 @@ class Pipeline:
         target = settings.target
         self._spark, self._settings = spark, settings
         self._on_batch = on_batch or (lambda report: None)
-        self._survey = adapter(settings.survey)
         self._cluster = Cluster(settings.source)
         sink = Cluster(settings.sink)
         sink.create_topic(target.candidates_topic)
@@ -117,7 +115,7 @@ class Pipeline:
         watch = _Watch()
         topics = self._cluster.topics(self._settings.topics)
         new = messages.where(self.ledger.is_new(topics))
-        alerts = decode(new, self._headers, self._survey, self._settings.stream.max_packet_bytes)
+        alerts = decode(new, self._headers, self._settings)
         known_headers = {header.identifier for header in self._headers} | self._fruitless
         while True:
             science = self._state.science()

@@ -78,8 +78,7 @@ def replay(
         alerts = rows.select(*SOURCE, "header", *adapter(settings.survey).COLUMNS)
     else:
         messages = read_topics(spark, settings, topics_of_night(settings, night))
-        limit = settings.stream.max_packet_bytes
-        decoded = decode(messages, [], adapter(settings.survey), limit)
+        decoded = decode(messages, [], settings)
         alerts = decoded.where("dead_reason IS NULL").drop("dead_reason", "packet")
     science = Science(settings, champion_of(spark, settings, version))
     return with_science(alerts, science).where(F.col("night") == night)

@@ -109,4 +109,6 @@ def _options(settings: Settings) -> dict[str, str]:
         # How soon a topic that appears is noticed.
         "kafka.metadata.max.age.ms": "2000",
         "kafka.isolation.level": "read_committed",
+        # A topic of one partition is read and decoded by as many tasks as there is work for.
+        "minPartitions": str(settings.stream.partitions),
     }

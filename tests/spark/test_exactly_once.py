@@ -1,0 +1,167 @@
+"""Nothing is lost and nothing published twice, wherever the stream stops."""
+
+import shutil
+import time
+
+import pytest
+from streaming import (
+    archive,
+    campaign,
+    dead_letters,
+    drain,
+    fill,
+    fill_night,
+    ledger_counts,
+    published,
+    topic_of,
+)
+
+from fink_al.kafka import Cluster
+from fink_al.simulation.packets import packets
+from fink_al.spark.pipeline import Pipeline
+from fink_al.spark.sink import Sink
+
+pytestmark = [pytest.mark.spark, pytest.mark.kafka]
+
+
+@pytest.fixture(scope="module")
+def sky():
+    return campaign()
+
+
+def check_complete(settings, n_alerts):
+    """Every alert is archived once, every candidate of the archive published once."""
+    rows = archive(settings)
+    assert len(rows) == n_alerts
+    assert not rows.duplicated(["topic", "partition", "offset"]).any()
+    candidates = rows[rows["is_candidate"]]
+    counts = published(settings)
+    assert len(counts) > 10
+    assert set(counts.values()) == {1}
+    assert len(counts) == len(candidates)
+    assert ledger_counts(settings)["alerts"] == n_alerts
+    assert ledger_counts(settings)["candidates"] == len(candidates)
+
+
+def test_a_restart_goes_on_where_it_stopped(spark, world, sky):
+    settings = world()
+    first = fill_night(settings, sky, sky.nights[0])
+    assert [r.part.counts["alerts"] for r in drain(spark, settings)] == [first]
+    assert drain(spark, settings) == []
+    second = fill_night(settings, sky, sky.nights[1])
+    assert [r.part.counts["alerts"] for r in drain(spark, settings)] == [second]
+    check_complete(settings, first + second)
+
+
+def test_a_lost_commit_publishes_nothing_again(spark, world, sky):
+    settings = world()
+    n = fill_night(settings, sky, sky.nights[0])
+    drain(spark, settings)
+    commits = settings.checkpoint_dir / "commits"
+    last = max((file for file in commits.iterdir() if file.name.isdigit()), key=lambda f: f.name)
+    last.unlink()
+    (commits / f".{last.name}.crc").unlink(missing_ok=True)
+    assert drain(spark, settings) == []
+    check_complete(settings, n)
+
+
+def test_a_lost_checkpoint_publishes_nothing_again(spark, world, sky):
+    settings = world()
+    first = fill_night(settings, sky, sky.nights[0])
+    drain(spark, settings)
+    shutil.rmtree(settings.checkpoint_dir)
+    second = fill_night(settings, sky, sky.nights[1])
+    assert sum(r.part.counts["alerts"] for r in drain(spark, settings)) == second
+    check_complete(settings, first + second)
+
+
+@pytest.mark.parametrize("step", ["publish", "archive"])
+def test_a_crash_around_publishing_loses_nothing(spark, world, sky, monkeypatch, step):
+    settings = world()
+    n = fill_night(settings, sky, sky.nights[0])
+
+    def crash(self, part, *rest):
+        raise RuntimeError("power cut")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Sink, step, crash)
+        with pytest.raises(Exception, match="power cut"):
+            drain(spark, settings)
+    assert sum(published(settings).values()) == (0 if step == "publish" else n_published(sky, n))
+    drain(spark, settings)
+    check_complete(settings, n)
+    assert list(settings.staging_dir.iterdir()) == []
+
+
+def n_published(sky, n):
+    """Candidates of the first night; any number above zero that the archive confirms later."""
+    return pytest.approx(n / 2, abs=n / 2 - 1)
+
+
+def test_a_crash_inside_the_transaction_publishes_nothing(spark, world, sky, monkeypatch):
+    settings = world()
+    n = fill_night(settings, sky, sky.nights[0])
+
+    def crash(*arguments):
+        raise RuntimeError("power cut")
+
+    with monkeypatch.context() as patch:
+        # The candidates are sent and the ledger record, the last of the transaction, is not.
+        patch.setattr("fink_al.spark.sink.json.dumps", crash)
+        with pytest.raises(Exception, match="power cut"):
+            drain(spark, settings)
+    assert not published(settings)
+    drain(spark, settings)
+    check_complete(settings, n)
+
+
+def test_a_redelivered_alert_is_not_published_again(spark, world, sky):
+    settings = world()
+    night = sky.nights[0]
+    n = fill_night(settings, sky, night)
+    drain(spark, settings)
+    before = published(settings)
+    fill(settings, night, packets(sky, night))
+    drain(spark, settings)
+    assert published(settings) == before
+    rows = archive(settings)
+    again = rows[rows["offset"] >= n]
+    assert len(again) == n
+    assert not again["is_candidate"].any()
+
+
+def test_topics_come_and_go_while_the_stream_runs(spark, world, sky):
+    settings = world()
+    first = fill_night(settings, sky, sky.nights[0])
+    query = Pipeline(spark, settings).start()
+    try:
+        wait_until(lambda: ledger_counts(settings)["alerts"] == first)
+        Cluster(settings.source).delete_topic(topic_of(settings, sky.nights[0]))
+        second = fill_night(settings, sky, sky.nights[1])
+        wait_until(lambda: ledger_counts(settings)["alerts"] == first + second)
+        assert query.isActive
+    finally:
+        query.stop()
+    check_complete(settings, first + second)
+
+
+def test_a_topic_made_anew_begins_at_its_beginning(spark, world, sky):
+    settings = world()
+    first = fill_night(settings, sky, sky.nights[0])
+    drain(spark, settings)
+    Cluster(settings.source).delete_topic(topic_of(settings, sky.nights[0]))
+    shutil.rmtree(settings.checkpoint_dir)
+    time.sleep(1)
+    second = int((sky.alerts["night"] == sky.nights[1]).sum())
+    fill(settings, sky.nights[0], packets(sky, sky.nights[1]))
+    drain(spark, settings)
+    assert len(archive(settings)) == first + second
+    assert set(published(settings).values()) == {1}
+    assert dead_letters(settings) == []
+
+
+def wait_until(condition, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.5)
