@@ -191,7 +191,7 @@ def produce(kafka: Kafka, topic: str, values: Iterable[bytes]) -> int:
 
 
 def read(kafka: Kafka, topic: str, start: dict[int, int] | None = None) -> Iterator[Message]:
-    """Committed messages of `topic` from the offsets `start` (0 where absent) to its present end."""
+    """Committed messages of `topic` from the offsets `start`, or all, to its present end."""
     consumer = _consumer(kafka)
     try:
         with _clear(kafka.servers):
@@ -212,16 +212,17 @@ def read(kafka: Kafka, topic: str, start: dict[int, int] | None = None) -> Itera
                 message = consumer.poll(_TIMEOUT_S)
             if message is None:
                 raise ServiceError(f"Topic '{topic}' at {kafka.servers}: no answer in time.")
-            if message.error():
-                if message.error().code() != KafkaError._PARTITION_EOF:
-                    raise ServiceError(f"Topic '{topic}' at {kafka.servers}: {message.error()}.")
+            if error := message.error():
+                if error.code() != KafkaError._PARTITION_EOF:
+                    raise ServiceError(f"Topic '{topic}' at {kafka.servers}: {error}.")
                 # The end that a reader of committed messages can see, behind all markers.
-                left.pop(message.partition(), None)
+                left.pop(message.partition() or 0, None)
                 continue
-            if message.offset() < left.get(message.partition(), 0):
+            offset, end = message.offset() or 0, left.get(message.partition() or 0, 0)
+            if offset < end:
                 yield message
-            if message.offset() + 1 >= left.get(message.partition(), 0):
-                left.pop(message.partition(), None)
+            if offset + 1 >= end:
+                left.pop(message.partition() or 0, None)
     finally:
         consumer.close()
 
@@ -242,7 +243,7 @@ def fetch(kafka: Kafka, topic: str, partition: int, offset: int) -> bytes | None
 
 def read_ledger(kafka: Kafka, topic: str) -> list[dict[str, Any]]:
     """All records of the ledger, oldest first; none if there is no such topic."""
-    return [json.loads(message.value()) for message in read(kafka, topic)]
+    return [json.loads(message.value() or b"null") for message in read(kafka, topic)]
 
 
 def _consumer(kafka: Kafka) -> Consumer:

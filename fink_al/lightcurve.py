@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -155,7 +156,9 @@ class LightCurves:
                 )
         shifts = np.concatenate([[0], np.cumsum([batch.n_points for batch in batches])])
         offsets = [b.offsets[1:] + shift for b, shift in zip(batches, shifts, strict=False)]
-        points = {n: np.concatenate([getattr(b, n) for b in batches]) for n in _POINT_TYPES}
+        points: dict[str, Any] = {
+            n: np.concatenate([getattr(b, n) for b in batches]) for n in _POINT_TYPES
+        }
         context = pa.concat_tables([b.context for b in batches], promote_options="default")
         return replace(first, offsets=np.concatenate([[0], *offsets]), context=context, **points)
 
@@ -184,6 +187,6 @@ def flux_from_mag(
 
 
 def _frozen(values: npt.ArrayLike, dtype: type) -> npt.NDArray:
-    array = np.asarray(values, dtype).view()
+    array: npt.NDArray = np.asarray(values, dtype).view()
     array.flags.writeable = False
     return array

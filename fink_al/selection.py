@@ -158,11 +158,11 @@ def uniform_hash(object_key: npt.NDArray, night: npt.NDArray, seed: int) -> npt.
     # SplitMix64 (Steele, Lea & Flood 2014) over the three numbers.
     state = np.asarray(object_key, np.int64).astype(np.uint64)
     for part in (np.asarray(night, np.int64).astype(np.uint64), np.uint64(seed)):
-        state = _mix(state ^ _mix(part + np.uint64(0x9E3779B97F4A7C15)))
+        state = _mix(state ^ _mix(np.asarray(part, np.uint64) + np.uint64(0x9E3779B97F4A7C15)))
     return (state >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
-def _mix(x: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+def _mix(x: npt.NDArray) -> npt.NDArray:
     with np.errstate(over="ignore"):
         x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

@@ -16,7 +16,7 @@ from fink_al.errors import FinkAlError
 
 #: Command to the module that holds it and the line that help shows.
 _COMMANDS = {
-    "demo": ("fink_al.cli.demo", "The whole loop on this machine: broker, stream, telescope, labels."),
+    "demo": ("fink_al.cli.demo", "The whole loop on this machine, with a telescope."),
     "stream": ("fink_al.cli.stream", "Alerts in, candidates out: runs until it is stopped."),
     "train": ("fink_al.cli.train", "Labels in, a better model out: the nightly job."),
     "replay": ("fink_al.cli.replay", "Score a night again, from its topic or from the archive."),
@@ -31,11 +31,18 @@ class _Commands(click.RichGroup):
         return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        if name not in _COMMANDS:
-            return None
-        if {"--help", "-h"} & set(sys.argv) and ctx.protected_args == [] and not ctx.args:
-            return click.Command(name, short_help=_COMMANDS[name][1])
-        return getattr(importlib.import_module(_COMMANDS[name][0]), name)
+        """What the list of commands needs of one, without importing it."""
+        known = _COMMANDS.get(name)
+        return click.Command(name, short_help=known[1]) if known else None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that is to run."""
+        if args and args[0] in _COMMANDS:
+            module = importlib.import_module(_COMMANDS[args[0]][0])
+            return args[0], getattr(module, args[0]), args[1:]
+        return super().resolve_command(ctx, args)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -32,8 +32,8 @@ def read_candidates(
         key, value = message.key(), message.value()
         assert key is not None
         assert value is not None
-        record = fastavro.schemaless_reader(io.BytesIO(value), _schema(key), None)
-        yield message.partition() or 0, message.offset() or 0, dict(record)  # type: ignore[call-overload]
+        record: Any = fastavro.schemaless_reader(io.BytesIO(value), _schema(key), None)
+        yield message.partition() or 0, message.offset() or 0, record
 
 
 @lru_cache(maxsize=8)

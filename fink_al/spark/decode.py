@@ -128,10 +128,10 @@ def _decode_known(value: Column, header: Header, survey: ModuleType) -> tuple[Co
 def _transcoder(survey: ModuleType):
     fields = survey.FIELDS
 
-    @pandas_udf("body binary, reason string, header long")
+    @pandas_udf("body binary, reason string, header long")  # type: ignore[call-overload]
     def transcode(packets: pd.Series) -> pd.DataFrame:
         transcoder = Transcoder(fields)
-        rows = []
+        rows: list[tuple[bytes | None, str | None, int | None]] = []
         for packet in packets:
             if packet is None:
                 rows.append((None, None, None))

@@ -16,6 +16,7 @@ from fink_al.learning.registry import Registry
 from fink_al.settings import Settings
 from fink_al.spark.decode import SOURCE, decode
 from fink_al.spark.science import Champion, Science, with_science
+from fink_al.spark.session import spark_session
 from fink_al.spark.source import read_topics, topics_of_night
 from fink_al.spark.state import archived_nights, read_archive
 
@@ -107,6 +108,23 @@ def compare(replayed: DataFrame, archived: DataFrame) -> Agreement:
     return Agreement(replayed.count(), archived.count(), row[0], row[1])
 
 
-def write(rows: DataFrame, folder: Path) -> None:
-    """Write a replay as Parquet."""
-    rows.write.mode("errorifexists").parquet(str(folder))
+def run(
+    settings: Settings,
+    night: int,
+    *,
+    origin: Origin = "archive",
+    version: str | None = None,
+    output: Path | None = None,
+) -> Agreement:
+    """Replay `night` in a session of its own, write it to `output`, compare with the archive."""
+    spark = spark_session(f"fink-al replay {night}")
+    try:
+        replayed = replay(spark, settings, night, origin=origin, version=version).cache()
+        if output:
+            replayed.write.mode("errorifexists").parquet(str(output))
+        archived = read_archive(spark, settings, night)
+        if archived is None:
+            return Agreement(replayed.count(), 0, 0, None)
+        return compare(replayed, archived)
+    finally:
+        spark.stop()

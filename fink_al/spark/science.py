@@ -172,7 +172,7 @@ def _udf(science: Science, features: FeatureSet):
     fields += [f"{name} string" for name in features.reason_names]
     fields += ["p double", "reason string", "informativeness double", "rejected long"]
 
-    @pandas_udf(", ".join(fields))
+    @pandas_udf(", ".join(fields))  # type: ignore[call-overload]
     def score(*columns: pd.Series) -> pd.DataFrame:
         exists = columns[1].notna().to_numpy()  # a packet that could not be read has no night
         rows = [column[exists] for column in columns]
@@ -202,7 +202,7 @@ def _udf(science: Science, features: FeatureSet):
             history_start_mjd=curves.first_detection_mjd(),
             p=p,
             has_model=champion is not None,
-            has_features=~np.isnan(extracted.values).all(axis=1),
+            has_features=np.asarray(~np.isnan(extracted.values).all(axis=1)),
             uniform=uniform_hash(object_key, night, target.follow_up.seed),
             is_labelled=_contains(known.labelled.value if known.labelled else None, object_key),
             is_published=published,

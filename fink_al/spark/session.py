@@ -47,7 +47,7 @@ def submit_options() -> dict[str, str]:
     logging = f"-Dlog4j2.configurationFile={find_resource('conf/log4j2.properties').as_uri()}"
     return {
         "spark.jars": ",".join(map(str, spark_jars())),
-        "spark.driver.extraJavaOptions": f"{_AVRO_LIMITS} {logging}",
+        "spark.driver.extraJavaOptions": f"{_AVRO_LIMITS} {logging} -XX:+UseParallelGC",
         "spark.executor.extraJavaOptions": _AVRO_LIMITS,
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.host": "127.0.0.1",

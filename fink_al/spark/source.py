@@ -109,6 +109,9 @@ def _options(settings: Settings) -> dict[str, str]:
         # How soon a topic that appears is noticed.
         "kafka.metadata.max.age.ms": "2000",
         "kafka.isolation.level": "read_committed",
+        # Packets are large: the default of 1 MB is 16 of them a request.
+        "kafka.max.partition.fetch.bytes": str(4 << 20),
+        "kafka.receive.buffer.bytes": str(4 << 20),
         # A topic of one partition is read and decoded by as many tasks as there is work for.
         "minPartitions": str(settings.stream.partitions),
     }

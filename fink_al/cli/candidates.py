@@ -1,0 +1,71 @@
+"""``fink-al candidates``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import rich_click as click
+
+from fink_al.errors import SettingsError
+from fink_al.settings import load_settings
+
+_WIDTH = 118  # a line a candidate: a narrower terminal folds it
+
+
+@click.command()
+@click.option("--night", help="YYYYMMDD or YYYY-MM-DD.  [default: the latest with candidates]")
+@click.option("--top", default=30, show_default=True, type=click.IntRange(min=1), help="Rows.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "csv"]),
+    default="table",
+    show_default=True,
+    help="For people or for programs.",
+)
+@click.option("--config", type=click.Path(path_type=Path), help="Settings file.")
+def candidates(night: str | None, top: int, form: str, config: Path | None) -> None:  # fmt: skip
+    """What to observe tonight, best first; ask again at any time of the night.
+
+    Hours are those above airmass 2 in the dark at the site of conf/targets. Trend is in magnitudes
+    a day: negative is brightening.
+    """
+    settings = load_settings(config)
+    from fink_al.followup.tonight import candidates as list_of
+
+    date, rows = list_of(settings, _date(night))
+    rows = rows.head(top)
+    if form == "csv":
+        rows.to_csv(sys.stdout, index=False, float_format="%.6g")
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    site = settings.target.follow_up.site.name
+    made = Table(title=f"{settings.target.name}, night {date}, {site}", box=None, pad_edge=False)
+    for name in ("#", "object", "position (J2000)", "ra", "dec", "mag", "trend", "age", "p", "h",
+                 "why"):  # fmt: skip
+        made.add_column(name, justify="left" if name in ("object", "why") else "right")
+    for row in rows.to_dict("records"):
+        made.add_row(
+            str(row["rank"]), row["object_id"], row["position"],
+            f"{row['ra']:.5f}", f"{row['dec']:+.5f}", f"{row['band']} {row['mag']:.2f}",
+            _number(row["trend_mag_per_day"], "+.2f"), _number(row["age_days"], ".0f"),
+            _number(row["p"], ".2f"), f"{row['hours']:.1f}", row["why"],
+        )  # fmt: skip
+    width = Console().width
+    Console(width=max(width, _WIDTH)).print(made)
+
+
+def _date(text: str | None) -> int | None:
+    if text is None:
+        return None
+    digits = text.replace("-", "")
+    if len(digits) != 8 or not digits.isdigit():
+        raise SettingsError(f"--night is '{text}'; write YYYYMMDD or YYYY-MM-DD.")
+    return int(digits)
+
+
+def _number(value: float, form: str) -> str:
+    return "-" if value != value else format(value, form)

@@ -1,0 +1,74 @@
+"""The JVM's way and the Python worker's way read the same from a packet."""
+
+import pytest
+from pyspark.sql import types as T
+from streaming import campaign
+
+from fink_al.alerts.packet import read_header
+from fink_al.settings import load_settings
+from fink_al.simulation.packets import packets
+from fink_al.spark.decode import decode
+
+pytestmark = pytest.mark.spark
+
+_MESSAGES = T.StructType(
+    [
+        T.StructField("topic", T.StringType()),
+        T.StructField("partition", T.IntegerType()),
+        T.StructField("offset", T.LongType()),
+        T.StructField("value", T.BinaryType()),
+    ]
+)
+
+
+def decoded(spark, values, headers):
+    rows = [("t", 0, i, None if v is None else bytearray(v)) for i, v in enumerate(values)]
+    messages = spark.createDataFrame(rows, _MESSAGES)
+    alerts = decode(messages, headers, load_settings(starting_set=None, test_set=None))
+    return [row.asDict() for row in alerts.orderBy("offset").collect()]
+
+
+def both_ways(spark, values):
+    known = {header.identifier: header for header in map(read_header, values)}
+    return decoded(spark, values, list(known.values())), decoded(spark, values, [])
+
+
+def test_real_packets_of_all_producers_are_the_same_both_ways(spark, real_packets):
+    fast, slow = both_ways(spark, real_packets)
+    assert fast == slow
+    assert [row["dead_reason"] for row in fast] == [None] * len(real_packets)
+    assert len({row["header"] for row in fast}) >= 7
+
+
+def test_simulated_packets_are_the_same_both_ways_and_what_was_simulated(spark):
+    sky = campaign()
+    night = sky.nights[0]
+    values = list(packets(sky, night))[:40]
+    fast, slow = both_ways(spark, values)
+    assert fast == slow
+    names = ("object_id", "alert_id", "mag", "cjd", "cfid", "cmagpsf", "star_score")
+    expected = sky.columns(night).slice(0, 40).to_pylist()
+    assert [[row[name] for name in names] for row in fast] == [
+        [row[name] for name in names] for row in expected
+    ]
+
+
+def test_what_is_no_packet_has_its_reason_and_its_bytes(spark):
+    sky = campaign()
+    good = next(iter(packets(sky, sky.nights[0])))
+    values = [None, b"", b"Obj", good[:-1], good[:-1] + b"x", good, b"x" * 4_000_001]
+    expected = [
+        ("empty", None),
+        ("empty", b""),
+        ("not_a_container", b"Obj"),
+        ("truncated", good[:-1]),
+        ("no_sync_marker", good[:-1] + b"x"),
+        (None, None),
+        ("too_large", b"x" * 4_000_001),
+    ]
+    for headers in ([], [read_header(good)]):
+        rows = decoded(spark, values, headers)
+        assert [
+            (row["dead_reason"], None if row["packet"] is None else bytes(row["packet"]))
+            for row in rows
+        ] == expected
