@@ -126,7 +126,8 @@ COLUMNS = {
     "first_detection_mjd": f"alert.candidate.jdstarthist - {MJD_OF_JD0}",
     "host_class": "CAST(NULL AS STRING)",
 } | {
-    column: f"concat(coalesce(alert.prv_candidates.{field}, array()), array(alert.candidate.{field}))"
+    column: f"concat(coalesce(alert.prv_candidates.{field}, array()), "
+    f"array(alert.candidate.{field}))"
     for column, field in _POINTS.items()
 }
 

@@ -96,7 +96,9 @@ def demo(nights: int, alerts_per_night: int, spectra: int, folder_of_alerts: Pat
 
 
 def _show(console, outcome) -> None:
-    from fink_al.demo.summary import table, verdict, write_csv
+    from rich.console import Console
+
+    from fink_al.demo.summary import TABLE_WIDTH, table, verdict, write_csv
     from fink_al.report.learning_curve import learning_curve
 
     settings, nights = outcome.settings, outcome.nights
@@ -113,7 +115,7 @@ def _show(console, outcome) -> None:
     if outcome.real:
         counts = ", ".join(f"{count} {name}" for name, count in outcome.real.items())
         console.print(f"Packets of the folder: {counts.replace('_', ' ')}.", highlight=False)
-    console.print(table(nights))
+    Console(width=max(console.width, TABLE_WIDTH)).print(table(nights))
     topic, servers = settings.target.candidates_topic, settings.sink.servers
     subscribe = (
         f'AlertConsumer(["{topic}"], {{"bootstrap.servers": "{servers}", "group.id": "me"}}, '

@@ -26,8 +26,13 @@ from fink_al.settings import load_settings
     help="Folder for the scored alerts as Parquet, which must not exist yet.",
 )
 @click.option("--config", type=click.Path(path_type=Path), help="Settings file.")
-def replay(night: int, origin: Literal["archive", "topic"], version: str | None, output: Path | None,
-           config: Path | None) -> None:  # fmt: skip
+def replay(
+    night: int,
+    origin: Literal["archive", "topic"],
+    version: str | None,
+    output: Path | None,
+    config: Path | None,
+) -> None:
     """Score a night again by the stream's own code, and compare with what the stream archived.
 
     Nothing is published and the archive stays as it is.

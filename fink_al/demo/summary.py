@@ -12,11 +12,13 @@ from rich.table import Table
 from fink_al.demo.loop import Night
 from fink_al.learning.evaluation import Metrics
 
+#: Columns of a terminal that show the table whole.
+TABLE_WIDTH = 94
 _METRICS = ("efficiency", "purity", "figure_of_merit")
 
 
 def table(nights: list[Night]) -> Table:
-    """One row a night, 80 columns wide; metrics are those on the fixed test set."""
+    """One row a night; metrics are those on the fixed test set."""
     made = Table(
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),

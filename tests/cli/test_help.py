@@ -1,0 +1,36 @@
+"""Help is there, complete, and needs neither Spark nor MLflow."""
+
+import subprocess
+import sys
+
+import pytest
+
+_SHOW = """
+import sys
+from fink_al.cli.main import main
+try:
+    main()
+except SystemExit as end:
+    assert not end.code
+assert not {"pyspark", "mlflow", "sklearn"} & set(sys.modules)
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], ["stream", "train", "replay", "candidates", "labels", "model", "demo"]),
+        (["labels"], ["add", "import", "list", "show"]),
+        (["model"], ["list", "show", "promote"]),
+        (["replay"], ["--origin", "--model"]),
+        (["candidates"], ["--night", "--top", "--format"]),
+        (["demo"], ["--nights", "--alerts"]),
+        (["stream"], ["--available-now"]),
+    ],
+)
+def test_help(arguments, words):
+    done = subprocess.run(
+        [sys.executable, "-c", _SHOW, *arguments, "--help"], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert [word for word in words if word not in done.stdout] == []

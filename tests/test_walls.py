@@ -1,0 +1,69 @@
+"""What may know what: each wall of docs/architecture.md."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+_PACKAGE = Path(__file__).parents[1] / "fink_al"
+_FILES = sorted(_PACKAGE.rglob("*.py"))
+
+
+def imports(file: Path) -> set[str]:
+    """Names of the modules that `file` imports, anywhere in it."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add(node.module or "")
+    return found
+
+
+def importers(library: str) -> set[str]:
+    """Files that import `library`, by their path in the package."""
+    return {
+        file.relative_to(_PACKAGE).as_posix()
+        for file in _FILES
+        if any(name == library or name.startswith(f"{library}.") for name in imports(file))
+    }
+
+
+def words(file: Path) -> str:
+    """Code of `file` without docstrings and comments."""
+    tree = ast.parse(file.read_text("utf-8"))
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list) and body and isinstance(body[0], ast.Expr):
+            value = body[0].value
+            if isinstance(value, ast.Constant) and isinstance(value.value, str):
+                body[0] = ast.Pass()
+    return ast.unparse(tree)
+
+
+def test_only_the_spark_room_imports_pyspark():
+    users = importers("pyspark")
+    assert users
+    assert {u for u in users if not u.startswith("spark/")} <= {"processor.py"}
+
+
+def test_only_one_file_imports_confluent_kafka():
+    assert importers("confluent_kafka") == {"kafka.py"}
+
+
+@pytest.mark.parametrize("library", ["pickle", "joblib", "cloudpickle", "dill"])
+def test_nothing_imports_pickle(library):
+    assert importers(library) == set()
+
+
+def test_survey_field_names_end_at_the_light_curve():
+    own = re.compile(r"\b(magpsf|sigmapsf|jdstarthist|sgscore1|isdiffpos|psfFlux|diaSource)\b")
+    users = {file.relative_to(_PACKAGE).parts[0] for file in _FILES if own.search(words(file))}
+    assert users == {"alerts", "simulation"}
+
+
+def test_the_loop_does_not_know_what_it_looks_for():
+    sought = re.compile(r"\bIa\b|snia", re.IGNORECASE)
+    users = {file.relative_to(_PACKAGE).parts[0] for file in _FILES if sought.search(words(file))}
+    assert users == {"simulation"}
