@@ -25,6 +25,7 @@ FIELDS = {
     "schemavsn": "string",
     "objectId": "string",
     "candid": "long",
+    "cdsxmatch": "string",  # only where a broker put its catalogue class into the packet
     "candidate": {
         "jd": "double",
         "fid": "int",
@@ -124,7 +125,7 @@ COLUMNS = {
     "asteroid_distance_arcsec": "nullif(alert.candidate.ssdistnr, -999.0D)",
     "n_detections": "alert.candidate.ndethist",
     "first_detection_mjd": f"alert.candidate.jdstarthist - {MJD_OF_JD0}",
-    "host_class": "CAST(NULL AS STRING)",
+    "host_class": "alert.cdsxmatch",
 } | {
     column: f"concat(coalesce(alert.prv_candidates.{field}, array()), "
     f"array(alert.candidate.{field}))"

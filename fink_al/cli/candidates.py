@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import date
 from pathlib import Path
 
 import rich_click as click
@@ -34,16 +35,16 @@ def candidates(night: str | None, top: int, form: str, config: Path | None) -> N
     settings = load_settings(config)
     from fink_al.followup.tonight import candidates as list_of
 
-    date, rows = list_of(settings, _date(night))
+    listed, rows = list_of(settings, _date(night))
     rows = rows.head(top)
     if form == "csv":
-        rows.to_csv(sys.stdout, index=False, float_format="%.6g")
+        rows.to_csv(sys.stdout, index=False)
         return
     from rich.console import Console
     from rich.table import Table
 
     site = settings.target.follow_up.site.name
-    made = Table(title=f"{settings.target.name}, night {date}, {site}", box=None, pad_edge=False)
+    made = Table(title=f"{settings.target.name}, night {listed}, {site}", box=None, pad_edge=False)
     for name in ("#", "object", "position (J2000)", "ra", "dec", "mag", "trend", "age", "p", "h",
                  "why"):  # fmt: skip
         made.add_column(name, justify="left" if name in ("object", "why") else "right")
@@ -61,10 +62,10 @@ def candidates(night: str | None, top: int, form: str, config: Path | None) -> N
 def _date(text: str | None) -> int | None:
     if text is None:
         return None
-    digits = text.replace("-", "")
-    if len(digits) != 8 or not digits.isdigit():
-        raise SettingsError(f"--night is '{text}'; write YYYYMMDD or YYYY-MM-DD.")
-    return int(digits)
+    try:
+        return int(f"{date.fromisoformat(text):%Y%m%d}")
+    except ValueError:
+        raise SettingsError(f"--night is '{text}'; write YYYYMMDD or YYYY-MM-DD.") from None
 
 
 def _number(value: float, form: str) -> str:

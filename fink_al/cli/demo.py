@@ -96,6 +96,7 @@ def demo(nights: int, alerts_per_night: int, spectra: int, folder_of_alerts: Pat
 
 
 def _show(console, outcome) -> None:
+    import numpy as np
     from rich.console import Console
 
     from fink_al.demo.summary import TABLE_WIDTH, table, verdict, write_csv
@@ -106,7 +107,7 @@ def _show(console, outcome) -> None:
     write_csv(nights, report / "nights.csv")
     learning_curve(
         report / "learning_curve.png",
-        [night.labels for night in nights],
+        np.cumsum([night.observed for night in nights]),
         [night.metrics.figure_of_merit for night in nights],
         [night.metrics.intervals["figure_of_merit"] for night in nights],
         [[metrics.figure_of_merit for metrics in night.random] for night in nights],

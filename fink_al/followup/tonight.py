@@ -59,8 +59,9 @@ def candidates(settings: Settings, night: int | None = None) -> tuple[int, pd.Da
 
 
 def _nights(settings: Settings) -> set[int]:
-    folders = settings.archive_dir.glob("night=*")
-    return {int(folder.name.removeprefix("night=")) for folder in folders}
+    # The folder of a night stands for a moment before its first part does.
+    parts = settings.archive_dir.glob("night=*/*.parquet")
+    return {int(part.parent.name.removeprefix("night=")) for part in parts}
 
 
 def _read(settings: Settings, night: int) -> pa.Table:

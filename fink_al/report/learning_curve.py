@@ -1,4 +1,4 @@
-"""The learning curve: a metric against the number of labels."""
+"""The learning curve: a metric against the number of spectra."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 def learning_curve(
     file: Path,
-    labels: npt.ArrayLike,
+    spectra: npt.ArrayLike,
     value: npt.ArrayLike,
     interval: npt.ArrayLike,
     random: npt.ArrayLike,
@@ -23,8 +23,8 @@ def learning_curve(
     ----------
     file : path
         PNG.
-    labels : array, shape (n,)
-        Labels so far.
+    spectra : array, shape (n,)
+        Spectra taken so far.
     value : array, shape (n,)
         Figure of merit on the fixed test set.
     interval : array, shape (n, 2)
@@ -34,14 +34,14 @@ def learning_curve(
     strategy : str
         Name of the query strategy.
     """
-    labels, interval, random = np.asarray(labels), np.asarray(interval), np.asarray(random)
+    spectra, interval, random = np.asarray(spectra), np.asarray(interval), np.asarray(random)
     figure = Figure(figsize=(6, 4), layout="constrained")
     axes = figure.add_subplot()
-    axes.fill_between(labels, *interval.T, alpha=0.2, color="C0", lw=0)
-    axes.plot(labels, value, "o-", color="C0", label=f"{strategy} (band: 68% of the test set)")
-    axes.plot(labels, random, color="C7", lw=0.7)
-    axes.plot(labels, random.mean(axis=1), "s--", color="C7", label="random (thin: each seed)")
-    axes.set(xlabel="labels from spectra", ylabel="figure of merit on the fixed test set")
+    axes.fill_between(spectra, *interval.T, alpha=0.2, color="C0", lw=0)
+    axes.plot(spectra, value, "o-", color="C0", label=f"{strategy} (band: 68% of the test set)")
+    axes.plot(spectra, random, color="C7", lw=0.7)
+    axes.plot(spectra, random.mean(axis=1), "s--", color="C7", label="random (thin: each seed)")
+    axes.set(xlabel="spectra taken", ylabel="figure of merit on the fixed test set")
     axes.set_ylim(bottom=0)
     axes.legend()
     figure.savefig(file, dpi=150)

@@ -116,12 +116,20 @@ def run(
     version: str | None = None,
     output: Path | None = None,
 ) -> Agreement:
-    """Replay `night` in a session of its own, write it to `output`, compare with the archive."""
+    """Replay `night` in a session of its own, write it to `output`, compare with the archive.
+
+    Raises
+    ------
+    FinkAlError
+        If there is no such night, or if `output` exists.
+    """
+    if output and output.exists():
+        raise FinkAlError(f"{output} exists already; name a folder that does not.")
     spark = spark_session(f"fink-al replay {night}")
     try:
         replayed = replay(spark, settings, night, origin=origin, version=version).cache()
         if output:
-            replayed.write.mode("errorifexists").parquet(str(output))
+            replayed.write.parquet(str(output))
         archived = read_archive(spark, settings, night)
         if archived is None:
             return Agreement(replayed.count(), 0, 0, None)

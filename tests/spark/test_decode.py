@@ -1,5 +1,9 @@
 """The JVM's way and the Python worker's way read the same from a packet."""
 
+import io
+import json
+
+import fastavro
 import pytest
 from pyspark.sql import types as T
 from streaming import campaign
@@ -72,3 +76,16 @@ def test_what_is_no_packet_has_its_reason_and_its_bytes(spark):
             (row["dead_reason"], None if row["packet"] is None else bytes(row["packet"]))
             for row in rows
         ] == expected
+
+
+def test_the_class_that_a_broker_put_into_the_packet_is_read(spark):
+    sky = campaign()
+    reader = fastavro.reader(io.BytesIO(next(iter(packets(sky, sky.nights[0])))))
+    record = next(reader) | {"cdsxmatch": "Seyfert_1"}
+    schema = json.loads(json.dumps(reader.writer_schema))
+    schema["fields"].append({"name": "cdsxmatch", "type": ["string", "null"]})
+    out = io.BytesIO()
+    fastavro.writer(out, fastavro.parse_schema(schema), [record], sync_marker=b"0123456789abcdef")
+    fast, slow = both_ways(spark, [out.getvalue()])
+    assert fast == slow
+    assert [row["host_class"] for row in fast] == ["Seyfert_1"]
