@@ -94,11 +94,10 @@ def _trend(curves: LightCurves, band: np.ndarray) -> np.ndarray:
     trend = np.full(len(curves), np.nan)
     for i in range(len(curves)):  # tonight's candidates: hundreds at the most
         rows = slice(curves.offsets[i], curves.offsets[i + 1])
-        use = (curves.band[rows] == band[i]) & ~curves.is_upper_limit[rows]
-        use &= curves.flux[rows] > 0
+        use = (curves.band[rows] == band[i]) & curves.is_detection[rows]
         mjd, mag = curves.mjd[rows][use], -2.5 * np.log10(curves.flux[rows][use])
         if len(mjd) and (earlier := np.flatnonzero(mjd[-1] - mjd > 0.5)).size:
-            last = earlier[-1]
+            last = earlier[np.argmax(mjd[earlier])]  # histories are not always in order of time
             trend[i] = (mag[-1] - mag[last]) / (mjd[-1] - mjd[last])
     return trend
 

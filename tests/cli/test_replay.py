@@ -1,0 +1,46 @@
+"""``fink-al replay``: what it says; the replay itself is tested with a stream."""
+
+import pytest
+from click.testing import CliRunner
+
+from fink_al.cli.replay import replay
+from fink_al.errors import FinkAlError
+from fink_al.spark.replay import Agreement
+
+pytestmark = pytest.mark.spark
+
+
+@pytest.mark.parametrize(
+    ("agreement", "words"),
+    [
+        (
+            Agreement(12, 12, 10, 0.0),
+            "10 scored by the same model version: largest difference of p 0.",
+        ),
+        (Agreement(12, 12, 0, None), "None of them was scored by this model version then."),
+    ],
+)
+def test_agreement_is_said_and_where_the_alerts_are(monkeypatch, tmp_path, agreement, words):
+    asked = []
+
+    def run(settings, night, **options):
+        asked.append((night, options))
+        return agreement
+
+    monkeypatch.setattr("fink_al.spark.replay.run", run)
+    output = tmp_path / "scored"
+    arguments = ["20260110", "--origin", "topic", "--model", "3", "--output", str(output)]
+    result = CliRunner().invoke(replay, arguments, catch_exceptions=False)
+    assert result.output.splitlines() == [
+        "12 alerts scored again, 12 in the archive.",
+        words,
+        f"Scored alerts: {output}",
+    ]
+    assert asked == [(20260110, {"origin": "topic", "version": "3", "output": output})]
+
+
+def test_an_output_that_exists_stops_before_spark_starts(monkeypatch, tmp_path):
+    monkeypatch.setattr("fink_al.spark.replay.spark_session", None)
+    with pytest.raises(FinkAlError) as error:
+        CliRunner().invoke(replay, ["20260110", "--output", str(tmp_path)], catch_exceptions=False)
+    assert str(error.value) == f"{tmp_path} exists already; name a folder that does not."

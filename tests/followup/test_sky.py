@@ -1,0 +1,81 @@
+"""Visibility against altitudes computed here from sidereal time, without astropy."""
+
+import numpy as np
+import pytest
+
+from fink_al.followup.sky import hours_above_airmass_2, sexagesimal
+from fink_al.settings import Site
+
+SIDING_SPRING = Site(
+    name="Siding Spring", latitude_deg=-31.2733, longitude_deg=149.0612, height_m=1165
+)
+PALOMAR = Site(name="Palomar", latitude_deg=33.3563, longitude_deg=-116.865, height_m=1712)
+MINUTE = 1 / 1440
+
+
+def altitude(ra, dec, mjd, site):
+    """Altitude [deg] by the sidereal time of the Astronomical Almanac (page B8)."""
+    sidereal = 280.46062 + 360.98564737 * (mjd - 51544.5) + site.longitude_deg
+    angle, dec, latitude = map(np.radians, (sidereal - ra, dec, site.latitude_deg))
+    sine = np.sin(latitude) * np.sin(dec) + np.cos(latitude) * np.cos(dec) * np.cos(angle)
+    return np.degrees(np.arcsin(sine))
+
+
+def sun(mjd):
+    """Position of the Sun [deg] to 0.01 deg (Astronomical Almanac, page C5)."""
+    n = mjd - 51544.5
+    anomaly = np.radians(357.528 + 0.9856003 * n)
+    longitude = 280.460 + 0.9856474 * n + 1.915 * np.sin(anomaly) + 0.020 * np.sin(2 * anomaly)
+    longitude, tilt = np.radians(longitude), np.radians(23.439 - 4e-7 * n)
+    ra = np.arctan2(np.cos(tilt) * np.sin(longitude), np.cos(longitude))
+    return np.degrees(ra), np.degrees(np.arcsin(np.sin(tilt) * np.sin(longitude)))
+
+
+# The night of 2026-01-10 is MJD 61050: the middle of the night that follows is at 14:04 UT of the
+# same day at Siding Spring, and at 7:47 UT of the next day at Palomar.
+@pytest.mark.parametrize(
+    ("site", "midnight"), [(SIDING_SPRING, 61050 + 14.063 / 24), (PALOMAR, 61051 + 7.791 / 24)]
+)
+def test_hours_agree_with_altitudes_computed_minute_by_minute(site, midnight):
+    ra, dec = (grid.ravel() for grid in np.meshgrid(np.arange(0, 360, 30), np.arange(-80, 90, 20)))
+    mjd = midnight + np.arange(-0.5, 0.5, MINUTE)
+    dark = mjd[altitude(*sun(mjd), mjd, site) < -18]
+    up = altitude(ra[:, None], dec[:, None], dark, site) > 30
+    expected = up.sum(axis=1) / 60
+    found = hours_above_airmass_2(ra, dec, site, 20260110)
+    # Two edges, each within a step of five minutes and the precession since 2000.
+    assert np.abs(found - expected).max() < 0.2
+    assert np.abs(found - expected).mean() < 0.05
+
+
+@pytest.mark.parametrize("longitude", [149.0612, -116.865, 0.0])
+def test_the_night_is_the_first_whose_midnight_follows_noon(longitude):
+    site = Site(name="north", latitude_deg=60, longitude_deg=longitude, height_m=0)
+    pole, dark = (0, 90), []
+    for day in range(18, 27):  # April 2026: at 60 deg north the last dark nights of spring
+        midnight = 61131 + (day - 1) + 0.5 + ((12 - longitude / 15) % 24) / 24
+        around = midnight + np.arange(-60, 60) * MINUTE
+        dark.append(bool((altitude(*sun(around), around, site) < -18).any()))
+    found = [hours_above_airmass_2(*pole, site, 20260400 + day)[0] > 0 for day in range(18, 27)]
+    assert found == dark
+    assert dark == sorted(dark, reverse=True)
+    assert {True, False} == set(dark)
+
+
+def test_all_night_never_and_without_darkness():
+    ra, dec = [0, 0], [-90, 60]  # the pole stands at 31 deg, the other culminates below the horizon
+    always, never = hours_above_airmass_2(ra, dec, SIDING_SPRING, 20260110)
+    mjd = 61050 + 14.063 / 24 + np.arange(-0.5, 0.5, MINUTE)
+    darkness = (altitude(*sun(mjd), mjd, SIDING_SPRING) < -18).sum() / 60
+    assert always == pytest.approx(darkness, abs=0.1)
+    assert never == 0
+    summer = Site(name="north", latitude_deg=60, longitude_deg=20, height_m=0)
+    assert hours_above_airmass_2(ra, [90, 60], summer, 20260621).tolist() == [0, 0]
+
+
+def test_sexagesimal_positions():
+    assert sexagesimal([150.1, 0.0, 187.5], [-20.2, -0.5, 5.0]) == [
+        "10:00:24.00 -20:12:00.0",
+        "00:00:00.00 -00:30:00.0",
+        "12:30:00.00 +05:00:00.0",
+    ]

@@ -1,0 +1,137 @@
+"""Tonight's list from an archive of a few alerts."""
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from fink_al.errors import FinkAlError
+from fink_al.followup.sky import hours_above_airmass_2
+from fink_al.followup.tonight import LIST, candidates
+from fink_al.settings import load_settings
+
+NIGHT = 20260110
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return load_settings(work_dir=tmp_path, starting_set=None, test_set=None)
+
+
+@pytest.fixture
+def archive(settings, candidate):
+    """Puts alerts into the archive as one more part of a night."""
+
+    def write(*alerts, night=NIGHT):
+        common = {"is_candidate": True, "p_reason": None, "first_detection_mjd": None}
+        rows = pa.Table.from_pylist([candidate(**common | alert) for alert in alerts])
+        for name, kind in (("p_reason", pa.string()), ("first_detection_mjd", pa.float64())):
+            rows = rows.set_column(rows.column_names.index(name), name, rows[name].cast(kind))
+        folder = settings.archive_dir / f"night={night}"
+        folder.mkdir(parents=True, exist_ok=True)
+        part = f"{len(list(folder.iterdir()))}.parquet"
+        pq.write_table(rows.drop_columns("night"), folder / part, store_schema=False)
+
+    return write
+
+
+def curve(*points):
+    """Light-curve columns of (MJD, band, magnitude), the alert last."""
+    mjd, band, mag = zip(*points, strict=True)
+    return {
+        "cjd": [t + 2400000.5 for t in mjd],
+        "cfid": ["gri".index(b) + 1 for b in band],
+        "cmagpsf": list(mag),
+        "csigmapsf": [None if m is None else 0.1 for m in mag],
+        "cdiffmaglim": [20.5] * len(mag),
+    }
+
+
+def listed(settings, night=None):
+    found, rows = candidates(settings, night)
+    return found, rows["object_id"].tolist()
+
+
+def test_whole_list(settings, archive):
+    archive(
+        {"object_id": "second", "informativeness": 0.7, "p": 0.35},
+        {"object_id": "hidden", "dec": 80.0, "informativeness": 1.0, "p": 0.5},
+        {"object_id": "no candidate", "is_candidate": False},
+    )
+    archive({"object_id": "first", "informativeness": 0.9, "p": 0.55})
+    night, rows = candidates(settings)
+    site = settings.target.follow_up.site
+    visible, none = hours_above_airmass_2([150.1, 150.1], [-20.2, 80.0], site, NIGHT)
+    assert (night, none, visible > 1) == (NIGHT, 0, True)
+    south, north = "10:00:24.00 -20:12:00.0", "10:00:24.00 +80:00:00.0"
+    why = "uncertainty, model 3"
+    assert rows.drop(columns=["trend_mag_per_day", "age_days"]).values.tolist() == [
+        [1, "first", 150.1, -20.2, south, "r", 19.0, 0.55, why, visible],
+        [2, "second", 150.1, -20.2, south, "r", 19.0, 0.35, why, visible],
+        [3, "hidden", 150.1, 80.0, north, "r", 19.0, 0.5, why, 0],
+    ]
+    assert list(rows.columns) == LIST
+
+
+@pytest.mark.parametrize(
+    ("points", "trend"),
+    [
+        ([(61048.3, "r", 19.5), (61050.3, "r", 19.0)], -0.25),
+        # Out of order, as some packets are; another band, the same night and a limit do not count.
+        (
+            [
+                (61048.3, "r", 19.5),
+                (61045.3, "r", 20.0),
+                (61049.3, "g", 18.0),
+                (61049.3, "r", None),
+                (61050.2, "r", 17.0),
+                (61050.3, "r", 19.0),
+            ],
+            -0.25,
+        ),
+        ([(61049.3, "g", 19.5), (61050.3, "r", 19.0)], None),
+    ],
+)
+def test_trend_is_of_the_last_two_nights_in_the_band(settings, archive, points, trend):
+    archive(curve(*points))
+    (found,) = candidates(settings)[1]["trend_mag_per_day"]
+    assert found == pytest.approx(trend) if trend else found != found
+
+
+@pytest.mark.parametrize(("survey_says", "age"), [(61040.3, 4), (61049.3, 1), (None, 4)])
+def test_age_counts_from_the_later_first_detection(settings, archive, survey_says, age):
+    points = curve((61030.3, "r", None), (61046.3, "g", 19.5), (61050.3, "r", 19.0))
+    archive({"first_detection_mjd": survey_says} | points)
+    assert candidates(settings)[1]["age_days"].tolist() == [pytest.approx(age)]
+
+
+def test_without_a_model_it_says_so(settings, archive):
+    archive({"object_id": "B", "p": 0.5})
+    archive({"p": None, "p_reason": "no_model", "strategy": "random", "model_version": None})
+    rows = candidates(settings)[1].set_index("object_id")
+    assert rows.loc["ZTF26aaaaaaa", "why"] == "random sample (no_model)"
+    assert rows["p"].isna().to_dict() == {"B": False, "ZTF26aaaaaaa": True}
+
+
+def test_the_latest_night_with_candidates_is_the_default_and_it_grows(settings, archive):
+    archive({"object_id": "old"}, night=20260109)
+    archive({"object_id": "A", "informativeness": 0.5})
+    archive({"object_id": "none yet", "is_candidate": False}, night=20260111)
+    (settings.archive_dir / "night=20260112").mkdir()  # its first part is about to come
+    assert listed(settings) == (NIGHT, ["A"])
+    archive({"object_id": "B", "informativeness": 0.6})
+    assert listed(settings) == (NIGHT, ["B", "A"])
+    assert listed(settings, 20260109) == (20260109, ["old"])
+
+
+def test_a_night_without_candidates_names_those_there_are(settings, archive):
+    with pytest.raises(FinkAlError, match="no night has candidates; nights there: none"):
+        candidates(settings)
+    archive({}, night=20260109)
+    archive({"is_candidate": False})
+    for night in (NIGHT, 20250101):
+        with pytest.raises(FinkAlError) as error:
+            candidates(settings, night)
+        assert str(error.value) == (
+            f"In {settings.archive_dir} night {night} has no candidates; "
+            "nights there: 20260109, 20260110."
+        )
