@@ -337,7 +337,8 @@ def load_settings(path: str | Path | None = None, **overrides: Any) -> Settings:
 
 
 def _build(values: dict[str, Any], environment: dict[str, str]) -> Settings:
-    hidden = {"FINK_AL_TARGET", "FINK_AL_CONFIG", "FINK_AL_CACHE", KAFKA_USER, KAFKA_PASSWORD}
+    hidden = {"FINK_AL_TARGET", "FINK_AL_CONFIG", "FINK_AL_CACHE", "FINK_AL_IVY_SETTINGS"}
+    hidden |= {KAFKA_USER, KAFKA_PASSWORD}
     known = {name.upper() for name in Settings.model_fields}
     for name in environment.keys() - hidden:
         section = name.removeprefix("FINK_AL_").split("__")[0]

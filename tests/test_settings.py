@@ -40,6 +40,12 @@ def test_a_wrong_setting_is_named_with_what_is_allowed(overrides, message):
     assert "\n" not in str(error.value)
 
 
+def test_variables_that_are_no_settings_are_left_alone(monkeypatch, tmp_path):
+    monkeypatch.setenv("FINK_AL_IVY_SETTINGS", str(tmp_path / "ivy.xml"))
+    monkeypatch.setenv("FINK_AL_CACHE", str(tmp_path))
+    assert load_settings().target.name == "early_snia"
+
+
 def test_a_variable_that_overrides_nothing_is_an_error(monkeypatch):
     monkeypatch.setenv("FINK_AL_STREEM__PARTITIONS", "2")
     with pytest.raises(SettingsError, match="FINK_AL_STREEM__PARTITIONS overrides no setting"):
