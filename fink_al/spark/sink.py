@@ -98,6 +98,9 @@ def _measure(staged: DataFrame, part: Part, known_headers: set[int]) -> None:
 
 _IS_DEAD = "night IS NULL"
 
+#: Longer packets are dead letters without their bytes.
+MOST_DEAD_LETTER_BYTES = 9_000_000
+
 
 class Sink:
     """Publishes parts, each once.
@@ -152,6 +155,10 @@ class Sink:
                         "reason": row.dead_reason,
                     }
                     packet = None if row.packet is None else bytes(row.packet)
+                    if packet and len(packet) > MOST_DEAD_LETTER_BYTES:
+                        # No topic of ours takes it: its source still has it, at this offset.
+                        headers["bytes"] = str(len(packet))
+                        packet = None
                     out.send(target.dead_letter_topic, packet, headers=headers)
             out.send(target.ledger_topic, json.dumps(record).encode())
         ledger.add(record)

@@ -137,3 +137,14 @@ def test_a_producer_gone_bad_does_not_fill_the_driver(spark, world):
     assert ledger_counts(settings)["dead_letters"] == n
     grown = driver.memory_info().rss - before
     assert grown < n * len(packet) / 2
+
+
+def test_a_packet_too_long_for_any_topic_is_a_dead_letter_without_bytes(spark, world, monkeypatch):
+    monkeypatch.setattr("fink_al.spark.sink.MOST_DEAD_LETTER_BYTES", 1000)
+    settings = world()
+    topic = fill(settings, 20260101, [b"x" * 1001])
+    drain(spark, settings)
+    where = {"topic": topic, "partition": "0", "offset": "0"}
+    assert dead_letters(settings) == [
+        ({**where, "reason": "not_a_container", "bytes": "1001"}, None)
+    ]
