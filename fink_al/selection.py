@@ -35,6 +35,8 @@ REASONS = (
     "already_labelled",
     "already_published",
     "night_full",
+    "band",
+    "many_detections",
 )
 
 #: Context columns that the cuts read, each float64 of shape (n,) with NaN for null.
@@ -51,6 +53,7 @@ CONTEXT = (
     "star_distance_arcsec",
     "asteroid_distance_arcsec",
     "first_detection_mjd",
+    "n_detections",
 )
 
 
@@ -74,6 +77,7 @@ def select(
     context: Mapping[str, npt.NDArray],
     *,
     host_is_allowed: npt.NDArray,
+    band_is_allowed: npt.NDArray,
     history_start_mjd: npt.NDArray,
     p: npt.NDArray,
     has_model: bool,
@@ -93,6 +97,8 @@ def select(
     host_is_allowed : float array
         1 or 0 by the catalogue class of the host, NaN where the alert has no such class: then the
         star/galaxy score and the distance to the nearest catalogued source serve instead.
+    band_is_allowed : float array
+        1 or 0 by the band of the alert; NaN where it has none.
     history_start_mjd : float array
         First detection in the alert's own history; the age counts from it where it is later than
         the survey's own first detection, which is unreliable for objects that reappear.
@@ -126,6 +132,8 @@ def select(
         "star": no_class & is_star,
         "asteroid": context["asteroid_distance_arcsec"] < cuts.min_asteroid_distance_arcsec,
         "negative_subtraction": context["is_positive"] == 0,
+        "band": band_is_allowed == 0,
+        "many_detections": context["n_detections"] > cuts.max_detections,
         "too_faint": context["mag"] > follow_up.max_magnitude,
         "not_scored": ~has_features,
         "already_labelled": is_labelled,

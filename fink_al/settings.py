@@ -93,6 +93,8 @@ class Cuts(_Section):
     min_classtar: Fraction
     max_declination_deg: Annotated[float, Field(ge=-90, le=90)]
     max_age_days: Positive
+    max_detections: Count
+    bands: tuple[str, ...]
     max_star_score: Fraction
     min_star_distance_arcsec: Annotated[float, Field(ge=0)]
     min_asteroid_distance_arcsec: Annotated[float, Field(ge=0)]
@@ -235,7 +237,8 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _fit_together(self) -> Settings:
-        unknown = set(self.target.features.bands) - set(self.survey.bands)
+        used = {*self.target.features.bands, *self.target.cuts.bands}
+        unknown = used - set(self.survey.bands)
         if unknown:
             raise ValueError(
                 f"target '{self.target.name}' uses bands {sorted(unknown)}; "

@@ -20,6 +20,7 @@ _GOOD = {
     "star_distance_arcsec": 0.5,
     "asteroid_distance_arcsec": 100.0,
     "first_detection_mjd": 61045.0,
+    "n_detections": 4.0,
 }
 
 
@@ -32,6 +33,7 @@ def reasons(p=0.5, has_model=True, **changes):
         "has_features": True,
         "uniform": 0.0,
         "is_labelled": False,
+        "band_is_allowed": 1.0,
         "is_published": False,
         "is_night_full": False,
     } | changes
@@ -53,6 +55,8 @@ def reasons(p=0.5, has_model=True, **changes):
         ({"star_score": 0.9}, "star"),
         ({"asteroid_distance_arcsec": 4.9}, "asteroid"),
         ({"is_positive": 0.0}, "negative_subtraction"),
+        ({"band_is_allowed": 0.0}, "band"),
+        ({"n_detections": 21.0}, "many_detections"),
         ({"mag": 20.01}, "too_faint"),
         ({"has_features": False}, "not_scored"),
         ({"p": 0.76}, "certain"),

@@ -50,6 +50,7 @@ def early_alerts(settings: Settings, seed: int, alerts_per_night: int) -> pa.Tab
     selection = select(
         {name: np.asarray(curves.context_column(name), float) for name in CONTEXT},
         host_is_allowed=np.full(n, np.nan),
+        band_is_allowed=np.isin(columns["band"].to_pylist(), settings.target.cuts.bands),
         history_start_mjd=curves.first_detection_mjd(),
         p=np.full(n, np.nan),
         has_model=False,

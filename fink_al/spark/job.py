@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import signal
+import time
 
 from py4j.protocol import Py4JError
 from pyspark.errors import StreamingQueryException
+from pyspark.sql.streaming import StreamingQuery
 
 from fink_al.errors import ServiceError
 from fink_al.settings import Settings
@@ -14,6 +16,9 @@ from fink_al.spark.pipeline import Pipeline
 from fink_al.spark.session import spark_session
 
 log = logging.getLogger(__name__)
+
+#: How often the topics' identities are asked for.
+_TOPICS_S = 10.0
 
 
 def run(settings: Settings, *, available_now: bool = False) -> None:
@@ -35,12 +40,10 @@ def run(settings: Settings, *, available_now: bool = False) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda received, _: stopping.append(received))
     spark = spark_session(f"fink-al {settings.target.name}")
-    query = Pipeline(spark, settings).start(available_now=available_now)
+    pipeline = Pipeline(spark, settings)
     log.info("Streaming topics %s of %s", settings.topics, settings.source.servers)
     try:
-        while not stopping and not query.awaitTermination(1):
-            pass
-        query.stop()
+        keep_streaming(pipeline, stopping, available_now=available_now)
         spark.stop()
     except StreamingQueryException as error:
         if not stopping:
@@ -50,3 +53,33 @@ def run(settings: Settings, *, available_now: bool = False) -> None:
         if not stopping:
             raise ServiceError("The Java process of the stream ended by itself.") from error
     log.info("Stopped; the next start goes on behind the last published micro-batch")
+
+
+def keep_streaming(pipeline: Pipeline, stopping: list[int], *, available_now: bool = False) -> None:
+    """Stream until `stopping` holds anything, and start again where a topic was made anew."""
+    while not stopping:
+        if _ended(pipeline.start(available_now=available_now), pipeline, stopping):
+            return
+
+
+def _ended(query: StreamingQuery, pipeline: Pipeline, stopping: list[int]) -> bool:
+    """Wait for the end of `query`; False if it must start again, for a topic was made anew."""
+    asked = time.monotonic()
+    try:
+        while not stopping and not query.awaitTermination(1):
+            if time.monotonic() - asked > _TOPICS_S:
+                asked = time.monotonic()
+                try:
+                    again = pipeline.topics_made_anew()
+                except ServiceError as error:  # a broker may be away for a while
+                    log.warning("%s", error)
+                    continue
+                if again:
+                    query.stop()
+                    return False
+    except StreamingQueryException:
+        if stopping or not pipeline.topics_made_anew():
+            raise
+        return False
+    query.stop()
+    return True

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from pyspark.sql import DataFrame, SparkSession
@@ -12,7 +13,7 @@ from pyspark.sql.streaming import StreamingQuery
 
 from fink_al.alerts.packet import Header, read_header
 from fink_al.errors import AlertError, ServiceError
-from fink_al.kafka import Cluster, Publisher, fetch, read_ledger
+from fink_al.kafka import Cluster, Publisher, Topic, fetch, read_ledger
 from fink_al.settings import Settings
 from fink_al.spark.decode import decode
 from fink_al.spark.science import with_science
@@ -87,6 +88,8 @@ class Pipeline:
         self._sink = Sink(settings, publisher)
         self._sink.recover(self.ledger)
         self._state = State(spark, settings)
+        # Spark knows topics by name only, and would go on in one made anew where the old ended.
+        self._identifiers = dict(self.ledger.identifiers)
         self._headers: list[Header] = []
         # What was tried and is no header, so that no garbage is fetched twice.
         self._fruitless: set[int] = set()
@@ -100,6 +103,11 @@ class Pipeline:
             End when all that the topics hold now is done; otherwise go on for ever.
         """
         stream = self._settings.stream
+        if names := self.topics_made_anew():
+            log.warning("Made anew, and read from the beginning: %s", ", ".join(names))
+            shutil.rmtree(self._settings.checkpoint_dir, ignore_errors=True)
+            for name in names:
+                del self._identifiers[name]
         messages = read_stream(self._spark, self._settings, self.ledger)
         writer = messages.writeStream.foreachBatch(self.process).option(
             "checkpointLocation", str(self._settings.checkpoint_dir)
@@ -110,10 +118,20 @@ class Pipeline:
             writer = writer.trigger(processingTime=f"{stream.trigger_seconds} seconds")
         return writer.start()
 
+    def topics_made_anew(self) -> list[str]:
+        """Topics deleted and made again since they were read; only a new start reads them whole."""
+        return self._made_anew(self._cluster.topics(self._settings.topics))
+
+    def _made_anew(self, topics: Mapping[str, Topic]) -> list[str]:
+        known = self._identifiers
+        return [n for n, t in topics.items() if known.setdefault(n, t.identifier) != t.identifier]
+
     def process(self, messages: DataFrame, batch: int) -> None:
         """Everything that happens to one micro-batch, up to its commit."""
         watch = _Watch()
         topics = self._cluster.topics(self._settings.topics)
+        if names := self._made_anew(topics):
+            raise ServiceError(f"Made anew while the stream ran: {', '.join(names)}; start again.")
         new = messages.where(self.ledger.is_new(topics))
         alerts = decode(new, self._headers, self._settings)
         known_headers = {header.identifier for header in self._headers} | self._fruitless

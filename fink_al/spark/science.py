@@ -104,6 +104,7 @@ def with_science(alerts: DataFrame, science: Science) -> DataFrame:
         F.col("night"),
         F.when(host.isNotNull(), host.isin(_extragalactic(target.cuts.host_classes)))
         .cast("double"),
+        F.col("band").isin(list(target.cuts.bands)).cast("double"),
         *(F.col(name).cast("double") for name in CONTEXT),
         *(F.col(name) for name in survey.LIGHT_CURVE),
     ]  # fmt: skip
@@ -178,14 +179,15 @@ def _udf(science: Science, features: FeatureSet):
         rows = [column[exists] for column in columns]
         object_key, night = rows[0].to_numpy(np.int64), rows[1].to_numpy(np.int64)
         host = rows[2].to_numpy(np.float64, na_value=np.nan)
+        band = rows[3].to_numpy(np.float64, na_value=np.nan)
         context = {
             name: column.to_numpy(np.float64, na_value=np.nan)
-            for name, column in zip(CONTEXT, rows[3:], strict=False)
+            for name, column in zip(CONTEXT, rows[4:], strict=False)
         }
         lists = {
             name: _list_array(column, kind)
             for (name, kind), column in zip(
-                survey.LIGHT_CURVE.items(), rows[3 + len(CONTEXT) :], strict=True
+                survey.LIGHT_CURVE.items(), rows[4 + len(CONTEXT) :], strict=True
             )
         }
         curves = light_curves(pa.table(lists), settings.survey)
@@ -199,6 +201,7 @@ def _udf(science: Science, features: FeatureSet):
         chosen = select(
             context,
             host_is_allowed=host,
+            band_is_allowed=band,
             history_start_mjd=curves.first_detection_mjd(),
             p=p,
             has_model=champion is not None,

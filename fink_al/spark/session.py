@@ -53,6 +53,7 @@ def submit_options() -> dict[str, str]:
         "spark.driver.host": "127.0.0.1",
         "spark.driver.memory": "2g",
         "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.shuffle.partitions": "2",
         # The number of tasks is chosen for Python's start-up cost, not for the size of the data.

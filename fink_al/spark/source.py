@@ -34,6 +34,8 @@ class Ledger:
         self.cluster = cluster
         self.parts = {record["part"] for record in records}
         self._done: dict[tuple[str, str, int], int] = {}
+        #: Identifier under which each topic of the cluster was last read, by name.
+        self.identifiers: dict[str, str] = {}
         for record in records:
             self.add(record)
 
@@ -43,6 +45,8 @@ class Ledger:
         for row in record["offsets"]:
             key = (row["cluster"], row["topic_id"], row["partition"])
             self._done[key] = max(row["until"], self._done.get(key, 0))
+            if row["cluster"] == self.cluster:
+                self.identifiers[row["topic"]] = row["topic_id"]
 
     def done(self, topic: Topic, partition: int) -> int | None:
         """First offset of `partition` that is not done; None if the ledger never saw it."""
@@ -52,16 +56,14 @@ class Ledger:
         """Spark's ``startingOffsets`` for a stream over `topics` that has no checkpoint."""
         if not topics:
             return default
-        unknown = _EARLIEST if default == "earliest" else _LATEST
-        return json.dumps(
-            {
-                name: {
-                    str(p): unknown if (done := self.done(topic, p)) is None else done
-                    for p in range(topic.partitions)
-                }
-                for name, topic in topics.items()
-            }
-        )
+        starts: dict[str, dict[str, int]] = {}
+        for name, topic in topics.items():
+            # A topic made anew is read from its beginning: what it replaced was.
+            is_first = default == "earliest" or name in self.identifiers
+            unknown = _EARLIEST if is_first else _LATEST
+            done = {p: self.done(topic, p) for p in range(topic.partitions)}
+            starts[name] = {str(p): unknown if at is None else at for p, at in done.items()}
+        return json.dumps(starts)
 
     def is_new(self, topics: Mapping[str, Topic]) -> Column:
         """Condition that a message was not done before."""
