@@ -47,8 +47,8 @@ found_java="$(find_java 2>&1)" || refuse "fink-al needs Java 17 to 21, found $fo
 export JAVA_HOME="$found_java"
 
 wanted="$(cat "$root/pyproject.toml" "$root/constraints.txt" | cksum)"
-stamp="$venv/installed-$1"
-if [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ]; then
+stamp="$venv/installed-$1" # what bin/test installs is all that bin/demo needs, too
+if [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ] && [ "$(cat "$venv/installed-dev" 2>/dev/null)" != "$wanted" ]; then
   echo "Setting up in $venv (once, a few minutes)" >&2
   [ -x "$venv/bin/python" ] || "$python" -m venv "$venv" ||
     refuse "Python's venv module is missing: install it (Debian: apt install python3.11-venv)."

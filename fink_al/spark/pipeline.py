@@ -133,6 +133,8 @@ class Pipeline:
         if names := self._made_anew(topics):
             raise ServiceError(f"Made anew while the stream ran: {', '.join(names)}; start again.")
         new = messages.where(self.ledger.is_new(topics))
+        if not self._headers:
+            self._learn_from_first(new)
         alerts = decode(new, self._headers, self._settings)
         known_headers = {header.identifier for header in self._headers} | self._fruitless
         while True:
@@ -163,6 +165,14 @@ class Pipeline:
                 sum(watch.seconds.values()),
             )
             self._on_batch(report)
+
+    def _learn_from_first(self, new: DataFrame) -> None:
+        """Learn the header of one packet, so that the JVM decodes the first batch too."""
+        for row in new.select("value").head(1):
+            try:
+                self._headers.append(read_header(bytes(row.value or b"")))
+            except AlertError:
+                return  # it will be a dead letter; the next batch has another first packet
 
     def _learn_headers(self, part: Part) -> None:
         """Fetch one packet of each new header, so that the JVM decodes the next ones."""

@@ -77,6 +77,8 @@ def replay(
             nights = ", ".join(map(str, archived_nights(settings))) or "none"
             raise FinkAlError(f"The archive has no night {night}; it has: {nights}.")
         alerts = rows.select(*SOURCE, "header", *adapter(settings.survey).COLUMNS)
+        # A night has two files a micro-batch: far more than Python tasks should be.
+        alerts = alerts.repartition(settings.stream.partitions)
     else:
         messages = read_topics(spark, settings, topics_of_night(settings, night))
         decoded = decode(messages, [], settings)

@@ -96,8 +96,6 @@ def with_science(alerts: DataFrame, science: Science) -> DataFrame:
             ),
         }
     )
-    # An object's alerts meet in one task, and the number of Python tasks is a setting.
-    rows = rows.repartition(settings.stream.partitions, "object_key")
     host = F.col("host_class")
     inputs = [
         F.col("object_key"),
@@ -109,6 +107,8 @@ def with_science(alerts: DataFrame, science: Science) -> DataFrame:
         *(F.col(name) for name in survey.LIGHT_CURVE),
     ]  # fmt: skip
     rows = rows.withColumn("science", _udf(science, features)(*inputs))
+    # An object's alerts meet in one task, where one of them is chosen.
+    rows = rows.repartition(settings.stream.partitions, "object_key")
     rejected = F.col("science.rejected")
     first = F.row_number().over(
         Window.partitionBy("object_key", "night", rejected == 0).orderBy(

@@ -15,6 +15,9 @@ from fink_al.settings import Settings
 
 _EARLIEST, _LATEST = -2, -1
 
+#: Reading and decoding need no Python, so their tasks cost little.
+_PIECES_PER_TASK = 4
+
 
 class Ledger:
     """Offsets that are done, by partition of a topic of a cluster.
@@ -114,6 +117,6 @@ def _options(settings: Settings) -> dict[str, str]:
         # Packets are large: the default of 1 MB is 16 of them a request.
         "kafka.max.partition.fetch.bytes": str(4 << 20),
         "kafka.receive.buffer.bytes": str(4 << 20),
-        # A topic of one partition is read and decoded by as many tasks as there is work for.
-        "minPartitions": str(settings.stream.partitions),
+        # Even with one long topic and some short ones every core has its part of the reading.
+        "minPartitions": str(_PIECES_PER_TASK * settings.stream.partitions),
     }
