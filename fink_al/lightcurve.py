@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from fink_al.errors import LightCurveError
+
+if TYPE_CHECKING:
+    from fink_al.settings import Survey
 
 #: AB zero point of FLUXCAL, the flux scale of SNANA (Kessler et al. 2009) and of this package.
 FLUXCAL_ZERO_POINT = 27.5
@@ -89,6 +92,39 @@ class LightCurves:
                 f"The context has {self.context.num_rows} rows for {len(self)} alerts."
             )
 
+    @classmethod
+    def from_points(cls, points: Any, survey: Survey | None = None) -> LightCurves:
+        """Light curves of a table with one row a point, in the names of ZTF.
+
+        Parameters
+        ----------
+        points : pandas.DataFrame or pyarrow.Table
+            ``alert_id`` (or ``objectId``, then one light curve an object), ``jd fid magpsf
+            sigmapsf`` and perhaps ``diffmaglim``:
+            :func:`fink_al.alerts.points.light_curves_of_points`.
+        survey : Survey, optional
+            Default: that of the package's settings.
+
+        Raises
+        ------
+        LightCurveError
+            If columns are missing or are not what their name says.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> points = pd.DataFrame(
+        ...     {"alert_id": 1, "jd": [2461050.7, 2461052.7], "fid": 1,
+        ...      "magpsf": [19.5, 19.1], "sigmapsf": 0.1})
+        >>> LightCurves.from_points(points).flux.round(0)
+        array([1585., 2291.])
+        """
+        from fink_al.alerts.points import light_curves_of_points
+        from fink_al.settings import load_settings
+
+        survey = survey or load_settings(starting_set=None, test_set=None).survey
+        return light_curves_of_points(points, survey)
+
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
@@ -114,10 +150,10 @@ class LightCurves:
         return np.where(np.isfinite(first), first, np.nan)
 
     def context_column(self, name: str) -> npt.NDArray:
-        """Context column `name` as floats or objects, shape (n,); NaN or None where null."""
+        """Context column `name`, numbers or truth values, as floats, shape (n,); NaN where null."""
         if name not in self.context.column_names:
             return np.full(len(self), np.nan)
-        return self.context[name].to_numpy()
+        return self.context[name].cast(pa.float64()).to_numpy()
 
     def slice(self, start: int, stop: int) -> LightCurves:
         """Alerts ``start:stop`` as views of this batch's arrays."""
@@ -144,6 +180,17 @@ class LightCurves:
         kept = np.concatenate([[0], np.cumsum(mask)])
         points = {name: getattr(self, name)[mask] for name in _POINT_TYPES}
         return replace(self, offsets=kept[self.offsets], **points)
+
+    def with_points(self, more: LightCurves) -> LightCurves:
+        """The same alerts, with the points of `more` behind those that each has."""
+        if len(more) != len(self) or more.bands != self.bands:
+            raise LightCurveError(f"Points of {len(more)} alerts cannot join {len(self)} alerts.")
+        owner = np.concatenate([self.alert_of_point(), more.alert_of_point()])
+        order = np.argsort(owner, kind="stable")
+        points: dict[str, Any] = {
+            n: np.concatenate([getattr(self, n), getattr(more, n)])[order] for n in _POINT_TYPES
+        }
+        return replace(self, offsets=self.offsets + more.offsets, **points)
 
     @classmethod
     def concatenate(cls, batches: Sequence[LightCurves]) -> LightCurves:

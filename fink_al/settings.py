@@ -23,6 +23,12 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 
+#: Context columns that a feature set may be asked for.
+ContextName = Literal[
+    "real_bogus", "deep_real_bogus", "classtar", "star_score", "star_distance_arcsec",
+    "asteroid_distance_arcsec", "n_detections", "is_positive", "galactic_latitude",
+]  # fmt: skip
+
 #: Kafka options that carry a secret come from these variables and from nowhere else.
 KAFKA_USER, KAFKA_PASSWORD = "FINK_AL_KAFKA_USERNAME", "FINK_AL_KAFKA_PASSWORD"
 MJD_EPOCH = date(1858, 11, 17)
@@ -58,13 +64,16 @@ class Survey(_Section):
 
 
 class FeatureSettings(_Section):
-    """Feature set by name and the parameters of Leoni et al. 2022, section 3."""
+    """Feature set by name, and its parameters: docs/features.md explains both."""
 
-    name: Literal["sigmoid"]
+    name: Literal["sigmoid", "early_v1"]
     bands: tuple[str, ...]
     criterion: Literal["ewma", "diff"]
     min_data_points: Annotated[int, Field(ge=3)]
     min_rising_points: Count
+    last_limit: bool = False
+    context: tuple[ContextName, ...] = ()
+    forced: bool = False
 
 
 class ModelSettings(_Section):

@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
-from fink_al.lightcurve import LightCurves, flux_from_mag
+from fink_al.lightcurve import FLUXCAL_ZERO_POINT, LightCurves, flux_from_mag
 from fink_al.settings import Survey
 
 MJD_OF_JD0 = 2400000.5
@@ -54,6 +55,15 @@ FIELDS = {
             "diffmaglim": "double",
         }
     ],
+    "fp_hists": [  # forced photometry, since schema 4.02
+        {
+            "jd": "double",
+            "fid": "int",
+            "forcediffimflux": "double",
+            "forcediffimfluxunc": "double",
+            "magzpsci": "double",
+        }
+    ],
 }
 
 #: Light-curve columns and their Arrow types, as archived and as published.
@@ -65,13 +75,27 @@ LIGHT_CURVE = {
     "cdiffmaglim": pa.list_(pa.float64()),
 }
 
-#: The same columns in a published candidate: Avro type and what it is.
+#: The same for forced photometry; these columns may be absent.
+FORCED = {
+    "fjd": pa.list_(pa.float64()),
+    "ffid": pa.list_(pa.int32()),
+    "fflux": pa.list_(pa.float64()),
+    "ffluxunc": pa.list_(pa.float64()),
+    "fmagzp": pa.list_(pa.float64()),
+}
+
+#: Both in a published candidate: Avro type and what it is.
 MESSAGE_LIGHT_CURVE = {
     "cjd": ("double", "time of each point, history first, then the alert [JD]"),
     "cfid": ("int", "band of each point: 1 g, 2 r, 3 i"),
     "cmagpsf": ("double", "difference magnitude, AB; null for a non-detection"),
     "csigmapsf": ("double", "its 1 sigma error"),
     "cdiffmaglim": ("double", "5 sigma limiting magnitude"),
+    "fjd": ("double", "time of each point of forced photometry [JD]; empty before schema 4.02"),
+    "ffid": ("int", "its band: 1 g, 2 r, 3 i"),
+    "fflux": ("double", "its difference flux [DN]"),
+    "ffluxunc": ("double", "its 1 sigma error [DN]"),
+    "fmagzp": ("double", "magnitude of 1 DN"),
 }
 
 #: Names by which the tools of Fink's client find their way in a candidate of ZTF.
@@ -105,32 +129,47 @@ _POINTS = {
     "cdiffmaglim": "diffmaglim",
 }
 
-#: SQL expression of each column over the decoded record ``alert``.
-COLUMNS = {
-    "object_id": "alert.objectId",
-    "alert_id": "alert.candid",
-    "mjd": f"alert.candidate.jd - {MJD_OF_JD0}",
-    "ra": "alert.candidate.ra",
-    "dec": "alert.candidate.dec",
-    "band": "element_at(map(1, 'g', 2, 'r', 3, 'i'), alert.candidate.fid)",
-    "mag": "alert.candidate.magpsf",
-    "mag_err": "alert.candidate.sigmapsf",
-    "is_positive": "alert.candidate.isdiffpos IN ('t', '1')",
-    "real_bogus": "alert.candidate.rb",
-    "deep_real_bogus": "alert.candidate.drb",
-    "n_bad_pixels": "alert.candidate.nbad",
-    "classtar": "alert.candidate.classtar",
-    "star_score": "nullif(alert.candidate.sgscore1, -999.0D)",
-    "star_distance_arcsec": "nullif(alert.candidate.distpsnr1, -999.0D)",
-    "asteroid_distance_arcsec": "nullif(alert.candidate.ssdistnr, -999.0D)",
-    "n_detections": "alert.candidate.ndethist",
-    "first_detection_mjd": f"alert.candidate.jdstarthist - {MJD_OF_JD0}",
-    "host_class": "alert.cdsxmatch",
-} | {
-    column: f"concat(coalesce(alert.prv_candidates.{field}, array()), "
-    f"array(alert.candidate.{field}))"
-    for column, field in _POINTS.items()
+_FORCED = {
+    "fjd": "jd",
+    "ffid": "fid",
+    "fflux": "forcediffimflux",
+    "ffluxunc": "forcediffimfluxunc",
+    "fmagzp": "magzpsci",
 }
+
+#: What the survey writes where forced photometry failed.
+_NO_FORCED_FLUX = -99999.0
+
+#: SQL expression of each column over the decoded record ``alert``.
+COLUMNS = (
+    {
+        "object_id": "alert.objectId",
+        "alert_id": "alert.candid",
+        "mjd": f"alert.candidate.jd - {MJD_OF_JD0}",
+        "ra": "alert.candidate.ra",
+        "dec": "alert.candidate.dec",
+        "band": "element_at(map(1, 'g', 2, 'r', 3, 'i'), alert.candidate.fid)",
+        "mag": "alert.candidate.magpsf",
+        "mag_err": "alert.candidate.sigmapsf",
+        "is_positive": "alert.candidate.isdiffpos IN ('t', '1')",
+        "real_bogus": "alert.candidate.rb",
+        "deep_real_bogus": "alert.candidate.drb",
+        "n_bad_pixels": "alert.candidate.nbad",
+        "classtar": "alert.candidate.classtar",
+        "star_score": "nullif(alert.candidate.sgscore1, -999.0D)",
+        "star_distance_arcsec": "nullif(alert.candidate.distpsnr1, -999.0D)",
+        "asteroid_distance_arcsec": "nullif(alert.candidate.ssdistnr, -999.0D)",
+        "n_detections": "alert.candidate.ndethist",
+        "first_detection_mjd": f"alert.candidate.jdstarthist - {MJD_OF_JD0}",
+        "host_class": "alert.cdsxmatch",
+    }
+    | {
+        column: f"concat(coalesce(alert.prv_candidates.{field}, array()), "
+        f"array(alert.candidate.{field}))"
+        for column, field in _POINTS.items()
+    }
+    | {column: f"coalesce(alert.fp_hists.{field}, array())" for column, field in _FORCED.items()}
+)
 
 #: An alert is usable when this holds; SQL over the columns above. Fails closed on null.
 IS_USABLE = (
@@ -147,43 +186,82 @@ def light_curves(columns: pa.Table, survey: Survey) -> LightCurves:
     Parameters
     ----------
     columns : pyarrow.Table
-        One row an alert, with the columns of `LIGHT_CURVE` and any context columns. A null list is
-        an empty one; a null or NaN ``cmagpsf`` is a non-detection, whose ``cdiffmaglim`` is then
-        the upper limit.
+        One row an alert, with the columns of `LIGHT_CURVE`, perhaps those of `FORCED`, and any
+        context columns. A null list is an empty one; a null or NaN ``cmagpsf`` is a non-detection,
+        whose ``cdiffmaglim`` is then the upper limit.
     survey : Survey
         Band names and where a day begins.
 
     Returns
     -------
     LightCurves
-        All points in the packet's order; points without time are dropped, and points with neither
-        magnitude nor limit as well.
+        All points in the packet's order, then those of forced photometry. Points without time are
+        dropped, and points with neither magnitude nor limit nor forced flux as well.
     """
-    lists = {name: _list_array(columns[name], kind) for name, kind in LIGHT_CURVE.items()}
-    lengths = np.asarray(lists["cjd"].value_lengths().fill_null(0))
-    offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
-    values = {
-        name: array.flatten().cast(pa.float64()).to_numpy(zero_copy_only=False)
-        for name, array in lists.items()
-    }
+    lists = [name for name in LIGHT_CURVE | FORCED if name in columns.column_names]
+    context = columns.drop_columns(lists)
+    curves = _history(columns, context, survey)
+    if "fjd" in columns.column_names:
+        forced = _forced(columns, context, survey)
+        if forced.n_points:
+            curves = curves.with_points(forced)
+    return curves.select_points(np.isfinite(curves.mjd) & np.isfinite(curves.flux))
+
+
+def _history(columns: pa.Table, context: pa.Table, survey: Survey) -> LightCurves:
+    offsets, values = _flat(columns, _POINTS)
     mag, mag_err, limit = values["cmagpsf"], values["csigmapsf"], values["cdiffmaglim"]
     is_limit = np.isnan(mag)
     flux, flux_err = flux_from_mag(np.where(is_limit, limit, mag), mag_err)
-    fid = values["cfid"]
-    known = (fid >= 1) & (fid <= len(survey.bands))
-    curves = LightCurves(
+    return LightCurves(
         offsets=offsets,
         mjd=values["cjd"] - MJD_OF_JD0,
-        band=np.where(known, np.nan_to_num(fid) - 1, -1).astype(np.int8),
+        band=_band(values["cfid"], survey),
         flux=flux,
         flux_err=np.where(is_limit, np.nan, flux_err),
         is_upper_limit=is_limit,
         is_forced=np.zeros(len(mag), bool),
         bands=survey.bands,
-        context=columns.drop_columns(list(LIGHT_CURVE)),
+        context=context,
         day_start=survey.day_start,
     )
-    return curves.select_points(np.isfinite(curves.mjd) & np.isfinite(curves.flux))
+
+
+def _forced(columns: pa.Table, context: pa.Table, survey: Survey) -> LightCurves:
+    offsets, values = _flat(columns, _FORCED)
+    failed = values["fflux"] <= _NO_FORCED_FLUX
+    scale = 10 ** (0.4 * (FLUXCAL_ZERO_POINT - values["fmagzp"]))
+    n = len(failed)
+    return LightCurves(
+        offsets=offsets,
+        mjd=values["fjd"] - MJD_OF_JD0,
+        band=_band(values["ffid"], survey),
+        flux=np.where(failed, np.nan, values["fflux"] * scale),
+        flux_err=values["ffluxunc"] * scale,
+        is_upper_limit=np.zeros(n, bool),
+        is_forced=np.ones(n, bool),
+        bands=survey.bands,
+        context=context,
+        day_start=survey.day_start,
+    )
+
+
+def _flat(
+    columns: pa.Table, names: Mapping[str, str]
+) -> tuple[npt.NDArray[np.int64], dict[str, npt.NDArray[np.float64]]]:
+    """Offsets of the lists, and all values of each of `names` end to end."""
+    lists = {name: _list_array(columns[name], (LIGHT_CURVE | FORCED)[name]) for name in names}
+    lengths = np.asarray(lists[next(iter(names))].value_lengths().fill_null(0))
+    offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
+    return offsets, {
+        name: array.flatten().cast(pa.float64()).to_numpy(zero_copy_only=False)
+        for name, array in lists.items()
+    }
+
+
+def _band(fid: npt.NDArray[np.float64], survey: Survey) -> npt.NDArray[np.int8]:
+    known = (fid >= 1) & (fid <= len(survey.bands))
+    return np.where(known, np.nan_to_num(fid) - 1, -1).astype(np.int8)
 
 
 def _list_array(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ListArray:

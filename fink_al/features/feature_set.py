@@ -6,13 +6,48 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from itertools import pairwise
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
-from fink_al.features.sigmoid import REASONS, Sigmoid
+from fink_al.features.colour import Colour
+from fink_al.features.context import Context
+from fink_al.features.forced import Forced
+from fink_al.features.history import History
+from fink_al.features.limit import Limit
+from fink_al.features.magnitude import Magnitude
+from fink_al.features.noise import Noise
+from fink_al.features.rate import Rate
+from fink_al.features.sigmoid import Sigmoid
 from fink_al.lightcurve import LightCurves
 from fink_al.settings import FeatureSettings
+
+#: Every kind of feature, in the order of the documentation.
+FEATURES = (Sigmoid, Magnitude, Rate, Noise, Limit, Colour, History, Context, Forced)
+
+
+class Feature(Protocol):
+    """A function of light curves with its parameters: a frozen dataclass."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the columns of `extract`."""
+
+    @property
+    def reason_name(self) -> str:
+        """Name of the column that says why there are none."""
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Words of the codes of `extract`; the first is empty and means that there are values."""
+
+    def extract(
+        self, light_curves: LightCurves
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int8]]:
+        """Values, shape (n, k), NaN where missing, and reason codes, shape (n,)."""
 
 
 @dataclass(frozen=True)
@@ -23,37 +58,30 @@ class Features:
     ----------
     values : float64 array, shape (n, k)
         In the order of :attr:`FeatureSet.names`; NaN where missing.
-    reasons : dict of str to object array, shape (n,)
-        Why a feature's values are missing, by :attr:`FeatureSet.reason_names`; "" where they exist.
-    reason : object array, shape (n,)
-        Why an alert has no features at all; "" where it has any.
+    codes : int8 array, shape (n, j)
+        Why a feature's values are missing, in the order of :attr:`FeatureSet.reason_names`: an
+        index into the feature's :attr:`Feature.reasons`, 0 where they exist.
     """
 
     values: npt.NDArray[np.float64]
-    reasons: dict[str, npt.NDArray[np.object_]]
-    reason: npt.NDArray[np.object_]
+    codes: npt.NDArray[np.int8]
+
+    @property
+    def exist(self) -> npt.NDArray[np.bool_]:
+        """Whether an alert has any feature, shape (n,)."""
+        return np.asarray(~np.isnan(self.values).all(axis=1))
 
 
 @dataclass(frozen=True)
 class FeatureSet:
     """Features in the order of the matrix columns."""
 
-    features: tuple[Sigmoid, ...]
+    features: tuple[Feature, ...]
 
     @classmethod
     def from_settings(cls, settings: FeatureSettings) -> FeatureSet:
         """The feature set that the settings describe."""
-        return cls(
-            tuple(
-                Sigmoid(
-                    band,
-                    settings.criterion,
-                    settings.min_data_points,
-                    settings.min_rising_points,
-                )
-                for band in settings.bands
-            )
-        )
+        return cls(tuple(_SETS[settings.name](settings)))
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -66,20 +94,81 @@ class FeatureSet:
         return tuple(feature.reason_name for feature in self.features)
 
     @cached_property
+    def reason_words(self) -> tuple[tuple[str, ...], ...]:
+        """Words of the codes of each of these columns."""
+        return tuple(feature.reasons for feature in self.features)
+
+    @cached_property
+    def context_columns(self) -> tuple[str, ...]:
+        """Context that the features read, of the columns of a scored alert."""
+        wanted: set[str] = set()
+        for feature in self.features:
+            if isinstance(feature, History):
+                wanted.add("first_detection_mjd")
+            if isinstance(feature, Context):
+                wanted |= {*feature.columns, "ra", "dec"} - {"galactic_latitude"}
+        return tuple(sorted(wanted))
+
+    @cached_property
     def hash(self) -> str:
         """Identity of the features and their parameters; it travels with every model."""
-        described = [[type(f).__name__, asdict(f)] for f in self.features]
+        described = [[type(f).__name__, asdict(f)] for f in self.features]  # type: ignore[call-overload]
         return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:16]
 
     def extract(self, light_curves: LightCurves) -> Features:
         """Features of `light_curves`."""
         found = [feature.extract(light_curves) for feature in self.features]
-        codes = np.stack([reasons for _, reasons in found], axis=1)
-        words = np.array(REASONS, object)
-        # Code 0 is "fitted"; among the others the band that got furthest speaks for the alert.
-        best = np.where((codes == 0).any(axis=1), 0, codes.max(axis=1))
         return Features(
             values=np.hstack([values for values, _ in found]),
-            reasons=dict(zip(self.reason_names, words[codes.T], strict=True)),
-            reason=words[best],
+            codes=np.stack([codes for _, codes in found], axis=1),
         )
+
+
+def extract(light_curves: LightCurves, features: FeatureSet) -> pa.Table:
+    """Features of `light_curves` and the reasons for missing ones, as a table for people.
+
+    Returns
+    -------
+    pyarrow.Table
+        One row an alert: the columns :attr:`FeatureSet.names` as doubles, null where missing, and
+        :attr:`FeatureSet.reason_names` as words, null where the feature exists.
+    """
+    found = features.extract(light_curves)
+    columns: dict[str, Any] = {
+        name: pa.array(values, from_pandas=True)
+        for name, values in zip(features.names, found.values.T, strict=True)
+    }
+    named = zip(features.reason_names, features.reason_words, found.codes.T, strict=True)
+    for name, words, codes in named:
+        columns[name] = pa.array(np.array([None, *words[1:]], object)[codes], pa.string())
+    return pa.table(columns)
+
+
+def _sigmoid(settings: FeatureSettings) -> list[Feature]:
+    return [
+        Sigmoid(
+            band,
+            settings.criterion,
+            settings.min_data_points,
+            settings.min_rising_points,
+            settings.last_limit,
+        )
+        for band in settings.bands
+    ]
+
+
+def _early_v1(settings: FeatureSettings) -> list[Feature]:
+    bands = settings.bands
+    features: list[Feature] = _sigmoid(settings)
+    for kind in (Magnitude, Rate, Noise, Limit):
+        features += [kind(band) for band in bands]
+    features += [Colour(blue, red) for blue, red in pairwise(bands)]
+    features.append(History(bands))
+    if settings.context:
+        features.append(Context(settings.context))
+    if settings.forced:
+        features += [Forced(band) for band in bands]
+    return features
+
+
+_SETS = {"sigmoid": _sigmoid, "early_v1": _early_v1}

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from fink_al.features.compiled import compiled
 from fink_al.features.least_squares import fit
+from fink_al.features.limit import with_last_limits
+from fink_al.features.nightly import nightly_means
 from fink_al.lightcurve import LightCurves
 
 #: Why a band has no features; the first means that it has them. Later ones got further.
@@ -40,12 +42,18 @@ class Sigmoid:
         Nights with a detection, at least 3.
     min_rising_points : int
         Rising steps.
+    last_limit : bool
+        Whether the last non-detection before the first detection is a point of the rise too
+        (:func:`fink_al.features.limit.with_last_limits`).
     """
 
     band: str
     criterion: Literal["ewma", "diff"] = "ewma"
     min_data_points: int = 3
     min_rising_points: int = 1
+    last_limit: bool = False
+
+    reasons: ClassVar[tuple[str, ...]] = REASONS
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -72,15 +80,12 @@ class Sigmoid:
         """
         values = np.full((len(light_curves), 6), np.nan)
         reasons = np.zeros(len(light_curves), np.int8)
-        code = light_curves.bands.index(self.band) if self.band in light_curves.bands else -2
-        measured = (light_curves.flux_err > 0) & np.isfinite(light_curves.flux_err)
+        nights = nightly_means(with_last_limits(light_curves) if self.last_limit else light_curves)
         _extract(
-            light_curves.offsets,
-            light_curves.mjd,
-            light_curves.flux,
-            light_curves.flux_err,
-            light_curves.is_detection & measured & (light_curves.band == code),
-            light_curves.day_start,
+            *nights.of(self.band),
+            nights.day,
+            nights.flux,
+            nights.flux_err,
             self.criterion == "ewma",
             self.min_data_points,
             self.min_rising_points,
@@ -91,19 +96,19 @@ class Sigmoid:
 
 
 @compiled
-def _extract(
-    offsets, mjd, flux, flux_err, chosen, day_start, smooth, min_points, min_rising, values, reasons
-):
+def _extract(starts, ends, days, flux, flux_err, smooth, min_points, min_rising, values, reasons):
     longest = 0
-    for i in range(len(offsets) - 1):
-        longest = max(longest, offsets[i + 1] - offsets[i])
+    for i in range(len(starts)):
+        longest = max(longest, ends[i] - starts[i])
     day, mean, error = np.empty(longest), np.empty(longest), np.empty(longest)
     residual, trial = np.empty(longest), np.empty(longest)
     x = np.empty(3)
-    for i in range(len(offsets) - 1):
-        n = _average(
-            offsets[i], offsets[i + 1], mjd, flux, flux_err, chosen, day_start, day, mean, error
-        )
+    for i in range(len(starts)):
+        n = 0
+        for k in range(starts[i], ends[i]):
+            if flux[k] > MIN_FLUX:
+                day[n], mean[n], error[n] = days[k], flux[k], flux_err[k]
+                n += 1
         if n < min_points:
             reasons[i] = _TOO_FEW
             continue
@@ -127,34 +132,6 @@ def _extract(
         if not np.isfinite(values[i]).all():  # as where every flux is zero
             values[i] = np.nan
             reasons[i] = _FAILED
-
-
-@compiled
-def _average(start, stop, mjd, flux, flux_err, chosen, day_start, day, mean, error):
-    """Nightly means of the chosen points, in time order; how many exceed the least flux."""
-    n = 0
-    days = np.empty(stop - start, np.int64)
-    order = np.empty(stop - start, np.int64)
-    for i in range(start, stop):
-        if chosen[i] and math.isfinite(mjd[i]):
-            days[n] = math.floor(mjd[i] - day_start)
-            order[n] = i
-            n += 1
-    by_day = np.argsort(days[:n], kind="mergesort")
-    kept = at = 0
-    while at < n:
-        first = at
-        total = total_error = 0.0
-        while at < n and days[by_day[at]] == days[by_day[first]]:
-            total += flux[order[by_day[at]]]
-            total_error += flux_err[order[by_day[at]]]
-            at += 1
-        if total / (at - first) > MIN_FLUX:
-            day[kept] = days[by_day[first]]
-            mean[kept] = total / (at - first)
-            error[kept] = total_error / (at - first)
-            kept += 1
-    return kept
 
 
 @compiled

@@ -18,7 +18,7 @@ from fink_al.features.feature_set import FeatureSet
 from fink_al.settings import Settings
 
 #: Raised in its first part when a field goes or changes its meaning, in its second when one comes.
-MESSAGE_VERSION = "1.0"
+MESSAGE_VERSION = "1.1"
 
 _WORDS = {"type": "array", "items": "string"}
 

@@ -92,7 +92,7 @@ def read_examples(settings: Settings, rows: pa.Table) -> TrainingSet:
     features = FeatureSet.from_settings(settings.target.features)
     extracted = features.extract(_light_curves(settings, rows))
     use = np.array([known is not None for known in positive], bool)
-    use &= ~np.isnan(extracted.values).all(axis=1)
+    use &= extracted.exist
     return TrainingSet(
         object_id=rows["object_id"].to_numpy()[use],
         alert_id=rows["alert_id"].to_numpy()[use],
@@ -106,7 +106,12 @@ def _archived(settings: Settings) -> TrainingSet:
     positive = Taxonomy.load().classify(labels["type"].to_pylist(), settings.target)
     labels = labels.filter(pa.array([known is not None for known in positive], pa.bool_()))
     # The columns that are read, whatever other ones the features of the day brought.
-    schema = pa.schema([*_COLUMNS.items(), *adapter(settings.survey).LIGHT_CURVE.items()])
+    features = FeatureSet.from_settings(settings.target.features)
+    context = {name: pa.float64() for name in features.context_columns}
+    survey = adapter(settings.survey)
+    schema = pa.schema(
+        [*(context | _COLUMNS).items(), *(survey.LIGHT_CURVE | survey.FORCED).items()]
+    )
     files = sorted(map(str, settings.archive_dir.rglob("*.parquet")))
     wanted = ds.field("object_id").isin(labels["object_id"].combine_chunks())
     batches = ds.dataset(files, schema, format="parquet").to_batches(filter=wanted)
@@ -120,9 +125,8 @@ def _archived(settings: Settings) -> TrainingSet:
     # By object first: the order of examples is part of what a seeded forest comes to.
     keys = ("object_id", "is_candidate", "mjd", "alert_id")
     order = before.sort_by([(key, "ascending") for key in keys])
-    features = FeatureSet.from_settings(settings.target.features)
-    values = features.extract(_light_curves(settings, rows.take(order["row"]))).values
-    order = order.filter(pa.array(~np.isnan(values).all(axis=1)))
+    exist = features.extract(_light_curves(settings, rows.take(order["row"]))).exist
+    order = order.filter(pa.array(exist))
     last = {name: i for i, name in enumerate(order["object_id"].to_pylist())}
     chosen = order.take(pa.array(sorted(last.values()), pa.int64()))
     examples = rows.take(chosen["row"]).append_column("type", chosen["type"])
@@ -131,7 +135,12 @@ def _archived(settings: Settings) -> TrainingSet:
 
 def _light_curves(settings: Settings, rows: pa.Table) -> LightCurves:
     survey = adapter(settings.survey)
-    return survey.light_curves(rows.select(list(survey.LIGHT_CURVE)), settings.survey)
+    wanted = FeatureSet.from_settings(settings.target.features).context_columns
+    # Light curves from tables have no context: what rests on it is missing there.
+    names = [
+        name for name in (*survey.LIGHT_CURVE, *survey.FORCED, *wanted) if name in rows.column_names
+    ]
+    return survey.light_curves(rows.select(names), settings.survey)
 
 
 def _mjd(times: pa.ChunkedArray) -> pa.Array:

@@ -54,7 +54,7 @@ def early_alerts(settings: Settings, seed: int, alerts_per_night: int) -> pa.Tab
         history_start_mjd=curves.first_detection_mjd(),
         p=np.full(n, np.nan),
         has_model=False,
-        has_features=features.reason == "",
+        has_features=features.exist,
         uniform=np.zeros(n),
         is_labelled=none,
         is_published=none,

@@ -87,6 +87,7 @@ def with_science(alerts: DataFrame, science: Science) -> DataFrame:
     settings = science.settings
     target, features = settings.target, FeatureSet.from_settings(settings.target.features)
     survey = adapter(settings.survey)
+    lists = survey.LIGHT_CURVE | survey.FORCED
     rows = alerts.withColumns(
         {
             "night": _night(F.col("mjd"), settings.survey.day_start),
@@ -104,7 +105,8 @@ def with_science(alerts: DataFrame, science: Science) -> DataFrame:
         .cast("double"),
         F.col("band").isin(list(target.cuts.bands)).cast("double"),
         *(F.col(name).cast("double") for name in CONTEXT),
-        *(F.col(name) for name in survey.LIGHT_CURVE),
+        *(F.col(name) for name in lists),
+        *(F.col(name).cast("double") for name in features.context_columns),
     ]  # fmt: skip
     rows = rows.withColumn("science", _udf(science, features)(*inputs))
     # An object's alerts meet in one task, where one of them is chosen.
@@ -120,6 +122,7 @@ def with_science(alerts: DataFrame, science: Science) -> DataFrame:
         "rejected", F.when((rejected == 0) & (F.col("first") > 1), repeated).otherwise(rejected)
     )
     scored = F.col("object_id").isNotNull()
+    told = list(zip(features.reason_names, features.reason_words, strict=True))
     version = science.champion.version if science.champion else None
     by_class = F.when(host.isNotNull(), "host_from_catalogue").otherwise("host_from_star_score")
     unmodelled = F.lit("no_model") if not science.champion else F.lit(None).cast("string")
@@ -128,9 +131,10 @@ def with_science(alerts: DataFrame, science: Science) -> DataFrame:
         F.lit(target.survey).alias("survey"),
         "night",
         *survey.COLUMNS,
-        *(F.col(f"science.{name}") for name in (*features.names, *features.reason_names)),
+        *(F.col(f"science.{name}") for name in features.names),
+        *(_word(F.col(f"science.{name}"), words).alias(name) for name, words in told),
         "science.p",
-        F.when(scored & F.col("science.p").isNull(), F.coalesce(unmodelled, "science.reason"))
+        F.when(scored & F.col("science.p").isNull(), F.coalesce(unmodelled, _furthest(told)))
         .alias("p_reason"),
         "science.informativeness",
         F.lit(target.strategy if science.champion else "random").alias("strategy"),
@@ -153,6 +157,17 @@ def _night(mjd: Column, day_start: float) -> Column:
     return F.date_format(date, "yyyyMMdd").cast("int")
 
 
+def _word(code: Column, words: tuple[str, ...]) -> Column:
+    return F.element_at(F.array(F.lit(None), *map(F.lit, words[1:])), code + 1)
+
+
+def _furthest(told: list[tuple[str, tuple[str, ...]]]) -> Column:
+    """Word for an alert without features: of the first kind of feature, from what got furthest."""
+    words = told[0][1]
+    codes = [F.col(f"science.{name}") for name, known in told if known == words]
+    return _word(F.greatest(*codes, F.lit(0)), words)
+
+
 def _words(rejected: Column) -> Column:
     words = [F.when(rejected.bitwiseAND(1 << bit) != 0, name) for bit, name in enumerate(REASONS)]
     return F.filter(F.array(*words), lambda word: word.isNotNull())
@@ -169,9 +184,10 @@ def _udf(science: Science, features: FeatureSet):
     settings, champion, known = science.settings, science.champion, science.known
     target = settings.target
     survey = adapter(settings.survey)
+    lists = survey.LIGHT_CURVE | survey.FORCED
     fields = [f"{name} double" for name in features.names]
-    fields += [f"{name} string" for name in features.reason_names]
-    fields += ["p double", "reason string", "informativeness double", "rejected long"]
+    fields += [f"{name} int" for name in features.reason_names]
+    fields += ["p double", "informativeness double", "rejected long"]
 
     @pandas_udf(", ".join(fields))  # type: ignore[call-overload]
     def score(*columns: pd.Series) -> pd.DataFrame:
@@ -184,13 +200,13 @@ def _udf(science: Science, features: FeatureSet):
             name: column.to_numpy(np.float64, na_value=np.nan)
             for name, column in zip(CONTEXT, rows[4:], strict=False)
         }
-        lists = {
+        table = {
             name: _list_array(column, kind)
-            for (name, kind), column in zip(
-                survey.LIGHT_CURVE.items(), rows[4 + len(CONTEXT) :], strict=True
-            )
+            for (name, kind), column in zip(lists.items(), rows[4 + len(CONTEXT) :], strict=False)
         }
-        curves = light_curves(pa.table(lists), settings.survey)
+        for name, column in zip(features.context_columns[::-1], rows[::-1], strict=False):
+            table[name] = pa.array(column, pa.float64(), from_pandas=True)
+        curves = light_curves(pa.table(table), settings.survey)
         extracted = features.extract(curves)
         if champion:
             model = _model(champion.checksum, champion.bundle, features.hash)
@@ -205,7 +221,7 @@ def _udf(science: Science, features: FeatureSet):
             history_start_mjd=curves.first_detection_mjd(),
             p=p,
             has_model=champion is not None,
-            has_features=np.asarray(~np.isnan(extracted.values).all(axis=1)),
+            has_features=extracted.exist,
             uniform=uniform_hash(object_key, night, target.follow_up.seed),
             is_labelled=_contains(known.labelled.value if known.labelled else None, object_key),
             is_published=published,
@@ -213,13 +229,11 @@ def _udf(science: Science, features: FeatureSet):
             target=target,
         )
         out = pd.DataFrame(extracted.values, columns=list(features.names))
-        for name, words in extracted.reasons.items():
-            out[name] = pd.Series(words, dtype=object).replace("", None)
+        codes = pd.DataFrame(extracted.codes, columns=list(features.reason_names), dtype="Int32")
+        out = pd.concat([out, codes], axis=1)
         out["p"] = p
-        out["reason"] = pd.Series(extracted.reason, dtype=object).replace("", None)
         out["informativeness"] = chosen.informativeness
-        out["rejected"] = chosen.rejected
-        out["rejected"] = out["rejected"].astype("Int64")
+        out["rejected"] = pd.Series(chosen.rejected, dtype="Int64")
         return out.set_axis(np.flatnonzero(exists)).reindex(range(len(exists)))
 
     return score

@@ -1,7 +1,7 @@
 import numpy as np
 import pyarrow as pa
 
-from fink_al.features.feature_set import FeatureSet
+from fink_al.features.feature_set import FeatureSet, extract
 from fink_al.features.sigmoid import Sigmoid
 from fink_al.lightcurve import LightCurves
 from fink_al.settings import FeatureSettings
@@ -69,7 +69,7 @@ def test_hash_is_that_of_features_and_parameters():
 
 def test_hash_is_stable():
     # It is stored with every model: a change of this value makes them all refuse their features.
-    assert feature_set().hash == "2caeb02377c4ca4f"
+    assert feature_set().hash == "628a697bd7a3a49c"
 
 
 def test_matrix_is_the_features_side_by_side():
@@ -80,23 +80,24 @@ def test_matrix_is_the_features_side_by_side():
     assert np.isfinite(found.values[0, :6]).all()
 
 
-def test_reason_of_an_alert_is_that_of_the_band_that_got_furthest():
+def test_a_table_has_null_and_a_word_where_a_feature_is_missing():
     dip = (10.0, 80.0, 5.0)
-    found = feature_set(criterion="diff").extract(
-        curves({0: RISE, 1: FALL}, {1: RISE}, {0: FALL, 1: dip}, {0: FALL}, {2: RISE}, {})
-    )
+    batch = curves({0: RISE, 1: FALL}, {1: RISE}, {0: FALL, 1: dip}, {0: FALL}, {2: RISE}, {})
+    features = feature_set(criterion="diff")
+    table = extract(batch, features)
     g = ["", "too_few_points", "too_few_rising_points", "too_few_rising_points"]
     r = ["too_few_rising_points", "", "not_rising", "too_few_points"]
     none = ["too_few_points", "too_few_points"]
-    assert {name: list(words) for name, words in found.reasons.items()} == {
-        "reason_g": g + none,
-        "reason_r": r + none,
-    }
-    assert list(found.reason) == ["", "", "not_rising", "too_few_rising_points", *none]
-    np.testing.assert_array_equal(found.reason == "", ~np.isnan(found.values).all(axis=1))
+    told = {"reason_g": g + none, "reason_r": r + none}
+    assert table.column_names == [*features.names, *told]
+    for name, words in told.items():
+        assert table[name].to_pylist() == [word or None for word in words]
+        values = table[f"a_{name[-1]}"].to_pylist()
+        assert [value is None for value in values] == [bool(word) for word in words]
+    assert features.extract(batch).exist.tolist() == [True, True, False, False, False, False]
 
 
 def test_empty_batch():
     found = feature_set().extract(curves())
     assert found.values.shape == (0, 12)
-    assert found.reason.shape == (0,)
+    assert found.codes.shape == (0, 2)

@@ -1,0 +1,68 @@
+"""What the survey says of an alert beside its light curve."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from fink_al.lightcurve import LightCurves
+
+#: North pole of our galaxy, J2000 [deg] (Blaauw et al. 1960, in the ICRS).
+_POLE_RA, _POLE_DEC = 192.85948, 27.12825
+
+
+@dataclass(frozen=True)
+class Context:
+    """Columns of the alert's context as they are, and its galactic latitude.
+
+    Each is named ``context_`` and the column: scores between 0 and 1 (``real_bogus``,
+    ``deep_real_bogus``, ``classtar``, ``star_score``), distances [arcsec]
+    (``star_distance_arcsec``, ``asteroid_distance_arcsec``), ``n_detections`` by the survey's own
+    count, ``is_positive`` (1: brighter than the template), and ``galactic_latitude`` [deg], which
+    is computed from the position.
+
+    Source: the alert packet; pole of our galaxy by Blaauw et al. 1960.
+    Missing: ``no_context`` where the alert has none of them; single ones where it lacks them. No
+    default model uses them, because light curves from tables and the simulated starting set have
+    none: name them in the settings (``context``) when all training rows carry them.
+
+    Parameters
+    ----------
+    columns : tuple of str
+        Which of them.
+    """
+
+    columns: tuple[str, ...]
+
+    reason_name: ClassVar[str] = "reason_context"
+    reasons: ClassVar[tuple[str, ...]] = ("", "no_context")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Feature names."""
+        return tuple(f"context_{name}" for name in self.columns)
+
+    def extract(
+        self, light_curves: LightCurves
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int8]]:
+        """Features, shape (n, k), and indices into `reasons`, shape (n,)."""
+        values = np.stack([_column(light_curves, name) for name in self.columns], axis=1)
+        return values, np.where(np.isnan(values).all(axis=1), 1, 0).astype(np.int8)
+
+
+def _column(light_curves: LightCurves, name: str) -> npt.NDArray[np.float64]:
+    if name == "galactic_latitude":
+        return galactic_latitude(*(light_curves.context_column(x) for x in ("ra", "dec")))
+    return light_curves.context_column(name)
+
+
+def galactic_latitude(
+    ra: npt.NDArray[np.float64], dec: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Galactic latitude of J2000 positions, all in degrees."""
+    ra, dec, pole = np.radians(ra - _POLE_RA), np.radians(dec), np.radians(_POLE_DEC)
+    sine = np.sin(dec) * np.sin(pole) + np.cos(dec) * np.cos(pole) * np.cos(ra)
+    return np.degrees(np.arcsin(np.clip(sine, -1, 1)))

@@ -1,0 +1,65 @@
+"""How well a band is measured, and how smoothly it rises."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from fink_al.features.compiled import compiled
+from fink_al.features.line import slope
+from fink_al.features.nightly import nightly_means
+from fink_al.lightcurve import LightCurves
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Signal to noise of a band and its scatter about a straight line.
+
+    ``snr`` is flux by error of the latest night, ``scatter`` the root mean square of the nights'
+    residuals by error about a straight line through their magnitudes: about 1 for a straight rise,
+    more for what varies up and down.
+
+    Source: our own.
+    Missing: ``no_detection`` where the band has no night; ``scatter`` needs three nights.
+
+    Parameters
+    ----------
+    band : str
+        Band.
+    """
+
+    band: str
+
+    reasons: ClassVar[tuple[str, ...]] = ("", "no_detection")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Feature names."""
+        return f"snr_{self.band}", f"scatter_{self.band}"
+
+    @property
+    def reason_name(self) -> str:
+        """Name of the column that says why there are no features."""
+        return f"reason_noise_{self.band}"
+
+    def extract(
+        self, light_curves: LightCurves
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int8]]:
+        """Features, shape (n, 2), and indices into `reasons`, shape (n,)."""
+        nights = nightly_means(light_curves)
+        values = np.full((len(light_curves), 2), np.nan)
+        _extract(*nights.of(self.band), nights.mjd, nights.flux, nights.flux_err, values)
+        return values, np.isnan(values[:, 0]).astype(np.int8)
+
+
+@compiled
+def _extract(starts, ends, mjd, flux, flux_err, values):
+    for i in range(len(starts)):
+        start, end = starts[i], ends[i]
+        if end > start:
+            values[i, 0] = flux[end - 1] / flux_err[end - 1]
+            values[i, 1] = slope(mjd, flux, flux_err, start, end, -math.inf, True)[2]
