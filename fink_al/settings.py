@@ -81,6 +81,7 @@ class ModelSettings(_Section):
 
     estimator: Literal["random_forest"]
     n_estimators: Count
+    min_samples_leaf: Literal["auto"] | Count = "auto"
     min_labels: Annotated[int, Field(ge=2)]
     min_labels_per_class: Count
     seed: int
@@ -325,7 +326,7 @@ def load_settings(path: str | Path | None = None, **overrides: Any) -> Settings:
         With one sentence that names every wrong key, what was found and what is allowed.
     """
     file = Path(path or os.environ.get("FINK_AL_CONFIG") or find_resource("conf/fink_al.yml"))
-    values = _merge(_read_yaml(file), overrides)
+    values = _merge(read_yaml(file), overrides)
     target = os.environ.get("FINK_AL_TARGET") or values.get("target")
     if isinstance(target, str):
         values["target"] = _named("targets", target, file.parent)
@@ -373,10 +374,11 @@ def _named(kind: str, name: str, beside: Path) -> dict[str, Any]:
     if not file.exists():
         known = sorted(p.stem for p in file.parent.glob("*.yml"))
         raise SettingsError(f"No {kind[:-1]} '{name}'; known: {', '.join(known)} in {file.parent}.")
-    return _read_yaml(file)
+    return read_yaml(file)
 
 
-def _read_yaml(file: Path) -> dict[str, Any]:
+def read_yaml(file: Path) -> dict[str, Any]:
+    """Keys and values of a settings file."""
     try:
         values = yaml.safe_load(file.read_text("utf-8"))
     except OSError as error:

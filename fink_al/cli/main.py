@@ -21,6 +21,8 @@ _COMMANDS = {
     "train": ("fink_al.cli.train", "Labels in, a better model out: the nightly job."),
     "replay": ("fink_al.cli.replay", "Score a night again, from its topic or from the archive."),
     "candidates": ("fink_al.cli.candidates", "Tonight's list for observers."),
+    "features": ("fink_al.cli.features", "Features of a table of points."),
+    "evaluate": ("fink_al.cli.evaluate", "How well a feature set tells types apart."),
     "labels": ("fink_al.cli.labels", "What the objects turned out to be."),
     "model": ("fink_al.cli.model", "Models of the registry: list, show, promote."),
 }  # fmt: skip

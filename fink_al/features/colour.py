@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from fink_al.features.compiled import compiled
 from fink_al.features.line import magnitude, magnitude_error
+from fink_al.features.missing import finite_or_missing
 from fink_al.features.nightly import nightly_means
 from fink_al.lightcurve import LightCurves
 
@@ -63,7 +64,7 @@ class Colour:
             *nights.of(self.blue), *nights.of(self.red), nights.mjd, nights.flux, nights.flux_err,
             self.pair_days, values,
         )  # fmt: skip
-        return values, np.isnan(values[:, 0]).astype(np.int8)
+        return finite_or_missing(values)
 
 
 @compiled

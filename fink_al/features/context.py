@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from fink_al.features.missing import finite_or_missing
 from fink_al.lightcurve import LightCurves
 
 #: North pole of our galaxy, J2000 [deg] (Blaauw et al. 1960, in the ICRS).
@@ -50,7 +51,7 @@ class Context:
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int8]]:
         """Features, shape (n, k), and indices into `reasons`, shape (n,)."""
         values = np.stack([_column(light_curves, name) for name in self.columns], axis=1)
-        return values, np.where(np.isnan(values).all(axis=1), 1, 0).astype(np.int8)
+        return finite_or_missing(values)
 
 
 def _column(light_curves: LightCurves, name: str) -> npt.NDArray[np.float64]:

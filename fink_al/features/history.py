@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fink_al.features.compiled import compiled
+from fink_al.features.missing import finite_or_missing
 from fink_al.lightcurve import LightCurves
 
 
@@ -52,7 +53,7 @@ class History:
             begun,
             values,
         )
-        return values, np.isnan(values[:, 0]).astype(np.int8)
+        return finite_or_missing(values)
 
 
 @compiled

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from fink_al.features.compiled import compiled
 from fink_al.features.line import magnitude
+from fink_al.features.missing import finite_or_missing
 from fink_al.features.nightly import nightly_means
 from fink_al.lightcurve import LightCurves
 
@@ -53,7 +54,7 @@ class Magnitude:
         nights = nightly_means(light_curves)
         values = np.full((len(light_curves), 3), np.nan)
         _extract(*nights.of(self.band), nights.flux, values)
-        return values, np.isnan(values[:, 0]).astype(np.int8)
+        return finite_or_missing(values)
 
 
 @compiled

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from fink_al.features.compiled import compiled
 from fink_al.features.line import slope
+from fink_al.features.missing import finite_or_missing
 from fink_al.features.nightly import nightly_means
 from fink_al.lightcurve import LightCurves
 
@@ -53,7 +54,7 @@ class Noise:
         nights = nightly_means(light_curves)
         values = np.full((len(light_curves), 2), np.nan)
         _extract(*nights.of(self.band), nights.mjd, nights.flux, nights.flux_err, values)
-        return values, np.isnan(values[:, 0]).astype(np.int8)
+        return finite_or_missing(values)
 
 
 @compiled

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from fink_al.features.compiled import compiled
 from fink_al.features.line import magnitude, slope
+from fink_al.features.missing import finite_or_missing
 from fink_al.features.nightly import nightly_means
 from fink_al.lightcurve import LightCurves
 
@@ -67,7 +68,7 @@ class Rate:
             self.recent_days,
             values,
         )
-        return values, np.isnan(values[:, 0]).astype(np.int8)
+        return finite_or_missing(values)
 
 
 @compiled

@@ -29,7 +29,17 @@ MIN_FLUX = -10.0
 
 @dataclass(frozen=True)
 class Sigmoid:
-    """``a b c snratio mse nrise`` of one band.
+    """A sigmoid ``c / (1 + exp(-a (t - b)))`` fitted to the nightly fluxes of a rising band.
+
+    ``a`` is the rate [1/day], ``b`` the offset from the band's first night [day], ``c`` the
+    amplitude [FLUXCAL], ``snratio`` the mean of nightly flux by error, ``mse`` the mean squared
+    difference of measured and fitted fluxes, each divided by its sum, ``nrise`` the number of
+    nights in the fit. Nights with a mean of -10 or less are no points.
+
+    Source: Leoni et al. 2022 (A&A 663, A13), section 3, and the published implementation.
+    Missing: all six or none. ``too_few_points``: fewer nights than `min_data_points`;
+    ``too_few_rising_points``: fewer rising steps than `min_rising_points`; ``not_rising``: a step
+    falls; ``fit_failed``: no finite answer.
 
     Parameters
     ----------
@@ -57,12 +67,7 @@ class Sigmoid:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Feature names.
-
-        ``a`` rate [1/day], ``b`` offset from the first point [day], ``c`` amplitude [FLUXCAL],
-        ``snratio`` mean flux over error, ``mse`` mean squared residual of sum-normalised fluxes,
-        ``nrise`` number of nightly points.
-        """
+        """Feature names."""
         return tuple(f"{name}_{self.band}" for name in ("a", "b", "c", "snratio", "mse", "nrise"))
 
     @property
@@ -102,7 +107,7 @@ def _extract(starts, ends, days, flux, flux_err, smooth, min_points, min_rising,
         longest = max(longest, ends[i] - starts[i])
     day, mean, error = np.empty(longest), np.empty(longest), np.empty(longest)
     residual, trial = np.empty(longest), np.empty(longest)
-    x = np.empty(3)
+    work, x = np.empty((3, 2 * longest)), np.empty(3)
     for i in range(len(starts)):
         n = 0
         for k in range(starts[i], ends[i]):
@@ -122,8 +127,8 @@ def _extract(starts, ends, days, flux, flux_err, smooth, min_points, min_rising,
         for k in range(n - 1, -1, -1):
             day[k] -= day[0]
         _guess(day[:n], mean[:n], x)
-        jacobian = np.empty((3, n))
-        if not fit(day[:n], mean[:n], x, residual[:n], trial[:n], jacobian) or x[0] == 0.0:
+        jacobian, rotated = work[:, :n], work[:, longest : longest + n]
+        if not fit(day[:n], mean[:n], x, residual[:n], trial[:n], jacobian, rotated) or x[0] == 0.0:
             reasons[i] = _FAILED
             continue
         values[i, :3] = x

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 _NAMES = ("accuracy", "efficiency", "purity", "figure_of_merit")
 _RESAMPLES = 1000
+_BINS, _LEAST_P = 10, 1e-3
 _SEED = 20180405  # of the bootstrap, fixed so that the same numbers give the same interval
 
 
@@ -65,6 +66,38 @@ def evaluate(p: npt.NDArray[np.float64], positive: npt.NDArray[np.bool_]) -> Met
     intervals = dict(zip(_NAMES, zip(low.tolist(), high.tolist(), strict=True), strict=True))
     accuracy, efficiency, purity, figure_of_merit = _metrics(counts).tolist()
     return Metrics(accuracy, efficiency, purity, figure_of_merit, intervals, len(called))
+
+
+def probability_metrics(
+    p: npt.NDArray[np.float64], positive: npt.NDArray[np.bool_]
+) -> dict[str, float]:
+    """How good the probabilities themselves are, whatever is called positive.
+
+    Parameters
+    ----------
+    p : float array, shape (n,)
+        Probabilities, none missing.
+    positive : bool array, shape (n,)
+        Both classes must be there.
+
+    Returns
+    -------
+    dict
+        ``auc``, area under the receiver operating characteristic; ``log_loss``, with probabilities
+        kept from 0 and 1 by 1e-3; ``calibration_error``, the expected one: mean over ten bins of
+        equal width of the distance between mean p and share of positives, weighted by the alerts
+        in them (Naeini et al. 2015).
+    """
+    from sklearn.metrics import log_loss, roc_auc_score
+
+    in_bin = np.minimum((p * _BINS).astype(int), _BINS - 1)
+    excess = np.bincount(in_bin, p - positive, _BINS)
+    kept = np.clip(p, _LEAST_P, 1 - _LEAST_P)
+    return {
+        "auc": float(roc_auc_score(positive, p)),
+        "log_loss": float(log_loss(positive, kept, labels=[False, True])),
+        "calibration_error": float(np.abs(excess).sum() / len(p)),
+    }
 
 
 def _metrics(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:

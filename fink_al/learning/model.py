@@ -25,6 +25,7 @@ from sklearn.ensemble import RandomForestClassifier
 from fink_al.errors import ModelError
 from fink_al.features.feature_set import FeatureSet
 from fink_al.learning.evaluation import Metrics
+from fink_al.learning.forest import fit_forest, predict
 from fink_al.learning.training_set import TrainingSet
 from fink_al.settings import Target
 
@@ -33,9 +34,6 @@ _MAX_BYTES = 1 << 30
 
 #: Beyond what skops trusts by itself. Its arrays are checked node by node after loading.
 _TRUSTED = ["sklearn.tree._tree.Tree"]
-
-#: Trees compare in single precision: a runaway fit must not become infinite there.
-_LARGEST = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
@@ -56,12 +54,7 @@ class Model:
 
     def predict(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Probability of the target's class, shape (n,); NaN where an alert has no feature."""
-        p = np.full(len(values), np.nan)
-        known = ~np.isnan(values).all(axis=1)
-        if known.any():
-            rows = np.clip(values[known], -_LARGEST, _LARGEST)
-            p[known] = self.estimator.predict_proba(rows)[:, 1]  # classes are False, True
-        return p
+        return predict(self.estimator, values)
 
     def to_bytes(self) -> bytes:
         """The bundle."""
@@ -111,10 +104,8 @@ def fit(training: TrainingSet, target: Target, parent: str | None) -> Model:
     if len(set(training.positive.tolist())) < 2:
         raise ModelError(f"A model needs examples of both classes; found {len(training)} of one.")
     features = FeatureSet.from_settings(target.features)
-    estimator = RandomForestClassifier(
-        n_estimators=target.model.n_estimators, random_state=target.model.seed, n_jobs=-1
-    )
-    estimator.fit(np.clip(training.values, -_LARGEST, _LARGEST), training.positive)
+    # One example an object.
+    estimator = fit_forest(target.model, training.values, training.positive, len(training))
     manifest = {
         "target": target.name,
         "fingerprint": fingerprint(training, target),

@@ -1,0 +1,107 @@
+"""``fink-al evaluate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import rich_click as click
+
+from fink_al.cli.points import (
+    config_option,
+    feature_options,
+    feature_settings,
+    points_option,
+    read_points,
+    without_data,
+)
+
+
+@click.command()
+@points_option
+@click.option(
+    "--phase",
+    type=click.Choice(["pre-peak", "all"]),
+    default="pre-peak",
+    show_default=True,
+    help="Alerts up to the night of the object's brightest detection, or all.",
+)
+@click.option(
+    "--subset",
+    type=click.Choice(["all", "published"]),
+    default="all",
+    show_default=True,
+    help="Every alert, or those with a fit in every band.",
+)
+@feature_options
+@click.option(
+    "--alerts-per-object", type=click.IntRange(min=1), help="At the most.  [default: all]"
+)
+@click.option("--seeds", default=8, show_default=True, type=click.IntRange(min=1), help="Splits.")
+@click.option("--output", required=True, type=click.Path(path_type=Path), help="JSON.")
+@config_option
+def evaluate(
+    points: Path,
+    phase: Literal["pre-peak", "all"],
+    subset: Literal["all", "published"],
+    name: str | None,
+    alerts_per_object: int | None,
+    seeds: int,
+    output: Path,
+    config: Path | None,
+    **changes: Any,
+) -> None:
+    """How well a feature set tells types apart, on whole light curves with known types.
+
+    POINTS has the columns objectId, type, jd, fid (1 g, 2 r, 3 i), magpsf and sigmapsf, and may
+    have diffmaglim. Light curves are cut into an alert a night with 30 days of history; for each
+    seed one half of the objects teaches and the other is judged.
+    """
+    import json
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from fink_al.alerts.points import light_curves_of_points
+    from fink_al.errors import LightCurveError
+    from fink_al.learning.assessment import METRICS, assess, examples
+
+    settings = without_data(config)
+    chosen = feature_settings(settings, name, **changes)
+    table = read_points(points)
+    missing = [column for column in ("objectId", "type") if column not in table]
+    if missing:
+        raise LightCurveError(
+            f"{points} lacks {', '.join(missing)}: found {', '.join(map(str, table))}. Needed are "
+            "objectId, type, jd, fid, magpsf and sigmapsf."
+        )
+    console = Console(stderr=True)
+    with console.status("cutting light curves into alerts") as status:
+        whole = light_curves_of_points(table, settings.survey, by="objectId")
+        data = examples(whole, chosen, settings.target, phase)
+        found = assess(
+            data, settings.target, seeds=seeds, subset=subset, alerts_per_object=alerts_per_object,
+            progress=status.update,
+        ).to_dict()  # fmt: skip
+    told = {
+        "target": settings.target.name,
+        "feature_set": chosen.model_dump(mode="json"),
+        "estimator": settings.target.model.model_dump(mode="json"),
+        "phase": phase,
+        "subset": subset,
+        "alerts_per_object": alerts_per_object,
+        "seeds": seeds,
+    }
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(json.dumps(told | found, indent=1), "utf-8")
+    shown = Table("metric", "mean", "error of mean", "68% of seeds", box=None)
+    for metric in METRICS:
+        row = found["metrics"][metric]
+        error = "-" if row["error_of_mean"] is None else f"{row['error_of_mean']:.4f}"
+        between = " to ".join(f"{value:.4f}" for value in row["interval"])
+        shown.add_row(metric.replace("_", " "), f"{row['mean']:.4f}", error, between)
+    Console().print(shown)
+    click.echo(
+        f"{found['alerts']} alerts of {found['objects']} objects, {found['positive_share']:.0%} "
+        f"of the alerts positive: {output}"
+    )

@@ -1,0 +1,63 @@
+"""``fink-al features``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import rich_click as click
+
+from fink_al.cli.points import (
+    config_option,
+    feature_options,
+    feature_settings,
+    points_option,
+    read_points,
+    without_data,
+)
+
+_AT_A_TIME = 20_000
+
+
+@click.command()
+@points_option
+@feature_options
+@click.option(
+    "--output", required=True, type=click.Path(path_type=Path), help="Parquet, a row an alert."
+)
+@config_option
+def features(
+    points: Path, name: str | None, output: Path, config: Path | None, **changes: Any
+) -> None:
+    """Features of a table of points, without Spark: null and a reason where one is missing.
+
+    POINTS has the columns alert_id (or objectId: then one alert an object), jd, fid (1 g, 2 r,
+    3 i), magpsf and sigmapsf, and may have diffmaglim. A null magpsf is a non-detection.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+    from rich.console import Console
+    from rich.progress import track
+
+    from fink_al.alerts.points import light_curves_of_points
+    from fink_al.features.feature_set import FeatureSet, extract
+
+    settings = without_data(config)
+    chosen = FeatureSet.from_settings(feature_settings(settings, name, **changes))
+    curves = light_curves_of_points(read_points(points), settings.survey)
+    identifier = next(n for n in ("alert_id", "objectId") if n in curves.context.column_names)
+    console = Console(stderr=True)
+    starts = range(0, len(curves), _AT_A_TIME)
+    tables = [
+        extract(curves.slice(start, start + _AT_A_TIME), chosen)
+        for start in track(starts, "features", console=console, transient=True)
+    ]
+    table = pa.concat_tables(tables)
+    table = table.add_column(0, identifier, curves.context[identifier])
+    output.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(table, output)
+    complete = sum(column.null_count == 0 for column in table.columns[1 : 1 + len(chosen.names)])
+    click.echo(
+        f"{len(table)} alerts, {len(chosen.names)} features ({complete} of them without a gap): "
+        f"{output}"
+    )

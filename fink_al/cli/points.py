@@ -1,0 +1,84 @@
+"""What the commands on tables of points share: reading the table, choosing a feature set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import rich_click as click
+
+from fink_al.errors import LightCurveError, SettingsError
+from fink_al.settings import FeatureSettings, Settings, load_settings, read_yaml
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+points_option = click.option(
+    "--points", required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Parquet or CSV, one row a point.",
+)  # fmt: skip
+config_option = click.option("--config", type=click.Path(path_type=Path), help="Settings file.")
+
+
+def feature_options(function: Callable) -> Callable:
+    """Options that choose a feature set; what is not given is the target's."""
+    for option in reversed(
+        (
+            click.option(
+                "--feature-set", "name", metavar="NAME|FILE",
+                help="sigmoid, early_v1, or a YAML file of the keys under 'features' of a target."
+                "  [default: the target's]",
+            ),
+            click.option("--criterion", type=click.Choice(["ewma", "diff"]),
+                         help="What must never fall for a rise: smoothed flux, or flux."),
+            click.option("--min-data-points", type=int, help="Nights that a fit needs."),
+            click.option("--min-rising-points", type=int, help="Rising steps that a fit needs."),
+        )
+    ):  # fmt: skip
+        function = option(function)
+    return function
+
+
+def without_data(config: Path | None) -> Settings:
+    """Settings of a command that needs neither starting set nor test set."""
+    return load_settings(config, starting_set=None, test_set=None)
+
+
+def feature_settings(settings: Settings, name: str | None, **changes: Any) -> FeatureSettings:
+    """The target's feature set, or the one of a name or file, with `changes` that are not None."""
+    from pydantic import ValidationError
+
+    values = settings.target.features.model_dump()
+    if name and Path(name).suffix in (".yml", ".yaml"):
+        values = read_yaml(Path(name))
+    elif name:
+        values["name"] = name
+    values |= {key: value for key, value in changes.items() if value is not None}
+    try:
+        return FeatureSettings(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise SettingsError(
+            f"Feature set: {'.'.join(map(str, first['loc']))}: {first['msg']}; "
+            f"found {first['input']!r}. Sets: sigmoid, early_v1, or a YAML file."
+        ) from None
+
+
+def read_points(file: Path) -> pd.DataFrame:
+    """The table of points in `file`.
+
+    Raises
+    ------
+    LightCurveError
+        If it is neither Parquet nor CSV.
+    """
+    import pandas as pd
+
+    try:
+        return pd.read_csv(file) if file.suffix == ".csv" else pd.read_parquet(file)
+    except Exception as error:  # whatever the two readers make of a strange file
+        raise LightCurveError(
+            f"{file} cannot be read as {'CSV' if file.suffix == '.csv' else 'Parquet'} "
+            f"({type(error).__name__}): give a table with one row a point, .parquet or .csv."
+        ) from None

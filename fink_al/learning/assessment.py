@@ -1,0 +1,230 @@
+"""How well a feature set tells alerts apart, on whole light curves with known types.
+
+Light curves are cut into nightly alerts, objects are split in two halves, a classifier learns from
+the one and is judged on the other; again for each seed. No object is ever in both halves.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from fink_al.errors import LightCurveError
+from fink_al.features.feature_set import FeatureSet
+from fink_al.learning.evaluation import evaluate, probability_metrics
+from fink_al.learning.forest import fit_forest, predict
+from fink_al.learning.nightly_alerts import cut_into_alerts
+from fink_al.learning.taxonomy import Taxonomy
+from fink_al.lightcurve import LightCurves
+from fink_al.settings import FeatureSettings, Target
+
+Phase = Literal["pre-peak", "all"]
+Subset = Literal["all", "published"]
+
+#: Metrics in the order of reports.
+METRICS = (
+    "auc", "log_loss", "calibration_error", "figure_of_merit", "efficiency", "purity", "accuracy",
+)  # fmt: skip
+_LEAST_OBJECTS = 20
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Alerts with known types, ready to be split.
+
+    Parameters
+    ----------
+    values : float64 array, shape (n, k)
+        Features.
+    positive : bool array, shape (n,)
+        Whether the object is what the target looks for.
+    row : int64 array, shape (n,)
+        Object of each alert.
+    published : bool array, shape (n,)
+        Whether the alert passes the published cuts: every band of the feature set can be fitted.
+    types : object array, shape (n,)
+        Type of the object.
+    names : tuple of str
+        Of the features.
+    """
+
+    values: npt.NDArray[np.float64]
+    positive: npt.NDArray[np.bool_]
+    row: npt.NDArray[np.int64]
+    published: npt.NDArray[np.bool_]
+    types: npt.NDArray[np.object_]
+    names: tuple[str, ...]
+
+    def where(self, mask: npt.NDArray[np.bool_]) -> Examples:
+        """Examples where `mask`, shape (n,), holds."""
+        return Examples(
+            self.values[mask], self.positive[mask], self.row[mask], self.published[mask],
+            self.types[mask], self.names,
+        )  # fmt: skip
+
+
+@dataclass
+class Assessment:
+    """Metrics of several seeds.
+
+    Parameters
+    ----------
+    alerts, objects : int
+        Evaluated in all.
+    positive_share : float
+        Of the alerts.
+    by_seed : dict of str to list of float
+        Each of `METRICS`.
+    """
+
+    alerts: int
+    objects: int
+    positive_share: float
+    by_seed: dict[str, list[float]] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Mean, error of the mean and 68% interval over seeds of each metric, as JSON's types."""
+        found: dict[str, Any] = {}
+        for name, values in self.by_seed.items():
+            low, high = np.percentile(values, [16, 84])
+            error = (
+                float(np.std(values, ddof=1) / np.sqrt(len(values))) if len(values) > 1 else None
+            )
+            found[name] = {
+                "mean": float(np.mean(values)),
+                "error_of_mean": error,
+                "interval": [float(low), float(high)],
+                "by_seed": values,
+            }
+        return {
+            "alerts": self.alerts,
+            "objects": self.objects,
+            "positive_share": self.positive_share,
+            "metrics": found,
+        }
+
+
+def examples(
+    whole: LightCurves, features: FeatureSettings, target: Target, phase: Phase = "pre-peak"
+) -> Examples:
+    """Nightly alerts of `whole` light curves whose context has the column ``type``.
+
+    Parameters
+    ----------
+    whole : LightCurves
+        One an object.
+    features : FeatureSettings
+        Feature set.
+    target : Target
+        Which types are positive, and which are no examples.
+    phase : {"pre-peak", "all"}
+        Alerts up to the night of the object's brightest detection, or all.
+
+    Raises
+    ------
+    LightCurveError
+        If too few objects of both classes are left.
+    """
+    kinds = np.array(whole.context["type"].to_pylist(), object)
+    known = Taxonomy.load().classify([str(kind) for kind in kinds], target)
+    alerts = cut_into_alerts(whole)
+    use = np.array([k is not None for k in known], bool)[alerts.row]
+    if phase == "pre-peak":
+        use &= alerts.is_pre_peak
+    curves, row = alerts.light_curves.select(use), alerts.row[use]
+    positive = np.array([k is True for k in known], bool)
+    counts = Counter(positive[np.unique(row)].tolist())
+    if min(counts[True], counts[False]) < _LEAST_OBJECTS:
+        raise LightCurveError(
+            f"{counts[True]} objects are what target '{target.name}' looks for and "
+            f"{counts[False]} are not; {_LEAST_OBJECTS} of each are needed. Types found: "
+            f"{', '.join(f'{k} ({n})' for k, n in Counter(map(str, kinds)).most_common(5))}."
+        )
+    published = features.model_copy(update={"name": "sigmoid"})
+    fits = FeatureSet.from_settings(published).extract(curves)
+    chosen = FeatureSet.from_settings(features)
+    return Examples(
+        values=chosen.extract(curves).values,
+        positive=positive[row],
+        row=row,
+        published=np.asarray((fits.codes == 0).all(axis=1)),
+        types=kinds[row],
+        names=chosen.names,
+    )
+
+
+def assess(
+    data: Examples,
+    target: Target,
+    *,
+    seeds: int,
+    subset: Subset = "all",
+    alerts_per_object: int | None = None,
+    progress: Callable[[str], None] = lambda text: None,
+) -> Assessment:
+    """Metrics on one half of the objects of a forest that learned from the other half.
+
+    An alert without any feature gets the share of positives among the learner's alerts.
+
+    Parameters
+    ----------
+    data : Examples
+        From :func:`examples`.
+    target : Target
+        Settings of the forest.
+    seeds : int
+        Splits; each also seeds its forest.
+    subset : {"all", "published"}
+        Every alert, or those that pass the published cuts, in both halves.
+    alerts_per_object : int, optional
+        So many of each object, drawn by the seed; all by default.
+    progress : callable, optional
+        Told after each seed.
+    """
+    if subset == "published":
+        data = data.where(data.published)
+    done = Assessment(
+        len(data.row),
+        len(np.unique(data.row)),
+        float(data.positive.mean()),
+        {m: [] for m in METRICS},
+    )
+    for seed in range(seeds):
+        p, test = one_split(data, target, seed, alerts_per_object)
+        found = evaluate(p, test.positive).to_dict() | probability_metrics(p, test.positive)
+        for name in METRICS:
+            done.by_seed[name].append(float(found[name]))
+        progress(f"seed {seed + 1} of {seeds}: AUC {found['auc']:.3f}")
+    return done
+
+
+def one_split(
+    data: Examples, target: Target, seed: int, alerts_per_object: int | None = None
+) -> tuple[npt.NDArray[np.float64], Examples]:
+    """Probabilities of one half of the objects by a forest of the other, and that half."""
+    rng = np.random.default_rng(seed)
+    if alerts_per_object:
+        data = data.where(_some(data.row, alerts_per_object, rng))
+    objects = rng.permutation(np.unique(data.row))
+    learns = np.isin(data.row, objects[: len(objects) // 2])
+    learner, test = data.where(learns), data.where(~learns)
+    settings = target.model.model_copy(update={"seed": seed})
+    exist = ~np.isnan(learner.values).all(axis=1)
+    n_objects = len(np.unique(learner.row[exist]))
+    model = fit_forest(settings, learner.values[exist], learner.positive[exist], n_objects)
+    p = predict(model, test.values)
+    return np.where(np.isnan(p), learner.positive.mean(), p), test
+
+
+def _some(row: npt.NDArray[np.int64], most: int, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
+    order = np.lexsort((rng.random(len(row)), row))
+    _, first = np.unique(row[order], return_index=True)
+    rank = np.arange(len(row)) - np.repeat(first, np.diff([*first, len(row)]))
+    chosen = np.zeros(len(row), bool)
+    chosen[order[rank < most]] = True
+    return chosen
