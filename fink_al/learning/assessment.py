@@ -210,15 +210,20 @@ def one_split(
     rng = np.random.default_rng(seed)
     if alerts_per_object:
         data = data.where(_some(data.row, alerts_per_object, rng))
-    objects = rng.permutation(np.unique(data.row))
-    learns = np.isin(data.row, objects[: len(objects) // 2])
-    learner, test = data.where(learns), data.where(~learns)
+    learner, test = halves(data, rng)
     settings = target.model.model_copy(update={"seed": seed})
     exist = ~np.isnan(learner.values).all(axis=1)
     n_objects = len(np.unique(learner.row[exist]))
     model = fit_forest(settings, learner.values[exist], learner.positive[exist], n_objects)
     p = predict(model, test.values)
     return np.where(np.isnan(p), learner.positive.mean(), p), test
+
+
+def halves(data: Examples, rng: np.random.Generator) -> tuple[Examples, Examples]:
+    """Alerts of one half of the objects, drawn by `rng`, and those of the other."""
+    objects = rng.permutation(np.unique(data.row))
+    first = np.isin(data.row, objects[: len(objects) // 2])
+    return data.where(first), data.where(~first)
 
 
 def _some(row: npt.NDArray[np.int64], most: int, rng: np.random.Generator) -> npt.NDArray[np.bool_]:

@@ -110,8 +110,8 @@ def test_a_forest_of_the_published_features_scores_ours_alike(shared_data):
     """Probabilities within 0.01 for 99.9% of the real and synthetic alerts of all configurations.
 
     No object is scored by trees that learned from it, as in a stream. Where the fits differ most,
-    many sigmoids fit three points as well as each other: there SciPy itself, on another machine than
-    the reference's, agrees no better.
+    many sigmoids fit three points as well as each other: there SciPy itself, on another machine
+    than the reference's, agrees no better.
     """
     real, synthetic = (
         [
