@@ -6,6 +6,7 @@ A packet carries the schema of its writer, so the schema itself is untrusted inp
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
 import fastavro
@@ -15,7 +16,9 @@ from fink_al.errors import AlertError
 Schema = Any
 
 _MEANINGFUL = ("type", "name", "namespace", "fields", "items", "values", "symbols", "size")
-_MAX_DEPTH = 32
+_PRIMITIVES = ("null", "boolean", "int", "long", "float", "double", "bytes", "string")
+# ZTF's packets have about 200 fields, LSST's several hundred.
+_MAX_TEXT, _MAX_DEPTH, _MAX_FIELDS = 1 << 18, 32, 2000
 
 
 def canonical(text: str) -> str:
@@ -27,13 +30,15 @@ def canonical(text: str) -> str:
     Raises
     ------
     AlertError
-        ``bad_schema`` if it is no Avro schema, is nested too deeply, or describes collections whose
-        items occupy no bytes (a count alone would then make a decoder loop without end).
+        ``bad_schema`` if it is no Avro schema, is longer than 262 144 characters, nested deeper
+        than 32 levels, recursive, or expands to more than 2 000 fields, or if a field or an item of
+        an array occupies no bytes (a few bytes would then keep a decoder busy without end).
     """
+    if len(text) > _MAX_TEXT:
+        raise AlertError("bad_schema", f"longer than {_MAX_TEXT} characters")
     try:
         stripped = _strip(json.loads(text), 0)
-        parsed = fastavro.parse_schema(stripped)
-        _check_items(parsed, {}, 0)
+        _extent(fastavro.parse_schema(stripped), {})
     except AlertError:
         raise
     except Exception as error:  # every fault of an untrusted schema means the same thing
@@ -106,31 +111,75 @@ def _strip(schema: Schema, depth: int) -> Schema:
     return kept
 
 
-def _check_items(schema: Schema, named: dict[str, int], depth: int) -> int:
-    """Least number of bytes that a value of `schema` occupies; refuses collections of nothing."""
-    if depth > _MAX_DEPTH:
-        raise AlertError("bad_schema", f"nested deeper than {_MAX_DEPTH}")
+@dataclass(frozen=True)
+class _Extent:
+    """What one value of a schema can make a decoder do.
+
+    Parameters
+    ----------
+    fields : int
+        Fields in it, a record counted again wherever its name stands.
+    height : int
+        Levels of nesting.
+    is_empty : bool
+        Whether it occupies no bytes.
+    """
+
+    fields: int = 0
+    height: int = 0
+    is_empty: bool = False
+
+
+def _extent(schema: Schema, named: dict[str, _Extent | None]) -> _Extent:
+    """Extent of a parsed `schema`; `named` holds None for what is not complete yet.
+
+    Every field and item that is allowed occupies a byte, so decoding takes time in proportion to
+    the packet; the Java library expands references, so their number has a bound of its own.
+    """
     if isinstance(schema, list):
-        for branch in schema:
-            _check_items(branch, named, depth + 1)
-        return 1
+        parts = [_extent(branch, named) for branch in schema]
+        return _Extent(sum(p.fields for p in parts), 1 + max((p.height for p in parts), default=0))
     if isinstance(schema, str):
-        return named[schema] if schema in named else int(schema != "null")
+        if schema in _PRIMITIVES:
+            return _Extent(is_empty=schema == "null")
+        known = named[schema]
+        if known is None:
+            raise AlertError("bad_schema", f"{schema} contains itself")
+        return known
     kind = schema["type"]
     if kind == "record":
-        named[schema["name"]] = 0  # only reached again through a union or a collection
-        size = sum(_check_items(f["type"], named, depth + 1) for f in schema["fields"])
-        named[schema["name"]] = size
-        return size
-    if kind in ("array", "map"):
-        item = _check_items(schema["items" if kind == "array" else "values"], named, depth + 1)
-        if kind == "array" and item == 0:
+        named[schema["name"]] = None
+        extent = _extent_of_fields(schema["fields"], named)
+    elif kind == "array":
+        items = _extent(schema["items"], named)
+        if items.is_empty:
             raise AlertError("bad_schema", "array of items without bytes")
-        return 1
-    if kind == "enum":
-        named[schema["name"]] = 1
-        return 1
-    if kind == "fixed":
-        named[schema["name"]] = schema["size"]
-        return int(schema["size"])
-    return _check_items(kind, named, depth + 1)
+        return _Extent(items.fields, items.height + 1)
+    elif kind == "map":  # the key of an item occupies a byte
+        values = _extent(schema["values"], named)
+        return _Extent(values.fields, values.height + 1)
+    elif kind == "enum":
+        extent = _Extent()
+    elif kind == "fixed":
+        if type(schema["size"]) is not int or schema["size"] < 0:
+            raise AlertError("bad_schema", f"fixed of {schema['size']!r} bytes"[:200])
+        extent = _Extent(is_empty=schema["size"] == 0)
+    else:
+        return _extent(kind, named)
+    named[schema["name"]] = extent
+    return extent
+
+
+def _extent_of_fields(fields: list[Schema], named: dict[str, _Extent | None]) -> _Extent:
+    count = height = 0
+    for field in fields:
+        extent = _extent(field["type"], named)
+        if extent.is_empty:
+            raise AlertError("bad_schema", f"field {field['name']} without bytes"[:200])
+        count += 1 + extent.fields
+        height = max(height, 1 + extent.height)
+        if count > _MAX_FIELDS:
+            raise AlertError("bad_schema", f"a value has more than {_MAX_FIELDS} fields")
+        if height > _MAX_DEPTH:
+            raise AlertError("bad_schema", f"nested deeper than {_MAX_DEPTH}")
+    return _Extent(count, height, not fields)
