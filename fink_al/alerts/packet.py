@@ -1,9 +1,10 @@
 """Avro container files of one record, as ZTF puts them into Kafka messages.
 
 A packet is magic, metadata (the writer's schema), sync marker, count, size, body, sync marker.
-All before the body is the same for every packet of one producer, so a header seen once tells where
-later bodies begin: the stream then decodes them in the JVM. Packets with a header not seen before
-are transcoded here to the fields that the system reads, so that no packet waits for its header.
+Magic and metadata are the same for every packet of one producer, so a header seen once tells where
+later bodies begin: the stream then decodes them in the JVM. The marker is not: Avro's Python writer
+draws one for each file. Packets with a header not seen before are transcoded here to the fields
+that the system reads, so that no packet waits for its header.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from fink_al.errors import AlertError
 SYNC_BYTES = 16
 
 _MAX_HEADER_BYTES = 1 << 18
+_MAX_LONG_BYTES = 10
 _CONTAINER = fastavro.parse_schema(
     {
         "type": "record",
@@ -50,7 +52,7 @@ class Header:
     Parameters
     ----------
     prefix : bytes
-        Everything up to and including the first sync marker.
+        Magic and metadata: everything before the first sync marker.
     writer : str
         The writer's schema, canonical JSON.
     """
@@ -85,7 +87,7 @@ def read_header(packet: bytes) -> Header:
         raise AlertError("not_a_container", "magic")
     if codec != b"null":  # a compressed body could grow without bound
         raise AlertError("codec", repr(codec[:20]))
-    return Header(packet[: start.tell()], _canonical(schema))
+    return Header(packet[: start.tell() - SYNC_BYTES], _canonical(schema))
 
 
 def read_body(packet: bytes, header: Header) -> bytes:
@@ -96,16 +98,17 @@ def read_body(packet: bytes, header: Header) -> bytes:
     AlertError
         ``not_one_record``, ``truncated``.
     """
-    block = io.BytesIO(packet[len(header.prefix) : len(header.prefix) + 2 * 10])
+    after_marker = len(header.prefix) + SYNC_BYTES
+    block = io.BytesIO(packet[after_marker : after_marker + 2 * _MAX_LONG_BYTES])
     try:
         found: Any = fastavro.schemaless_reader(block, _BLOCK, None)
     except Exception as error:
         raise AlertError("truncated", type(error).__name__) from None
-    start = len(header.prefix) + block.tell()
+    start = after_marker + block.tell()
     body, end = packet[start : start + max(0, found["size"])], packet[start + found["size"] :]
     if found["count"] != 1:
         raise AlertError("not_one_record", str(found["count"]))
-    if end != header.prefix[-SYNC_BYTES:]:
+    if end != packet[len(header.prefix) : after_marker]:
         raise AlertError("truncated" if len(end) < SYNC_BYTES else "no_sync_marker")
     return body
 
@@ -159,7 +162,8 @@ class Transcoder:
 
     def _writer_and_reader(self, writer: str) -> tuple[Any, Any]:
         schema = json.loads(writer)
-        names = {f["name"] for f in schema["fields"]} if schema.get("type") == "record" else set()
+        is_record = isinstance(schema, dict) and schema.get("type") == "record"
+        names = {f["name"] for f in schema["fields"]} if is_record else set()
         # Single fields may be absent: broker columns are, in packets straight from the survey.
         if names.isdisjoint(self.fields):
             raise AlertError("other_schema", f"none of {', '.join(self.fields)}")

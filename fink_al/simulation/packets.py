@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import itertools
 from collections.abc import Iterator, Sequence
@@ -13,11 +14,11 @@ import fastavro
 import numpy as np
 import pandas as pd
 
+from fink_al.alerts.packet import SYNC_BYTES
 from fink_al.alerts.ztf import MJD_OF_JD0
 from fink_al.simulation.nights import Campaign
 from fink_al.simulation.packet_schema import HISTORY_FIELDS, SCHEMA_VERSION, ztf_schema
 
-_SYNC = b"fink-al simulate"  # 16 bytes; one for all packets, so that all have the same header
 _NOTHING = -999.0  # ZTF's word for "no such neighbour"
 _STAMPS, _STAMP_SIDE = 32, 63
 _FITS_BLOCK = 2880
@@ -61,7 +62,8 @@ def packets(campaign: Campaign, night: int) -> Iterator[bytes]:
         head, tail = _head(alert, points[alert["point"]]), _cutouts(alert["alert_id"], number)
         history = [encoded[row] for row in range(alert["first"], alert["point"])]
         body = _encode(_HEAD, head) + _array(history) + _encode(_TAIL, tail)
-        yield header + _encode("long", 1) + _encode("long", len(body)) + body + _SYNC
+        marker = _marker(alert["alert_id"])
+        yield header + marker + _encode("long", 1) + _encode("long", len(body)) + body + marker
 
 
 def replicate(originals: Sequence[bytes], n: int) -> Iterator[bytes]:
@@ -87,10 +89,16 @@ def _rows(frame: pd.DataFrame) -> Any:
 
 
 def _header() -> bytes:
-    """All of a container file before its first record."""
+    """All of a container file before its first sync marker."""
     out = io.BytesIO()
-    fastavro.writer(out, ztf_schema(), [], sync_marker=_SYNC)
-    return out.getvalue()
+    marker = _marker(0)
+    fastavro.writer(out, ztf_schema(), [], sync_marker=marker)
+    return out.getvalue().removesuffix(marker)
+
+
+def _marker(alert_id: int) -> bytes:
+    """A sync marker for each packet, as the survey's own writer draws them."""
+    return hashlib.blake2b(str(alert_id).encode(), digest_size=SYNC_BYTES).digest()
 
 
 def _encode(schema: Any, value: Any) -> bytes:

@@ -1,8 +1,9 @@
 """Packets in Kafka messages to columns, decoded in the JVM; what cannot be read keeps its reason.
 
-Packets whose header is known are cut and decoded by Spark's own Avro reader. All others pass a
-Python worker, which reads them with their own schema and encodes the wanted fields again in the
-reader's schema, which the JVM then decodes in the same way.
+Packets whose header is known are cut and decoded by Spark's own Avro reader, once for each schema:
+headers that differ in their metadata only share one. All others pass a Python worker, which reads
+them with their own schema and encodes the wanted fields again in the reader's schema, which the JVM
+then decodes in the same way.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from collections.abc import Sequence
 from types import ModuleType
 
 import pandas as pd
-from pyspark.sql import Column, DataFrame
+from py4j.protocol import Py4JJavaError
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.avro.functions import from_avro
 from pyspark.sql.pandas.functions import pandas_udf
@@ -37,7 +39,7 @@ def decode(messages: DataFrame, headers: Sequence[Header], settings: Settings) -
     headers : sequence of Header
         Known headers, whose packets are decoded without Python.
     settings : Settings
-        Survey, longest packet that is looked into, number of Python tasks.
+        Survey, longest packet that is looked into, number of tasks.
 
     Returns
     -------
@@ -46,16 +48,10 @@ def decode(messages: DataFrame, headers: Sequence[Header], settings: Settings) -
         the packet's header), ``dead_reason`` and ``packet`` (both null for a usable alert).
     """
     survey, stream = adapter(settings.survey), settings.stream
-    value = F.col("value")
     own = json.dumps(reader_schema(survey.FIELDS))
-    direct = _from_own(F.lit(None).cast("binary"), own)
-    identifier = F.lit(None).cast("long")
-    for header in headers:
-        condition, alert = _decode_known(value, header, survey)
-        direct = F.when(condition, alert).otherwise(direct)
-        identifier = F.when(_begins(value, header), header.identifier).otherwise(identifier)
     is_usable = F.coalesce(F.expr(survey.IS_USABLE), F.lit(False))
-    rows = messages.select(*SOURCE, value, direct.alias("alert"), identifier.alias("known"))
+    rows = with_known_alert(messages.select(*SOURCE, "value"), headers, settings)
+    value = F.col("value")
     # Packets go further only where the fast way cannot read them. The exchange keeps Kafka's
     # consumer, which must not be interrupted, out of the thread that feeds the Python worker.
     rows = rows.select(
@@ -88,41 +84,80 @@ def decode(messages: DataFrame, headers: Sequence[Header], settings: Settings) -
     )  # fmt: skip
 
 
+def java_accepts(spark: SparkSession, header: Header) -> bool:
+    """Whether the JVM's Avro library takes the header's schema.
+
+    It has rules of its own, for names for example, and would stop the stream by them.
+    """
+    jvm = spark.sparkContext._jvm
+    assert jvm is not None
+    try:
+        jvm.org.apache.avro.Schema.Parser().parse(header.writer)
+    except Py4JJavaError:
+        return False
+    return True
+
+
 def _from_own(body: Column, schema: str) -> Column:
     return from_avro(body, schema, {"mode": "PERMISSIVE"})
 
 
-def _begins(value: Column, header: Header) -> Column:
-    return value.startswith(F.lit(header.prefix))
+def with_known_alert(rows: DataFrame, headers: Sequence[Header], settings: Settings) -> DataFrame:
+    """`rows` with ``alert`` where the JVM can read it, and ``known``, its header's identifier.
 
-
-def _decode_known(value: Column, header: Header, survey: ModuleType) -> tuple[Column, Column]:
-    """Condition that `value` is one well-framed record behind `header`, and its decoded fields."""
-    start = len(header.prefix)
-    rest = F.length(value) - start - 1 - SYNC_BYTES  # the body and the bytes of its size
+    Each step has a column of its own: Spark would copy the steps into one expression for every
+    header otherwise, more than its compiler takes.
+    """
+    fields = adapter(settings.survey).FIELDS
+    value, length = F.col("value"), F.length("value")
+    writers = list(dict.fromkeys(header.writer for header in headers))
+    of_header = [F.lit(None).cast("struct<known: long, start: int, writer: int>")]
+    fits = length <= settings.stream.max_packet_bytes
+    for header in headers:
+        begins = fits & value.startswith(F.lit(header.prefix))
+        of_header.insert(-1, F.when(begins, _literal(header, writers.index(header.writer))))
+    rows = rows.withColumn("header", F.coalesce(*of_header))
+    start = F.col("header.start")
+    # What is left for the body and the bytes of its size, which say how many they are.
+    rows = rows.withColumn("rest", length - start - 1 - 2 * SYNC_BYTES)
+    rest = F.col("rest")
     size_bytes = (
         F.when(rest - 1 < 1 << 6, 1).when(rest - 2 < 1 << 13, 2).when(rest - 3 < 1 << 20, 3)
         .otherwise(4)
     )  # fmt: skip
-    size = rest - size_bytes
-    zigzag = size * 2
+    rows = rows.withColumn("size_bytes", size_bytes)
     digits = F.lit("02")  # one record
+    zigzag = (rest - F.col("size_bytes")) * 2
     for i in range(4):
-        more = F.when(size_bytes > i + 1, 128).otherwise(0)
+        more = F.when(F.col("size_bytes") > i + 1, 128).otherwise(0)
         byte = F.shiftright(zigzag, 7 * i).bitwiseAND(127).bitwiseOR(more)
-        digits = F.concat(digits, F.when(size_bytes > i, F.lpad(F.hex(byte), 2, "0")).otherwise(""))
-    framed = F.hex(value.substr(F.lit(start + 1), size_bytes + 1)) == digits
-    ended = value.substr(F.length(value) - SYNC_BYTES + 1, F.lit(SYNC_BYTES)) == F.lit(
-        header.prefix[-SYNC_BYTES:]
+        is_used = F.col("size_bytes") > i
+        digits = F.concat(digits, F.when(is_used, F.lpad(F.hex(byte), 2, "0")).otherwise(""))
+    marker = value.substr(start + 1, F.lit(SYNC_BYTES))
+    is_framed = (
+        (rest > 0)
+        & (F.hex(value.substr(start + SYNC_BYTES + 1, F.col("size_bytes") + 1)) == digits)
+        & (value.substr(length - SYNC_BYTES + 1, F.lit(SYNC_BYTES)) == marker)
     )
-    body = value.substr(size_bytes + (start + 2), size)
-    writer = json.loads(header.writer)
-    options = {
-        "mode": "PERMISSIVE",
-        "avroSchema": json.dumps(reader_schema(survey.FIELDS, writer)),
-    }
-    condition = (rest > 0) & _begins(value, header) & framed & ended
-    return condition, from_avro(body, header.writer, options)
+    body = value.substr(
+        start + SYNC_BYTES + 2 + F.col("size_bytes"), F.col("rest") - F.col("size_bytes")
+    )
+    rows = rows.withColumn("body", F.when(is_framed, body))
+    alert = _from_own(F.lit(None).cast("binary"), json.dumps(reader_schema(fields)))
+    for number, writer in enumerate(writers):
+        reader = json.dumps(reader_schema(fields, json.loads(writer)))
+        options = {"mode": "PERMISSIVE", "avroSchema": reader}
+        decoded = from_avro(F.col("body"), writer, options)
+        alert = F.when(F.col("header.writer") == number, decoded).otherwise(alert)
+    return rows.select(*SOURCE, "value", alert.alias("alert"), F.col("header.known").alias("known"))
+
+
+def _literal(header: Header, writer: int) -> Column:
+    return F.struct(
+        F.lit(header.identifier).cast("long").alias("known"),
+        F.lit(len(header.prefix)).alias("start"),
+        F.lit(writer).alias("writer"),
+    )
 
 
 def _transcoder(survey: ModuleType):

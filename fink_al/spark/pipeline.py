@@ -15,7 +15,7 @@ from fink_al.alerts.packet import Header, read_header
 from fink_al.errors import AlertError, ServiceError
 from fink_al.kafka import Cluster, Publisher, Topic, fetch, read_ledger
 from fink_al.settings import Settings
-from fink_al.spark.decode import decode
+from fink_al.spark.decode import decode, java_accepts
 from fink_al.spark.science import with_science
 from fink_al.spark.sink import Part, Sink, stage
 from fink_al.spark.source import Ledger, read_stream
@@ -23,8 +23,9 @@ from fink_al.spark.state import State
 
 log = logging.getLogger(__name__)
 
-#: Headers decoded in the JVM at the most; one takes 50 kB and a look at every packet.
-_MOST_HEADERS = 16
+#: Headers decoded in the JVM at the most; one takes 50 kB and a look at every packet. Each schema
+#: makes Spark's generated code longer, and from 8 kB of bytecode on Java interprets a method only.
+_MOST_HEADERS, _MOST_SCHEMAS = 16, 8
 
 
 @dataclass(frozen=True)
@@ -170,7 +171,7 @@ class Pipeline:
         """Learn the header of one packet, so that the JVM decodes the first batch too."""
         for row in new.select("value").head(1):
             try:
-                self._headers.append(read_header(bytes(row.value or b"")))
+                self._take(read_header(bytes(row.value or b"")))
             except AlertError:
                 return  # it will be a dead letter; the next batch has another first packet
 
@@ -180,12 +181,20 @@ class Pipeline:
         for identifier, source in list(part.unknown_headers.items())[:room]:
             try:
                 packet = fetch(self._settings.source, *source)
-                header = read_header(packet or b"")
-            except (AlertError, ServiceError) as error:
-                log.warning("Header of %s not learned: %s", source, error)
-                self._fruitless.add(identifier)
-                continue
-            self._headers.append(header)
+                if self._take(read_header(packet or b"")):
+                    continue
+                error: Exception | str = "one more schema, or one that Java refuses"
+            except (AlertError, ServiceError) as fault:
+                error = fault
+            log.warning("Header of %s not learned, Python reads its packets: %s", source, error)
+            self._fruitless.add(identifier)
+
+    def _take(self, header: Header) -> bool:
+        writers = {known.writer for known in self._headers} | {header.writer}
+        if len(writers) > _MOST_SCHEMAS or not java_accepts(self._spark, header):
+            return False
+        self._headers.append(header)
+        return True
 
 
 class _Watch:

@@ -1,6 +1,7 @@
 """Whatever arrives is scored, rejected with a reason or a dead letter, and the stream goes on."""
 
 import io
+import json
 
 import fastavro
 import numpy as np
@@ -122,6 +123,22 @@ def test_the_stream_goes_on_after_corrupt_packets(spark, world):
     assert ledger_counts(settings)["dead_letters"] == 20
     assert ledger_counts(settings)["alerts"] == 20 + n
     assert len(archive(settings)) == n
+
+
+def test_a_schema_that_only_java_refuses_is_left_to_python(spark, world, real_packets):
+    settings = world()
+    reader = fastavro.reader(io.BytesIO(real_packets[0]))
+    record = next(reader) | {"no name for Java": 1}
+    schema = json.loads(reader.metadata["avro.schema"])
+    schema["fields"].append({"name": "no name for Java", "type": "int"})
+    out = io.BytesIO()
+    fastavro.writer(out, schema, [record], validator=False)
+    fill(settings, 20260101, [out.getvalue()] * 3)
+    drain(spark, settings)
+    fill(settings, 20260101, [out.getvalue()])
+    drain(spark, settings)
+    assert ledger_counts(settings)["alerts"] == 4
+    assert dead_letters(settings) == []
 
 
 def test_a_producer_gone_bad_does_not_fill_the_driver(spark, world):

@@ -2,16 +2,19 @@
 
 import io
 import json
+from itertools import islice
 
 import fastavro
 import pytest
+from pyspark.sql import functions as F
 from pyspark.sql import types as T
 from streaming import campaign
 
-from fink_al.alerts.packet import read_header
+from fink_al.alerts.packet import Header, read_header
+from fink_al.alerts.schema import canonical
 from fink_al.settings import load_settings
 from fink_al.simulation.packets import packets
-from fink_al.spark.decode import decode
+from fink_al.spark.decode import decode, java_accepts, with_known_alert
 
 pytestmark = pytest.mark.spark
 
@@ -25,10 +28,17 @@ _MESSAGES = T.StructType(
 )
 
 
-def decoded(spark, values, headers):
+def settings():
+    return load_settings(starting_set=None, test_set=None)
+
+
+def messages_of(spark, values):
     rows = [("t", 0, i, None if v is None else bytearray(v)) for i, v in enumerate(values)]
-    messages = spark.createDataFrame(rows, _MESSAGES)
-    alerts = decode(messages, headers, load_settings(starting_set=None, test_set=None))
+    return spark.createDataFrame(rows, _MESSAGES)
+
+
+def decoded(spark, values, headers):
+    alerts = decode(messages_of(spark, values), headers, settings())
     return [row.asDict() for row in alerts.orderBy("offset").collect()]
 
 
@@ -41,7 +51,32 @@ def test_real_packets_of_all_producers_are_the_same_both_ways(spark, real_packet
     fast, slow = both_ways(spark, real_packets)
     assert fast == slow
     assert [row["dead_reason"] for row in fast] == [None] * len(real_packets)
-    assert len({row["header"] for row in fast}) >= 7
+    assert len({row["header"] for row in fast}) == 6
+
+
+def test_many_headers_are_compiled_and_decoded_once_for_each_schema(spark, real_packets):
+    sky = campaign()
+    values = [*real_packets, *islice(packets(sky, sky.nights[0]), 4)]
+    headers = set(map(read_header, values))
+    spark.conf.set("spark.sql.codegen.fallback", "false")  # code that grows too large is an error
+    try:
+        alerts = with_known_alert(messages_of(spark, values), list(headers), settings())
+        rows = alerts.select(F.col("alert").isNotNull(), "known").collect()
+        plan = alerts._jdf.queryExecution().optimizedPlan().toString()
+    finally:
+        spark.conf.unset("spark.sql.codegen.fallback")
+    assert sorted(rows) == sorted((True, read_header(value).identifier) for value in values)
+    assert len(headers) == 7
+    assert plan.count("from_avro") == len({header.writer for header in headers}) == 6
+
+
+def test_java_is_asked_whether_it_takes_a_schema(spark):
+    schemas = [
+        {"type": "record", "name": "a", "fields": [{"name": name, "type": "int"}]}
+        for name in ("x", "no name for Java")
+    ]
+    headers = [Header(b"", canonical(json.dumps(schema))) for schema in schemas]
+    assert [java_accepts(spark, header) for header in headers] == [True, False]
 
 
 def test_simulated_packets_are_the_same_both_ways_and_what_was_simulated(spark):
@@ -57,10 +92,23 @@ def test_simulated_packets_are_the_same_both_ways_and_what_was_simulated(spark):
     ]
 
 
+def longer(packet, n):
+    """`packet` with a cutout of `n` bytes: as good as before."""
+    reader = fastavro.reader(io.BytesIO(packet))
+    record = next(reader)
+    record["cutoutScience"]["stampData"] = bytes(n)
+    out = io.BytesIO()
+    fastavro.writer(out, reader.writer_schema, [record], sync_marker=packet[-16:])
+    written = out.getvalue()
+    block = written.index(packet[-16:])
+    return packet[: packet.index(packet[-16:])] + written[block:]
+
+
 def test_what_is_no_packet_has_its_reason_and_its_bytes(spark):
     sky = campaign()
     good = next(iter(packets(sky, sky.nights[0])))
-    values = [None, b"", b"Obj", good[:-1], good[:-1] + b"x", good, b"x" * 4_000_001]
+    too_large = longer(good, 4_000_001)
+    values = [None, b"", b"Obj", good[:-1], good[:-1] + b"x", good, too_large]
     expected = [
         ("empty", None),
         ("empty", b""),
@@ -68,7 +116,7 @@ def test_what_is_no_packet_has_its_reason_and_its_bytes(spark):
         ("truncated", good[:-1]),
         ("no_sync_marker", good[:-1] + b"x"),
         (None, None),
-        ("too_large", b"x" * 4_000_001),
+        ("too_large", too_large),
     ]
     for headers in ([], [read_header(good)]):
         rows = decoded(spark, values, headers)
