@@ -6,6 +6,7 @@ The only file that imports ``confluent_kafka``.
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -25,7 +26,13 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from fink_al.errors import ServiceError
 from fink_al.settings import Kafka
 
+log = logging.getLogger(__name__)
+
 _TIMEOUT_S = 30.0
+# A broker that is there names its topics at once; a wrong address is to be said soon.
+_FIRST_ANSWER_S = 10.0
+#: Calls of commit, each of which takes what is left of the transaction's time.
+_COMMITS = 3
 _MAX_MESSAGE_BYTES = 10_000_000
 # Every failure comes back as an error too; the library would also print each attempt to connect.
 _LOG_LEVEL = 2
@@ -76,7 +83,7 @@ class Cluster:
         new = NewTopic(name, num_partitions=partitions, config=config)
         with _clear(self._kafka.servers):
             try:
-                self._admin.create_topics([new])[name].result(_TIMEOUT_S)
+                self._admin.create_topics([new], request_timeout=_TIMEOUT_S)[name].result()
             except KafkaException as error:
                 if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                     raise
@@ -84,11 +91,11 @@ class Cluster:
     def delete_topic(self, name: str) -> None:
         """Delete topic `name`."""
         with _clear(self._kafka.servers):
-            self._admin.delete_topics([name])[name].result(_TIMEOUT_S)
+            self._admin.delete_topics([name], request_timeout=_TIMEOUT_S)[name].result()
 
     def _list(self) -> Any:
         with _clear(self._kafka.servers):
-            return self._admin.list_topics(timeout=_TIMEOUT_S)
+            return self._admin.list_topics(timeout=_FIRST_ANSWER_S)
 
 
 class Topic:
@@ -129,17 +136,54 @@ class Publisher:
 
     @contextmanager
     def transaction(self) -> Iterator[Publisher]:
-        """All that is sent inside is published together at the end, or not at all."""
+        """All that is sent inside is published together at the end, or not at all.
+
+        Raises
+        ------
+        ServiceError
+            If it could not be published. Where the broker did not say whether it was, only a new
+            publisher of this name can tell.
+        """
         with _clear(self._servers):
             self._producer.begin_transaction()
         try:
             yield self
-            with _clear(self._servers):
-                self._producer.commit_transaction(_TIMEOUT_S)
         except BaseException:
-            with _clear(self._servers):
-                self._producer.abort_transaction(_TIMEOUT_S)
+            self._abort()
             raise
+        self._commit()
+
+    def _commit(self) -> None:
+        # What librdkafka wants of each error: https://docs.confluent.io/platform/current/clients/
+        # librdkafka/html/rdkafka_8h.html, rd_kafka_commit_transaction. Above all, a commit whose
+        # outcome is unknown must not be followed by an abort.
+        first: KafkaException | None = None
+        for _ in range(_COMMITS):
+            try:
+                self._producer.commit_transaction()
+                return
+            except KafkaException as error:
+                first = first or error
+                if error.args[0].retriable():
+                    continue
+                if error.args[0].txn_requires_abort():
+                    self._abort()
+                    raise ServiceError(
+                        f"Kafka at {self._servers} published nothing of the transaction: "
+                        f"{error.args[0]}."
+                    ) from error
+                break
+        assert first is not None
+        raise ServiceError(
+            f"Kafka at {self._servers} does not say whether the transaction was published: "
+            f"{first.args[0]}. Start again: the ledger knows."
+        ) from first
+
+    def _abort(self) -> None:
+        try:
+            self._producer.abort_transaction(_TIMEOUT_S)
+        except KafkaException as error:  # the next publisher of this name does it
+            log.warning("Kafka at %s did not abort a transaction: %s", self._servers, error.args[0])
 
     def send(
         self,
@@ -148,18 +192,25 @@ class Publisher:
         key: bytes | None = None,
         headers: dict[str, str] | None = None,
     ) -> None:
-        """Hand one message to the open transaction, waiting while the send buffer is full."""
-        while True:
-            try:
-                self._producer.produce(topic, value, key, headers=list((headers or {}).items()))
-            except BufferError:
-                self._producer.poll(0.1)
-            else:
-                return
+        """Hand one message to the open transaction, waiting while the send buffer is full.
+
+        Raises
+        ------
+        ServiceError
+            If it is longer than 10 MB.
+        """
+        with _clear(self._servers):
+            _hand_over(self._producer, topic, value, key, headers=list((headers or {}).items()))
 
 
 def produce(kafka: Kafka, topic: str, values: Iterable[bytes]) -> int:
-    """Send `values` to `topic` and wait until all have arrived; how many they were."""
+    """Send `values` to `topic` and wait until all have arrived; how many they were.
+
+    Raises
+    ------
+    ServiceError
+        If one of them did not arrive, or is longer than 10 MB.
+    """
     producer = Producer(
         kafka.client_options()
         | {"message.max.bytes": _MAX_MESSAGE_BYTES, "linger.ms": 5, "log_level": _LOG_LEVEL}
@@ -172,13 +223,8 @@ def produce(kafka: Kafka, topic: str, values: Iterable[bytes]) -> int:
             failed.append(error)
 
     for value in values:
-        while True:
-            try:
-                producer.produce(topic, value, on_delivery=delivered)
-            except BufferError:
-                producer.poll(0.1)
-            else:
-                break
+        with _clear(kafka.servers):
+            _hand_over(producer, topic, value, on_delivery=delivered)
         sent += 1
         producer.poll(0)
     left = producer.flush(_TIMEOUT_S)
@@ -244,6 +290,15 @@ def fetch(kafka: Kafka, topic: str, partition: int, offset: int) -> bytes | None
 def read_ledger(kafka: Kafka, topic: str) -> list[dict[str, Any]]:
     """All records of the ledger, oldest first; none if there is no such topic."""
     return [json.loads(message.value() or b"null") for message in read(kafka, topic)]
+
+
+def _hand_over(producer: Producer, *message: Any, **options: Any) -> None:
+    """Give `producer` a message, waiting while its buffer is full."""
+    while True:
+        try:
+            return producer.produce(*message, **options)
+        except BufferError:
+            producer.poll(0.1)
 
 
 def _consumer(kafka: Kafka) -> Consumer:

@@ -1,0 +1,102 @@
+"""The Kafka rim: what fails is one error with its reason, and transactions end as Kafka wants."""
+
+import time
+
+import pytest
+from confluent_kafka import KafkaError, KafkaException
+
+from fink_al import kafka as rim
+from fink_al.errors import ServiceError
+from fink_al.kafka import Cluster, Publisher, produce, read
+from fink_al.settings import Kafka
+
+
+def test_a_broker_that_is_not_there_is_said_soon():
+    begin = time.monotonic()
+    with pytest.raises(ServiceError, match=r"Kafka at 127\.0\.0\.1:1 does not do its part"):
+        Cluster(Kafka(servers="127.0.0.1:1")).identifier()
+    assert time.monotonic() - begin < 15
+
+
+@pytest.mark.parametrize(
+    "do", [lambda c: c.create_topic("a"), lambda c: c.delete_topic("a")], ids=["create", "delete"]
+)
+def test_a_topic_cannot_be_changed_without_a_broker(monkeypatch, do):
+    monkeypatch.setattr(rim, "_TIMEOUT_S", 1.0)
+    with pytest.raises(ServiceError, match=r"Kafka at 127\.0\.0\.1:1 does not do its part"):
+        do(Cluster(Kafka(servers="127.0.0.1:1")))
+
+
+class Broken:
+    """A producer whose commits fail as told, and which writes down what is asked of it."""
+
+    def __init__(self, *errors):
+        self.errors = list(errors)
+        self.calls = []
+
+    def begin_transaction(self):
+        self.calls.append("begin")
+
+    def commit_transaction(self):
+        self.calls.append("commit")
+        if self.errors:
+            raise KafkaException(self.errors.pop(0))
+
+    def abort_transaction(self, timeout):
+        self.calls.append("abort")
+        raise KafkaException(KafkaError(KafkaError._CONFLICT))
+
+
+def publisher(producer):
+    made = object.__new__(Publisher)
+    made._servers, made._producer = "here", producer
+    return made
+
+
+_LATE = KafkaError(KafkaError._TIMED_OUT, "late", retriable=True)
+_UNDONE = KafkaError(KafkaError._MSG_TIMED_OUT, "undone", txn_requires_abort=True)
+_FENCED = KafkaError(KafkaError._FENCED, "fenced", fatal=True)
+_UNKNOWN = "Kafka at here does not say whether the transaction was published: .*"
+
+
+@pytest.mark.parametrize(
+    ("errors", "calls", "words"),
+    [
+        ([], ["commit"], None),
+        ([_LATE], ["commit", "commit"], None),
+        ([_LATE] * 3, ["commit"] * 3, f"{_UNKNOWN}late.*the ledger knows"),
+        ([_LATE, _FENCED], ["commit"] * 2, f"{_UNKNOWN}late"),
+        ([_FENCED], ["commit"], f"{_UNKNOWN}fenced"),
+        ([_UNDONE], ["commit", "abort"], "published nothing of the transaction: .*undone"),
+    ],
+)
+def test_a_commit_is_asked_again_and_aborted_only_where_kafka_says_so(errors, calls, words):
+    producer = Broken(*errors)
+    if words is None:
+        with publisher(producer).transaction():
+            pass
+    else:
+        with pytest.raises(ServiceError, match=words), publisher(producer).transaction():
+            pass
+    assert producer.calls == ["begin", *calls]
+
+
+def test_an_error_inside_a_transaction_is_not_hidden_by_a_failing_abort():
+    producer = Broken()
+    with pytest.raises(ValueError, match="mine"), publisher(producer).transaction():
+        raise ValueError("mine")
+    assert producer.calls == ["begin", "abort"]
+
+
+@pytest.mark.kafka
+def test_a_value_that_no_topic_takes_is_a_service_error(broker):
+    cluster = Kafka(servers=broker.servers)
+    Cluster(cluster).create_topic("long_values")
+    with pytest.raises(ServiceError, match="MSG_SIZE_TOO_LARGE"):
+        produce(cluster, "long_values", [bytes(10_000_001)])
+    sender = Publisher(cluster, "long")
+    with pytest.raises(ServiceError, match="MSG_SIZE_TOO_LARGE"), sender.transaction() as out:
+        out.send("long_values", bytes(10_000_001))
+    with sender.transaction() as out:
+        out.send("long_values", b"short")
+    assert [message.value() for message in read(cluster, "long_values")] == [b"short"]
