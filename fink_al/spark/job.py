@@ -8,9 +8,11 @@ import time
 
 from py4j.protocol import Py4JError
 from pyspark.errors import StreamingQueryException
+from pyspark.sql import SparkSession
 from pyspark.sql.streaming import StreamingQuery
 
 from fink_al.errors import ServiceError
+from fink_al.kafka import Cluster
 from fink_al.settings import Settings
 from fink_al.spark.pipeline import Pipeline
 from fink_al.spark.session import spark_session
@@ -36,10 +38,13 @@ def run(settings: Settings, *, available_now: bool = False) -> None:
     ServiceError
         If a broker does not answer, or the query ends by itself.
     """
+    for kafka in (settings.source, settings.sink):  # before the seconds that a session takes
+        Cluster(kafka).identifier()
     stopping: list[int] = []
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda received, _: stopping.append(received))
+    _take_signals(stopping)
     spark = spark_session(f"fink-al {settings.target.name}")
+    _take_signals(stopping)  # Spark's context has put a handler of its own in place
+    _leave_ctrl_c_to_python(spark)
     pipeline = Pipeline(spark, settings)
     log.info("Streaming topics %s of %s", settings.topics, settings.source.servers)
     try:
@@ -55,15 +60,34 @@ def run(settings: Settings, *, available_now: bool = False) -> None:
     log.info("Stopped; the next start goes on behind the last published micro-batch")
 
 
+def _take_signals(stopping: list[int]) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda received, _: stopping.append(received))
+
+
+def _leave_ctrl_c_to_python(spark: SparkSession) -> None:
+    """Let the Java process ignore SIGINT, which a terminal sends to it too.
+
+    Under ``spark-submit`` it would end at once, and with it all that is to be stopped in order. A
+    Java process that was started from here ignores it already.
+    """
+    jvm = spark.sparkContext._jvm
+    assert jvm is not None
+    jvm.sun.misc.Signal.handle(jvm.sun.misc.Signal("INT"), jvm.sun.misc.SignalHandler.SIG_IGN)
+
+
 def keep_streaming(pipeline: Pipeline, stopping: list[int], *, available_now: bool = False) -> None:
-    """Stream until `stopping` holds anything, and start again where a topic was made anew."""
+    """Stream until `stopping` holds anything.
+
+    It starts again where a topic was made anew or the checkpoint cannot be read.
+    """
     while not stopping:
         if _ended(pipeline.start(available_now=available_now), pipeline, stopping):
             return
 
 
 def _ended(query: StreamingQuery, pipeline: Pipeline, stopping: list[int]) -> bool:
-    """Wait for the end of `query`; False if it must start again, for a topic was made anew."""
+    """Wait for the end of `query`; False if it must start again."""
     asked = time.monotonic()
     try:
         while not stopping and not query.awaitTermination(1):
@@ -78,8 +102,8 @@ def _ended(query: StreamingQuery, pipeline: Pipeline, stopping: list[int]) -> bo
                     query.stop()
                     return False
     except StreamingQueryException:
-        if stopping or not pipeline.topics_made_anew():
-            raise
-        return False
+        if not stopping and (pipeline.topics_made_anew() or pipeline.forget_checkpoint()):
+            return False
+        raise
     query.stop()
     return True

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from py4j.protocol import Py4JJavaError
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming import StreamingQuery
 
@@ -94,6 +95,8 @@ class Pipeline:
         self._headers: list[Header] = []
         # What was tried and is no header, so that no garbage is fetched twice.
         self._fruitless: set[int] = set()
+        # Whether the query goes on from a checkpoint, and no batch has shown yet that it can.
+        self._on_trial = False
 
     def start(self, *, available_now: bool = False) -> StreamingQuery:
         """Begin to stream.
@@ -117,7 +120,29 @@ class Pipeline:
             writer = writer.trigger(availableNow=True)
         else:
             writer = writer.trigger(processingTime=f"{stream.trigger_seconds} seconds")
-        return writer.start()
+        self._on_trial = any(self._settings.checkpoint_dir.glob("*"))
+        try:
+            return writer.start()
+        except Py4JJavaError:
+            if not self.forget_checkpoint():
+                raise
+            return writer.start()
+
+    def forget_checkpoint(self) -> bool:
+        """Remove the checkpoint if the query failed with it before its first batch; whether so.
+
+        A crash of the machine can leave files of it empty, and every start would fail by them. The
+        ledger says where to go on.
+        """
+        if not self._on_trial:
+            return False
+        log.warning(
+            "The stream did not start with the checkpoint %s: it starts without, from the ledger",
+            self._settings.checkpoint_dir,
+        )
+        shutil.rmtree(self._settings.checkpoint_dir)
+        self._on_trial = False
+        return True
 
     def topics_made_anew(self) -> list[str]:
         """Topics deleted and made again since they were read; only a new start reads them whole."""
@@ -130,6 +155,7 @@ class Pipeline:
     def process(self, messages: DataFrame, batch: int) -> None:
         """Everything that happens to one micro-batch, up to its commit."""
         watch = _Watch()
+        self._on_trial = False
         topics = self._cluster.topics(self._settings.topics)
         if names := self._made_anew(topics):
             raise ServiceError(f"Made anew while the stream ran: {', '.join(names)}; start again.")
