@@ -6,19 +6,69 @@ by the variable ``FINK_AL_STREAM__TRIGGER_SECONDS``. Credentials are read from t
 
 from __future__ import annotations
 
+import difflib
+import json
 import os
+import re
 import sys
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 
 from fink_al.errors import SettingsError
 
+
+def _servers(text: str) -> str:
+    hosts = [host.strip() for host in text.split(",")]
+    if not all(re.fullmatch(r"([\w.-]+|\[[0-9a-fA-F:.]+\]):\d{1,5}", host) for host in hosts):
+        raise ValueError("write host:port, several with commas between them")
+    return text
+
+
+def _topic(text: str) -> str:
+    if not re.fullmatch(r"[a-zA-Z0-9._-]{1,249}", text) or text in (".", ".."):
+        raise ValueError("Kafka's topic names have 1 to 249 of the letters a-z A-Z 0-9 . _ -")
+    return text
+
+
+def _pattern(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"this is no regular expression: {error}") from None
+    return text
+
+
+def _file(path: Path) -> Path:
+    if path.is_file():
+        return path
+    try:
+        found = find_resource(str(path))
+    except SettingsError as error:
+        raise ValueError(f"{error} Name a file, or null for none") from None
+    if not found.is_file():
+        raise ValueError(f"{found} is no file: name one, or null for none")
+    return found
+
+
+Servers = Annotated[str, AfterValidator(_servers)]
+TopicName = Annotated[str, AfterValidator(_topic)]
+Pattern = Annotated[str, AfterValidator(_pattern)]
+DataFile = Annotated[Path, AfterValidator(_file)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
@@ -33,9 +83,14 @@ ContextName = Literal[
 KAFKA_USER, KAFKA_PASSWORD = "FINK_AL_KAFKA_USERNAME", "FINK_AL_KAFKA_PASSWORD"
 MJD_EPOCH = date(1858, 11, 17)
 
+_PREFIX = "FINK_AL_"
+_SECRET = re.compile("password|passwd|secret|token|key|credential", re.IGNORECASE)
+#: Variables that are read elsewhere and override no key.
+_NO_KEYS = {"FINK_AL_CONFIG", "FINK_AL_CACHE", "FINK_AL_IVY_SETTINGS", KAFKA_USER, KAFKA_PASSWORD}
+
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Site(_Section):
@@ -53,7 +108,7 @@ class Survey(_Section):
     name: str
     bands: tuple[str, ...]
     wavelengths_nm: dict[str, Positive]
-    topics: str
+    topics: Pattern
     day_start: Annotated[float, Field(ge=0, lt=1)]
     site: Site
 
@@ -135,15 +190,15 @@ class Target(_Section):
     promotion: PromotionSettings
     cuts: Cuts
     follow_up: FollowUp
-    candidates_topic: str
-    dead_letter_topic: str
-    ledger_topic: str
+    candidates_topic: TopicName
+    dead_letter_topic: TopicName
+    ledger_topic: TopicName
 
 
 class Kafka(_Section):
     """A Kafka cluster. User and password come from the environment."""
 
-    servers: str
+    servers: Servers
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     sasl_mechanism: Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"] = "SCRAM-SHA-512"
 
@@ -199,7 +254,7 @@ class Kafka(_Section):
 class Stream(_Section):
     """The streaming job."""
 
-    topics: str | None
+    topics: Pattern | None
     starting: Literal["earliest", "latest"]
     trigger_seconds: Annotated[float, Field(ge=0)]
     max_offsets_per_trigger: Count
@@ -213,15 +268,8 @@ class Registry(_Section):
     tracking_uri: str | None
 
 
-class Settings(BaseSettings):
-    """All settings of one installation, ready to use.
-
-    Use :func:`load_settings`; building this class by hand is for tests.
-    """
-
-    model_config = SettingsConfigDict(
-        env_prefix="FINK_AL_", env_nested_delimiter="__", extra="forbid", frozen=True
-    )
+class Settings(_Section):
+    """All settings of one installation, ready to use; :func:`load_settings` makes them."""
 
     work_dir: Path
     target: Target
@@ -230,20 +278,8 @@ class Settings(BaseSettings):
     sink: Kafka
     stream: Stream
     registry: Registry
-    starting_set: Path | None
-    test_set: Path | None
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Environment before YAML (which arrives as init arguments); no other source."""
-        return env_settings, init_settings
+    starting_set: DataFile | None
+    test_set: DataFile | None
 
     @model_validator(mode="after")
     def _fit_together(self) -> Settings:
@@ -257,6 +293,14 @@ class Settings(BaseSettings):
         topics = self.target.candidates_topic, self.target.dead_letter_topic
         if len({*topics, self.target.ledger_topic}) < 3:
             raise ValueError("candidates, dead letters and ledger need three different topics.")
+        # Late, as these rooms import this module. They raise errors of the family themselves.
+        from fink_al.alerts import adapter
+        from fink_al.learning.taxonomy import Taxonomy
+        from fink_al.strategies import strategy
+
+        adapter(self.survey)
+        strategy(self.target.strategy)
+        Taxonomy.load().check(self.target)
         return self
 
     @property
@@ -310,71 +354,143 @@ def find_resource(name: str) -> Path:
     raise SettingsError(f"'{name}' not found; looked in {', '.join(map(str, roots))}.")
 
 
-def load_settings(path: str | Path | None = None, **overrides: Any) -> Settings:
+def load_settings(
+    path: str | Path | None = None,
+    *,
+    environment: Mapping[str, str] | None = None,
+    **overrides: Any,
+) -> Settings:
     """Settings of the YAML file `path`, overridden by the environment, then by `overrides`.
 
     Parameters
     ----------
     path : path, optional
         Default: the variable ``FINK_AL_CONFIG``, else ``conf/fink_al.yml``.
+    environment : mapping of str to str, optional
+        Variables.  Default: those of the process; ``{}`` leaves them out.
     **overrides
         Sections or values with the highest priority (``source={"servers": ...}``), merged in.
 
     Raises
     ------
     SettingsError
-        With one sentence that names every wrong key, what was found and what is allowed.
+        With one sentence that names every wrong key or variable, what was found and what is
+        allowed.
     """
-    file = Path(path or os.environ.get("FINK_AL_CONFIG") or find_resource("conf/fink_al.yml"))
-    values = _merge(read_yaml(file), overrides)
-    target = os.environ.get("FINK_AL_TARGET") or values.get("target")
-    if isinstance(target, str):
-        values["target"] = _named("targets", target, file.parent)
-    survey = values["target"].get("survey") if isinstance(values.get("target"), dict) else None
-    if isinstance(survey, str):
-        values["survey"] = _merge(
-            _named("surveys", survey, file.parent), values.get("survey") or {}
-        )
-    for name in ("starting_set", "test_set"):
-        if isinstance(values.get(name), str):
-            values[name] = _resource_or_path(values[name])
-    environment = {k: v for k, v in os.environ.items() if k.startswith("FINK_AL_")}
+    variables = os.environ if environment is None else environment
+    file = Path(path or variables.get("FINK_AL_CONFIG") or find_resource("conf/fink_al.yml"))
+    # From the weakest to the strongest, each with what is to blame for its values.
+    layers = [(str(file), read_yaml(file)), *_variables(variables), ("", overrides)]
+    layers = _with_target(layers, file.parent)
+    target = _merged(layers).get("target")
+    if not isinstance(target, dict):
+        raise SettingsError(f"{file}: target is missing: name a file of conf/targets.")
+    if isinstance(target.get("survey"), str):
+        origin, survey = _named("surveys", target["survey"], file.parent)
+        layers.insert(0, (origin, {"survey": survey}))
     try:
-        return _build(values, environment)
+        return Settings(**_merged(layers))
     except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']} (found {_short(e['input'])})"
-            for e in error.errors()
-        )
-        raise SettingsError(f"{file}: {problems}.") from None
+        raise SettingsError(_sentence(error, layers, str(file))) from None
 
 
-def _build(values: dict[str, Any], environment: dict[str, str]) -> Settings:
-    hidden = {"FINK_AL_TARGET", "FINK_AL_CONFIG", "FINK_AL_CACHE", "FINK_AL_IVY_SETTINGS"}
-    hidden |= {KAFKA_USER, KAFKA_PASSWORD}
-    known = {name.upper() for name in Settings.model_fields}
-    for name in environment.keys() - hidden:
-        section = name.removeprefix("FINK_AL_").split("__")[0]
-        if section not in known:
-            raise SettingsError(
-                f"The variable {name} overrides no setting; sections are {sorted(known)}."
-            )
-    saved = os.environ.pop("FINK_AL_TARGET", None)  # a name here, a section for pydantic
-    try:
-        return Settings(**values)
-    finally:
-        if saved is not None:
-            os.environ["FINK_AL_TARGET"] = saved
+#: What is to blame (a file, a variable, or nothing for an argument), and its values in sections.
+_Layer = tuple[str, dict[str, Any]]
 
 
-def _named(kind: str, name: str, beside: Path) -> dict[str, Any]:
+def _variables(variables: Mapping[str, str]) -> Iterable[_Layer]:
+    for name in sorted(variables.keys() - _NO_KEYS):  # FINK_AL_TARGET before its sections
+        if name.startswith(_PREFIX):
+            value = _value(variables[name])
+            for key in reversed(name.removeprefix(_PREFIX).lower().split("__")):
+                value = {key: value}
+            yield name, value
+
+
+def _value(text: str) -> Any:
+    """Value of a variable: null, a list or section in JSON, or text for pydantic to read."""
+    if text[:1] in ("[", "{"):
+        with suppress(ValueError):  # a regular expression may begin so, too
+            return json.loads(text)
+    return None if text == "null" else text
+
+
+def _with_target(layers: list[_Layer], beside: Path) -> list[_Layer]:
+    """`layers` with the file of a target that is named, in place of what stood below its name."""
+    named = [i for i, (_, layer) in enumerate(layers) if isinstance(layer.get("target"), str)]
+    if not named:
+        return layers
+    last = named[-1]
+    origin, values = _named("targets", layers[last][1]["target"], beside, layers[last][0])
+    below = [
+        (source, {key: value for key, value in layer.items() if key != "target"})
+        for source, layer in layers[: last + 1]
+    ]
+    return [(origin, {"target": values}), *below, *layers[last + 1 :]]
+
+
+def _sentence(error: ValidationError, layers: list[_Layer], file: str) -> str:
+    """What is wrong where; never the value of a key that is unknown or may hold a secret."""
+    problems: list[str] = []
+    missing: dict[str, list[str]] = {}
+    for problem in error.errors():
+        where = [str(part) for part in problem["loc"]]
+        key = ".".join(where)
+        if problem["type"] == "missing":
+            # A section is as complete as the first that has it, which is a file.
+            parts = [origin for origin, layer in layers if where[:-1] and _has(layer, where[:-1])]
+            missing.setdefault(parts[0] if parts else file, []).append(key)
+            continue
+        origin = next((name for name, layer in reversed(layers) if _has(layer, where)), "")
+        if not origin.startswith(_PREFIX):
+            origin = f"{origin}: {key}" if origin and key else origin or key
+        if problem["type"] == "extra_forbidden":
+            text = _unknown(where)
+        else:
+            text = problem["msg"].removeprefix("Value error, ").removesuffix(".")
+            if key and not isinstance(problem["input"], dict) and not _SECRET.search(key):
+                text += f" (found {_short(problem['input'])})"
+        problems.append(f"{origin}: {text}" if origin else text)
+    lacking = [f"{name}: missing: {', '.join(keys)}" for name, keys in missing.items()]
+    return f"{'; '.join(lacking + problems)}."
+
+
+def _unknown(where: list[str]) -> str:
+    section: Any = Settings
+    for part in where[:-1]:
+        section = section.model_fields[part].annotation
+    known = list(section.model_fields)
+    near = difflib.get_close_matches(where[-1], known, 1)
+    text = f"no such key; {'.'.join(where[:-1]) or 'the file'} has: {', '.join(known)}"
+    if near:
+        text += f"; nearest: {near[0]}"
+    if _SECRET.search(where[-1]):
+        text += f"; credentials come from {KAFKA_USER} and {KAFKA_PASSWORD} only"
+    return text
+
+
+def _has(layer: Any, where: Sequence[str]) -> bool:
+    for part in where:
+        if not isinstance(layer, dict):
+            return True  # inside a list
+        if part not in layer:
+            return False
+        layer = layer[part]
+    return True
+
+
+def _named(kind: str, name: str, beside: Path, blamed: str = "") -> _Layer:
+    """The file of a target or survey, `beside` the settings file or else the package's."""
     file = beside / kind / f"{name}.yml"
     if not file.exists():
         file = find_resource(f"conf/{kind}") / f"{name}.yml"
     if not file.exists():
-        known = sorted(p.stem for p in file.parent.glob("*.yml"))
-        raise SettingsError(f"No {kind[:-1]} '{name}'; known: {', '.join(known)} in {file.parent}.")
-    return read_yaml(file)
+        known = ", ".join(sorted(p.stem for p in file.parent.glob("*.yml")))
+        raise SettingsError(
+            f"{f'{blamed}: ' if blamed else ''}No {kind[:-1]} '{name}'; known: {known} in "
+            f"{file.parent}."
+        )
+    return str(file), read_yaml(file)
 
 
 def read_yaml(file: Path) -> dict[str, Any]:
@@ -384,9 +500,20 @@ def read_yaml(file: Path) -> dict[str, Any]:
     except OSError as error:
         raise SettingsError(f"Cannot read the settings file {file}: {error.strerror}.") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{file} is no valid YAML: {' '.join(str(error).split())}.") from None
+        # Not the whole message: it quotes the line, which may hold a secret.
+        mark = getattr(error, "problem_mark", None)
+        where = f" in line {mark.line + 1}" if mark else ""
+        why = getattr(error, "problem", None) or getattr(error, "reason", None) or "unreadable"
+        raise SettingsError(f"{file} is no valid YAML{where}: {why}.") from None
     if not isinstance(values, dict):
-        raise SettingsError(f"{file} must hold keys and values; found {_short(values)}.")
+        raise SettingsError(f"{file} must hold keys and values; found {type(values).__name__}.")
+    return values
+
+
+def _merged(layers: list[_Layer]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for _, layer in layers:
+        values = _merge(values, layer)
     return values
 
 
@@ -400,10 +527,6 @@ def _merge(base: dict[str, Any], extra: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _resource_or_path(name: str) -> Path:
-    return Path(name) if Path(name).exists() else find_resource(name)
-
-
 def _short(value: Any) -> str:
-    text = repr(value)
+    text = re.sub(r"[^\s/@,'\"]+@", "***@", repr(value))  # user:password@host
     return text if len(text) < 60 else f"{text[:57]}..."

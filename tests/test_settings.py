@@ -3,7 +3,7 @@
 import pytest
 
 from fink_al.errors import SettingsError
-from fink_al.settings import load_settings
+from fink_al.settings import find_resource, load_settings
 
 
 def test_the_files_of_the_project_are_valid():
@@ -40,16 +40,131 @@ def test_a_wrong_setting_is_named_with_what_is_allowed(overrides, message):
     assert "\n" not in str(error.value)
 
 
+_TARGETS = find_resource("conf/targets")
+_WRONG = {
+    "STREAM__TRIGGER": (
+        "1",
+        "no such key; stream has: topics, starting, trigger_seconds, max_offsets_per_trigger, "
+        "partitions, max_packet_bytes; nearest: trigger_seconds.",
+    ),
+    "STREEM__PARTITIONS": (
+        "2",
+        "no such key; the file has: work_dir, target, survey, source, sink, stream, registry, "
+        "starting_set, test_set; nearest: stream.",
+    ),
+    "SOURCE__PASSWORD": (
+        "s3cret",
+        "no such key; source has: servers, security_protocol, sasl_mechanism; credentials come "
+        "from FINK_AL_KAFKA_USERNAME and FINK_AL_KAFKA_PASSWORD only.",
+    ),
+    "TARGET": ("late_snia", f"No target 'late_snia'; known: early_snia in {_TARGETS}."),
+    "SOURCE__SERVERS": (
+        "me:s3cret@broker",
+        "write host:port, several with commas between them (found '***@broker').",
+    ),
+    "STREAM__TOPICS": (
+        "ztf_[0-9",
+        "this is no regular expression: unterminated character set at position 4 "
+        "(found 'ztf_[0-9').",
+    ),
+    "TARGET__LEDGER_TOPIC": (
+        "the ledger",
+        "Kafka's topic names have 1 to 249 of the letters a-z A-Z 0-9 . _ - (found 'the ledger').",
+    ),
+    "TARGET__FOLLOW_UP__MAX_MAGNITUDE": (
+        "inf",
+        "Input should be a finite number (found 'inf').",
+    ),
+    "TEST_SET": (
+        str(_TARGETS),
+        f"{_TARGETS} is no file: name one, or null for none (found {str(_TARGETS)!r}).",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", _WRONG)
+def test_a_wrong_variable_is_to_blame_and_no_secret_is_shown(monkeypatch, name):
+    value, message = _WRONG[name]
+    monkeypatch.setenv(f"FINK_AL_{name}", value)
+    with pytest.raises(SettingsError) as error:
+        load_settings()
+    assert str(error.value) == f"FINK_AL_{name}: {message}"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ({"target": {"strategy": "best"}}, "No strategy 'best'; known: random, uncertainty."),
+        ({"survey": {"name": "lsst"}}, "No survey 'lsst'; known: ztf."),
+        ({"target": {"positive": ["SN 1a"]}}, r"names families \['SN 1a'\]; known: AGN, CV, "),
+        ({"source": {"servers": ""}}, "source.servers: write host:port, .* \\(found ''\\)."),
+        ({"source": {"servers": "a:1, b-2.c:23,[::1]:9092"}}, None),
+        ({"stream": {"topics": "[a-z]+_[0-9]{8}"}}, None),
+    ],
+)
+def test_names_are_checked_before_anything_starts(overrides, message):
+    if message is None:
+        load_settings(**overrides)
+    else:
+        with pytest.raises(SettingsError, match=message):
+            load_settings(**overrides)
+
+
+def test_a_wrong_file_is_to_blame(tmp_path):
+    file = tmp_path / "mine.yml"
+    file.write_text("work_dir: x", "utf-8")
+    with pytest.raises(SettingsError) as error:
+        load_settings(file)
+    assert str(error.value) == (f"{file}: target is missing: name a file of conf/targets.")
+    file.write_text("target: early_snia\nwork_dir: x\nstream: {secrets: s3cret}", "utf-8")
+    with pytest.raises(SettingsError) as error:
+        load_settings(file)
+    keys = "stream.topics, stream.starting, stream.trigger_seconds, "
+    keys += "stream.max_offsets_per_trigger, stream.partitions, stream.max_packet_bytes"
+    message = str(error.value)
+    assert message.startswith(
+        f"{file}: missing: source, sink, {keys}, registry, starting_set, test_set; "
+        f"{file}: stream.secrets: no such key; stream has: topics, "
+    )
+    assert "s3cret" not in message
+
+
+def test_null_in_a_variable_means_none(monkeypatch):
+    monkeypatch.setenv("FINK_AL_TEST_SET", "null")
+    monkeypatch.setenv("FINK_AL_STARTING_SET", "null")
+    settings = load_settings()
+    assert (settings.starting_set, settings.test_set) == (None, None)
+
+
+def test_variables_name_lists_and_parts_of_a_target(monkeypatch):
+    monkeypatch.setenv("FINK_AL_TARGET", "early_snia")
+    monkeypatch.setenv("FINK_AL_TARGET__CUTS__BANDS", '["g"]')
+    monkeypatch.setenv("FINK_AL_STREAM__TOPICS", "[a-z]+_[0-9]{8}")
+    settings = load_settings()
+    assert (settings.target.cuts.bands, settings.topics) == (("g",), "[a-z]+_[0-9]{8}")
+
+
+def test_arguments_override_the_environment(monkeypatch, tmp_path):
+    monkeypatch.setenv("FINK_AL_SOURCE__SERVERS", "production:9092")
+    monkeypatch.setenv("FINK_AL_SOURCE__SECURITY_PROTOCOL", "SSL")
+    monkeypatch.setenv("FINK_AL_WORK_DIR", "/production")
+    settings = load_settings(source={"servers": "localhost:1"}, work_dir=tmp_path)
+    source = settings.source
+    assert (source.servers, source.security_protocol) == ("localhost:1", "SSL")
+    assert settings.work_dir == tmp_path
+
+
+def test_the_environment_can_be_left_out(monkeypatch):
+    expected = load_settings()
+    for name in ("CONFIG", "TARGET", "WORK_DIR", "STREEM"):
+        monkeypatch.setenv(f"FINK_AL_{name}", "elsewhere")
+    assert load_settings(environment={}) == expected
+
+
 def test_variables_that_are_no_settings_are_left_alone(monkeypatch, tmp_path):
     monkeypatch.setenv("FINK_AL_IVY_SETTINGS", str(tmp_path / "ivy.xml"))
     monkeypatch.setenv("FINK_AL_CACHE", str(tmp_path))
     assert load_settings().target.name == "early_snia"
-
-
-def test_a_variable_that_overrides_nothing_is_an_error(monkeypatch):
-    monkeypatch.setenv("FINK_AL_STREEM__PARTITIONS", "2")
-    with pytest.raises(SettingsError, match="FINK_AL_STREEM__PARTITIONS overrides no setting"):
-        load_settings()
 
 
 def test_credentials_come_from_the_environment_only(monkeypatch):
@@ -66,7 +181,7 @@ def test_credentials_come_from_the_environment_only(monkeypatch):
 def test_a_file_that_is_no_yaml_is_named(tmp_path):
     file = tmp_path / "broken.yml"
     file.write_text("stream: [", "utf-8")
-    with pytest.raises(SettingsError, match=r"broken\.yml is no valid YAML"):
+    with pytest.raises(SettingsError, match=r"broken\.yml is no valid YAML in line 1: "):
         load_settings(file)
 
 

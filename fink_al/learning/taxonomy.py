@@ -30,6 +30,21 @@ class Taxonomy:
         listed = yaml.safe_load(find_resource("conf/taxonomy.yml").read_text("utf-8"))
         return cls({name: family for family, names in listed.items() for name in names})
 
+    def check(self, target: Target) -> None:
+        """Refuse families that do not exist.
+
+        Raises
+        ------
+        SettingsError
+            With those that do.
+        """
+        unknown = {*target.positive, *target.excluded} - set(self.families.values())
+        if unknown:
+            raise SettingsError(
+                f"Target '{target.name}' names families {sorted(unknown)}; "
+                f"known: {', '.join(sorted(set(self.families.values())))}."
+            )
+
     def classify(self, types: Iterable[str], target: Target) -> list[bool | None]:
         """Whether each type is what `target` looks for; None where it is no example.
 
@@ -38,12 +53,7 @@ class Taxonomy:
         SettingsError
             If the target names a family that the taxonomy does not have.
         """
-        unknown = {*target.positive, *target.excluded} - set(self.families.values())
-        if unknown:
-            raise SettingsError(
-                f"Target '{target.name}' names families {sorted(unknown)}; "
-                f"known: {', '.join(sorted(set(self.families.values())))}."
-            )
+        self.check(target)
         strange: Counter[str] = Counter()
         result: list[bool | None] = []
         for kind in types:
