@@ -42,3 +42,16 @@ def test_a_java_that_does_not_fit_is_refused_with_what_to_install(tmp_path):
     assert done.returncode == 2
     assert f"needs Java 17 to 21, found Java 11 in {tmp_path}: install it (Debian:" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_set_up_without_an_extra_says_so_and_leaves_the_shell_alive():
+    done = subprocess.run(
+        ["bash", "-c", f"source {_ROOT}/bin/setup.sh; echo alive, $?"],
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == "alive, 2\n"
+    assert done.stderr == (
+        "bin/setup.sh wants to know what to install: source bin/setup.sh all (to run) or dev "
+        "(to test).\n"
+    )

@@ -12,7 +12,7 @@ from fink_al.errors import LabelError
 from fink_al.settings import load_settings
 
 if TYPE_CHECKING:  # Arrow is imported by the commands that need it
-    from fink_al.learning.labels import LabelStore
+    from fink_al.learning.labels import Label, LabelStore
 
 _config = click.option("--config", type=click.Path(path_type=Path), help="Settings file.")
 _who = click.option("--who", envvar="USER", default="", show_default="you", help="Who says so.")
@@ -33,13 +33,17 @@ def labels() -> None:
 def add(
     object_id: str, type: str, source: str, observed: str | None, who: str, config: Path | None
 ) -> None:
-    """Say that OBJECT is of TYPE ("SN Ia" ...), or "unclassified"."""
+    """Say that OBJECT is of TYPE ("SN Ia" ...), "unclassified", or "withdrawn".
+
+    The latter takes back all that was said of OBJECT before.
+    """
     from fink_al.learning.labels import Label, utc
+    from fink_al.learning.taxonomy import spelled
 
     now = datetime.now(UTC)
     when = utc(observed) if observed else now
-    added = _store(config).add([Label(object_id, type, source, when, now, who)])
-    click.echo(f"{added} label added.")
+    label = Label(object_id.strip(), spelled(type), source, when, now, who)
+    _add(config, [label], "{} label added.")
 
 
 @labels.command("import")
@@ -54,7 +58,7 @@ def import_(file: Path, who: str, config: Path | None) -> None:
     from fink_al.learning.labels import read_csv
 
     found = read_csv(file, who)
-    click.echo(f"{_store(config).add(found)} of {len(found)} labels added.")
+    _add(config, found, f"{{}} of {len(found)} labels added.")
 
 
 @labels.command("list")
@@ -88,16 +92,43 @@ def _store(config: Path | None) -> LabelStore:
     return LabelStore(load_settings(config).labels_dir)
 
 
+def _add(config: Path | None, labels: list[Label], said: str) -> None:
+    from fink_al.learning.taxonomy import Taxonomy
+
+    store = _store(config)
+    added = store.add(labels)
+    click.echo(said.format(added))
+    if not added:
+        _say_what_counts(store, labels)
+    for warning in Taxonomy.load().warnings(label.type for label in labels):
+        click.echo(f"Warning: {warning}", err=True)
+
+
+def _say_what_counts(store: LabelStore, labels: list[Label]) -> None:
+    """Of what was said before already: what counts instead, if another evidence came later."""
+    counts = {row["object_id"]: row for row in store.latest().to_pylist()}
+    for label in labels:
+        row = counts.get(label.object_id)
+        if row and row["type"] != label.type:
+            click.echo(
+                f"That was said before; of {label.object_id} '{row['type']}' counts, which came "
+                f"later: correct it with --source {row['source']} "
+                f"--observed {row['observed']:%Y-%m-%dT%H:%M:%S.%f}.",
+                err=True,
+            )
+
+
 def _print(rows: list[dict[str, Any]]) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
+    from fink_al.cli.table import show_whole
+
     table = Table()
     for name in ("object", "type", "source", "observed [UTC]", "received [UTC]", "who"):
-        table.add_column(name, overflow="fold")
+        table.add_column(name)
     for row in rows:
         times = (f"{row[name]:%Y-%m-%d %H:%M}" for name in ("observed", "received"))
         words = (row["object_id"], row["type"], row["source"], *times, row["who"])
         table.add_row(*map(Text, words))  # types have brackets, which are no markup
-    Console().print(table)
+    show_whole(table)

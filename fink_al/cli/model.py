@@ -21,9 +21,9 @@ def model() -> None:
 @_config
 def list_(config: Path | None) -> None:
     """All versions, oldest first; a star marks the champion, which scores."""
-    from rich.console import Console
     from rich.table import Table
 
+    from fink_al.cli.table import show_whole
     from fink_al.learning.registry import DECISION, Registry
 
     table = Table("", "version", "made [UTC]", "examples", "decision", "why")
@@ -32,7 +32,7 @@ def list_(config: Path | None) -> None:
         words = (made.tags.get(name, "") for name in ("examples", DECISION, "why"))
         star = "*" if made.is_champion else ""
         table.add_row(star, made.number, f"{created:%Y-%m-%d %H:%M}", *words)
-    Console().print(table)
+    show_whole(table)
 
 
 @model.command()

@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import os
 import uuid
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from fink_al.errors import LabelError
-from fink_al.learning.taxonomy import UNCLASSIFIED
+from fink_al.learning.taxonomy import UNCLASSIFIED, WITHDRAWN, spelled
 
 _SCHEMA = pa.schema(
     [
@@ -32,7 +35,9 @@ _SCHEMA = pa.schema(
         ("who", pa.string()),
     ]
 )
-_IDENTITY = ("object_id", "type", "source", "observed")
+#: Of what one statement is, and with what it says, the statement itself.
+_EVIDENCE = ("object_id", "source", "observed")
+_STATEMENT = (*_EVIDENCE, "type", "received")
 
 
 @dataclass(frozen=True)
@@ -44,11 +49,12 @@ class Label:
     object_id : str
         The survey's name of the object.
     type : str
-        As the source writes it, or ``unclassified`` for a spectrum without a type.
+        As the source writes it, ``unclassified`` for a spectrum without a type, or ``withdrawn``:
+        nothing that was said of the object before counts any more.
     source : str
         Where it comes from: ``spectrum``, ``TNS``, ``person`` ...
     observed : datetime
-        When the evidence was taken, with time zone.
+        When the evidence was taken, with time zone; not after `received`.
     received : datetime
         When the source last changed its word, with time zone; of an object's labels the latest
         counts.
@@ -73,6 +79,11 @@ class Label:
                     f"'{name}' of the label of {self.object_id} has no time zone; "
                     "write 2026-01-05T10:00:00+00:00."
                 )
+        if self.observed > self.received:
+            raise LabelError(
+                f"'observed' of the label of {self.object_id} is {self.observed:%Y-%m-%d %H:%M}, "
+                f"but it is only {self.received:%Y-%m-%d %H:%M} UTC: times are UTC."
+            )
 
 
 class LabelStore:
@@ -88,15 +99,27 @@ class LabelStore:
         self.folder = Path(folder)
 
     def add(self, labels: Iterable[Label]) -> int:
-        """Store `labels`; how many were new. A label that is there already is not added again."""
+        """Store `labels`; how many were new.
+
+        A label is new if it says another type than the label that counts of the same object,
+        source and time of observation. Of what one call says of these only the last is stored, and
+        nothing from before a withdrawal, so that the same call again adds nothing.
+        """
         rows = pa.Table.from_pylist([asdict(label) for label in labels], _SCHEMA)
-        known = {tuple(row[name] for name in _IDENTITY) for row in self.read().to_pylist()}
+        stored = {_values(row, _STATEMENT) for row in self.read().to_pylist()}
+        withdrawals = {(*evidence, kind) for *evidence, kind, _ in stored if kind == WITHDRAWN}
+        counts = {_values(row, _EVIDENCE): row for row in self._standing().to_pylist()}
         fresh = []
-        for i, row in enumerate(rows.to_pylist()):
-            identity = tuple(row[name] for name in _IDENTITY)
-            if identity not in known:
-                known.add(identity)
-                fresh.append(i)
+        for i, row in _last_words(rows.to_pylist()):
+            evidence = _values(row, _EVIDENCE)
+            known = counts.get(evidence)
+            if _values(row, _STATEMENT) in stored or (*evidence, row["type"]) in withdrawals:
+                continue
+            if known and known["type"] == row["type"]:
+                continue
+            fresh.append(i)
+            if not known or known["received"] <= row["received"]:
+                counts[evidence] = row
         if fresh:
             self.folder.mkdir(parents=True, exist_ok=True)
             name = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{uuid.uuid4().hex}"
@@ -119,8 +142,11 @@ class LabelStore:
         return pa.concat_tables([_SCHEMA.empty_table(), *map(_read, self._files())])
 
     def latest(self) -> pa.Table:
-        """The label that counts of each object: the latest received, a type before none."""
-        rows = self.read()
+        """The label that counts of each object: the latest received, a type before none.
+
+        An object of which all was withdrawn has none.
+        """
+        rows = self._standing()
         typed = pc.not_equal(rows["type"], UNCLASSIFIED)
         order = pc.sort_indices(
             rows.append_column("typed", typed),
@@ -138,7 +164,7 @@ class LabelStore:
     def conflicts(self) -> dict[str, list[str]]:
         """The types of each object that was given more than one, in the order received."""
         types: dict[str, list[str]] = {}
-        rows = self.read().sort_by("received")
+        rows = self._standing()
         for name, kind in zip(rows["object_id"].to_pylist(), rows["type"].to_pylist(), strict=True):
             known = types.setdefault(name, [])
             if kind != UNCLASSIFIED and kind not in known:
@@ -146,8 +172,12 @@ class LabelStore:
         return {name: known for name, known in types.items() if len(known) > 1}
 
     def typed_objects(self) -> list[str]:
-        """Objects that have a type: they are not asked for again."""
-        rows = self.read()
+        """Objects that have a type: they are not asked for again.
+
+        A spelling that the taxonomy does not know counts: somebody saw a type, so what is missing
+        is a correction, not a second spectrum.
+        """
+        rows = self._standing()
         typed = rows.filter(pc.not_equal(rows["type"], UNCLASSIFIED))
         return sorted(set(typed["object_id"].to_pylist()))
 
@@ -156,6 +186,18 @@ class LabelStore:
         """Changes whenever the store does."""
         names = "\n".join(file.name for file in self._files())
         return hashlib.sha256(names.encode()).hexdigest()[:16]
+
+    def _standing(self) -> pa.Table:
+        """Labels that were not withdrawn, in the order received."""
+        rows = self.read().sort_by("received")
+        standing: dict[str, list[int]] = {}
+        names = zip(rows["object_id"].to_pylist(), rows["type"].to_pylist(), strict=True)
+        for i, (name, kind) in enumerate(names):
+            if kind == WITHDRAWN:
+                standing.pop(name, None)
+            else:
+                standing.setdefault(name, []).append(i)
+        return rows.take(pa.array(sorted(chain.from_iterable(standing.values())), pa.int64()))
 
     def _files(self) -> list[Path]:
         return sorted(self.folder.glob("*.parquet"))
@@ -176,6 +218,24 @@ def utc(text: str) -> datetime:
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
+def _values(row: dict[str, Any], names: Iterable[str]) -> tuple[Any, ...]:
+    return tuple(row[name] for name in names)
+
+
+def _last_words(rows: list[dict[str, Any]]) -> list[tuple[int, dict[str, Any]]]:
+    """Rows that no later one, received at the same time, takes back; with their numbers."""
+    kept, told, withdrawn = [], set(), set()
+    for i, row in reversed(list(enumerate(rows))):
+        evidence = _values(row, (*_EVIDENCE, "received"))
+        if evidence in told or (row["object_id"], row["received"]) in withdrawn:
+            continue
+        told.add(evidence)
+        if row["type"] == WITHDRAWN:
+            withdrawn.add((row["object_id"], row["received"]))
+        kept.append((i, row))
+    return kept[::-1]
+
+
 def _read(file: Path) -> pa.Table:
     try:
         return pq.read_table(file, schema=_SCHEMA)
@@ -194,7 +254,16 @@ def read_csv(file: Path, who: str = "") -> list[Label]:
         With the line number of the first line that cannot be understood.
     """
     received = datetime.now(UTC)
-    with file.open(encoding="utf-8-sig", newline="") as lines:  # spreadsheets write the mark
+    try:
+        text = file.read_text(encoding="utf-8-sig")  # spreadsheets write the mark
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise LabelError(
+            f"{file}, line {line} is not UTF-8: save the table as CSV in UTF-8."
+        ) from None
+    except OSError as error:
+        raise LabelError(f"Cannot read {file}: {error.strerror}.") from None
+    with io.StringIO(text, newline="") as lines:
         reader = csv.DictReader(lines, restval="")
         missing = {"object_id", "type", "observed"} - set(reader.fieldnames or ())
         if missing:
@@ -207,10 +276,10 @@ def read_csv(file: Path, who: str = "") -> list[Label]:
             try:
                 labels.append(
                     Label(
-                        row["object_id"],
-                        row["type"],
+                        row["object_id"].strip(),
+                        spelled(row["type"]),
                         row.get("source") or "spectrum",
-                        utc(row["observed"]),
+                        utc(row["observed"].strip()),
                         received,
                         row.get("who") or who,
                     )

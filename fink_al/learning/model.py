@@ -134,14 +134,20 @@ def fit(training: TrainingSet, target: Target, parent: str | None) -> Model:
     return Model(estimator, manifest)
 
 
-def fingerprint(training: TrainingSet, target: Target) -> str:
-    """Identity of all that decides a fit: where it is the same, so is the model."""
+def fingerprint(training: TrainingSet, target: Target, test: TrainingSet | None = None) -> str:
+    """Identity of all that decides a fit and, with the test set, a promotion.
+
+    Where it is the same, so are the model and what becomes of it.
+    """
     parts = [
         training.snapshot,
         FeatureSet.from_settings(target.features).hash,
         target.model.model_dump_json(),
         version("scikit-learn"),
     ]
+    if test is not None:
+        values = hashlib.sha256(np.ascontiguousarray(test.values).tobytes()).hexdigest()
+        parts += [test.snapshot, values, target.promotion.model_dump_json()]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 

@@ -11,14 +11,12 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-import pyarrow.parquet as pq
-
 from fink_al.errors import FinkAlError, ModelError
 from fink_al.features.feature_set import FeatureSet
 from fink_al.learning.evaluation import Metrics, evaluate
 from fink_al.learning.model import Model, fingerprint, fit, with_metrics
 from fink_al.learning.registry import DECISION, Registry
-from fink_al.learning.training_set import TrainingSet, collect, read_examples
+from fink_al.learning.training_set import TrainingSet, collect, read_examples, read_file
 from fink_al.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -96,19 +94,19 @@ def _retrain(settings: Settings, progress: Callable[[str], None]) -> Summary:
             f"{target.model.min_labels}, {least} of each"
         )
         return Summary("too_few_labels", why, None, number, positive, negative)
-    identity = fingerprint(training, target)
+    test = _test_set(settings, training) if settings.test_set else None
+    identity = fingerprint(training, target, test)
     for made in registry.versions():
         # Without a decision the job ended before its end: it is done again.
         if made.tags.get("fingerprint") == identity and DECISION in made.tags:
-            why = f"version {made.number} comes from the same examples and settings"
+            why = f"version {made.number} was decided on the same examples and settings"
             return Summary("nothing_new", why, None, number, positive, negative)
     champion = _champion(settings, registry, number)
     progress(f"training on {positive} positive and {negative} negative examples")
     challenger = fit(training, target, number)
     metrics = theirs = None
-    if settings.test_set:
+    if test:
         progress("testing")
-        test = _test_set(settings, training)
         metrics = evaluate(challenger.predict(test.values), test.positive)
         challenger = with_metrics(challenger, metrics)
         theirs = evaluate(champion.predict(test.values), test.positive) if champion else None
@@ -145,7 +143,7 @@ def _champion(settings: Settings, registry: Registry, number: str | None) -> Mod
 
 def _test_set(settings: Settings, training: TrainingSet) -> TrainingSet:
     assert settings.test_set
-    test = read_examples(settings, pq.read_table(settings.test_set))
+    test = read_examples(settings, read_file(settings.test_set))
     if len(set(test.positive.tolist())) < 2:
         raise FinkAlError(
             f"The test set {settings.test_set} has {len(test)} usable examples, which are not of "

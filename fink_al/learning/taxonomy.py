@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import logging
 from collections import Counter
 from collections.abc import Iterable
@@ -17,6 +18,15 @@ log = logging.getLogger(__name__)
 #: Type of a spectrum that shows none; its object may be asked for again.
 UNCLASSIFIED = "unclassified"
 
+#: Type that takes back all that was said of an object before.
+WITHDRAWN = "withdrawn"
+
+
+def spelled(text: str) -> str:
+    """Type as a person wrote it, without blanks around it; the words above in any capitals."""
+    text = text.strip()
+    return text.lower() if text.lower() in (UNCLASSIFIED, WITHDRAWN) else text
+
 
 @dataclass(frozen=True)
 class Taxonomy:
@@ -29,6 +39,18 @@ class Taxonomy:
         """The taxonomy of ``conf/taxonomy.yml``."""
         listed = yaml.safe_load(find_resource("conf/taxonomy.yml").read_text("utf-8"))
         return cls({name: family for family, names in listed.items() for name in names})
+
+    def warnings(self, types: Iterable[str]) -> list[str]:
+        """A sentence about each of `types` that is not known, with the nearest that are."""
+        folded = {name.lower(): name for name in self.families}
+        sentences = []
+        for kind in sorted(set(types) - self.families.keys() - {UNCLASSIFIED, WITHDRAWN}):
+            near = [folded[name] for name in difflib.get_close_matches(kind.lower(), folded)]
+            sentences.append(
+                f"'{kind}' is not in conf/taxonomy.yml, so it is no example for training"
+                f"{'; nearest: ' + ', '.join(near) if near else ''}. Add the right type as well."
+            )
+        return sentences
 
     def check(self, target: Target) -> None:
         """Refuse families that do not exist.

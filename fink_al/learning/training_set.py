@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from fink_al.alerts import adapter
+from fink_al.errors import FinkAlError
 from fink_al.features.feature_set import FeatureSet
 from fink_al.learning.labels import LabelStore
 from fink_al.learning.taxonomy import Taxonomy
@@ -68,7 +70,7 @@ def collect(settings: Settings) -> TrainingSet:
     """
     parts = [_archived(settings)]
     if settings.starting_set:
-        parts.append(read_examples(settings, pq.read_table(settings.starting_set)))
+        parts.append(read_examples(settings, read_file(settings.starting_set)))
     # An object of the starting set that was observed since is one example: the later label's.
     seen: set[str] = set()
     keep = []
@@ -81,6 +83,29 @@ def collect(settings: Settings) -> TrainingSet:
             for name in ("object_id", "alert_id", "positive", "values")
         )
     )
+
+
+def read_file(file: Path) -> pa.Table:
+    """Table of a starting set or test set.
+
+    Raises
+    ------
+    FinkAlError
+        If it cannot be read or lacks a column that every example has.
+    """
+    try:
+        rows = pq.read_table(file)
+    except (OSError, pa.ArrowException) as error:
+        raise FinkAlError(
+            f"{file} is no Parquet file ({str(error).splitlines()[0]}): name another one as "
+            "starting_set or test_set, or null for none."
+        ) from None
+    missing = {"object_id", "alert_id", "type"} - set(rows.column_names)
+    if missing:
+        raise FinkAlError(
+            f"{file} lacks the columns {sorted(missing)}: data/README.md tells which it needs."
+        )
+    return rows
 
 
 def read_examples(settings: Settings, rows: pa.Table) -> TrainingSet:

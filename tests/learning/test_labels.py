@@ -68,6 +68,44 @@ def test_a_spectrum_without_type_never_supersedes_a_type(store):
     assert store.typed_objects() == ["A"]
 
 
+def test_a_correction_can_be_taken_back(store):
+    days = range(4)
+    added = [
+        store.add([later(SN, n, t)]) for n, t in zip(days, ["SN Ia", "SN II"] * 2, strict=True)
+    ]
+    assert added == [1, 1, 1, 1]
+    assert store.add([later(SN, 4, "SN II")]) == 0
+    assert store.history("A")["type"].to_pylist() == ["SN Ia", "SN II", "SN Ia", "SN II"]
+    assert store.latest()["type"].to_pylist() == ["SN II"]
+
+
+def test_the_same_statements_again_add_nothing(store):
+    said = [SN, replace(SN, type="SN II"), replace(SN, object_id="B"), later(SN, 1, "AGN")]
+    said += [replace(SN, object_id="B", type="withdrawn", observed=DAY - timedelta(hours=1))]
+    again = [replace(label, received=label.received + timedelta(days=9)) for label in said]
+    assert [store.add(said), store.add(said), store.add(again[-2:])] == [3, 0, 0]
+    assert [(row["object_id"], row["type"]) for row in store.read().to_pylist()] == [
+        ("A", "SN II"),
+        ("A", "AGN"),
+        ("B", "withdrawn"),
+    ]
+
+
+def test_what_is_withdrawn_does_not_count_and_is_kept(store):
+    store.add([SN, replace(SN, source="TNS", type="AGN"), replace(SN, object_id="B")])
+    store.add([replace(SN, type="withdrawn", received=DAY + timedelta(days=1))])
+    assert store.latest()["object_id"].to_pylist() == ["B"]
+    assert (store.typed_objects(), store.conflicts()) == (["B"], {})
+    assert store.history("A")["type"].to_pylist() == ["SN Ia", "AGN", "withdrawn"]
+    assert store.add([later(SN, 2, "SN Ia")]) == 1  # it was this object after all
+    assert store.typed_objects() == ["A", "B"]
+
+
+def test_a_spelling_that_nobody_knows_keeps_its_object_from_being_asked_for(store):
+    store.add([replace(SN, type="sn 1a")])
+    assert store.typed_objects() == ["A"]
+
+
 def test_conflicts_are_listed(store):
     store.add([SN, later(SN, 2, "SN II"), later(SN, 1, "unclassified")])
     store.add([replace(SN, object_id="B"), later(replace(SN, object_id="B"), 1, "unclassified")])
@@ -102,6 +140,10 @@ def test_a_half_written_file_is_ignored_and_a_broken_one_is_named(store):
         ({"source": ""}, "A label needs 'source'; found ''."),
         ({"observed": DAY.replace(tzinfo=None)}, "'observed' of the label of A has no time zone"),
         ({"received": DAY.replace(tzinfo=None)}, "'received' of the label of A has no time zone"),
+        (
+            {"observed": DAY + timedelta(days=1)},
+            "'observed' of the label of A is 2026-01-06 10:00, but it is only 2026-01-05 10:00 UTC",
+        ),
     ],
 )
 def test_a_label_that_says_too_little_is_refused(change, message):
@@ -114,13 +156,15 @@ def test_a_csv_becomes_labels(tmp_path):
     file.write_text(
         "\ufeffobject_id,type,observed,who\n"
         "A,SN Ia,2026-01-05T10:00:00Z,\n"
-        "B,SN Iax[02cx-like],2026-01-05,Ann\n"
+        " B, SN Iax[02cx-like] ,2026-01-05,Ann\n"
+        "C,Unclassified,2026-01-05,Ann\n"
     )
     labels = read_csv(file, "Bob")
     received = labels[0].received
     assert labels == [
         Label("A", "SN Ia", "spectrum", DAY, received, "Bob"),
         Label("B", "SN Iax[02cx-like]", "spectrum", DAY.replace(hour=0), received, "Ann"),
+        Label("C", "unclassified", "spectrum", DAY.replace(hour=0), received, "Ann"),
     ]
 
 
@@ -134,10 +178,12 @@ def test_a_csv_becomes_labels(tmp_path):
         ),
         ("object_id,type,observed\n,SN Ia,2026-01-05\n", "line 2: A label needs 'object_id'"),
         ("object_id,type,observed\nA,SN Ia\n", "line 2: '' is no time"),
+        ("object_id,type,observed\nA,SN Ia,2999-01-05\n", "line 2: .* is 2999-01-05 00:00, but"),
+        ("object_id,type,observed,who\nA,SN Ia,2026-01-05,Zoë\n", "line 2 is not UTF-8: save"),
     ],
 )
 def test_a_wrong_csv_is_refused_with_its_line(tmp_path, text, message):
     file = tmp_path / "night.csv"
-    file.write_text(text)
+    file.write_text(text, "latin-1")
     with pytest.raises(LabelError, match=message):
         read_csv(file)

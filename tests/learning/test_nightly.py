@@ -130,6 +130,30 @@ def test_other_settings_make_a_new_model_of_the_same_labels(settings, tell):
     assert decided(summary) == ("promoted", "2", "2")
 
 
+def test_another_test_set_or_rule_decides_again(settings, tell):
+    tell(sky("A", 10))
+    retrain(settings)
+    pq.write_table(table(sky("Other", 20)), settings.test_set)
+    assert decided(retrain(settings)) == ("promoted", "2", "2")
+    rule = settings.target.promotion.model_copy(update={"metric": "accuracy"})
+    target = settings.target.model_copy(update={"promotion": rule})
+    settings = settings.model_copy(update={"target": target})
+    assert decided(retrain(settings)) == ("promoted", "3", "3")
+    assert decided(retrain(settings)) == ("nothing_new", None, "3")
+    settings = settings.model_copy(update={"test_set": None})
+    assert decided(retrain(settings)) == ("promoted", "4", "4")
+
+
+def test_a_test_set_that_is_no_table_of_examples_is_named(settings, tell):
+    tell(sky("A", 10))
+    settings.test_set.write_text("no Parquet")
+    with pytest.raises(FinkAlError, match=r"test_set\.parquet is no Parquet file .*null for none"):
+        retrain(settings)
+    pq.write_table(table(sky("Test", 20)).drop_columns("type"), settings.test_set)
+    with pytest.raises(FinkAlError, match=r"test_set\.parquet lacks the columns \['type'\]: data"):
+        retrain(settings)
+
+
 def test_a_rolled_back_model_stays_so_until_there_are_new_labels(settings, tell):
     tell(sky("A", 10))
     retrain(settings)
