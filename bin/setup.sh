@@ -1,6 +1,11 @@
 # Sourced by bin/demo and bin/test: checks Python and Java, then fills .venv once. $1: extra to install.
 # Sets JAVA_HOME and FINK_AL_CACHE; with everything in place it takes no time and no network.
 
+if [ "${1:-}" != all ] && [ "${1:-}" != dev ]; then
+  echo "bin/setup.sh wants to know what to install: source bin/setup.sh all (to run) or dev (to test)." >&2
+  return 2 2>/dev/null || exit 2 # sourced by hand, an exit would end the shell
+fi
+
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 venv="$root/.venv"
 export FINK_AL_CACHE="${FINK_AL_CACHE:-$venv/cache}"
