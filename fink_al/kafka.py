@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -124,6 +124,8 @@ class Publisher:
             kafka.client_options()
             | {
                 "transactional.id": name,
+                # A batch of dead letters is 600 MB: more than a minute on a slow line.
+                "transaction.timeout.ms": 600_000,
                 "message.max.bytes": _MAX_MESSAGE_BYTES,
                 "queue.buffering.max.kbytes": 131072,
                 "linger.ms": 5,
@@ -285,6 +287,20 @@ def fetch(kafka: Kafka, topic: str, partition: int, offset: int) -> bytes | None
     if message is None or message.error() or message.offset() != offset:
         return None
     return message.value()
+
+
+def ends(kafka: Kafka, topics: Mapping[str, Topic]) -> dict[tuple[str, int], int]:
+    """Offset behind the last message of each partition of `topics`."""
+    consumer = _consumer(kafka)
+    try:
+        with _clear(kafka.servers):
+            return {
+                (name, p): consumer.get_watermark_offsets(TopicPartition(name, p), _TIMEOUT_S)[1]
+                for name, topic in topics.items()
+                for p in range(topic.partitions)
+            }
+    finally:
+        consumer.close()
 
 
 def read_ledger(kafka: Kafka, topic: str) -> list[dict[str, Any]]:

@@ -161,7 +161,9 @@ COLUMNS = (
         "asteroid_distance_arcsec": "nullif(alert.candidate.ssdistnr, -999.0D)",
         "n_detections": "alert.candidate.ndethist",
         "first_detection_mjd": f"alert.candidate.jdstarthist - {MJD_OF_JD0}",
-        "host_class": "alert.cdsxmatch",
+        # Null where it is no valid UTF-8, which readers of the archive would stumble over.
+        "host_class": "CASE WHEN decode(cast(alert.cdsxmatch AS BINARY), 'UTF-8')"
+        " = alert.cdsxmatch THEN alert.cdsxmatch END",
     }
     | {
         column: f"concat(coalesce(alert.prv_candidates.{field}, array()), "

@@ -79,7 +79,7 @@ def _leave_ctrl_c_to_python(spark: SparkSession) -> None:
 def keep_streaming(pipeline: Pipeline, stopping: list[int], *, available_now: bool = False) -> None:
     """Stream until `stopping` holds anything.
 
-    It starts again where a topic was made anew or the checkpoint cannot be read.
+    It starts again where a topic was made anew, or went while the query was reading it.
     """
     while not stopping:
         if _ended(pipeline.start(available_now=available_now), pipeline, stopping):
@@ -102,8 +102,9 @@ def _ended(query: StreamingQuery, pipeline: Pipeline, stopping: list[int]) -> bo
                     query.stop()
                     return False
     except StreamingQueryException:
-        if not stopping and (pipeline.topics_made_anew() or pipeline.forget_checkpoint()):
-            return False
-        raise
+        if stopping or not (pipeline.topics_made_anew() or pipeline.topics_gone()):
+            raise
+        log.warning("The query ended because topics went; it starts again, from the ledger")
+        return False
     query.stop()
     return True

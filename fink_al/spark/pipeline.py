@@ -8,13 +8,12 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from py4j.protocol import Py4JJavaError
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming import StreamingQuery
 
 from fink_al.alerts.packet import Header, read_header
 from fink_al.errors import AlertError, ServiceError
-from fink_al.kafka import Cluster, Publisher, Topic, fetch, read_ledger
+from fink_al.kafka import Cluster, Publisher, Topic, ends, fetch, read_ledger
 from fink_al.settings import Settings
 from fink_al.spark.decode import decode, java_accepts
 from fink_al.spark.science import with_science
@@ -90,13 +89,13 @@ class Pipeline:
         self._sink = Sink(settings, publisher)
         self._sink.recover(self.ledger)
         self._state = State(spark, settings)
-        # Spark knows topics by name only, and would go on in one made anew where the old ended.
-        self._identifiers = dict(self.ledger.identifiers)
+        if not records and settings.stream.starting == "latest":
+            self._sink.begin(self.ledger, *self._present_ends())
+        # Topics as the running query knows them, those that have gone since included.
+        self._topics: dict[str, Topic] = {}
         self._headers: list[Header] = []
         # What was tried and is no header, so that no garbage is fetched twice.
         self._fruitless: set[int] = set()
-        # Whether the query goes on from a checkpoint, and no batch has shown yet that it can.
-        self._on_trial = False
 
     def start(self, *, available_now: bool = False) -> StreamingQuery:
         """Begin to stream.
@@ -107,12 +106,13 @@ class Pipeline:
             End when all that the topics hold now is done; otherwise go on for ever.
         """
         stream = self._settings.stream
-        if names := self.topics_made_anew():
-            log.warning("Made anew, and read from the beginning: %s", ", ".join(names))
-            shutil.rmtree(self._settings.checkpoint_dir, ignore_errors=True)
-            for name in names:
-                del self._identifiers[name]
-        messages = read_stream(self._spark, self._settings, self.ledger)
+        # The ledger says where to begin. Spark's checkpoint serves one run of the query only: it
+        # knows topics by name, so it would go on in one made anew where the old one ended; it may
+        # hold a batch of a topic that has gone; and a crash of the machine may leave it torn.
+        shutil.rmtree(self._settings.checkpoint_dir, ignore_errors=True)
+        self._sink.recover(self.ledger)
+        self._topics = self._cluster.topics(self._settings.topics)
+        messages = read_stream(self._spark, self._settings, self.ledger, dict(self._topics))
         writer = messages.writeStream.foreachBatch(self.process).option(
             "checkpointLocation", str(self._settings.checkpoint_dir)
         )
@@ -120,45 +120,36 @@ class Pipeline:
             writer = writer.trigger(availableNow=True)
         else:
             writer = writer.trigger(processingTime=f"{stream.trigger_seconds} seconds")
-        self._on_trial = any(self._settings.checkpoint_dir.glob("*"))
-        try:
-            return writer.start()
-        except Py4JJavaError:
-            if not self.forget_checkpoint():
-                raise
-            return writer.start()
-
-    def forget_checkpoint(self) -> bool:
-        """Remove the checkpoint if the query failed with it before its first batch; whether so.
-
-        A crash of the machine can leave files of it empty, and every start would fail by them. The
-        ledger says where to go on.
-        """
-        if not self._on_trial:
-            return False
-        log.warning(
-            "The stream did not start with the checkpoint %s: it starts without, from the ledger",
-            self._settings.checkpoint_dir,
-        )
-        shutil.rmtree(self._settings.checkpoint_dir)
-        self._on_trial = False
-        return True
+        return writer.start()
 
     def topics_made_anew(self) -> list[str]:
-        """Topics deleted and made again since they were read; only a new start reads them whole."""
+        """Topics deleted and made again since the query began: a new start reads them whole."""
         return self._made_anew(self._cluster.topics(self._settings.topics))
 
+    def topics_gone(self) -> list[str]:
+        """Topics deleted since the query began, of which it may have planned to read."""
+        return sorted(self._topics.keys() - self._cluster.topics(self._settings.topics).keys())
+
     def _made_anew(self, topics: Mapping[str, Topic]) -> list[str]:
-        known = self._identifiers
-        return [n for n, t in topics.items() if known.setdefault(n, t.identifier) != t.identifier]
+        known = self._topics
+        return [n for n, t in topics.items() if known.get(n, t).identifier != t.identifier]
+
+    def _known_topics(self) -> dict[str, Topic]:
+        """Topics of the query, those that appeared since included."""
+        present = self._cluster.topics(self._settings.topics)
+        if names := self._made_anew(present):
+            raise ServiceError(f"Made anew while the stream ran: {', '.join(names)}; start again.")
+        self._topics |= present
+        return dict(self._topics)
+
+    def _present_ends(self) -> tuple[dict[str, Topic], dict[tuple[str, int], int]]:
+        topics = self._cluster.topics(self._settings.topics)
+        return topics, ends(self._settings.source, topics)
 
     def process(self, messages: DataFrame, batch: int) -> None:
         """Everything that happens to one micro-batch, up to its commit."""
         watch = _Watch()
-        self._on_trial = False
-        topics = self._cluster.topics(self._settings.topics)
-        if names := self._made_anew(topics):
-            raise ServiceError(f"Made anew while the stream ran: {', '.join(names)}; start again.")
+        topics = self._known_topics()
         new = messages.where(self.ledger.is_new(topics))
         if not self._headers:
             self._learn_from_first(new)
@@ -175,6 +166,7 @@ class Pipeline:
             self._sink.discard(part)
         version = science.champion.version if science.champion else None
         if part.offsets:
+            self._known_topics()  # rows read while a topic was made anew are of nobody knows which
             published = self._sink.publish(part, staged, self.ledger, topics, version)
             for night, keys in published.items():
                 self._state.add_published(night, keys)

@@ -59,7 +59,7 @@ class Part:
 
 def stage(alerts: DataFrame, settings: Settings, known_headers: set[int]) -> tuple[Part, DataFrame]:
     """Compute `alerts` into a new part; the part and its rows as read back from its files."""
-    name = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:12]}"
+    name = _new_name()
     part = Part(name, settings.staging_dir / name)
     # Small row groups let dead letters, whole packets each, be read back piece by piece. They have
     # no night, and so a partition of their own.
@@ -68,6 +68,10 @@ def stage(alerts: DataFrame, settings: Settings, known_headers: set[int]) -> tup
     staged = alerts.sparkSession.read.schema(alerts.schema).parquet(str(part.folder))
     _measure(staged, part, known_headers)
     return part, staged
+
+
+def _new_name() -> str:
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:12]}"
 
 
 def _measure(staged: DataFrame, part: Part, known_headers: set[int]) -> None:
@@ -163,6 +167,16 @@ class Sink:
             out.send(target.ledger_topic, json.dumps(record).encode())
         ledger.add(record)
         return published
+
+    def begin(
+        self, ledger: Ledger, topics: Mapping[str, Topic], ends: Mapping[tuple[str, int], int]
+    ) -> None:
+        """Note in the ledger that all before `ends` is not asked for, by topic and partition."""
+        part = Part(_new_name(), Path(), {at: (end, end) for at, end in ends.items()})
+        record = ledger_record(part, ledger, topics, None)
+        with self._publisher.transaction() as out:
+            out.send(self._settings.target.ledger_topic, json.dumps(record).encode())
+        ledger.add(record)
 
     def archive(self, part: Part) -> None:
         """Move the committed `part` into the archive."""

@@ -10,10 +10,10 @@ from typing import Any
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from fink_al.kafka import Cluster, Topic
+from fink_al.kafka import Topic
 from fink_al.settings import Settings
 
-_EARLIEST, _LATEST = -2, -1
+_EARLIEST = -2
 
 #: Reading and decoding need no Python, so their tasks cost little.
 _PIECES_PER_TASK = 4
@@ -37,8 +37,6 @@ class Ledger:
         self.cluster = cluster
         self.parts = {record["part"] for record in records}
         self._done: dict[tuple[str, str, int], int] = {}
-        #: Identifier under which each topic of the cluster was last read, by name.
-        self.identifiers: dict[str, str] = {}
         for record in records:
             self.add(record)
 
@@ -48,24 +46,19 @@ class Ledger:
         for row in record["offsets"]:
             key = (row["cluster"], row["topic_id"], row["partition"])
             self._done[key] = max(row["until"], self._done.get(key, 0))
-            if row["cluster"] == self.cluster:
-                self.identifiers[row["topic"]] = row["topic_id"]
 
     def done(self, topic: Topic, partition: int) -> int | None:
         """First offset of `partition` that is not done; None if the ledger never saw it."""
         return self._done.get((self.cluster, topic.identifier, partition))
 
-    def starting_offsets(self, topics: Mapping[str, Topic], default: str) -> str:
-        """Spark's ``startingOffsets`` for a stream over `topics` that has no checkpoint."""
+    def starting_offsets(self, topics: Mapping[str, Topic]) -> str:
+        """Spark's ``startingOffsets`` for a stream over `topics`: new ones from their beginning."""
         if not topics:
-            return default
+            return "earliest"
         starts: dict[str, dict[str, int]] = {}
         for name, topic in topics.items():
-            # A topic made anew is read from its beginning: what it replaced was.
-            is_first = default == "earliest" or name in self.identifiers
-            unknown = _EARLIEST if is_first else _LATEST
             done = {p: self.done(topic, p) for p in range(topic.partitions)}
-            starts[name] = {str(p): unknown if at is None else at for p, at in done.items()}
+            starts[name] = {str(p): _EARLIEST if at is None else at for p, at in done.items()}
         return json.dumps(starts)
 
     def is_new(self, topics: Mapping[str, Topic]) -> Column:
@@ -83,13 +76,14 @@ class Ledger:
         return F.col("offset") >= F.coalesce(F.element_at(known, key), F.lit(0))
 
 
-def read_stream(spark: SparkSession, settings: Settings, ledger: Ledger) -> DataFrame:
-    """Unbounded messages of all topics that match, those that appear later included."""
-    topics = Cluster(settings.source).topics(settings.topics)
+def read_stream(
+    spark: SparkSession, settings: Settings, ledger: Ledger, topics: Mapping[str, Topic]
+) -> DataFrame:
+    """Unbounded messages of `topics`, all that match now, and of those that appear later."""
     reader = spark.readStream.format("kafka").options(**_options(settings))
     return (
-        reader.option("subscribePattern", settings.topics)
-        .option("startingOffsets", ledger.starting_offsets(topics, settings.stream.starting))
+        reader.option("subscribePattern", _whole(settings.topics))
+        .option("startingOffsets", ledger.starting_offsets(topics))
         .option("maxOffsetsPerTrigger", settings.stream.max_offsets_per_trigger)
         .load()
     )
@@ -98,12 +92,17 @@ def read_stream(spark: SparkSession, settings: Settings, ledger: Ledger) -> Data
 def read_topics(spark: SparkSession, settings: Settings, pattern: str) -> DataFrame:
     """All messages that the topics matching `pattern` hold now."""
     reader = spark.read.format("kafka").options(**_options(settings))
-    return reader.option("subscribePattern", pattern).load()
+    return reader.option("subscribePattern", _whole(pattern)).load()
 
 
 def topics_of_night(settings: Settings, night: int) -> str:
     """Pattern of the topics of one night, for a survey that has a topic a night."""
     return re.sub(r"\[0-9\]\{8\}", str(night), settings.topics)
+
+
+def _whole(pattern: str) -> str:
+    # Spark takes a topic in whose name the pattern is found anywhere.
+    return f"^(?:{pattern})$"
 
 
 def _options(settings: Settings) -> dict[str, str]:

@@ -17,11 +17,11 @@ from streaming import (
     topic_of,
 )
 
-from fink_al.kafka import Cluster
+from fink_al.kafka import Cluster, produce
 from fink_al.simulation.packets import packets
 from fink_al.spark import job
 from fink_al.spark.pipeline import Pipeline
-from fink_al.spark.sink import Sink
+from fink_al.spark.sink import Sink, stage
 
 pytestmark = [pytest.mark.spark, pytest.mark.kafka]
 
@@ -78,7 +78,7 @@ def test_a_lost_checkpoint_publishes_nothing_again(spark, world, sky):
 
 
 @pytest.mark.parametrize("torn", ["offsets/0", "commits/0", "metadata", "sources/0/0"])
-def test_a_torn_checkpoint_publishes_nothing_again(spark, world, sky, torn, caplog):
+def test_a_torn_checkpoint_publishes_nothing_again(spark, world, sky, torn):
     settings = world()
     first = fill_night(settings, sky, sky.nights[0])
     drain(spark, settings)
@@ -86,9 +86,74 @@ def test_a_torn_checkpoint_publishes_nothing_again(spark, world, sky, torn, capl
     file.write_bytes(b"")
     file.with_name(f".{file.name}.crc").unlink(missing_ok=True)
     second = fill_night(settings, sky, sky.nights[1])
-    job.keep_streaming(Pipeline(spark, settings), [], available_now=True)
-    assert "it starts without, from the ledger" in caplog.text
+    drain(spark, settings)
     check_complete(settings, first + second)
+
+
+def test_what_came_before_the_first_start_is_left_out_if_asked_and_nothing_later(spark, world, sky):
+    settings = world()
+    settings = settings.model_copy(
+        update={"stream": settings.stream.model_copy(update={"starting": "latest"})}
+    )
+    night = sky.nights[0]
+    before = fill_night(settings, sky, night)
+    assert drain(spark, settings) == []
+    # While the stream is down: more in the topic that it began at the end of, and a new topic.
+    fill(settings, night, list(packets(sky, night))[:30])
+    second = fill_night(settings, sky, sky.nights[1])
+    drain(spark, settings)
+    rows = archive(settings)
+    assert len(rows) == 30 + second
+    assert rows.loc[rows["topic"] == topic_of(settings, night), "offset"].min() == before
+
+
+def test_a_topic_that_only_begins_like_an_alert_topic_is_left_alone(spark, world, sky):
+    settings = world()
+    n = fill_night(settings, sky, sky.nights[0])
+    other = f"{topic_of(settings, sky.nights[0])}_bis"
+    Cluster(settings.source).create_topic(other)
+    produce(settings.source, other, [b"no alert"])
+    drain(spark, settings)
+    check_complete(settings, n)
+    assert dead_letters(settings) == []
+
+
+def test_a_batch_planned_of_a_topic_made_anew_since_loses_nothing(spark, world, sky, monkeypatch):
+    settings = world()
+    night = sky.nights[0]
+    fill_night(settings, sky, night)
+
+    def crash(self, part, *rest):
+        raise RuntimeError("power cut")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Sink, "publish", crash)
+        with pytest.raises(Exception, match="power cut"):
+            drain(spark, settings)
+    Cluster(settings.source).delete_topic(topic_of(settings, night))
+    time.sleep(1)
+    fill(settings, night, list(packets(sky, night))[:50])
+    drain(spark, settings)
+    fill(settings, night, list(packets(sky, sky.nights[1]))[:100])
+    drain(spark, settings)
+    assert sorted(archive(settings)["offset"]) == list(range(150))
+
+
+def test_a_batch_planned_of_a_topic_that_is_gone_stops_no_other(spark, world, sky, monkeypatch):
+    settings = world()
+    fill_night(settings, sky, sky.nights[0])
+
+    def crash(self, part, *rest):
+        raise RuntimeError("power cut")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Sink, "publish", crash)
+        with pytest.raises(Exception, match="power cut"):
+            drain(spark, settings)
+    Cluster(settings.source).delete_topic(topic_of(settings, sky.nights[0]))
+    n = fill_night(settings, sky, sky.nights[1])
+    drain(spark, settings)
+    check_complete(settings, n)
 
 
 @pytest.mark.parametrize("step", ["publish", "archive"])
@@ -197,6 +262,26 @@ def test_a_topic_made_anew_while_the_stream_runs_is_read_whole(spark, world, sky
     assert not stream.is_alive()
     assert len(archive(settings)) == first + second
     assert set(published(settings).values()) == {1}
+
+
+def test_a_topic_made_anew_within_a_batch_is_archived_once(spark, world, sky, monkeypatch):
+    settings = world()
+    night = sky.nights[0]
+    fill_night(settings, sky, night)
+    again = list(packets(sky, sky.nights[1]))[:50]
+
+    def make_anew(*arguments):
+        done = stage(*arguments)
+        if again:
+            Cluster(settings.source).delete_topic(topic_of(settings, night))
+            time.sleep(1)
+            fill(settings, night, [again.pop() for _ in range(50)])
+        return done
+
+    monkeypatch.setattr("fink_al.spark.pipeline.stage", make_anew)
+    job.keep_streaming(Pipeline(spark, settings), [], available_now=True)
+    assert sorted(archive(settings)["offset"]) == list(range(50))
+    assert list(settings.staging_dir.iterdir()) == []
 
 
 def wait_until(condition, seconds=60):
