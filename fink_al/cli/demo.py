@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import signal
 import sys
+from collections.abc import MutableMapping
 from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
 import rich_click as click
 
-from fink_al.errors import FinkAlError
+from fink_al.errors import FinkAlError, SettingsError
 
+#: The only variables that a demo listens to.
+_OURS = {"FINK_AL_CACHE", "FINK_AL_IVY_SETTINGS"}
 _MOST_SEEDS = 7000  # beyond are those of the starting set and the test set
 
 
@@ -62,20 +70,32 @@ def demo(nights: int, alerts_per_night: int, spectra: int, folder_of_alerts: Pat
 
     Simulated nights of ZTF alerts go through the stream; a simulated telescope reads the
     candidates, takes spectra and hands in types; a better model returns to the running stream.
-    Exit code 1: a part of the loop does not work, which is named.
+    Settings come from conf/ and the demo itself, never from FINK_AL_* variables.
+    Exit code 1: a part of the loop does not work, which is named; 2: a wrong option or setting.
     """
     from rich.console import Console
 
     from fink_al.demo.loop import Demo, Plan
 
     console = Console()
+    ignored = isolate(os.environ)
+    if ignored:
+        names = ", ".join(ignored)
+        console.print(f"Not used here: {names}.", style="yellow", highlight=False, soft_wrap=True)
+    ended_by: list[int] = []
+
+    def end(number: int, _: FrameType | None) -> NoReturn:
+        ended_by.append(number)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, end)
     plan = Plan(folder, nights, alerts_per_night, spectra, seed, folder_of_alerts)
     status = console.status("simulating the sky")
 
     def say(text: str) -> None:
         status.update(text)
         if not console.is_terminal:
-            console.print(text, highlight=False)
+            console.print(text, highlight=False, soft_wrap=True)
 
     try:
         with status, Demo(plan, say) as running:
@@ -84,15 +104,24 @@ def demo(nights: int, alerts_per_night: int, spectra: int, folder_of_alerts: Pat
             _show(console, outcome)
             if keep:
                 console.print("Broker and stream go on; Ctrl-C ends them.")
-                import signal
-
                 signal.pause()
     except KeyboardInterrupt:
         console.print("Stopped; broker and stream have ended.")
-        sys.exit(0 if keep else 130)
+        sys.exit(128 + ended_by[0] if ended_by else 0 if keep else 130)
     except FinkAlError as error:
         console.print(f"Error: {error}", style="red", markup=False, soft_wrap=True)
-        sys.exit(1)
+        sys.exit(2 if isinstance(error, SettingsError) else 1)
+
+
+def isolate(environment: MutableMapping[str, str]) -> list[str]:
+    """Take the variables out that lead to an installation of the user's; their names.
+
+    From the environment itself: the stream and the training inherit it.
+    """
+    names = sorted(n for n in environment if n.startswith("FINK_AL_") and n not in _OURS)
+    for name in names:
+        del environment[name]
+    return names
 
 
 def _show(console, outcome) -> None:
@@ -122,11 +151,12 @@ def _show(console, outcome) -> None:
         f'AlertConsumer(["{topic}"], {{"bootstrap.servers": "{servers}", "group.id": "me"}}, '
         'survey="ztf")'
     )
+    program = shlex.quote(sys.argv[0])  # as this one was started, found again the same way
     for line in (
-        verdict(nights, settings.target.strategy),
+        verdict(outcome.comparison, nights[-1].labels, settings.target.strategy),
         f"Archive: {settings.archive_dir}",
         f"Report: {report} (learning_curve.png, nights.csv)",
-        f"Last night's list: fink-al candidates --config {outcome.config}",
+        f"Last night's list: {program} candidates --config {shlex.quote(str(outcome.config))}",
         f"Topic: {topic}, with fink-client while the broker runs (--keep): {subscribe}",
     ):
         console.print(line, highlight=False, markup=False, soft_wrap=True)

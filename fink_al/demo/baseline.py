@@ -5,13 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pyarrow.dataset as ds
-import pyarrow.parquet as pq
 
 from fink_al.features.feature_set import FeatureSet
 from fink_al.learning.evaluation import Metrics, evaluate
 from fink_al.learning.model import fit
 from fink_al.learning.taxonomy import UNCLASSIFIED, Taxonomy
-from fink_al.learning.training_set import TrainingSet, read_examples
+from fink_al.learning.training_set import TrainingSet, read_examples, read_file
 from fink_al.settings import Settings
 from fink_al.simulation.oracle import Oracle
 
@@ -45,8 +44,11 @@ class RandomSelection:
         self._rng = np.random.default_rng(seed)
         self._taxonomy = Taxonomy.load()
         self._names = list(FeatureSet.from_settings(settings.target.features).names)
-        self._examples = read_examples(settings, pq.read_table(settings.starting_set))
-        self._test = read_examples(settings, pq.read_table(settings.test_set))
+        assert settings.starting_set
+        assert settings.test_set
+        self._examples = read_examples(settings, read_file(settings.starting_set))
+        self.test = read_examples(settings, read_file(settings.test_set))
+        self.p = np.full(len(self.test), np.nan)  # of the test set, after the last night
         self._typed: set[str] = set()
 
     def night(self, night: int, spectra: int) -> Metrics:
@@ -65,13 +67,15 @@ class RandomSelection:
         }
         self._learn(observed, self._taxonomy.classify(types, self._settings.target))
         model = fit(self._examples, self._settings.target, None)
-        return evaluate(model.predict(self._test.values), self._test.positive)
+        self.p = model.predict(self.test.values)
+        return evaluate(self.p, self.test.positive)
 
     def _pool(self, night: int) -> pd.DataFrame:
         rows = archived(
             self._settings, night, ["object_id", "alert_id", "mjd", "mag", "reasons", *self._names]
         )
         within = rows["reasons"].map(lambda reasons: set(reasons) <= _OF_THE_CHOICE)
+        within &= rows["object_id"].isin(self._oracle.objects)  # not those of a user's packets
         rows = rows[within & ~rows["object_id"].isin(self._typed)].sort_values(["mjd", "alert_id"])
         return rows.drop_duplicates("object_id", keep="last")
 

@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
+import fcntl
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import yaml
 
 from fink_al.demo.baseline import RandomSelection, archived
+from fink_al.demo.comparison import Comparison, compare
 from fink_al.demo.stream_job import StreamJob
 from fink_al.demo.telescope import Telescope, typed
-from fink_al.errors import FinkAlError
+from fink_al.errors import FinkAlError, SettingsError
+from fink_al.features.feature_set import FeatureSet
 from fink_al.kafka import Cluster, produce
 from fink_al.learning.evaluation import Metrics
-from fink_al.learning.model import read_manifest
+from fink_al.learning.model import Model, read_manifest
 from fink_al.learning.registry import Registry
 from fink_al.settings import Settings, find_resource, load_settings
-from fink_al.simulation.embedded_kafka import EmbeddedKafka
+from fink_al.simulation.embedded_kafka import EmbeddedKafka, die_with_parent
 from fink_al.simulation.nights import Campaign, simulate
 from fink_al.simulation.oracle import Oracle
 from fink_al.simulation.packets import packets
 
 _BASELINE_SEEDS = 3
-_STREAM_TIMEOUT_S = 120.0
+_STREAM_TIMEOUT_S = 300.0  # without a new batch: a loaded machine starts slowly
 _MARKER = ".fink-al-demo"
 
 
@@ -92,12 +95,15 @@ class Outcome:
         The same as a settings file.
     real : dict of str to int
         What became of the packets of a folder.
+    comparison : Comparison
+        With random selection, after the last night.
     """
 
     nights: list[Night]
     settings: Settings
     config: Path
     real: dict[str, int]
+    comparison: Comparison
 
 
 class Demo:
@@ -112,27 +118,32 @@ class Demo:
     """
 
     def __init__(self, plan: Plan, say: Callable[[str], None]):
-        self._plan = plan
+        self._plan = replace(plan, folder=plan.folder.resolve())
         self._say = say
         self._open = ExitStack()
 
     def __enter__(self) -> Demo:
         plan = self._plan
-        _empty(plan.folder)
-        with _link("simulation"):
-            self._campaign: Campaign = simulate(plan.nights, plan.alerts_per_night, plan.seed)
-            self._oracle = Oracle(self._campaign.truth, plan.seed)
         try:
+            self._open.enter_context(_claim(plan.folder))
+            with _link("simulation"):
+                self._campaign: Campaign = simulate(plan.nights, plan.alerts_per_night, plan.seed)
+                self._oracle = Oracle(self._campaign.truth, plan.seed)
             with _link("broker"):
                 self._say("starting Kafka")
                 broker = self._open.enter_context(EmbeddedKafka(plan.folder / "kafka"))
-            kafka = {"servers": broker.servers}
+            kafka = {"servers": broker.servers, "security_protocol": "PLAINTEXT"}
+            # All that could lead to an installation of the user's is the demo's own.
             self.settings = load_settings(
                 find_resource("conf/fink_al.yml"),
+                environment={},
                 work_dir=plan.folder,
                 source=kafka,
                 sink=kafka,
-                stream={"trigger_seconds": 0.5},
+                stream={"topics": None, "starting": "earliest", "trigger_seconds": 0.5},
+                registry={"tracking_uri": None},
+                starting_set="data/starting_set.parquet",
+                test_set="data/test_set.parquet",
             )
             self.config = plan.folder / "fink_al.yml"
             self.config.write_text(yaml.safe_dump(self.settings.model_dump(mode="json")), "utf-8")
@@ -165,12 +176,16 @@ class Demo:
         for night in self._campaign.nights:
             nights.append(self._night(night, nights[-1].labels if nights else 0))
         with _link("comparison with random selection"):
+            theirs = []
             for seed in range(_BASELINE_SEEDS):
                 self._say(f"random selection on the same nights, seed {seed + 1}")
                 other = RandomSelection(self.settings, self._oracle, seed)
                 for done in nights:
                     done.random.append(other.night(done.night, done.observed))
-        return Outcome(nights, self.settings, self.config, real)
+                theirs.append(other.p)
+            ours = self._model(nights[-1].champion).predict(other.test.values)
+            comparison = compare(other.test.positive, ours, theirs)
+        return Outcome(nights, self.settings, self.config, real, comparison)
 
     def _night(self, night: int, labels: int) -> Night:
         champion = self._registry.champion() or "none"
@@ -180,19 +195,25 @@ class Demo:
             sent = self._publish(topic, packets(self._campaign, night))
         with _link("stream"):
             self._say(f"{night}: scoring {sent} alerts")
-            self._stream.wait_for({topic: sent}, _STREAM_TIMEOUT_S)
-            rows = archived(self.settings, night, ["alert_id", "p", "is_candidate"])
-            if len(rows) != sent:
-                raise BrokenLink(f"{sent} alerts were sent, {len(rows)} are in the archive")
+            # Of this topic: the night's archive may hold packets of a folder, too.
+            counts = _sums(self._stream.wait_for({topic: sent}, _STREAM_TIMEOUT_S))
+            alerts = self._campaign.alerts
+            sent_ids = alerts["alert_id"][alerts["night"] == night]
+            found = sent_ids.isin(archived(self.settings, night, ["alert_id"])["alert_id"])
+            if not counts["alerts"] == found.sum() == sent:
+                raise BrokenLink(
+                    f"{sent} alerts were sent, {counts['alerts']} scored or refused, "
+                    f"{found.sum()} are in the archive"
+                )
         with _link("telescope"):
             self._say(f"{night}: observing")
             candidates = self._telescope.receive(night)
             told = {candidate["model_version"] or "none" for candidate in candidates}
             if told - {champion}:
                 raise BrokenLink(f"candidates carry model {told}, the champion is {champion}")
-            if len(candidates) != rows["is_candidate"].sum():
+            if len(candidates) != counts["candidates"]:
                 raise BrokenLink(
-                    f"the archive has {rows['is_candidate'].sum()} candidates, "
+                    f"the ledger has {counts['candidates']} candidates, "
                     f"the follow-up topic {len(candidates)}"
                 )
             observed = self._telescope.observe(night, candidates)
@@ -205,8 +226,8 @@ class Demo:
             metrics = read_manifest(self._registry.load(version))["metrics"]
         return Night(
             night=night,
-            alerts=len(rows),
-            scored=int(rows["p"].notna().sum()),
+            alerts=sent,
+            scored=counts["scored"],
             candidates=len(candidates),
             observed=len(observed),
             labels=labels + typed(observed),
@@ -229,9 +250,14 @@ class Demo:
             self._say(f"publishing the {len(files)} packets of {folder} to {topic}")
             sent = self._publish(topic, (file.read_bytes() for file in files))
         with _link("stream"):
-            records = self._stream.wait_for({topic: sent}, _STREAM_TIMEOUT_S)
-        names = ("alerts", "scored", "candidates", "dead_letters")
-        return {name: sum(record["counts"][name] for record in records) for name in names}
+            counts = _sums(self._stream.wait_for({topic: sent}, _STREAM_TIMEOUT_S))
+        with _link("telescope"):
+            self._telescope.pass_over()
+        return counts
+
+    def _model(self, version: str) -> Model:
+        features = FeatureSet.from_settings(self.settings.target.features)
+        return Model.from_bytes(self._registry.load(version), features.hash)
 
     def _train(self) -> None:
         with _link("training"):
@@ -241,6 +267,7 @@ class Demo:
                 capture_output=True,
                 text=True,
                 check=False,
+                preexec_fn=die_with_parent,
             )
             with (self._plan.folder / "training.log").open("a", encoding="utf-8") as log:
                 log.write(done.stdout + done.stderr)
@@ -257,11 +284,37 @@ def _link(name: str) -> Iterator[None]:
         raise BrokenLink(f"The loop is broken at the {name}: {error}") from error
 
 
-def _empty(folder: Path) -> None:
-    if folder.exists() and any(folder.iterdir()) and not (folder / _MARKER).exists():
-        raise BrokenLink(
-            f"The folder {folder} holds something that is no earlier demo; name another one."
-        )
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    (folder / _MARKER).touch()
+def _sums(records: list[dict[str, Any]]) -> dict[str, int]:
+    """Counts of some records of the ledger together."""
+    names = ("alerts", "scored", "candidates", "dead_letters")
+    return {name: sum(record["counts"][name] for record in records) for name in names}
+
+
+def _claim(folder: Path) -> TextIO:
+    """Empty `folder` of an earlier demo; nobody else's until what is returned is closed."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        marker = folder / _MARKER
+        if any(folder.iterdir()) and not marker.exists():
+            raise BrokenLink(
+                f"The folder {folder} holds something that is no earlier demo; name another one."
+            )
+        with ExitStack() as closing:
+            lock = closing.enter_context(marker.open("a"))
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise SettingsError(
+                    f"Another demo runs in {folder}: wait for its end or name another --folder."
+                ) from None
+            for old in folder.iterdir():
+                if old.is_dir() and not old.is_symlink():
+                    shutil.rmtree(old)
+                elif old != marker:  # which is the lock
+                    old.unlink()
+            closing.pop_all()
+            return lock
+    except OSError as error:
+        raise SettingsError(
+            f"The demo cannot write its folder {folder} ({error.strerror}): name another --folder."
+        ) from None

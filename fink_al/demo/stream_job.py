@@ -15,6 +15,7 @@ from typing import Any
 from fink_al.errors import ServiceError
 from fink_al.kafka import read_ledger
 from fink_al.settings import Settings, find_resource
+from fink_al.simulation.embedded_kafka import die_with_parent
 from fink_al.spark.session import submit_command
 
 _STOP_TIMEOUT_S = 20.0
@@ -53,6 +54,9 @@ class StreamJob:
                 env=os.environ | python,
                 # A group of its own: Ctrl-C is the demo's to handle, and all of it can be ended.
                 start_new_session=True,
+                # Spark's scripts end in exec, so it is the JVM that is killed with a demo that is
+                # killed; driver and Python workers end when they miss it.
+                preexec_fn=die_with_parent,
             )
         return self
 
@@ -63,13 +67,15 @@ class StreamJob:
         trace: TracebackType | None,
     ) -> None:
         assert self._process is not None
-        self._signal(signal.SIGTERM)
-        deadline = time.monotonic() + _STOP_TIMEOUT_S
-        while self._signal(0) and time.monotonic() < deadline:
-            self._process.poll()
-            time.sleep(0.1)
-        self._signal(signal.SIGKILL)
-        self._process.wait()
+        try:
+            self._signal(signal.SIGTERM)
+            deadline = time.monotonic() + _STOP_TIMEOUT_S
+            while self._signal(0) and time.monotonic() < deadline:
+                self._process.poll()
+                time.sleep(0.1)
+        finally:  # also where a second Ctrl-C cuts the waiting short
+            self._signal(signal.SIGKILL)
+            self._process.wait()
 
     def wait_for(self, topics: dict[str, int], timeout_s: float) -> list[dict[str, Any]]:
         """Wait until all messages of `topics` are done; the ledger's records about them.

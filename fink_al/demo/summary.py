@@ -9,11 +9,14 @@ import numpy as np
 from rich import box
 from rich.table import Table
 
+from fink_al.demo.comparison import Comparison
 from fink_al.demo.loop import Night
 from fink_al.learning.evaluation import Metrics
 
 #: Columns of a terminal that show the table whole.
 TABLE_WIDTH = 94
+#: How far apart two selections must be before one is said to have won.
+_SIGMAS = 2
 _METRICS = ("efficiency", "purity", "figure_of_merit")
 
 
@@ -45,19 +48,22 @@ def table(nights: list[Night]) -> Table:
     return made
 
 
-def verdict(nights: list[Night], strategy: str) -> str:
-    """Which selection ended better, if any did, in one sentence."""
-    last = nights[-1]
-    ours, theirs = last.metrics.figure_of_merit, _random(last, "figure_of_merit")
-    error = float(np.hypot(_half_width(last.metrics), theirs.std(ddof=1)))
+def verdict(comparison: Comparison, labels: int, strategy: str) -> str:
+    """Which selection ended better, if that can be told, in a sentence and its reservation."""
     figures = (
-        f"figure of merit {ours:.3f} against {theirs.mean():.3f} with {last.labels} labels, "
-        f"error of the difference {error:.3f} (test set and {len(theirs)} random seeds)"
+        f"figure of merit {comparison.ours:.3f} against {comparison.theirs:.3f} with {labels} "
+        f"labels, difference {comparison.ours - comparison.theirs:+.3f} ± {comparison.error:.3f}"
     )
-    if abs(ours - theirs.mean()) <= error:
-        return f"Neither {strategy} nor random selection is ahead within the error: {figures}."
-    winner, loser = (strategy, "random") if ours > theirs.mean() else ("random", strategy)
-    return f"On these nights {winner} selection beat {loser} selection: {figures}."
+    if abs(comparison.sigmas) <= _SIGMAS:
+        text = f"No difference can be told between {strategy} and random selection: {figures}."
+    else:
+        winner, loser = (strategy, "random")[:: 1 if comparison.sigmas > 0 else -1]
+        text = f"On these nights {winner} selection beat {loser} selection: {figures}."
+    return (
+        f"{text} The error is of the test objects that both share and of a campaign's luck, by "
+        f"{comparison.campaigns} random seeds: the one campaign of {strategy} selection has no "
+        "spread of its own."
+    )
 
 
 def _half_width(metrics: Metrics) -> float:

@@ -36,15 +36,22 @@ class Telescope:
         self._next: dict[int, int] = {}
         self._spectra: Counter[str] = Counter()
 
+    def pass_over(self) -> None:
+        """Leave all candidates so far unobserved: they are real, and nothing here knows them."""
+        self._new()
+
     def receive(self, night: int) -> list[dict[str, Any]]:
         """Candidates of `night` that arrived since the last call, most informative first."""
+        received = [record for record in self._new() if record["night"] == night]
+        return sorted(received, key=lambda r: (-r["informativeness"], r["alert_id"]))
+
+    def _new(self) -> list[dict[str, Any]]:
         received = []
         topic = self._settings.target.candidates_topic
         for partition, offset, record in read_candidates(self._settings.sink, topic, self._next):
             self._next[partition] = offset + 1
-            if record["night"] == night:
-                received.append(record)
-        return sorted(received, key=lambda r: (-r["informativeness"], r["alert_id"]))
+            received.append(record)
+        return received
 
     def observe(self, night: int, candidates: list[dict[str, Any]]) -> list[Label]:
         """Spend the night's budget on the first of `candidates`; the labels, which are stored."""

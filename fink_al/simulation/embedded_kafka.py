@@ -87,7 +87,7 @@ class EmbeddedKafka:
                 stdin=subprocess.DEVNULL,
                 # Ctrl-C in the terminal is the demo's to handle: it stops the broker last.
                 start_new_session=True,
-                preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+                preexec_fn=die_with_parent,
             )
         deadline = time.monotonic() + _START_TIMEOUT_S
         while not self._is_ready():
@@ -179,11 +179,14 @@ logger.server.level=INFO
 """
 
 _PR_SET_PDEATHSIG = 1
+# Loaded before any fork: a child of several threads must not load a library.
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
-def _die_with_parent() -> None:
-    # Linux: no broker outlives a demo or test run that is killed.
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+def die_with_parent() -> None:
+    """In a new process: have it killed when its parent ends, however that ends. Linux only."""
+    if _LIBC:
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _cluster_id() -> str:

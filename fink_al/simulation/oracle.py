@@ -30,6 +30,11 @@ class Oracle:
         self._types = dict(zip(truth["object_id"], types, strict=True))
         self._seed = seed
 
+    @property
+    def objects(self) -> frozenset[str]:
+        """Names of the objects of the simulation, which are all that it can observe."""
+        return frozenset(self._types)
+
     def observe(self, object_id: str, magnitude: float, attempt: int = 1) -> str:
         """Type of the object, or "unclassified".
 
