@@ -80,8 +80,8 @@ def demo(nights: int, alerts_per_night: int, spectra: int, folder_of_alerts: Pat
     console = Console()
     ignored = isolate(os.environ)
     if ignored:
-        names = ", ".join(ignored)
-        console.print(f"Not used here: {names}.", style="yellow", highlight=False, soft_wrap=True)
+        text = f"Not used by a demo: {', '.join(ignored)}."
+        console.print(text, style="yellow", highlight=False, soft_wrap=True)
     ended_by: list[int] = []
 
     def end(number: int, _: FrameType | None) -> NoReturn:

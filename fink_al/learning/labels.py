@@ -263,27 +263,25 @@ def read_csv(file: Path, who: str = "") -> list[Label]:
         ) from None
     except OSError as error:
         raise LabelError(f"Cannot read {file}: {error.strerror}.") from None
-    with io.StringIO(text, newline="") as lines:
-        reader = csv.DictReader(lines, restval="")
-        missing = {"object_id", "type", "observed"} - set(reader.fieldnames or ())
-        if missing:
-            raise LabelError(
-                f"{file} lacks the columns {sorted(missing)}; its first line must name "
-                "object_id,type,observed and may name source,who."
-            )
-        labels = []
+    reader = csv.DictReader(io.StringIO(text), restval="")
+    missing = {"object_id", "type", "observed"} - set(reader.fieldnames or ())
+    if missing:
+        raise LabelError(
+            f"{file} lacks the columns {sorted(missing)}; its first line must name "
+            "object_id,type,observed and may name source,who."
+        )
+    labels = []
+    try:
         for row in reader:
-            try:
-                labels.append(
-                    Label(
-                        row["object_id"].strip(),
-                        spelled(row["type"]),
-                        row.get("source") or "spectrum",
-                        utc(row["observed"].strip()),
-                        received,
-                        row.get("who") or who,
-                    )
-                )
-            except LabelError as error:
-                raise LabelError(f"{file}, line {reader.line_num}: {error}") from None
+            label = Label(
+                row["object_id"].strip(),
+                spelled(row["type"]),
+                row.get("source") or "spectrum",
+                utc(row["observed"].strip()),
+                received,
+                row.get("who") or who,
+            )
+            labels.append(label)
+    except (LabelError, csv.Error) as error:
+        raise LabelError(f"{file}, line {reader.line_num}: {error}") from None
     return labels

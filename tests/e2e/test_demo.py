@@ -66,7 +66,7 @@ def test_variables_of_an_installation_are_named_and_not_used(tmp_path):
         capture_output=True,
         text=True,
     )
-    assert done.stdout.splitlines()[0] == "Not used here: FINK_AL_TARGET, FINK_AL_WORK_DIR."
+    assert done.stdout.splitlines()[0] == "Not used by a demo: FINK_AL_TARGET, FINK_AL_WORK_DIR."
     assert "The loop is broken at the broker" in done.stdout
     assert not (tmp_path / "mine").exists()
 

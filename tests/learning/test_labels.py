@@ -179,6 +179,7 @@ def test_a_csv_becomes_labels(tmp_path):
         ("object_id,type,observed\n,SN Ia,2026-01-05\n", "line 2: A label needs 'object_id'"),
         ("object_id,type,observed\nA,SN Ia\n", "line 2: '' is no time"),
         ("object_id,type,observed\nA,SN Ia,2999-01-05\n", "line 2: .* is 2999-01-05 00:00, but"),
+        ('object_id,type,observed\nA,"SN Ia\n' + "x" * 200_000, "line 1: field larger than field"),
         ("object_id,type,observed,who\nA,SN Ia,2026-01-05,Zoë\n", "line 2 is not UTF-8: save"),
     ],
 )
