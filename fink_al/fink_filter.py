@@ -1,0 +1,146 @@
+"""A filter for Fink: the target's cuts on Fink's alerts, as a pandas function of their columns.
+
+Fink reads the names of the function's arguments as names of columns. So this file, as the packets'
+own, holds the survey's field names; ``docs/fink.md`` says how to install it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+from pyspark.sql.pandas.functions import pandas_udf
+from pyspark.sql.types import BooleanType
+
+from fink_al.alerts import adapter, light_curves, ztf
+from fink_al.alerts.ztf import LIGHT_CURVE, MJD_OF_JD0
+from fink_al.errors import SettingsError
+from fink_al.selection import Selection, select
+from fink_al.settings import Settings, load_settings
+from fink_al.spark.science import _list_array
+
+#: What the survey writes where a catalogue has no source.
+_NO_SOURCE = -999.0
+
+
+def candidate_filter(settings: Settings | None = None) -> Any:
+    """Filter that keeps the alerts that the target's follow-up would ask for.
+
+    The cuts are those of the stream (:func:`fink_al.selection.select`) without what only the
+    stream knows: which objects have a type or were published before. The form is that of
+    fink-filters: a pandas function whose arguments are columns, applied by
+    ``fink_utils.spark.utils.apply_user_defined_filter``.
+
+    Parameters
+    ----------
+    settings : Settings, optional
+        Target and survey; default: those of the package.
+
+    Raises
+    ------
+    SettingsError
+        If the target is not for alerts of ZTF.
+
+    Returns
+    -------
+    user-defined function
+        Of ``fink_al_p`` (:mod:`fink_al.processor`), Fink's ``cdsxmatch``, fields of the candidate
+        and the light curve under the names of Fink's distribution (``cjdc``), to boolean.
+    """
+    settings = settings or load_settings()
+    if adapter(settings.survey) is not ztf:
+        raise SettingsError(
+            f"This filter reads alerts of ZTF; target '{settings.target.name}' is for "
+            f"'{settings.survey.name}': set another target."
+        )
+
+    @pandas_udf(BooleanType())  # type: ignore[call-overload]
+    def candidates(
+        fink_al_p: pd.Series,
+        cdsxmatch: pd.Series,
+        jd: pd.Series,
+        fid: pd.Series,
+        dec: pd.Series,
+        magpsf: pd.Series,
+        isdiffpos: pd.Series,
+        rb: pd.Series,
+        drb: pd.Series,
+        nbad: pd.Series,
+        classtar: pd.Series,
+        sgscore1: pd.Series,
+        distpsnr1: pd.Series,
+        ssdistnr: pd.Series,
+        ndethist: pd.Series,
+        jdstarthist: pd.Series,
+        cjdc: pd.Series,
+        cfidc: pd.Series,
+        cmagpsfc: pd.Series,
+        csigmapsfc: pd.Series,
+        cdiffmaglimc: pd.Series,
+    ) -> pd.Series:
+        lists = dict(
+            zip(LIGHT_CURVE, (cjdc, cfidc, cmagpsfc, csigmapsfc, cdiffmaglimc), strict=True)
+        )
+        context = {
+            "mjd": _numbers(jd) - MJD_OF_JD0,
+            "dec": _numbers(dec),
+            "mag": _numbers(magpsf),
+            "is_positive": _numbers(isdiffpos.isin(["t", "1"]).where(isdiffpos.notna())),
+            "real_bogus": _numbers(rb),
+            "deep_real_bogus": _numbers(drb),
+            "n_bad_pixels": _numbers(nbad),
+            "classtar": _numbers(classtar),
+            "star_score": _of_source(sgscore1),
+            "star_distance_arcsec": _of_source(distpsnr1),
+            "asteroid_distance_arcsec": _of_source(ssdistnr),
+            "n_detections": _numbers(ndethist),
+            "first_detection_mjd": _numbers(jdstarthist) - MJD_OF_JD0,
+        }
+        chosen = _select(settings, _numbers(fink_al_p), context, cdsxmatch, fid, lists)
+        return pd.Series(chosen.rejected == 0)
+
+    return candidates
+
+
+def _select(
+    settings: Settings,
+    p: npt.NDArray[np.float64],
+    context: dict[str, npt.NDArray[np.float64]],
+    host_class: pd.Series,
+    fid: pd.Series,
+    lists: dict[str, pd.Series],
+) -> Selection:
+    # Late, because nothing but Fink's list is needed of a package that brings many.
+    from fink_utils.xmatch.simbad import return_list_of_eg_host
+
+    target, survey = settings.target, settings.survey
+    hosts = host_class.isin([str(name) for name in return_list_of_eg_host()])
+    bands = [survey.bands.index(band) + 1 for band in target.cuts.bands]
+    columns = {name: _list_array(lists[name], kind) for name, kind in LIGHT_CURVE.items()}
+    nothing = np.zeros(len(p), bool)
+    return select(
+        context,
+        host_is_allowed=_numbers(hosts.where(host_class.notna())),
+        band_is_allowed=_numbers(fid.isin(bands).where(fid.notna())),
+        history_start_mjd=light_curves(pa.table(columns), survey).first_detection_mjd(),
+        p=p,
+        has_model=True,
+        has_features=~np.isnan(p),
+        uniform=np.zeros(len(p)),  # only a sample without a model needs chance
+        is_labelled=nothing,
+        is_published=nothing,
+        is_night_full=nothing,
+        target=target,
+    )
+
+
+def _numbers(column: pd.Series) -> npt.NDArray[np.float64]:
+    return pd.to_numeric(column).to_numpy(np.float64, na_value=np.nan)
+
+
+def _of_source(column: pd.Series) -> npt.NDArray[np.float64]:
+    values = _numbers(column)
+    return np.where(values == _NO_SOURCE, np.nan, values)

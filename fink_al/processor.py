@@ -1,0 +1,294 @@
+"""The science module for Fink: probability, reason and features as columns of Fink's Spark jobs.
+
+Fink calls typed pandas functions on the columns that its ``concat_col`` builds. The ones made here
+run the code of the stream with a model bundle, which alone decides the features. ``docs/fink.md``
+says how to install them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from pydantic import ValidationError
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+from pyspark.sql.pandas.functions import pandas_udf
+from pyspark.sql.types import DoubleType, StringType, StructField, StructType
+
+from fink_al.alerts import adapter, light_curves
+from fink_al.errors import ModelError
+from fink_al.features.feature_set import Features, FeatureSet
+from fink_al.learning.model import Model, read_manifest
+from fink_al.learning.registry import Registry
+from fink_al.settings import FeatureSettings, Settings, Survey, load_settings
+from fink_al.spark.science import _list_array
+
+#: Models that a Python worker keeps: one a target, and the one before a new version.
+_KEPT_MODELS = 4
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A model on its way to Spark's workers.
+
+    Parameters
+    ----------
+    checksum : str
+        SHA-256 of `data`, by which workers keep the loaded model.
+    data : bytes
+        The bundle; it travels inside the function, so no file need be on the executors.
+    survey : Survey
+        Whose alerts the columns hold.
+    """
+
+    checksum: str
+    data: bytes = field(repr=False, compare=False)
+    survey: Survey = field(repr=False, compare=False)
+
+    @classmethod
+    def from_file(cls, path: str | Path, settings: Settings | None = None) -> Bundle:
+        """The bundle in the file `path`.
+
+        Raises
+        ------
+        ModelError
+            If it cannot be read or used here: a job ends before it starts.
+        """
+        try:
+            data = Path(path).read_bytes()
+        except OSError as error:
+            raise ModelError(
+                f"Cannot read the model bundle {path}: {error.strerror}; give the path of a file "
+                "that Model.to_bytes wrote."
+            ) from None
+        return cls._checked(data, settings)
+
+    @classmethod
+    def from_registry(cls, version: str | None = None, settings: Settings | None = None) -> Bundle:
+        """Version `version` of the target's model; by default the one that scores, the champion.
+
+        Raises
+        ------
+        ModelError
+            If there is no such version, or it cannot be used here.
+        ServiceError
+            If the registry does not answer.
+        """
+        settings = settings or load_settings()
+        registry = Registry(settings)
+        version = version or registry.champion()
+        if version is None:
+            raise ModelError(
+                f"No model of '{settings.target.name}' scores yet; run fink-al train, or name a "
+                "version."
+            )
+        return cls._checked(registry.load(version), settings)
+
+    @classmethod
+    def _checked(cls, data: bytes, settings: Settings | None) -> Bundle:
+        survey = (settings or load_settings()).survey
+        bundle = cls(hashlib.sha256(data).hexdigest(), data, survey)
+        _loaded(bundle)
+        return bundle
+
+    @cached_property
+    def manifest(self) -> dict[str, Any]:
+        """What the model was made of and how it did."""
+        return read_manifest(self.data)
+
+    @cached_property
+    def features(self) -> FeatureSet:
+        """Features that the model was trained on: serving cannot differ from training."""
+        return FeatureSet.from_settings(self._feature_settings)
+
+    @property
+    def lists(self) -> dict[str, pa.DataType]:
+        """Light-curve columns that the functions take, and their Arrow types."""
+        survey = adapter(self.survey)
+        forced = survey.FORCED if self._feature_settings.forced else {}
+        return dict(survey.LIGHT_CURVE | forced)
+
+    @property
+    def columns(self) -> list[Column]:
+        """Arguments for the functions below, from an alert of Fink after ``concat_col``.
+
+        First ``cjd cfid cmagpsf csigmapsf cdiffmaglim``; then, only where the model reads such
+        features, forced photometry and numbers of the alert itself.
+        """
+        survey = adapter(self.survey)
+        concatenated = [F.col(name) for name in survey.LIGHT_CURVE]
+        others = [name for name in self.lists if name not in survey.LIGHT_CURVE]
+        numbers = self.features.context_columns
+        # A row of Fink has the fields of the packet, but is not inside a record `alert`.
+        sql = {name: text.replace("alert.", "") for name, text in survey.COLUMNS.items()}
+        return [
+            *concatenated,
+            *(F.expr(sql[name]) for name in others),
+            *(F.expr(sql[name]).cast("double") for name in numbers),
+        ]
+
+    @cached_property
+    def _feature_settings(self) -> FeatureSettings:
+        known = FeatureSettings.model_fields
+        said = self.manifest["feature_set"]
+        try:
+            return FeatureSettings(**{key: value for key, value in said.items() if key in known})
+        except ValidationError as error:
+            wrong = error.errors()[0]
+            raise ModelError(
+                f"This version of fink-al has no such features as the model: {wrong['msg']} (found "
+                f"{wrong['input']}); install fink-al {self.manifest['versions'].get('fink-al')}, "
+                "which trained it, or train again."
+            ) from None
+
+
+def probability(bundle: Bundle) -> Any:
+    """Pandas function that gives the probability of the target's class, 0.0 where there is none.
+
+    For columns of topics that must hold a number, as Fink's `rf_snia_vs_nonia` does; `score` says
+    what 0.0 stands for. Departures from Fink's module (fink-science, ``random_forest_snia``): an
+    alert with features in one band only has a probability, and neither the catalogue class nor the
+    number of detections makes it 0.0: those are cuts, and stand in the filter.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        Model.
+
+    Returns
+    -------
+    user-defined function
+        Of `Bundle.columns`, to double.
+
+    Examples
+    --------
+    `bundle_path` is the file of a model, `spark` a session. Light curves of the package's test set
+    stand in for alerts after ``concat_col``.
+
+    >>> from fink_al.processor import Bundle, probability, score
+    >>> from fink_al.settings import find_resource
+    >>> alerts = spark.read.parquet(str(find_resource("data/test_set.parquet")))
+    >>> bundle = Bundle.from_file(bundle_path)
+    >>> alerts = alerts.withColumn("fink_al_p", probability(bundle)(*bundle.columns))
+    >>> alerts = alerts.withColumn("fink_al", score(bundle)(*bundle.columns))
+    >>> alerts.filter("fink_al_p = 0.0 and fink_al.p is null and fink_al.reason is null").count()
+    0
+    >>> alerts.filter("fink_al_p between 0 and 1").count()
+    600
+    """
+
+    @pandas_udf(DoubleType())  # type: ignore[call-overload]
+    def fink_al_p(*columns: pd.Series) -> pd.Series:
+        p, _ = _score(bundle, columns)
+        return pd.Series(np.nan_to_num(p, nan=0.0))
+
+    return fink_al_p
+
+
+def score(bundle: Bundle) -> Any:
+    """Pandas function that gives the probability, and why there is none.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        Model.
+
+    Returns
+    -------
+    user-defined function
+        Of `Bundle.columns`, to a record: ``p``, null where the alert has no feature, and
+        ``reason``, then the word that the stream archives as ``p_reason``.
+    """
+
+    @pandas_udf(_record(["p"], ["reason"]))  # type: ignore[call-overload]
+    def fink_al(*columns: pd.Series) -> pd.DataFrame:
+        p, reason = _score(bundle, columns)
+        return pd.DataFrame({"p": p, "reason": pd.Series(reason, dtype=object)})
+
+    return fink_al
+
+
+def features(bundle: Bundle) -> Any:
+    """Pandas function that gives the features of the model.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        Model.
+
+    Returns
+    -------
+    user-defined function
+        Of `Bundle.columns`, to a record: each of :attr:`FeatureSet.names`, null where missing, and
+        each of :attr:`FeatureSet.reason_names`, the word that says why, null where they exist.
+    """
+    names, reason_names = bundle.features.names, bundle.features.reason_names
+
+    @pandas_udf(_record(names, reason_names))  # type: ignore[call-overload]
+    def fink_al_features(*columns: pd.Series) -> pd.DataFrame:
+        _, feature_set = _loaded(bundle)
+        found = _extract(bundle, feature_set, columns)
+        out = pd.DataFrame(found.values, columns=list(names))
+        told = zip(reason_names, feature_set.reason_words, found.codes.T, strict=True)
+        for name, words, codes in told:
+            out[name] = pd.Series(_words(words, codes), dtype=object)
+        return out
+
+    return fink_al_features
+
+
+def _record(numbers: Sequence[str], words: Sequence[str]) -> StructType:
+    # Objects, because Spark reads types written as text only when it has a session.
+    return StructType(
+        [StructField(name, DoubleType()) for name in numbers]
+        + [StructField(name, StringType()) for name in words]
+    )
+
+
+def _score(bundle: Bundle, columns: tuple[pd.Series, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Probability, NaN where there is none, and then the reason, else None."""
+    model, feature_set = _loaded(bundle)
+    found = _extract(bundle, feature_set, columns)
+    p = model.predict(found.values)
+    # As in the stream: of the first kind of feature, from the band that got furthest.
+    words = feature_set.reason_words[0]
+    same = [i for i, known in enumerate(feature_set.reason_words) if known == words]
+    reason = _words(words, found.codes[:, same].max(axis=1))
+    reason[~np.isnan(p)] = None
+    return p, reason
+
+
+def _extract(bundle: Bundle, feature_set: FeatureSet, columns: tuple[pd.Series, ...]) -> Features:
+    lists, numbers = bundle.lists, feature_set.context_columns
+    names = [*lists, *numbers]
+    if len(columns) != len(names):
+        raise ModelError(
+            f"The model reads {len(names)} columns ({', '.join(names)}), {len(columns)} were "
+            "given: call the function with *bundle.columns."
+        )
+    table = {
+        name: _list_array(column, kind)
+        for (name, kind), column in zip(lists.items(), columns, strict=False)
+    }
+    for name, column in zip(numbers, columns[len(lists) :], strict=True):
+        table[name] = pa.array(column, pa.float64(), from_pandas=True)
+    return feature_set.extract(light_curves(pa.table(table), bundle.survey))
+
+
+def _words(words: tuple[str, ...], codes: np.ndarray) -> np.ndarray:
+    return np.array([None, *words[1:]], object)[codes]
+
+
+@lru_cache(maxsize=_KEPT_MODELS)
+def _loaded(bundle: Bundle) -> tuple[Model, FeatureSet]:
+    """The model and its features, once a worker process: bundles are equal by their checksum."""
+    features = bundle.features
+    return Model.from_bytes(bundle.data, features.hash), features

@@ -1,0 +1,104 @@
+"""The filter keeps what the stream would publish, by Fink's own way to apply a filter."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from fink_alerts import FEATURE_SETS, fink_alerts, of_the_stream, settings_with, trained
+from fink_utils.spark.utils import apply_user_defined_filter
+
+from fink_al.alerts.ztf import LIGHT_CURVE
+from fink_al.errors import SettingsError
+from fink_al.fink_filter import candidate_filter
+from fink_al.processor import Bundle, score
+from fink_al.settings import load_settings
+
+#: What Fink's distribution finds by its path, and names the topic after.
+uncertain_early_snia = candidate_filter()
+
+_GOOD = {
+    "fink_al_p": 0.5,
+    "cdsxmatch": "Unknown",
+    "jd": 2461050.5,
+    "fid": 1,
+    "dec": -20.0,
+    "magpsf": 19.0,
+    "isdiffpos": "t",
+    "rb": 0.9,
+    "drb": 0.99,
+    "nbad": 0,
+    "classtar": 0.9,
+    "sgscore1": 0.1,
+    "distpsnr1": 0.5,
+    "ssdistnr": -999.0,
+    "ndethist": 4,
+    "jdstarthist": 2461045.5,
+    "cjdc": np.array([2461047.5, 2461050.5]),
+    "cfidc": np.array([1, 1]),
+    "cmagpsfc": np.array([19.5, 19.0]),
+    "csigmapsfc": np.array([0.1, 0.1]),
+    "cdiffmaglimc": np.array([20.5, 20.5]),
+}
+_OLD = {"cjdc": np.array([2461020.5, 2461050.5]), "jdstarthist": 2461020.5}
+_FAILING = [
+    {"fink_al_p": np.nan},
+    {"fink_al_p": 0.0},
+    {"fink_al_p": 0.76},
+    {"cdsxmatch": "Star"},
+    {"cdsxmatch": None, "sgscore1": 0.9},
+    {"fid": 3},
+    {"dec": 20.0},
+    {"magpsf": 20.01},
+    {"isdiffpos": "f"},
+    {"rb": 0.54},
+    {"drb": 0.5},
+    {"nbad": 1},
+    {"classtar": 0.4},
+    {"ssdistnr": 4.9},
+    {"ndethist": 21},
+    _OLD,
+]
+_PASSING = [
+    {},
+    {"isdiffpos": "1"},
+    {"cdsxmatch": None},
+    {"drb": None},
+    {"sgscore1": 0.9},
+    {"cdsxmatch": None, "sgscore1": -999.0, "distpsnr1": -999.0},
+    {"jdstarthist": 2461020.5},  # the survey remembers something older than the alert's history
+]
+
+
+def test_every_cut_of_the_target():
+    rows = pd.DataFrame([_GOOD | changes for changes in [*_PASSING, *_FAILING]])
+    kept = uncertain_early_snia.func(*(rows[name] for name in _GOOD))
+    assert kept.tolist() == [True] * len(_PASSING) + [False] * len(_FAILING)
+
+
+def test_a_target_of_another_survey_is_refused():
+    settings = load_settings()
+    other = settings.survey.model_copy(update={"name": "lsst"})
+    with pytest.raises(SettingsError, match="No survey 'lsst'; known: ztf"):
+        candidate_filter(settings.model_copy(update={"survey": other}))
+
+
+@pytest.mark.spark
+def test_it_keeps_what_the_stream_would_publish(spark, shared_data):
+    settings = settings_with(FEATURE_SETS["sigmoid"])
+    model = trained(settings)
+    bundle = Bundle._checked(model.to_bytes(), settings)
+    file = shared_data / "fink_alerts" / "ztf_science_2.parquet"
+    # Real alerts, moved to where the telescope is.
+    alerts = fink_alerts(spark, file, {"dec": -20.0, "drb": 0.9, "classtar": 0.9, "rb": 0.9})
+    published = of_the_stream(alerts, model, settings).where(
+        "is_candidate OR reasons = array('already_published')"
+    )
+    scored = alerts.withColumn("fink_al_p", score(bundle)(*bundle.columns)["p"])
+    for name in LIGHT_CURVE:
+        scored = scored.withColumnRenamed(name, f"{name}c")
+    kept = apply_user_defined_filter(scored, f"{__name__}.uncertain_early_snia")
+    found, expected = (
+        sorted(row[0] for row in frame.collect())
+        for frame in (kept.select("candid"), published.select("alert_id"))
+    )
+    assert found == expected
+    assert 0 < len(found) < alerts.count()
