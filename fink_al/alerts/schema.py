@@ -32,7 +32,8 @@ def canonical(text: str) -> str:
     AlertError
         ``bad_schema`` if it is no Avro schema, is longer than 262 144 characters, nested deeper
         than 32 levels, recursive, or expands to more than 2 000 fields, or if a field or an item of
-        an array occupies no bytes (a few bytes would then keep a decoder busy without end).
+        an array occupies no bytes or a record holds another and nothing else (a few bytes would
+        then keep a decoder busy for long).
     """
     if len(text) > _MAX_TEXT:
         raise AlertError("bad_schema", f"longer than {_MAX_TEXT} characters")
@@ -123,18 +124,22 @@ class _Extent:
         Levels of nesting.
     is_empty : bool
         Whether it occupies no bytes.
+    is_record : bool
+        Whether it is a record.
     """
 
     fields: int = 0
     height: int = 0
     is_empty: bool = False
+    is_record: bool = False
 
 
 def _extent(schema: Schema, named: dict[str, _Extent | None]) -> _Extent:
     """Extent of a parsed `schema`; `named` holds None for what is not complete yet.
 
-    Every field and item that is allowed occupies a byte, so decoding takes time in proportion to
-    the packet; the Java library expands references, so their number has a bound of its own.
+    Every field and item that is allowed occupies a byte, and no record is a mere wrapping of
+    another, so decoding takes time in proportion to the packet. The Java library expands
+    references, so the number of fields has a bound of its own.
     """
     if isinstance(schema, list):
         parts = [_extent(branch, named) for branch in schema]
@@ -176,10 +181,14 @@ def _extent_of_fields(fields: list[Schema], named: dict[str, _Extent | None]) ->
         extent = _extent(field["type"], named)
         if extent.is_empty:
             raise AlertError("bad_schema", f"field {field['name']} without bytes"[:200])
+        if extent.is_record and len(fields) == 1:
+            raise AlertError(
+                "bad_schema", f"record with no field but the record {field['name']}"[:200]
+            )
         count += 1 + extent.fields
         height = max(height, 1 + extent.height)
         if count > _MAX_FIELDS:
             raise AlertError("bad_schema", f"a value has more than {_MAX_FIELDS} fields")
         if height > _MAX_DEPTH:
             raise AlertError("bad_schema", f"nested deeper than {_MAX_DEPTH}")
-    return _Extent(count, height, not fields)
+    return _Extent(count, height, not fields, is_record=True)

@@ -28,9 +28,8 @@ def levels(n, leaf):
 
 def chain(n):
     """A record of `n` records, each holding the one before, without any nesting in the text."""
-    return record(
-        "top", [record("r0", ["int"]), *(record(f"r{i}", [f"r{i - 1}"]) for i in range(1, n))]
-    )
+    inner = [record(f"r{i}", ["int", f"r{i - 1}"]) for i in range(1, n)]
+    return record("top", [record("r0", ["int"]), *inner])
 
 
 def array(items):
@@ -52,6 +51,10 @@ REFUSED = {
     "array of records of nulls": (array(record("b", ["null"] * 9)), "field f0 without bytes"),
     "7 levels of 10 fields": (levels(7, "int"), "a value has more than 2000 fields"),
     "long chain of names": (chain(40), "nested deeper than 32"),
+    "wrapping": (
+        record("a", [record("b", [record("c", ["int"])]), "int"]),
+        "record with no field but the record f0",
+    ),
     "recursion": (record("a", [["null", "a"]]), "a contains itself"),
 }
 
