@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import rich_click as click
 
+from fink_al.errors import SettingsError
 from fink_al.settings import load_settings
+
+if TYPE_CHECKING:  # importing it for good would bring pyspark before it is needed
+    from fink_al.spark.replay import Agreement
 
 
 @click.command()
-@click.argument("night", type=int, metavar="YYYYMMDD")
+@click.argument("night")
 @click.option(
     "--origin",
     type=click.Choice(["archive", "topic"]),
@@ -27,7 +32,7 @@ from fink_al.settings import load_settings
 )
 @click.option("--config", type=click.Path(path_type=Path), help="Settings file.")
 def replay(
-    night: int,
+    night: str,
     origin: Literal["archive", "topic"],
     version: str | None,
     output: Path | None,
@@ -35,19 +40,36 @@ def replay(
 ) -> None:
     """Score a night again by the stream's own code, and compare with what the stream archived.
 
-    Nothing is published and the archive stays as it is.
+    NIGHT is YYYYMMDD or YYYY-MM-DD. Nothing is published and the archive stays as it is.
     """
     settings = load_settings(config)
     from fink_al.spark.replay import run
 
-    agreement = run(settings, night, origin=origin, version=version, output=output)
+    agreement = run(settings, _date(night), origin=origin, version=version, output=output)
     click.echo(f"{agreement.replayed} alerts scored again, {agreement.archived} in the archive.")
-    if agreement.largest_difference is None:
-        click.echo("None of them was scored by this model version then.")
-    else:
-        click.echo(
-            f"{agreement.compared} scored by the same model version: "
-            f"largest difference of p {agreement.largest_difference:.2g}."
-        )
+    click.echo(_comparison(agreement))
     if output:
         click.echo(f"Scored alerts: {output}")
+
+
+def _comparison(agreement: Agreement) -> str:
+    if agreement.largest_difference is not None:
+        return (
+            f"{agreement.compared} scored by model version {agreement.version} then as now: "
+            f"largest difference of p {agreement.largest_difference:.2g}."
+        )
+    now = f"model version {agreement.version}" if agreement.version else "no model"
+    scored = [version for version in agreement.archived_versions if version]
+    if not scored:
+        return f"Now {now}; no probability in the archive to compare with."
+    return (
+        f"Now {now}, then {', '.join(scored)}: nothing to compare. "
+        f"Score by the model of then with --model {scored[-1]}."
+    )
+
+
+def _date(text: str) -> int:
+    try:
+        return int(f"{date.fromisoformat(text):%Y%m%d}")
+    except ValueError:
+        raise SettingsError(f"The night is '{text}'; write YYYYMMDD or YYYY-MM-DD.") from None

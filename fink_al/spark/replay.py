@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 
 from fink_al.alerts import adapter
 from fink_al.errors import FinkAlError
+from fink_al.kafka import Cluster
 from fink_al.learning.registry import Registry
 from fink_al.settings import Settings
 from fink_al.spark.decode import SOURCE, decode
@@ -35,12 +36,18 @@ class Agreement:
         Alerts scored by the same model version in both.
     largest_difference : float or None
         Largest difference of their probabilities; None if nothing could be compared.
+    version : str or None
+        Model version of the replay; None if there is no model.
+    archived_versions : tuple of (str or None)
+        Model versions that scored then, None for alerts that met no model.
     """
 
     replayed: int
     archived: int
     compared: int
     largest_difference: float | None
+    version: str | None
+    archived_versions: tuple[str | None, ...]
 
 
 def replay(
@@ -69,7 +76,7 @@ def replay(
     Raises
     ------
     FinkAlError
-        If there is no such night.
+        If there is no such night in the archive, or no topic of it.
     """
     if origin == "archive":
         rows = read_archive(spark, settings, night)
@@ -80,7 +87,13 @@ def replay(
         # A night has two files a micro-batch: far more than Python tasks should be.
         alerts = alerts.repartition(settings.stream.partitions)
     else:
-        messages = read_topics(spark, settings, topics_of_night(settings, night))
+        pattern = topics_of_night(settings, night)
+        if not Cluster(settings.source).topics(pattern):
+            raise FinkAlError(
+                f"Kafka at {settings.source.servers} has no topic '{pattern}' for night {night}; "
+                "alerts that have expired there may be in the archive: --origin archive."
+            )
+        messages = read_topics(spark, settings, pattern)
         decoded = decode(messages, [], settings)
         alerts = decoded.where("dead_reason IS NULL").drop("dead_reason", "packet")
     science = Science(settings, champion_of(spark, settings, version))
@@ -100,14 +113,20 @@ def champion_of(
     return Champion(version, checksum, spark.sparkContext.broadcast(bundle))
 
 
-def compare(replayed: DataFrame, archived: DataFrame) -> Agreement:
-    """Agreement of a replay with the archive, alert by alert."""
+def compare(replayed: DataFrame, archived: DataFrame | None, version: str | None) -> Agreement:
+    """Agreement of a replay by model `version` with the archive, alert by alert."""
+    n = replayed.count()
+    if archived is None:
+        return Agreement(n, 0, 0, None, version, ())
     now = replayed.select("alert_id", "model_version", F.col("p").alias("now"))
     then = archived.select("alert_id", "model_version", F.col("p").alias("then"))
     both = now.join(then.dropDuplicates(["alert_id"]), ["alert_id", "model_version"])
     row = both.agg(F.count("*"), F.max(F.abs(F.col("now") - F.col("then")))).first()
     assert row is not None
-    return Agreement(replayed.count(), archived.count(), row[0], row[1])
+    versions = {then[0] for then in archived.select("model_version").distinct().collect()}
+    known = sorted((v for v in versions if v is not None), key=lambda v: (len(v), v))
+    in_order = (*known, None) if None in versions else tuple(known)
+    return Agreement(n, archived.count(), row[0], row[1], version, in_order)
 
 
 def run(
@@ -129,12 +148,14 @@ def run(
         raise FinkAlError(f"{output} exists already; name a folder that does not.")
     spark = spark_session(f"fink-al replay {night}")
     try:
+        version = version or Registry(settings).champion()
         replayed = replay(spark, settings, night, origin=origin, version=version).cache()
+        if origin == "topic" and replayed.isEmpty():
+            raise FinkAlError(
+                f"The topics '{topics_of_night(settings, night)}' hold no alert of night {night}."
+            )
         if output:
             replayed.write.parquet(str(output))
-        archived = read_archive(spark, settings, night)
-        if archived is None:
-            return Agreement(replayed.count(), 0, 0, None)
-        return compare(replayed, archived)
+        return compare(replayed, read_archive(spark, settings, night), version)
     finally:
         spark.stop()

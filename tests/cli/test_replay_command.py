@@ -14,10 +14,18 @@ pytestmark = pytest.mark.spark
     ("agreement", "words"),
     [
         (
-            Agreement(12, 12, 10, 0.0),
-            "10 scored by the same model version: largest difference of p 0.",
+            Agreement(12, 12, 10, 0.0, "3", ("2", "3")),
+            "10 scored by model version 3 then as now: largest difference of p 0.",
         ),
-        (Agreement(12, 12, 0, None), "None of them was scored by this model version then."),
+        (
+            Agreement(12, 12, 0, None, "4", ("2", "3", None)),
+            "Now model version 4, then 2, 3: nothing to compare. "
+            "Score by the model of then with --model 3.",
+        ),
+        (
+            Agreement(12, 12, 0, None, None, (None,)),
+            "Now no model; no probability in the archive to compare with.",
+        ),
     ],
 )
 def test_agreement_is_said_and_where_the_alerts_are(monkeypatch, tmp_path, agreement, words):
@@ -29,7 +37,7 @@ def test_agreement_is_said_and_where_the_alerts_are(monkeypatch, tmp_path, agree
 
     monkeypatch.setattr("fink_al.spark.replay.run", run)
     output = tmp_path / "scored"
-    arguments = ["20260110", "--origin", "topic", "--model", "3", "--output", str(output)]
+    arguments = ["2026-01-10", "--origin", "topic", "--model", "3", "--output", str(output)]
     result = CliRunner().invoke(replay, arguments, catch_exceptions=False)
     assert result.output.splitlines() == [
         "12 alerts scored again, 12 in the archive.",
@@ -44,3 +52,9 @@ def test_an_output_that_exists_stops_before_spark_starts(monkeypatch, tmp_path):
     with pytest.raises(FinkAlError) as error:
         CliRunner().invoke(replay, ["20260110", "--output", str(tmp_path)], catch_exceptions=False)
     assert str(error.value) == f"{tmp_path} exists already; name a folder that does not."
+
+
+def test_a_night_that_is_no_date_is_said():
+    with pytest.raises(FinkAlError) as error:
+        CliRunner().invoke(replay, ["20260230"], catch_exceptions=False)
+    assert str(error.value) == "The night is '20260230'; write YYYYMMDD or YYYY-MM-DD."

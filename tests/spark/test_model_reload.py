@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from streaming import archive, campaign, fill_night, ledger_counts
+from streaming import archive, campaign, drain, fill_night, ledger_counts
 
 from fink_al.followup.subscriber import read_candidates
 from fink_al.learning.model import Model
@@ -12,6 +12,8 @@ from fink_al.learning.registry import Registry
 from fink_al.settings import find_resource
 from fink_al.simulation.nights import simulate
 from fink_al.spark.pipeline import Pipeline
+from fink_al.spark.replay import replay
+from fink_al.spark.state import read_archive
 
 pytestmark = [pytest.mark.spark, pytest.mark.kafka]
 
@@ -59,8 +61,7 @@ def test_without_a_model_a_replay_chooses_the_same_sample(spark, world):
     )
     sky = simulate(1, 900, seed=4)
     n = fill_night(settings, sky, sky.nights[0])
-    query = Pipeline(spark, settings).start(available_now=True)
-    query.awaitTermination()
+    drain(spark, settings)
     rows = archive(settings)
     assert len(rows) == n
     only_sampling = rows["reasons"].map(lambda reasons: list(reasons) == ["not_sampled"])
@@ -69,6 +70,10 @@ def test_without_a_model_a_replay_chooses_the_same_sample(spark, world):
     assert left > 5
     assert rows.loc[rows["is_candidate"], "informativeness"].between(0, 0.5).all()
     assert rows["p_reason"].dropna().isin(["no_model"]).all()
+    columns = ["alert_id", "is_candidate", "reasons", "informativeness", "p_reason"]
+    replayed = replay(spark, settings, sky.nights[0])
+    then = read_archive(spark, settings, sky.nights[0])
+    assert sorted(replayed.select(*columns).collect()) == sorted(then.select(*columns).collect())
 
 
 def test_a_refused_model_leaves_the_old_one_scoring(spark, world, monkeypatch):

@@ -1,12 +1,13 @@
 """A night scored again gives what the stream gave."""
 
 import pytest
-from streaming import campaign, drain, fill_night
+from pyspark.sql import functions as F
+from streaming import campaign, drain, fill, fill_night
 
 from fink_al.errors import FinkAlError
 from fink_al.learning.nightly import retrain
 from fink_al.settings import find_resource
-from fink_al.spark.replay import compare, replay
+from fink_al.spark.replay import Agreement, compare, replay, run
 from fink_al.spark.state import read_archive
 
 pytestmark = [pytest.mark.spark, pytest.mark.kafka]
@@ -23,16 +24,18 @@ def sky():
 def test_replay_gives_the_scores_of_the_stream(spark, world, sky, origin):
     settings = world()
     starting = find_resource("data/starting_set.parquet")
-    retrain(settings.model_copy(update={"starting_set": starting}))
+    made = retrain(settings.model_copy(update={"starting_set": starting}))
     night = sky.nights[0]
     n = fill_night(settings, sky, night)
     fill_night(settings, sky, sky.nights[1])
     drain(spark, settings)
     archived = read_archive(spark, settings, night)
     replayed = replay(spark, settings, night, origin=origin).cache()
-    agreement = compare(replayed, archived)
-    assert (agreement.replayed, agreement.archived, agreement.compared) == (n, n, n)
-    assert agreement.largest_difference == 0
+    agreement = compare(replayed, archived, made.version)
+    assert agreement == Agreement(n, n, n, 0, made.version, (made.version,))
+    assert compare(replayed.withColumn("model_version", F.lit("9")), archived, "9") == Agreement(
+        n, n, 0, None, "9", (made.version,)
+    )
     now, then = (
         frame.orderBy("alert_id").select(*_SCORES).collect() for frame in (replayed, archived)
     )
@@ -45,3 +48,14 @@ def test_a_night_that_is_not_there_is_said(spark, world, sky):
     drain(spark, settings)
     with pytest.raises(FinkAlError, match=f"no night 20190101; it has: {sky.nights[0]}"):
         replay(spark, settings, 20190101)
+    with pytest.raises(FinkAlError, match=r"has no topic .* for night 20190101"):
+        replay(spark, settings, 20190101, origin="topic")
+
+
+def test_a_topic_without_alerts_of_the_night_is_said(spark, world, sky, monkeypatch):
+    settings = world()
+    fill(settings, 20190101, [])
+    monkeypatch.setattr("fink_al.spark.replay.spark_session", lambda name: spark)
+    monkeypatch.setattr(type(spark), "stop", lambda self: None)
+    with pytest.raises(FinkAlError, match="hold no alert of night 20190101"):
+        run(settings, 20190101, origin="topic")
