@@ -58,10 +58,12 @@ if [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ] && [ "$(cat "$venv/installed-d
   [ -x "$venv/bin/python" ] || "$python" -m venv "$venv" ||
     refuse "Python's venv module is missing: install it (Debian: apt install python3.11-venv)."
   pip() { "$venv/bin/python" -m pip --disable-pip-version-check install --quiet --constraint "$root/constraints.txt" "$@"; }
-  echo "  1 of 2: Python packages, at the versions of constraints.txt" >&2
+  echo "  1 of 3: Python packages, at the versions of constraints.txt" >&2
   pip setuptools
   pip --no-build-isolation --editable "$root[$1]"
-  echo "  2 of 2: Spark's connectors and the Kafka broker, from the Maven repository" >&2
+  echo "  2 of 3: Spark's connectors and the Kafka broker, from the Maven repository" >&2
   "$venv/bin/python" -m fink_al.jars
+  echo "  3 of 3: compiling the features" >&2
+  "$venv/bin/python" -m fink_al.features
   printf '%s\n' "$wanted" >"$stamp"
 fi

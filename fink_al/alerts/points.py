@@ -18,7 +18,9 @@ _IDENTIFIERS = ("alert_id", "objectId")
 _MAGNITUDES, _JULIAN = (0.0, 40.0), (2_400_000.5, 2_500_000.0)
 
 
-def light_curves_of_points(points: Any, survey: Survey, by: str | None = None) -> LightCurves:
+def light_curves_of_points(
+    points: Any, survey: Survey, by: str | None = None, also: tuple[str, ...] = ()
+) -> LightCurves:
     """Light curves of a table of points.
 
     Parameters
@@ -33,6 +35,8 @@ def light_curves_of_points(points: Any, survey: Survey, by: str | None = None) -
         Band names and where a day begins.
     by : str, optional
         Column that tells light curves apart; default ``alert_id``, else ``objectId``.
+    also : tuple of str
+        Other columns that must be there, such as ``type``.
 
     Returns
     -------
@@ -47,7 +51,7 @@ def light_curves_of_points(points: Any, survey: Survey, by: str | None = None) -
     """
     table = points.to_pandas() if isinstance(points, pa.Table) else pd.DataFrame(points)
     by = by or next((name for name in _IDENTIFIERS if name in table), _IDENTIFIERS[0])
-    _check(table, by)
+    _check(table, by, also)
     owner, names = pd.factorize(table[by])
     order = np.lexsort((table["jd"].to_numpy(float), owner))
     table, owner = table.iloc[order], owner[order]
@@ -74,12 +78,12 @@ def light_curves_of_points(points: Any, survey: Survey, by: str | None = None) -
     )
 
 
-def _check(table: pd.DataFrame, by: str) -> None:
-    missing = [name for name in (by, *_NEEDED) if name not in table]
+def _check(table: pd.DataFrame, by: str, also: tuple[str, ...]) -> None:
+    missing = [name for name in (by, *also, *_NEEDED) if name not in table]
     if missing:
         raise LightCurveError(
             f"The table of points lacks {', '.join(missing)}; found {', '.join(map(str, table))}. "
-            "Needed: alert_id or objectId, jd, fid, magpsf, sigmapsf; diffmaglim may be there too."
+            f"Needed: {', '.join((by, *also, *_NEEDED))}; diffmaglim may be there too."
         )
     if not len(table):
         raise LightCurveError("The table of points is empty: it needs one row a point.")

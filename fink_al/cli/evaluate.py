@@ -63,21 +63,14 @@ def evaluate(
     from rich.table import Table
 
     from fink_al.alerts.points import light_curves_of_points
-    from fink_al.errors import LightCurveError
     from fink_al.learning.assessment import METRICS, assess, examples
 
     settings = without_data(config)
     chosen = feature_settings(settings, name, **changes)
     table = read_points(points)
-    missing = [column for column in ("objectId", "type") if column not in table]
-    if missing:
-        raise LightCurveError(
-            f"{points} lacks {', '.join(missing)}: found {', '.join(map(str, table))}. Needed are "
-            "objectId, type, jd, fid, magpsf and sigmapsf."
-        )
     console = Console(stderr=True)
     with console.status("cutting light curves into alerts") as status:
-        whole = light_curves_of_points(table, settings.survey, by="objectId")
+        whole = light_curves_of_points(table, settings.survey, "objectId", also=("type",))
         data = examples(whole, chosen, settings.target, phase)
         found = assess(
             data, settings.target, seeds=seeds, subset=subset, alerts_per_object=alerts_per_object,

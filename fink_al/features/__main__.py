@@ -1,0 +1,32 @@
+"""``python -m fink_al.features``: compiles every feature, so that no first alert waits for it."""
+
+import numpy as np
+import pyarrow as pa
+
+from fink_al.features.feature_set import FeatureSet
+from fink_al.lightcurve import LightCurves
+from fink_al.settings import FeatureSettings
+
+every = FeatureSettings(
+    name="early_v1",
+    bands=("g", "r"),
+    criterion="ewma",
+    min_data_points=3,
+    min_rising_points=1,
+    last_limit=True,
+    context=("galactic_latitude",),
+    forced=True,
+)
+FeatureSet.from_settings(every).extract(
+    LightCurves(
+        offsets=np.array([0, 6]),
+        mjd=np.arange(59000.2, 59006),
+        band=np.array([0, 0, 0, 0, 1, 1]),
+        flux=np.array([10.0, 40.0, 80.0, 95.0, 20.0, 50.0]),
+        flux_err=np.ones(6),
+        is_upper_limit=np.zeros(6, bool),
+        is_forced=np.zeros(6, bool),
+        bands=("g", "r"),
+        context=pa.table({}),
+    )
+)
