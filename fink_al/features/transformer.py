@@ -1,0 +1,75 @@
+"""A feature set as a scikit-learn transformer, for pipelines in notebooks."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator, TransformerMixin
+
+from fink_al.features.feature_set import FeatureSet
+from fink_al.lightcurve import LightCurves
+from fink_al.settings import FeatureSettings
+
+
+class FeatureExtractor(TransformerMixin, BaseEstimator):
+    """Light curves to a feature matrix, NaN where missing.
+
+    Parameters
+    ----------
+    name : {"early_v1", "sigmoid"}
+        Feature set.
+    bands : tuple of str
+        From blue to red.
+    criterion, min_data_points, min_rising_points, last_limit
+        Of the sigmoid: :class:`fink_al.features.sigmoid.Sigmoid`.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> points = pd.DataFrame(
+    ...     {"alert_id": 1, "jd": [2461050.7, 2461052.7], "fid": 1,
+    ...      "magpsf": [19.5, 19.1], "sigmapsf": 0.1})
+    >>> extractor = FeatureExtractor()
+    >>> matrix = extractor.fit_transform(points)
+    >>> names = list(extractor.get_feature_names_out())
+    >>> matrix[0, names.index("rate_g")].round(2)
+    np.float64(-0.2)
+    """
+
+    def __init__(
+        self,
+        name: Literal["early_v1", "sigmoid"] = "early_v1",
+        bands: tuple[str, ...] = ("g", "r"),
+        criterion: Literal["ewma", "diff"] = "ewma",
+        min_data_points: int = 3,
+        min_rising_points: int = 1,
+        last_limit: bool = False,
+    ):
+        self.name = name
+        self.bands = bands
+        self.criterion = criterion
+        self.min_data_points = min_data_points
+        self.min_rising_points = min_rising_points
+        self.last_limit = last_limit
+
+    def fit(self, X: Any = None, y: Any = None) -> FeatureExtractor:
+        """Nothing is learned; the parameters are checked."""
+        self._feature_set()
+        return self
+
+    def transform(self, X: Any) -> npt.NDArray[np.float64]:
+        """Features, shape (n, k), of light curves or of a table of points."""
+        curves = X if isinstance(X, LightCurves) else LightCurves.from_points(X)
+        return self._feature_set().extract(curves).values
+
+    def get_feature_names_out(self, input_features: Any = None) -> npt.NDArray[np.object_]:
+        """Names of the columns."""
+        return np.array(self._feature_set().names, object)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
+    def _feature_set(self) -> FeatureSet:
+        return FeatureSet.from_settings(FeatureSettings(**self.get_params()))

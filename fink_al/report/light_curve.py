@@ -1,0 +1,64 @@
+"""A light curve with its fits, as a picture."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fink_al.features.sigmoid import REASONS, Sigmoid
+from fink_al.lightcurve import LightCurves
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_COLOURS = {
+    "u": "#6a3d9a",
+    "g": "#2a9d4b",
+    "r": "#c8352b",
+    "i": "#8c510a",
+    "z": "#444",
+    "y": "#999",
+}
+
+
+def plot_light_curve(light_curves: LightCurves, index: int = 0, title: str = "") -> Figure:
+    """Figure of one light curve: detections, limits, and the sigmoid of each band that has one.
+
+    Parameters
+    ----------
+    light_curves : LightCurves
+        A batch.
+    index : int
+        Which of it.
+    title : str
+        Above the picture.
+    """
+    from matplotlib.figure import Figure
+
+    one = light_curves.slice(index, index + 1)
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.add_subplot(title=title, xlabel="MJD", ylabel="flux [FLUXCAL]")
+    for code, band in enumerate(one.bands):
+        colour = _COLOURS.get(band, "black")
+        rows = one.band == code
+        seen, limit = rows & one.is_detection, rows & one.is_upper_limit
+        if seen.any():
+            axes.errorbar(one.mjd[seen], one.flux[seen], one.flux_err[seen], fmt="o", ms=4,
+                          color=colour, label=band)  # fmt: skip
+        axes.plot(one.mjd[limit], one.flux[limit], "v", ms=5, mfc="none", color=colour)
+        forced = rows & one.is_forced
+        axes.plot(one.mjd[forced], one.flux[forced], "x", ms=4, color=colour)
+        values, reasons = Sigmoid(band).extract(one)
+        if reasons[0]:
+            if seen.any():
+                axes.plot([], [], " ", label=f"{band}: {REASONS[reasons[0]].replace('_', ' ')}")
+            continue
+        a, b, c = values[0, :3]
+        # Nights are whole days in the fit, and lie about their middle on the axis.
+        first = np.floor(one.mjd[seen].min() - one.day_start)
+        t = np.linspace(0, one.mjd[seen].max() - first, 200)
+        curve = c / (1 + np.exp(-a * (t - b)))
+        axes.plot(first + one.day_start + 0.5 + t, curve, "-", lw=1, color=colour)
+    axes.legend(fontsize="small", frameon=False)
+    return figure
