@@ -55,10 +55,10 @@ def plot_light_curve(light_curves: LightCurves, index: int = 0, title: str = "")
                 axes.plot([], [], " ", label=f"{band}: {REASONS[reasons[0]].replace('_', ' ')}")
             continue
         a, b, c = values[0, :3]
-        # Nights are whole days in the fit, and lie about their middle on the axis.
-        first = np.floor(one.mjd[seen].min() - one.day_start)
-        t = np.linspace(0, one.mjd[seen].max() - first, 200)
-        curve = c / (1 + np.exp(-a * (t - b)))
-        axes.plot(first + one.day_start + 0.5 + t, curve, "-", lw=1, color=colour)
+        # Nights are whole days in the fit; the curve is drawn at the time of day of the detections.
+        days = np.floor(one.mjd[seen] - one.day_start)
+        t = np.linspace(0, np.ptp(days), 200)
+        at = days.min() + np.mean(one.mjd[seen] - days)
+        axes.plot(at + t, c / (1 + np.exp(-a * (t - b))), "-", lw=1, color=colour)
     axes.legend(fontsize="small", frameon=False)
     return figure
