@@ -54,6 +54,20 @@ class Bundle:
     survey: Survey = field(repr=False, compare=False)
 
     @classmethod
+    def from_bytes(cls, data: bytes, settings: Settings | None = None) -> Bundle:
+        """The bundle `data`, which is loaded once here to see that it can be.
+
+        Raises
+        ------
+        ModelError
+            If it cannot be used here.
+        """
+        survey = (settings or load_settings()).survey
+        bundle = cls(hashlib.sha256(data).hexdigest(), data, survey)
+        _loaded(bundle)
+        return bundle
+
+    @classmethod
     def from_file(cls, path: str | Path, settings: Settings | None = None) -> Bundle:
         """The bundle in the file `path`.
 
@@ -69,7 +83,7 @@ class Bundle:
                 f"Cannot read the model bundle {path}: {error.strerror}; give the path of a file "
                 "that Model.to_bytes wrote."
             ) from None
-        return cls._checked(data, settings)
+        return cls.from_bytes(data, settings)
 
     @classmethod
     def from_registry(cls, version: str | None = None, settings: Settings | None = None) -> Bundle:
@@ -90,14 +104,7 @@ class Bundle:
                 f"No model of '{settings.target.name}' scores yet; run fink-al train, or name a "
                 "version."
             )
-        return cls._checked(registry.load(version), settings)
-
-    @classmethod
-    def _checked(cls, data: bytes, settings: Settings | None) -> Bundle:
-        survey = (settings or load_settings()).survey
-        bundle = cls(hashlib.sha256(data).hexdigest(), data, survey)
-        _loaded(bundle)
-        return bundle
+        return cls.from_bytes(registry.load(version), settings)
 
     @cached_property
     def manifest(self) -> dict[str, Any]:

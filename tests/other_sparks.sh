@@ -35,8 +35,9 @@ for name in "$@"; do
     continue
   fi
   # Warnings of a Spark that this project does not pin are not its errors.
-  (cd "$root" && FINK_AL_CACHE="$folder/cache" "$env/bin/python" -W default -m pytest -q -W default \
-    -p no:cacheprovider tests/test_processor.py tests/test_fink_filter.py) >> "$log" 2>&1 || failed=1
+  # From the tests' folder, where Python finds the installed package and not the source tree.
+  (cd "$root/tests" && FINK_AL_CACHE="$folder/cache" "$env/bin/python" -m pytest -q -W default \
+    -p no:cacheprovider test_processor.py test_fink_filter.py) >> "$log" 2>&1 || failed=1
   "$env/bin/python" - "$(tail -n 1 "$log")" <<'END'
 import platform, sys
 from importlib.metadata import version

@@ -85,7 +85,7 @@ def test_a_target_of_another_survey_is_refused():
 def test_it_keeps_what_the_stream_would_publish(spark, shared_data):
     settings = settings_with(FEATURE_SETS["sigmoid"])
     model = trained(settings)
-    bundle = Bundle._checked(model.to_bytes(), settings)
+    bundle = Bundle.from_bytes(model.to_bytes(), settings)
     file = shared_data / "fink_alerts" / "ztf_science_2.parquet"
     # Real alerts, moved to where the telescope is.
     alerts = fink_alerts(spark, file, {"dec": -20.0, "drb": 0.9, "classtar": 0.9, "rb": 0.9})

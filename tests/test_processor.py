@@ -90,7 +90,7 @@ def test_everything_is_that_of_the_stream(spark, shared_data, bundle, model, set
 
 def test_forced_photometry_is_read_where_the_model_wants_it(spark, shared_data):
     settings = settings_with({"name": "early_v1", "forced": True})
-    bundle = Bundle._checked(trained(settings).to_bytes(), settings)
+    bundle = Bundle.from_bytes(trained(settings).to_bytes(), settings)
     alerts = fink_alerts(spark, shared_data / "fink_alerts" / "ztf_science_2.parquet")
     days = (
         "transform(sequence(1, 60), day -> named_struct('jd', candidate.jd - day, 'fid', 1, "
