@@ -20,7 +20,7 @@ from fink_al.alerts.ztf import LIGHT_CURVE, MJD_OF_JD0
 from fink_al.errors import SettingsError
 from fink_al.selection import Selection, select
 from fink_al.settings import Settings, load_settings
-from fink_al.spark.science import _list_array
+from fink_al.spark.science import list_array
 
 #: What the survey writes where a catalogue has no source.
 _NO_SOURCE = -999.0
@@ -119,7 +119,7 @@ def _select(
     target, survey = settings.target, settings.survey
     hosts = host_class.isin([str(name) for name in return_list_of_eg_host()])
     bands = [survey.bands.index(band) + 1 for band in target.cuts.bands]
-    columns = {name: _list_array(lists[name], kind) for name, kind in LIGHT_CURVE.items()}
+    columns = {name: list_array(lists[name], kind) for name, kind in LIGHT_CURVE.items()}
     nothing = np.zeros(len(p), bool)
     return select(
         context,

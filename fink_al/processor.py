@@ -29,7 +29,7 @@ from fink_al.features.feature_set import Features, FeatureSet
 from fink_al.learning.model import Model, read_manifest
 from fink_al.learning.registry import Registry
 from fink_al.settings import FeatureSettings, Settings, Survey, load_settings
-from fink_al.spark.science import _list_array
+from fink_al.spark.science import list_array
 
 #: Models that a Python worker keeps: one a target, and the one before a new version.
 _KEPT_MODELS = 4
@@ -282,7 +282,7 @@ def _extract(bundle: Bundle, feature_set: FeatureSet, columns: tuple[pd.Series, 
             "given: call the function with *bundle.columns."
         )
     table = {
-        name: _list_array(column, kind)
+        name: list_array(column, kind)
         for (name, kind), column in zip(lists.items(), columns, strict=False)
     }
     for name, column in zip(numbers, columns[len(lists) :], strict=True):

@@ -20,7 +20,6 @@ from fink_alerts import (
 from fink_alerts import without_spark as probability_without_spark
 
 from fink_al import processor
-from fink_al.alerts.ztf import COLUMNS
 from fink_al.errors import ModelError
 from fink_al.learning.registry import Registry
 from fink_al.processor import Bundle, features, probability, score
@@ -74,7 +73,6 @@ def test_p_is_that_of_the_same_columns_without_spark(
 def test_everything_is_that_of_the_stream(spark, shared_data, bundle, model, settings):
     alerts = fink_alerts(spark, shared_data / "fink_alerts" / "ztf_science_2.parquet")
     names = [*bundle.features.names, *bundle.features.reason_names]
-    names = [name for name in names if name not in COLUMNS]
     stream = of_the_stream(alerts, model, settings).select("alert_id", "p", "p_reason", *names)
     module = alerts.select(
         "candid",

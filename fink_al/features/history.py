@@ -19,8 +19,7 @@ class History:
 
     ``age`` is the time from the first detection to the latest [day]: the first by the survey's own
     word or in the alert's history, whichever is later, because the survey's is unreliable for what
-    reappears. ``n_detections`` counts the detections in the history, ``n_nights`` the nights that
-    have one.
+    reappears. ``detections`` counts those in the history, ``nights`` the nights that have one.
 
     Source: our own; the nightly job of Fink cuts on the age.
     Missing: ``no_detection`` where no band has a detection.
@@ -33,7 +32,7 @@ class History:
 
     bands: tuple[str, ...]
 
-    names: ClassVar[tuple[str, ...]] = ("age", "n_detections", "n_nights")
+    names: ClassVar[tuple[str, ...]] = ("age", "detections", "nights")
     reason_name: ClassVar[str] = "reason_history"
     reasons: ClassVar[tuple[str, ...]] = ("", "no_detection")
 

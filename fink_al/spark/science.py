@@ -201,7 +201,7 @@ def _udf(science: Science, features: FeatureSet):
             for name, column in zip(CONTEXT, rows[4:], strict=False)
         }
         table = {
-            name: _list_array(column, kind)
+            name: list_array(column, kind)
             for (name, kind), column in zip(lists.items(), rows[4 + len(CONTEXT) :], strict=False)
         }
         for name, column in zip(features.context_columns[::-1], rows[::-1], strict=False):
@@ -239,7 +239,8 @@ def _udf(science: Science, features: FeatureSet):
     return score
 
 
-def _list_array(column: pd.Series, kind: pa.ListType) -> pa.ListArray:
+def list_array(column: pd.Series, kind: pa.ListType) -> pa.ListArray:
+    """Lists of a column as pandas functions get it, each an array or None, as Arrow of `kind`."""
     values = [() if v is None else v for v in column]
     offsets = np.zeros(len(values) + 1, np.int32)
     np.cumsum([len(v) for v in values], out=offsets[1:])

@@ -1,6 +1,7 @@
 import numpy as np
 import pyarrow as pa
 
+from fink_al.alerts import ztf
 from fink_al.features.feature_set import FeatureSet, extract
 from fink_al.features.sigmoid import Sigmoid
 from fink_al.lightcurve import LightCurves
@@ -95,6 +96,14 @@ def test_a_table_has_null_and_a_word_where_a_feature_is_missing():
         values = table[f"a_{name[-1]}"].to_pylist()
         assert [value is None for value in values] == [bool(word) for word in words]
     assert features.extract(batch).exist.tolist() == [True, True, False, False, False, False]
+
+
+def test_no_column_has_the_name_of_another():
+    every = feature_set(
+        name="early_v1", bands=("g", "r", "i"), context=("n_detections",), forced=True
+    )
+    names = [*every.names, *every.reason_names, *ztf.COLUMNS]
+    assert len(names) == len(set(names))
 
 
 def test_empty_batch():

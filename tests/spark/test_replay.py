@@ -20,9 +20,14 @@ def sky():
     return campaign()
 
 
-@pytest.mark.parametrize("origin", ["archive", "topic"])
-def test_replay_gives_the_scores_of_the_stream(spark, world, sky, origin):
+@pytest.mark.parametrize(
+    ("origin", "features"), [("archive", "sigmoid"), ("topic", "sigmoid"), ("topic", "early_v1")]
+)
+def test_replay_gives_the_scores_of_the_stream(spark, world, sky, origin, features):
     settings = world()
+    chosen = settings.target.features.model_copy(update={"name": features, "forced": True})
+    target = settings.target.model_copy(update={"features": chosen})
+    settings = settings.model_copy(update={"target": target})
     starting = find_resource("data/starting_set.parquet")
     made = retrain(settings.model_copy(update={"starting_set": starting}))
     night = sky.nights[0]
