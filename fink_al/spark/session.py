@@ -48,11 +48,12 @@ def spark_session(name: str, master: str | None = None) -> SparkSession:
 
 def submit_options() -> dict[str, str]:
     """Options that every job needs, for ``spark-submit --conf`` or a session."""
+    java = f"{_AVRO_LIMITS} {_LONG_METHODS}"
     logging = f"-Dlog4j2.configurationFile={find_resource('conf/log4j2.properties').as_uri()}"
     return {
         "spark.jars": ",".join(map(str, spark_jars())),
-        "spark.driver.extraJavaOptions": f"{_AVRO_LIMITS} {logging} -XX:+UseParallelGC {_LONG_METHODS}",
-        "spark.executor.extraJavaOptions": f"{_AVRO_LIMITS} {_LONG_METHODS}",
+        "spark.driver.extraJavaOptions": f"{java} {logging} -XX:+UseParallelGC",
+        "spark.executor.extraJavaOptions": java,
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.host": "127.0.0.1",
         "spark.driver.memory": "2g",
