@@ -157,6 +157,7 @@ def _show(console, outcome) -> None:
         f"Archive: {settings.archive_dir}",
         f"Report: {report} (learning_curve.png, nights.csv)",
         f"Last night's list: {program} candidates --config {shlex.quote(str(outcome.config))}",
-        f"Topic: {topic}, with fink-client (pip install fink-client) while the broker runs (--keep): {subscribe}",
+        f"Topic: {topic}, with fink-client (pip install fink-client) while the broker runs "
+        f"(--keep): {subscribe}",
     ):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
