@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -197,6 +198,12 @@ class Registry:
             raise
         except Exception as error:  # MLflow passes on what its many stores raise
             raise ServiceError(
-                f"The model registry at {self._settings.tracking_uri} does not do its part: "
+                f"The model registry at {_without_login(self._settings.tracking_uri)} does not do "
+                f"its part: "
                 f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
             ) from error
+
+
+def _without_login(uri: str) -> str:
+    # Databases take user and password in their address, and messages end up in logs.
+    return re.sub(r"//[^/@]*@", "//", uri)
