@@ -197,13 +197,15 @@ class Registry:
         except (ModelError, ServiceError):
             raise
         except Exception as error:  # MLflow passes on what its many stores raise
+            reason = str(error).splitlines()[0] if str(error) else ""
             raise ServiceError(
-                f"The model registry at {_without_login(self._settings.tracking_uri)} does not do "
-                f"its part: "
-                f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+                _without_login(
+                    f"The model registry at {self._settings.tracking_uri} does not do its part: "
+                    f"{type(error).__name__}: {reason}"
+                )
             ) from error
 
 
-def _without_login(uri: str) -> str:
+def _without_login(text: str) -> str:
     # Databases take user and password in their address, and messages end up in logs.
-    return re.sub(r"//[^/@]*@", "//", uri)
+    return re.sub(r"//[^/@\s]*@", "//", text)
