@@ -89,15 +89,20 @@ def _check(table: pd.DataFrame, by: str, also: tuple[str, ...]) -> None:
         raise LightCurveError("The table of points is empty: it needs one row a point.")
     if table[by].isna().any():
         raise LightCurveError(f"'{by}' is null in {int(table[by].isna().sum())} rows; name each.")
-    for name in _NEEDED:
-        if not pd.api.types.is_numeric_dtype(table[name]):
+    for name in (*_NEEDED, *(["diffmaglim"] if "diffmaglim" in table else [])):
+        if not pd.api.types.is_numeric_dtype(table[name]) and table[name].notna().any():
+            hint = " Bands are 1 for g, 2 for r, 3 for i." if name == "fid" else ""
             raise LightCurveError(
                 f"'{name}' holds {table[name].dtype}, not numbers; first value "
-                f"{table[name].iloc[0]!r}. Bands are 1 for g, 2 for r, 3 for i."
+                f"{table[name].dropna().iloc[0]!r}.{hint}"
             )
     if table["jd"].isna().any() or table["fid"].isna().any():
         raise LightCurveError(
             "'jd' and 'fid' must not be null; only magpsf may, at non-detections."
+        )
+    if (broken := table["fid"] % 1 != 0).any():
+        raise LightCurveError(
+            f"'fid' holds {table['fid'][broken].iloc[0]}; bands are 1 for g, 2 for r, 3 for i."
         )
     if (outside := ~table["jd"].between(*_JULIAN)).any():
         value = table["jd"][outside].iloc[0]
@@ -105,6 +110,8 @@ def _check(table: pd.DataFrame, by: str, also: tuple[str, ...]) -> None:
             f"'jd' holds {value}, which is no Julian date of this age: {_JULIAN[0]} to "
             f"{_JULIAN[1]}. Add {MJD_OF_JD0} to a modified Julian date."
         )
+    if table["magpsf"].notna().sum() == 0:
+        raise LightCurveError("No row has a magnitude in 'magpsf': there is nothing to look at.")
     strange = table["magpsf"].notna() & ~table["magpsf"].between(*_MAGNITUDES)
     if strange.any():
         raise LightCurveError(
@@ -112,5 +119,3 @@ def _check(table: pd.DataFrame, by: str, also: tuple[str, ...]) -> None:
             f"({_MAGNITUDES[0]:.0f} to {_MAGNITUDES[1]:.0f}): a flux? Give magnitudes, and NaN for "
             "non-detections."
         )
-    if table["magpsf"].notna().sum() == 0:
-        raise LightCurveError("No row has a magnitude in 'magpsf': there is nothing to look at.")

@@ -22,7 +22,7 @@ _MAX_TEXT, _MAX_DEPTH, _MAX_FIELDS = 1 << 18, 32, 2000
 
 
 def canonical(text: str) -> str:
-    """Schema `text` as JSON with nothing but what decoding needs, full names resolved.
+    """Schema `text` as JSON with nothing but what decoding needs.
 
     Documentation and defaults go: ZTF's own schema has a default of the wrong type, which the Java
     library refuses.

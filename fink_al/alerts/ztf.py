@@ -1,6 +1,6 @@
 """ZTF: which fields of a packet are read, and how its columns become light curves.
 
-This is the only file that knows ZTF's field names. The light curve travels and is archived in the
+This file and ``points.py`` know ZTF's field names. The light curve travels and is archived in the
 survey's own units under the names that Fink's jobs use (``cjd cfid cmagpsf csigmapsf
 cdiffmaglim``: history first, then the alert itself); everything else has survey-neutral names.
 """

@@ -56,13 +56,19 @@ def feature_settings(settings: Settings, name: str | None, **changes: Any) -> Fe
         values["name"] = name
     values |= {key: value for key, value in changes.items() if value is not None}
     try:
-        return FeatureSettings(**values)
+        made = FeatureSettings(**values)
     except ValidationError as error:
         first = error.errors()[0]
         raise SettingsError(
             f"Feature set: {'.'.join(map(str, first['loc']))}: {first['msg']}; "
             f"found {first['input']!r}. Sets: sigmoid, early_v1, or a YAML file."
         ) from None
+    if unknown := sorted(set(made.bands) - set(settings.survey.bands)):
+        raise SettingsError(
+            f"Feature set: bands {unknown} are not of survey '{settings.survey.name}', which has "
+            f"{list(settings.survey.bands)}."
+        )
+    return made
 
 
 def read_points(file: Path) -> pd.DataFrame:

@@ -138,17 +138,10 @@ def examples(
         use &= alerts.is_pre_peak
     curves, row = alerts.light_curves.select(use), alerts.row[use]
     positive = np.array([k is True for k in known], bool)
-    counts = Counter(positive[np.unique(row)].tolist())
-    if min(counts[True], counts[False]) < _LEAST_OBJECTS:
-        raise LightCurveError(
-            f"{counts[True]} objects are what target '{target.name}' looks for and "
-            f"{counts[False]} are not; {_LEAST_OBJECTS} of each are needed. Types found: "
-            f"{', '.join(f'{k} ({n})' for k, n in Counter(map(str, kinds)).most_common(5))}."
-        )
     published = features.model_copy(update={"name": "sigmoid"})
     fits = FeatureSet.from_settings(published).extract(curves)
     chosen = FeatureSet.from_settings(features)
-    return Examples(
+    made = Examples(
         values=chosen.extract(curves).values,
         positive=positive[row],
         row=row,
@@ -156,6 +149,20 @@ def examples(
         types=kinds[row],
         names=chosen.names,
     )
+    _check_objects(made, target)
+    return made
+
+
+def _check_objects(data: Examples, target: Target) -> None:
+    _, first = np.unique(data.row, return_index=True)
+    counts = Counter(data.positive[first].tolist())
+    if min(counts[True], counts[False]) < _LEAST_OBJECTS:
+        types = Counter(map(str, data.types[first])).most_common(5)
+        raise LightCurveError(
+            f"{counts[True]} objects are what target '{target.name}' looks for and "
+            f"{counts[False]} are not; {_LEAST_OBJECTS} of each are needed. Types found: "
+            f"{', '.join(f'{kind} ({n})' for kind, n in types) or 'none'}."
+        )
 
 
 def assess(
@@ -185,9 +192,15 @@ def assess(
         So many of each object, drawn by the seed; all by default.
     progress : callable, optional
         Told after each seed.
+
+    Raises
+    ------
+    LightCurveError
+        If too few objects of both classes are in the subset.
     """
     if subset == "published":
         data = data.where(data.published)
+        _check_objects(data, target)
     done = Assessment(
         len(data.row),
         len(np.unique(data.row)),

@@ -239,7 +239,7 @@ def _last_words(rows: list[dict[str, Any]]) -> list[tuple[int, dict[str, Any]]]:
 def _read(file: Path) -> pa.Table:
     try:
         return pq.read_table(file, schema=_SCHEMA)
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowException, OSError) as error:
         raise LabelError(
             f"{file} is no file of labels ({error}): restore it from a copy or move it away."
         ) from None

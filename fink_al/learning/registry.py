@@ -208,4 +208,4 @@ class Registry:
 
 def _without_login(text: str) -> str:
     # Databases take user and password in their address, and messages end up in logs.
-    return re.sub(r"//[^/@\s]*@", "//", text)
+    return re.sub(r"//\S*@", "//", text)

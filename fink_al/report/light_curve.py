@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fink_al.features.sigmoid import REASONS, Sigmoid
+from fink_al.features.nightly import nightly_means
+from fink_al.features.sigmoid import MIN_FLUX, REASONS, Sigmoid
 from fink_al.lightcurve import LightCurves
 
 if TYPE_CHECKING:
@@ -56,9 +57,13 @@ def plot_light_curve(light_curves: LightCurves, index: int = 0, title: str = "")
             continue
         a, b, c = values[0, :3]
         # Nights are whole days in the fit; the curve is drawn at the time of day of the detections.
-        days = np.floor(one.mjd[seen] - one.day_start)
-        t = np.linspace(0, np.ptp(days), 200)
-        at = days.min() + np.mean(one.mjd[seen] - days)
-        axes.plot(at + t, c / (1 + np.exp(-a * (t - b))), "-", lw=1, color=colour)
+        nights = nightly_means(one)
+        rows = slice(*(ends[0] for ends in nights.of(band)))
+        used = nights.flux[rows] > MIN_FLUX
+        day, mjd = nights.day[rows][used], nights.mjd[rows][used]
+        t = np.linspace(0, np.ptp(day), 200)
+        axes.plot(
+            day[0] + np.mean(mjd - day) + t, c / (1 + np.exp(-a * (t - b))), "-", lw=1, color=colour
+        )
     axes.legend(fontsize="small", frameon=False)
     return figure

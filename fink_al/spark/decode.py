@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from types import ModuleType
 
 import pandas as pd
-from py4j.protocol import Py4JJavaError
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.avro.functions import from_avro
@@ -84,16 +83,19 @@ def decode(messages: DataFrame, headers: Sequence[Header], settings: Settings) -
     )  # fmt: skip
 
 
-def java_accepts(spark: SparkSession, header: Header) -> bool:
-    """Whether the JVM's Avro library takes the header's schema.
+def java_accepts(spark: SparkSession, header: Header, settings: Settings) -> bool:
+    """Whether the JVM's Avro library takes the header's schema, and the one that reads it.
 
     It has rules of its own, for names for example, and would stop the stream by them.
     """
+    fields = adapter(settings.survey).FIELDS
     jvm = spark.sparkContext._jvm
     assert jvm is not None
     try:
-        jvm.org.apache.avro.Schema.Parser().parse(header.writer)
-    except Py4JJavaError:
+        reader = json.dumps(reader_schema(fields, json.loads(header.writer)))
+        for schema in (header.writer, reader):
+            jvm.org.apache.avro.Schema.Parser().parse(schema)
+    except Exception:  # whatever an untrusted schema makes either side say
         return False
     return True
 

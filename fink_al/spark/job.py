@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import signal
 import time
+from collections.abc import Callable
+from typing import Any
 
 from py4j.protocol import Py4JError
 from pyspark.errors import StreamingQueryException
@@ -45,15 +47,14 @@ def run(settings: Settings, *, available_now: bool = False) -> None:
     spark = spark_session(f"fink-al {settings.target.name}")
     _take_signals(stopping)  # Spark's context has put a handler of its own in place
     _leave_ctrl_c_to_python(spark)
-    pipeline = Pipeline(spark, settings)
     log.info("Streaming topics %s of %s", settings.topics, settings.source.servers)
     try:
-        keep_streaming(pipeline, stopping, available_now=available_now)
+        keep_streaming(lambda: Pipeline(spark, settings), stopping, available_now=available_now)
         spark.stop()
     except StreamingQueryException as error:
         if not stopping:
-            raise ServiceError(f"The stream ended: {str(error).splitlines()[0]}") from error
-    except (Py4JError, OSError) as error:
+            raise ServiceError(f"The stream ended: {_reason(error)}") from error
+    except (Py4JError, ConnectionError) as error:
         # A signal to the whole process group ends the JVM too, and nothing is left to stop.
         if not stopping:
             raise ServiceError("The Java process of the stream ended by itself.") from error
@@ -76,12 +77,16 @@ def _leave_ctrl_c_to_python(spark: SparkSession) -> None:
     jvm.sun.misc.Signal.handle(jvm.sun.misc.Signal("INT"), jvm.sun.misc.SignalHandler.SIG_IGN)
 
 
-def keep_streaming(pipeline: Pipeline, stopping: list[int], *, available_now: bool = False) -> None:
+def keep_streaming(
+    make: Callable[[], Pipeline], stopping: list[int], *, available_now: bool = False
+) -> None:
     """Stream until `stopping` holds anything.
 
-    It starts again where a topic was made anew, or went while the query was reading it.
+    It starts again, with a pipeline made anew and so with the ledger read again, where a topic was
+    made anew, or where the query failed and the topics are not those that it began with.
     """
     while not stopping:
+        pipeline = make()
         if _ended(pipeline.start(available_now=available_now), pipeline, stopping):
             return
 
@@ -93,18 +98,28 @@ def _ended(query: StreamingQuery, pipeline: Pipeline, stopping: list[int]) -> bo
         while not stopping and not query.awaitTermination(1):
             if time.monotonic() - asked > _TOPICS_S:
                 asked = time.monotonic()
-                try:
-                    again = pipeline.topics_made_anew()
-                except ServiceError as error:  # a broker may be away for a while
-                    log.warning("%s", error)
-                    continue
-                if again:
+                if _answer(pipeline.topics_made_anew):
                     query.stop()
                     return False
-    except StreamingQueryException:
-        if stopping or not (pipeline.topics_made_anew() or pipeline.topics_gone()):
+    except StreamingQueryException as error:
+        if stopping or not _answer(pipeline.topics_changed):
             raise
-        log.warning("The query ended because topics went; it starts again, from the ledger")
+        log.warning("The query ended while topics changed, and starts again: %s", _reason(error))
         return False
     query.stop()
     return True
+
+
+def _answer(ask: Callable[[], Any]) -> Any:
+    try:
+        return ask()
+    except ServiceError as error:  # a broker may be away for a while
+        log.warning("%s", error)
+        return None
+
+
+def _reason(error: StreamingQueryException) -> str:
+    """What was raised in this package, else the first line of Spark's message."""
+    lines = str(error).splitlines()
+    own = [line for line in lines if line.startswith("fink_al.errors.")]
+    return own[-1].partition(": ")[2] if own else lines[0]

@@ -24,8 +24,11 @@ from fink_al.spark.state import State
 log = logging.getLogger(__name__)
 
 #: Headers decoded in the JVM at the most; one takes 50 kB and a look at every packet. Each schema
-#: makes Spark's generated code longer, and from 8 kB of bytecode on Java interprets a method only.
+#: makes Spark's generated code longer, which is at an end at 64 kB.
 _MOST_HEADERS, _MOST_SCHEMAS = 16, 8
+
+#: Headers that could not be learned after which no more are tried: a producer may never repeat one.
+_MOST_FRUITLESS = 64
 
 
 @dataclass(frozen=True)
@@ -89,10 +92,11 @@ class Pipeline:
         self._sink = Sink(settings, publisher)
         self._sink.recover(self.ledger)
         self._state = State(spark, settings)
-        if not records and settings.stream.starting == "latest":
+        if self.ledger.is_empty and settings.stream.starting == "latest":
             self._sink.begin(self.ledger, *self._present_ends())
         # Topics as the running query knows them, those that have gone since included.
         self._topics: dict[str, Topic] = {}
+        self._began_with: dict[str, str] = {}
         self._headers: list[Header] = []
         # What was tried and is no header, so that no garbage is fetched twice.
         self._fruitless: set[int] = set()
@@ -109,9 +113,11 @@ class Pipeline:
         # The ledger says where to begin. Spark's checkpoint serves one run of the query only: it
         # knows topics by name, so it would go on in one made anew where the old one ended; it may
         # hold a batch of a topic that has gone; and a crash of the machine may leave it torn.
-        shutil.rmtree(self._settings.checkpoint_dir, ignore_errors=True)
+        if self._settings.checkpoint_dir.exists():
+            shutil.rmtree(self._settings.checkpoint_dir)
         self._sink.recover(self.ledger)
         self._topics = self._cluster.topics(self._settings.topics)
+        self._began_with = _identities(self._topics)
         messages = read_stream(self._spark, self._settings, self.ledger, dict(self._topics))
         writer = messages.writeStream.foreachBatch(self.process).option(
             "checkpointLocation", str(self._settings.checkpoint_dir)
@@ -126,9 +132,9 @@ class Pipeline:
         """Topics deleted and made again since the query began: a new start reads them whole."""
         return self._made_anew(self._cluster.topics(self._settings.topics))
 
-    def topics_gone(self) -> list[str]:
-        """Topics deleted since the query began, of which it may have planned to read."""
-        return sorted(self._topics.keys() - self._cluster.topics(self._settings.topics).keys())
+    def topics_changed(self) -> bool:
+        """Whether topics came, went or were made anew since the query began."""
+        return _identities(self._cluster.topics(self._settings.topics)) != self._began_with
 
     def _made_anew(self, topics: Mapping[str, Topic]) -> list[str]:
         known = self._topics
@@ -196,6 +202,8 @@ class Pipeline:
     def _learn_headers(self, part: Part) -> None:
         """Fetch one packet of each new header, so that the JVM decodes the next ones."""
         room = _MOST_HEADERS - len(self._headers)
+        if len(self._fruitless) >= _MOST_FRUITLESS:
+            room = 0
         for identifier, source in list(part.unknown_headers.items())[:room]:
             try:
                 packet = fetch(self._settings.source, *source)
@@ -209,10 +217,14 @@ class Pipeline:
 
     def _take(self, header: Header) -> bool:
         writers = {known.writer for known in self._headers} | {header.writer}
-        if len(writers) > _MOST_SCHEMAS or not java_accepts(self._spark, header):
+        if len(writers) > _MOST_SCHEMAS or not java_accepts(self._spark, header, self._settings):
             return False
         self._headers.append(header)
         return True
+
+
+def _identities(topics: Mapping[str, Topic]) -> dict[str, str]:
+    return {name: topic.identifier for name, topic in topics.items()}
 
 
 class _Watch:

@@ -29,6 +29,9 @@ from fink_al.spark.source import Ledger
 log = logging.getLogger(__name__)
 
 
+_COUNTS = ("alerts", "scored", "candidates", "dead_letters")
+
+
 @dataclass
 class Part:
     """What one micro-batch came to.
@@ -52,7 +55,7 @@ class Part:
     name: str
     folder: Path
     offsets: dict[tuple[str, int], tuple[int, int]] = field(default_factory=dict)
-    counts: dict[str, int] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_COUNTS, 0))
     nights: set[int] = field(default_factory=set)
     unknown_headers: dict[int, tuple[str, int, int]] = field(default_factory=dict)
 
@@ -86,7 +89,7 @@ def _measure(staged: DataFrame, part: Part, known_headers: set[int]) -> None:
         F.sum(F.col("is_candidate").cast("long")).alias("candidates"),
         F.count("dead_reason").alias("dead_letters"),
     )
-    counts = dict.fromkeys(("alerts", "scored", "candidates", "dead_letters"), 0)
+    counts = part.counts
     for row in groups.orderBy(F.desc("alerts")).collect():
         where = (row.topic, row.partition)
         first, until = part.offsets.get(where, (row["first"], 0))
@@ -97,7 +100,6 @@ def _measure(staged: DataFrame, part: Part, known_headers: set[int]) -> None:
             part.nights.add(row.night)
         if row.header is not None:
             part.unknown_headers.setdefault(row.header, (*where, row["first"]))
-    part.counts = counts
 
 
 _IS_DEAD = "night IS NULL"

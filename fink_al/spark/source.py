@@ -47,6 +47,11 @@ class Ledger:
             key = (row["cluster"], row["topic_id"], row["partition"])
             self._done[key] = max(row["until"], self._done.get(key, 0))
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing of this cluster was ever done."""
+        return not any(cluster == self.cluster for cluster, _, _ in self._done)
+
     def done(self, topic: Topic, partition: int) -> int | None:
         """First offset of `partition` that is not done; None if the ledger never saw it."""
         return self._done.get((self.cluster, topic.identifier, partition))

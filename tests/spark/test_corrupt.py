@@ -141,6 +141,33 @@ def test_a_schema_that_only_java_refuses_is_left_to_python(spark, world, real_pa
     assert dead_letters(settings) == []
 
 
+def test_a_schema_that_java_cannot_read_by_stops_nothing_even_as_the_first(spark, world):
+    settings = world()
+    sky = campaign()
+    fields = [{"name": n, "type": "double"} for n in ("jd", "ra", "dec", "magpsf")]
+    record = {"type": "record", "name": "point", "fields": fields}
+    schema = {
+        "type": "record",
+        "name": "alert",
+        "fields": [
+            {"name": "objectId", "type": "string"},
+            {"name": "candidate", "type": record},
+            {"name": "prv_candidates", "type": {"type": "array", "items": "point"}},
+        ],
+    }
+    point = dict.fromkeys(("jd", "ra", "dec", "magpsf"), 1.0)
+    out = io.BytesIO()
+    fastavro.writer(
+        out,
+        fastavro.parse_schema(schema),
+        [{"objectId": "ZTF26aaaaaaa", "candidate": point, "prv_candidates": [point]}],
+    )
+    fill(settings, sky.nights[0], [out.getvalue()])
+    n = fill_night(settings, sky, sky.nights[0])
+    drain(spark, settings)
+    assert ledger_counts(settings) == ledger_counts(settings) | {"alerts": n + 1, "dead_letters": 1}
+
+
 def test_a_producer_gone_bad_does_not_fill_the_driver(spark, world):
     settings = world()
     sky = campaign()

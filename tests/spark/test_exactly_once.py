@@ -245,8 +245,9 @@ def test_a_topic_made_anew_while_the_stream_runs_is_read_whole(spark, world, sky
     monkeypatch.setattr(job, "_TOPICS_S", 1.0)
     first = fill_night(settings, sky, sky.nights[0])
     stopping: list[int] = []
-    pipeline = Pipeline(spark, settings)
-    stream = threading.Thread(target=job.keep_streaming, args=(pipeline, stopping))
+    stream = threading.Thread(
+        target=job.keep_streaming, args=(lambda: Pipeline(spark, settings), stopping)
+    )
     stream.start()
     try:
         wait_until(lambda: ledger_counts(settings)["alerts"] == first)
@@ -279,7 +280,7 @@ def test_a_topic_made_anew_within_a_batch_is_archived_once(spark, world, sky, mo
         return done
 
     monkeypatch.setattr("fink_al.spark.pipeline.stage", make_anew)
-    job.keep_streaming(Pipeline(spark, settings), [], available_now=True)
+    job.keep_streaming(lambda: Pipeline(spark, settings), [], available_now=True)
     assert sorted(archive(settings)["offset"]) == list(range(50))
     assert list(settings.staging_dir.iterdir()) == []
 

@@ -1,0 +1,50 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from fink_al.errors import LightCurveError
+from fink_al.lightcurve import LightCurves
+
+POINTS = pd.DataFrame(
+    {
+        "objectId": ["b", "a", "b", "b"],
+        "type": ["SN Ia", "AGN", "SN Ia", "SN Ia"],
+        "jd": [2461052.7, 2461050.7, 2461050.7, 2461051.7],
+        "fid": [1, 2, 1, 3],
+        "magpsf": [19.0, 18.5, np.nan, 20.0],
+        "sigmapsf": [0.1, 0.1, np.nan, 0.2],
+        "diffmaglim": [20.5, 20.5, 20.0, 20.5],
+    }
+)
+
+
+def test_light_curves_are_in_order_of_appearance_and_points_in_order_of_time():
+    curves = LightCurves.from_points(POINTS)
+    assert curves.offsets.tolist() == [0, 3, 4]
+    assert curves.mjd.tolist() == pytest.approx([61050.2, 61051.2, 61052.2, 61050.2])
+    assert curves.band.tolist() == [0, 2, 0, 1]
+    assert curves.is_upper_limit.tolist() == [True, False, False, False]
+    assert curves.flux.tolist() == pytest.approx([1000, 1000, 10**3.4, 10**3.6])
+    assert curves.context.to_pydict() == {"objectId": ["b", "a"], "type": ["SN Ia", "AGN"]}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            lambda t: t.drop(columns="jd"),
+            r"lacks jd; found objectId, type, fid.*Needed: objectId, jd",
+        ),
+        (lambda t: t.iloc[:0], "is empty"),
+        (lambda t: t.assign(fid=["g", "r", "g", "i"]), "'fid' holds .* Bands are 1 for g"),
+        (lambda t: t.assign(fid=1.5), "'fid' holds 1.5"),
+        (lambda t: t.assign(jd=t.jd - 2400000.5), "Add 2400000.5 to a modified Julian date"),
+        (lambda t: t.assign(magpsf=1500.0), "no AB magnitude.*a flux"),
+        (lambda t: t.assign(magpsf=None), "No row has a magnitude"),
+        (lambda t: t.assign(diffmaglim="deep"), "'diffmaglim' holds .*not numbers"),
+        (lambda t: t.assign(objectId=None), "'objectId' is null in 4 rows"),
+    ],
+)
+def test_a_table_that_is_none_of_points_is_told_what_it_lacks(change, said):
+    with pytest.raises(LightCurveError, match=said):
+        LightCurves.from_points(change(POINTS))

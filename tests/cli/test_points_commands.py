@@ -1,0 +1,88 @@
+"""``fink-al features`` and ``fink-al evaluate`` on tables of points."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from fink_al.cli.evaluate import evaluate
+from fink_al.cli.features import features
+from fink_al.errors import LightCurveError, SettingsError
+
+
+def run(command, *arguments):
+    return CliRunner().invoke(command, [str(a) for a in arguments], catch_exceptions=False)
+
+
+@pytest.fixture
+def points(tmp_path):
+    """60 objects: the positive ones rise three times as fast as the others."""
+    rng = np.random.default_rng(1)
+    rows = [
+        (f"ZTF{i}", kind, 2461000.7 + 2 * k, 1 + k % 2, 20 - rate * k + rng.normal(0, 0.02), 0.05)
+        for i in range(60)
+        for kind, rate in [("SN Ia", 0.15) if i % 2 else ("SN II", 0.05)]
+        for k in range(10)
+    ]
+    names = ["objectId", "type", "jd", "fid", "magpsf", "sigmapsf"]
+    file = tmp_path / "points.parquet"
+    pd.DataFrame(rows, columns=names).to_parquet(file)
+    return file
+
+
+def test_features_of_a_table_are_null_with_a_reason_where_missing(points, tmp_path):
+    out = tmp_path / "features.parquet"
+    done = run(features, "--points", points, "--feature-set", "sigmoid", "--output", out)
+    assert done.exit_code == 0
+    assert "60 alerts, 12 features" in done.output
+    table = pd.read_parquet(out)
+    assert list(table)[:7] == ["objectId", "a_g", "b_g", "c_g", "snratio_g", "mse_g", "nrise_g"]
+    assert len(table) == 60
+    fitted = table["reason_g"].isna()
+    assert fitted.any()
+    assert (table["a_g"].notna() == fitted).all()
+    run(features, "--points", points, "--feature-set", "sigmoid", "--min-data-points", 6,
+        "--output", out)  # fmt: skip
+    assert set(pd.read_parquet(out)["reason_g"]) == {"too_few_points"}
+
+
+def test_a_feature_set_may_be_a_file(points, tmp_path):
+    file = tmp_path / "mine.yml"
+    file.write_text(
+        "{name: early_v1, bands: [g], criterion: diff, min_data_points: 3, min_rising_points: 1}"
+    )
+    out = tmp_path / "features.parquet"
+    run(features, "--points", points, "--feature-set", file, "--output", out)
+    names = list(pd.read_parquet(out))
+    assert "rate_g" in names
+    assert not any(name.endswith("_r") for name in names)
+    file.write_text(file.read_text().replace("[g]", "[x]"))
+    with pytest.raises(SettingsError, match=r"bands \['x'\] are not of survey 'ztf'"):
+        run(features, "--points", points, "--feature-set", file, "--output", out)
+
+
+def test_evaluation_tells_apart_what_differs(points, tmp_path):
+    out = tmp_path / "metrics.json"
+    done = run(evaluate, "--points", points, "--feature-set", "early_v1", "--seeds", 2,
+               "--alerts-per-object", 2, "--output", out)  # fmt: skip
+    assert done.exit_code == 0
+    found = json.loads(out.read_text())
+    assert (found["objects"], found["alerts"], found["seeds"]) == (60, 600, 2)
+    assert found["metrics"]["auc"]["mean"] > 0.8
+    assert len(found["metrics"]["log_loss"]["by_seed"]) == 2
+
+
+def test_a_table_without_types_is_refused(points, tmp_path):
+    table = pd.read_parquet(points)
+    bad = tmp_path / "bad.parquet"
+    table.drop(columns="type").to_parquet(bad)
+    with pytest.raises(LightCurveError, match="lacks type"):
+        run(evaluate, "--points", bad, "--output", tmp_path / "x.json")
+    table.assign(type="SN Ia").to_parquet(bad)
+    with pytest.raises(LightCurveError, match=r"60 objects are what target .* and 0 are not; 20"):
+        run(evaluate, "--points", bad, "--output", tmp_path / "x.json")
+    bad.write_bytes(b"nonsense")
+    with pytest.raises(LightCurveError, match="cannot be read as Parquet"):
+        run(evaluate, "--points", bad, "--output", tmp_path / "x.json")
