@@ -76,7 +76,8 @@ def test_java_is_asked_whether_it_takes_a_schema(spark):
         for name in ("x", "no name for Java")
     ]
     headers = [Header(b"", canonical(json.dumps(schema))) for schema in schemas]
-    assert [java_accepts(spark, header) for header in headers] == [True, False]
+    settings = load_settings(starting_set=None, test_set=None)
+    assert [java_accepts(spark, header, settings) for header in headers] == [True, False]
 
 
 def test_simulated_packets_are_the_same_both_ways_and_what_was_simulated(spark):
