@@ -117,11 +117,20 @@ def test_a_torn_bundle_is_refused_wherever_it_is_torn(model, features):
             Model.from_bytes(bundle[:end], features.hash)
 
 
-def test_an_altered_bundle_is_refused(model, features):
-    bundle = bytearray(model.to_bytes())
-    bundle[len(bundle) // 2] ^= 1
-    with pytest.raises(ModelError, match="torn or no bundle"):
-        Model.from_bytes(bytes(bundle), features.hash)
+def test_an_altered_bundle_is_refused_or_says_the_same(model, features):
+    bundle = model.to_bytes()
+    manifest = read_manifest(bundle)
+    refused = 0
+    for place in range(0, len(bundle), len(bundle) // 100):
+        altered = bytearray(bundle)
+        altered[place] ^= 1
+        try:
+            loaded = Model.from_bytes(bytes(altered), features.hash)
+        except ModelError:
+            refused += 1
+        else:  # a byte that says nothing, as the dates of a ZIP file
+            assert loaded.manifest == manifest
+    assert refused > 90
 
 
 def _other_checksum(manifest: dict) -> None:
