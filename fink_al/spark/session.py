@@ -59,6 +59,10 @@ def submit_options() -> dict[str, str]:
         "spark.driver.memory": "2g",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
+        # What a task fetched beyond its last offset: hundreds of megabytes of packets while a
+        # backlog is read, which Spark would keep for five minutes though the next task seldom asks.
+        "spark.kafka.consumer.fetchedData.cache.timeout": "2s",
+        "spark.kafka.consumer.fetchedData.cache.evictorThreadRunInterval": "2s",
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.shuffle.partitions": "2",
         # The number of tasks is chosen for Python's start-up cost, not for the size of the data.
