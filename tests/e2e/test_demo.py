@@ -80,7 +80,13 @@ def test_only_the_variables_of_this_machine_stay():
 
 def until_scoring(folder):
     """A demo somewhere in its first batch, and all processes that it started."""
-    running = subprocess.Popen([*_COMMAND, "--folder", folder], stdout=subprocess.PIPE, text=True)
+    running = subprocess.Popen(
+        [*_COMMAND, "--folder", folder],
+        stdout=subprocess.PIPE,
+        text=True,
+        # What a shell starts in the background ignores it, and so would the demo.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     assert running.stdout
     for line in running.stdout:
         if "scoring" in line:
@@ -98,10 +104,10 @@ def until_scoring(folder):
 )
 def test_no_process_is_left_behind(tmp_path, number, code):
     running, started = until_scoring(tmp_path / "demo")
-    running.send_signal(number)
-    said = running.stdout.read()
-    assert running.wait(60) == code
-    running.stdout.close()
+    with running:
+        running.send_signal(number)
+        said = running.stdout.read()
+        assert running.wait(60) == code
     if number != signal.SIGKILL:
         assert "broker and stream have ended" in said
     gone, alive = psutil.wait_procs(started, timeout=20)
