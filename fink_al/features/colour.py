@@ -18,12 +18,12 @@ from fink_al.lightcurve import LightCurves
 
 @dataclass(frozen=True)
 class Colour:
-    """Colour of two bands at their latest common epoch, its mean and its change.
+    """Colour of two bands at their latest common epoch, and its change.
 
     ``colour`` is the magnitude in the bluer less that in the redder band at the latest pair of
-    nights no more than `pair_days` apart [mag], ``colour_err`` its error [mag], ``colour_mean`` the
-    mean of all pairs weighted by error [mag], ``colour_rate`` the slope through all pairs [mag/day,
-    positive while it reddens]. A night of the bluer band is paired with the nearest of the other.
+    nights no more than `pair_days` apart [mag], ``colour_err`` its error [mag], ``colour_rate`` the
+    slope through all pairs [mag/day, positive while it reddens]. A night of the bluer band
+    is paired with the nearest of the other.
 
     Source: our own; colour and its change separate hot young core collapse and tidal disruptions
     from type Ia.
@@ -46,7 +46,7 @@ class Colour:
     @property
     def names(self) -> tuple[str, ...]:
         """Feature names."""
-        names = ("colour", "colour_err", "colour_mean", "colour_rate")
+        names = ("colour", "colour_err", "colour_rate")
         return tuple(f"{name}_{self.blue}_{self.red}" for name in names)
 
     @property
@@ -57,9 +57,9 @@ class Colour:
     def extract(
         self, light_curves: LightCurves
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int8]]:
-        """Features, shape (n, 4), and indices into `reasons`, shape (n,)."""
+        """Features, shape (n, 3), and indices into `reasons`, shape (n,)."""
         nights = nightly_means(light_curves)
-        values = np.full((len(light_curves), 4), np.nan)
+        values = np.full((len(light_curves), 3), np.nan)
         _extract(
             *nights.of(self.blue), *nights.of(self.red), nights.mjd, nights.flux, nights.flux_err,
             self.pair_days, values,
@@ -95,8 +95,6 @@ def _extract(blue_start, blue_end, red_start, red_end, mjd, flux, flux_err, pair
             tt, tc = tt + w * t * t, tc + w * t * colour
             n += 1
             values[i, 0], values[i, 1] = colour, error  # the latest pair stays
-        if n > 0:
-            values[i, 2] = c_sum / weights
         spread = weights * tt - t_sum * t_sum
         if n > 1 and spread > 0.0:
-            values[i, 3] = (weights * tc - t_sum * c_sum) / spread
+            values[i, 2] = (weights * tc - t_sum * c_sum) / spread

@@ -28,8 +28,8 @@ def magnitude_error(flux, flux_err):
 
 
 @compiled
-def slope(mjd, flux, flux_err, start, end, since, in_mag):
-    """Slope of the nights ``start:end`` from `since` on, its error and the scatter about it.
+def slope(mjd, flux, flux_err, start, end, in_mag):
+    """Slope of the nights ``start:end``, its error and the scatter about it.
 
     Parameters
     ----------
@@ -37,8 +37,6 @@ def slope(mjd, flux, flux_err, start, end, since, in_mag):
         Nightly means.
     start, end : int
         First row and the one behind the last.
-    since : float
-        Earlier nights are left out.
     in_mag : bool
         Magnitudes, without nights of no positive flux; fluxes otherwise.
 
@@ -51,7 +49,7 @@ def slope(mjd, flux, flux_err, start, end, since, in_mag):
     weights = t_sum = y_sum = 0.0
     n = 0
     for k in range(start, end):
-        if mjd[k] >= since and (flux[k] > 0.0 or not in_mag):
+        if flux[k] > 0.0 or not in_mag:
             y, e = flux[k], flux_err[k]
             if in_mag:
                 y, e = magnitude(flux[k]), magnitude_error(flux[k], flux_err[k])
@@ -65,7 +63,7 @@ def slope(mjd, flux, flux_err, start, end, since, in_mag):
     t_mean, y_mean = t_sum / weights, y_sum / weights
     tt = ty = 0.0
     for k in range(start, end):
-        if mjd[k] >= since and (flux[k] > 0.0 or not in_mag):
+        if flux[k] > 0.0 or not in_mag:
             y, e = flux[k], flux_err[k]
             if in_mag:
                 y, e = magnitude(flux[k]), magnitude_error(flux[k], flux_err[k])
@@ -79,7 +77,7 @@ def slope(mjd, flux, flux_err, start, end, since, in_mag):
         return rate, 1.0 / math.sqrt(tt), math.nan
     squares = 0.0
     for k in range(start, end):
-        if mjd[k] >= since and (flux[k] > 0.0 or not in_mag):
+        if flux[k] > 0.0 or not in_mag:
             y, e = flux[k], flux_err[k]
             if in_mag:
                 y, e = magnitude(flux[k]), magnitude_error(flux[k], flux_err[k])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -63,4 +62,4 @@ def _extract(starts, ends, mjd, flux, flux_err, values):
         start, end = starts[i], ends[i]
         if end > start:
             values[i, 0] = flux[end - 1] / flux_err[end - 1]
-            values[i, 1] = slope(mjd, flux, flux_err, start, end, -math.inf, True)[2]
+            values[i, 1] = slope(mjd, flux, flux_err, start, end, True)[2]

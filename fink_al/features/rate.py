@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -21,32 +20,29 @@ class Rate:
     """Slopes of a band's nightly means.
 
     ``rate`` is the slope of a straight line through all nights' magnitudes [mag/day, negative while
-    it brightens], ``rate_recent`` that of the last `recent_days`, ``rate_last`` that between the
-    last two nights, ``flux_rate`` the slope through all nights' fluxes in units of the brightest
-    [1/day], ``bend`` the slope of the later half of the nights less that of the earlier
-    [mag/day]: positive as a rise flattens. Lines are fitted by least squares, weighted by error.
+    it brightens], ``rate_last`` that between the last two nights, ``flux_rate`` the slope through
+    all nights' fluxes in units of the brightest [1/day], ``bend`` the slope of the later half of
+    the nights less that of the earlier [mag/day]: positive as a rise flattens. Lines are fitted by
+    least squares, weighted by error.
 
     Source: our own; magnitude and flux slopes are common in classifiers of young transients.
     Missing: ``too_few_nights`` where the band has fewer than two nights with a positive mean;
-    ``rate_recent`` also needs two nights within its time, ``bend`` three nights.
+    ``bend`` also where it has fewer than three.
 
     Parameters
     ----------
     band : str
         Band.
-    recent_days : float
-        Time scale of ``rate_recent`` before the band's latest night.
     """
 
     band: str
-    recent_days: float = 8.0
 
     reasons: ClassVar[tuple[str, ...]] = ("", "too_few_nights")
 
     @property
     def names(self) -> tuple[str, ...]:
         """Feature names."""
-        names = ("rate", "rate_recent", "rate_last", "flux_rate", "bend")
+        names = ("rate", "rate_last", "flux_rate", "bend")
         return tuple(f"{name}_{self.band}" for name in names)
 
     @property
@@ -57,22 +53,15 @@ class Rate:
     def extract(
         self, light_curves: LightCurves
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int8]]:
-        """Features, shape (n, 5), and indices into `reasons`, shape (n,)."""
+        """Features, shape (n, 4), and indices into `reasons`, shape (n,)."""
         nights = nightly_means(light_curves)
-        values = np.full((len(light_curves), 5), np.nan)
-        _extract(
-            *nights.of(self.band),
-            nights.mjd,
-            nights.flux,
-            nights.flux_err,
-            self.recent_days,
-            values,
-        )
+        values = np.full((len(light_curves), 4), np.nan)
+        _extract(*nights.of(self.band), nights.mjd, nights.flux, nights.flux_err, values)
         return finite_or_missing(values)
 
 
 @compiled
-def _extract(starts, ends, mjd, flux, flux_err, recent, values):
+def _extract(starts, ends, mjd, flux, flux_err, values):
     for i in range(len(starts)):
         start, end = starts[i], ends[i]
         last = before = -1
@@ -83,15 +72,14 @@ def _extract(starts, ends, mjd, flux, flux_err, recent, values):
                 brightest = max(brightest, flux[k])
         if before < 0:
             continue
-        values[i, 0] = slope(mjd, flux, flux_err, start, end, -math.inf, True)[0]
-        values[i, 1] = slope(mjd, flux, flux_err, start, end, mjd[last] - recent, True)[0]
+        values[i, 0] = slope(mjd, flux, flux_err, start, end, True)[0]
         fall = magnitude(flux[last]) - magnitude(flux[before])
-        values[i, 2] = fall / (mjd[last] - mjd[before])
-        flux_rate = slope(mjd, flux, flux_err, start, end, -math.inf, False)[0]
-        values[i, 3] = flux_rate / brightest
+        values[i, 1] = fall / (mjd[last] - mjd[before])
+        flux_rate = slope(mjd, flux, flux_err, start, end, False)[0]
+        values[i, 2] = flux_rate / brightest
         n = end - start
         if n >= 3:
             middle = start + n // 2
-            early = slope(mjd, flux, flux_err, start, middle + 1, -math.inf, True)[0]
-            late = slope(mjd, flux, flux_err, end - n // 2 - 1, end, -math.inf, True)[0]
-            values[i, 4] = late - early
+            early = slope(mjd, flux, flux_err, start, middle + 1, True)[0]
+            late = slope(mjd, flux, flux_err, end - n // 2 - 1, end, True)[0]
+            values[i, 3] = late - early

@@ -16,7 +16,11 @@ import numpy.typing as npt
 
 from fink_al.errors import LightCurveError
 from fink_al.features.feature_set import FeatureSet
-from fink_al.learning.evaluation import evaluate, probability_metrics
+from fink_al.learning.evaluation import (
+    calibration_error_by_chance,
+    evaluate,
+    probability_metrics,
+)
 from fink_al.learning.forest import fit_forest, predict
 from fink_al.learning.nightly_alerts import cut_into_alerts
 from fink_al.learning.taxonomy import Taxonomy
@@ -28,7 +32,8 @@ Subset = Literal["all", "published"]
 
 #: Metrics in the order of reports.
 METRICS = (
-    "auc", "log_loss", "calibration_error", "figure_of_merit", "efficiency", "purity", "accuracy",
+    "auc", "log_loss", "calibration_error", "calibration_error_by_chance", "figure_of_merit",
+    "efficiency", "purity", "accuracy",
 )  # fmt: skip
 _LEAST_OBJECTS = 20
 
@@ -210,6 +215,7 @@ def assess(
     for seed in range(seeds):
         p, test = one_split(data, target, seed, alerts_per_object)
         found = evaluate(p, test.positive).to_dict() | probability_metrics(p, test.positive)
+        found["calibration_error_by_chance"] = calibration_error_by_chance(p, test.row)
         for name in METRICS:
             done.by_seed[name].append(float(found[name]))
         progress(f"seed {seed + 1} of {seeds}: AUC {found['auc']:.3f}")
@@ -225,11 +231,11 @@ def one_split(
         data = data.where(_some(data.row, alerts_per_object, rng))
     learner, test = halves(data, rng)
     settings = target.model.model_copy(update={"seed": seed})
-    exist = ~np.isnan(learner.values).all(axis=1)
-    n_objects = len(np.unique(learner.row[exist]))
-    model = fit_forest(settings, learner.values[exist], learner.positive[exist], n_objects)
+    share = learner.positive.mean()
+    learner = learner.where(np.asarray(~np.isnan(learner.values).all(axis=1)))
+    model = fit_forest(settings, learner.values, learner.positive, learner.row)
     p = predict(model, test.values)
-    return np.where(np.isnan(p), learner.positive.mean(), p), test
+    return np.where(np.isnan(p), share, p), test
 
 
 def halves(data: Examples, rng: np.random.Generator) -> tuple[Examples, Examples]:

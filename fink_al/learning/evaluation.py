@@ -90,14 +90,47 @@ def probability_metrics(
     """
     from sklearn.metrics import log_loss, roc_auc_score
 
-    in_bin = np.minimum((p * _BINS).astype(int), _BINS - 1)
-    excess = np.bincount(in_bin, p - positive, _BINS)
     kept = np.clip(p, _LEAST_P, 1 - _LEAST_P)
     return {
         "auc": float(roc_auc_score(positive, p)),
         "log_loss": float(log_loss(positive, kept, labels=[False, True])),
-        "calibration_error": float(np.abs(excess).sum() / len(p)),
+        "calibration_error": _calibration_error(p, positive),
     }
+
+
+def calibration_error_by_chance(
+    p: npt.NDArray[np.float64], objects: npt.NDArray[np.int64], draws: int = 100
+) -> float:
+    """Calibration error that perfectly calibrated probabilities would show on such a sample.
+
+    All alerts of an object have its class, so a bin holds far fewer independent outcomes than
+    alerts, and its share of positives is off by chance. Classes are drawn by the mean `p` of each
+    object; what is measured beyond this is the classifier's.
+
+    Parameters
+    ----------
+    p : float array, shape (n,)
+        Probabilities, none missing.
+    objects : int64 array, shape (n,)
+        Object of each alert.
+    draws : int
+        Samples drawn.
+    """
+    _, own = np.unique(objects, return_inverse=True)
+    of_object = np.bincount(own, p) / np.bincount(own)
+    rng = np.random.default_rng(_SEED)
+    return float(
+        np.mean(
+            [_calibration_error(p, (rng.random(len(of_object)) < of_object)[own])
+             for _ in range(draws)]
+        )
+    )  # fmt: skip
+
+
+def _calibration_error(p: npt.NDArray[np.float64], positive: npt.NDArray[np.bool_]) -> float:
+    in_bin = np.minimum((p * _BINS).astype(int), _BINS - 1)
+    excess = np.bincount(in_bin, p - positive, _BINS)
+    return float(np.abs(excess).sum() / len(p))
 
 
 def _metrics(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 from sklearn.ensemble import RandomForestClassifier
@@ -16,23 +18,37 @@ def fit_forest(
     settings: ModelSettings,
     values: npt.NDArray[np.float64],
     positive: npt.NDArray[np.bool_],
-    n_objects: int,
+    objects: npt.NDArray[Any],
 ) -> RandomForestClassifier:
-    """Forest fitted to features, NaN where missing, of shape (n, k), and classes, shape (n,).
+    """Forest fitted to labelled examples, in which every object weighs the same.
 
-    With many objects a leaf holds more than one example, so that the share of positives in it means
+    With many objects a leaf holds more than one, so that the share of positives in it means
     something; with few, every example counts (``min_samples_leaf: auto``).
+
+    Parameters
+    ----------
+    settings : ModelSettings
+        Parameters of the forest.
+    values : float64 array, shape (n, k)
+        Features, NaN where missing.
+    positive : bool array, shape (n,)
+        Class of each example.
+    objects : array, shape (n,)
+        Object of each example. Alerts of one object are no independent examples: counted singly
+        they make trees sure of what is one object's history.
     """
+    _, own, counts = np.unique(objects, return_inverse=True, return_counts=True)
     leaf = settings.min_samples_leaf
     if leaf == "auto":
-        leaf = max(1, round(np.sqrt(n_objects) / 8))
+        per_object = len(own) / len(counts)
+        leaf = max(1, round(per_object * np.sqrt(len(counts)) / 8))
     forest = RandomForestClassifier(
         n_estimators=settings.n_estimators,
         min_samples_leaf=leaf,
         random_state=settings.seed,
         n_jobs=-1,
     )
-    return forest.fit(_bounded(values), positive)
+    return forest.fit(_bounded(values), positive, 1.0 / counts[own])
 
 
 def predict(

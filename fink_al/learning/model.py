@@ -104,8 +104,7 @@ def fit(training: TrainingSet, target: Target, parent: str | None) -> Model:
     if len(set(training.positive.tolist())) < 2:
         raise ModelError(f"A model needs examples of both classes; found {len(training)} of one.")
     features = FeatureSet.from_settings(target.features)
-    # One example an object.
-    estimator = fit_forest(target.model, training.values, training.positive, len(training))
+    estimator = fit_forest(target.model, training.values, training.positive, training.object_id)
     manifest = {
         "target": target.name,
         "fingerprint": fingerprint(training, target),

@@ -1,7 +1,11 @@
 import numpy as np
 import pytest
 
-from fink_al.learning.evaluation import evaluate
+from fink_al.learning.evaluation import (
+    calibration_error_by_chance,
+    evaluate,
+    probability_metrics,
+)
 
 
 def test_metrics_agree_with_those_computed_by_hand():
@@ -35,3 +39,20 @@ def test_intervals_agree_with_a_plain_bootstrap_over_objects():
     expected = np.percentile(purities, [16, 84])
     assert metrics.intervals["purity"] == pytest.approx(expected, abs=0.01)
     assert evaluate(p, positive) == metrics
+
+
+def test_perfect_probabilities_of_many_objects_show_no_calibration_error():
+    rng = np.random.default_rng(1)
+    p = rng.random(200_000)
+    found = probability_metrics(p, rng.random(len(p)) < p)
+    assert found["calibration_error"] < 0.01
+    assert calibration_error_by_chance(p, np.arange(len(p)), draws=3) < 0.01
+
+
+def test_chance_follows_the_objects_and_not_their_alerts():
+    rng = np.random.default_rng(1)
+    p = rng.random(100)
+    few = calibration_error_by_chance(p, np.arange(100))
+    repeated = calibration_error_by_chance(np.repeat(p, 50), np.repeat(np.arange(100), 50))
+    assert few == pytest.approx(repeated, abs=0.01)
+    assert few > 0.05

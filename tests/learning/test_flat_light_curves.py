@@ -36,9 +36,7 @@ def learned(whole, settings):
     """Forest of one half of the objects, the other half's alerts before maximum, their scores."""
     data = examples(whole, settings.target.features, settings.target)
     learner, test = halves(data, np.random.default_rng(0))
-    forest = fit_forest(
-        settings.target.model, learner.values, learner.positive, len(np.unique(learner.row))
-    )
+    forest = fit_forest(settings.target.model, learner.values, learner.positive, learner.row)
     return forest, test, predict(forest, test.values)
 
 
