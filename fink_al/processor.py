@@ -178,11 +178,13 @@ def probability(bundle: Bundle) -> Any:
     Examples
     --------
     `bundle_path` is the file of a model, `spark` a session. Light curves of the package's test set
-    stand in for alerts after ``concat_col``.
+    stand in for alerts after ``concat_col``, whose candidate says when it was first detected.
 
+    >>> from pyspark.sql import functions as F
     >>> from fink_al.processor import Bundle, probability, score
     >>> from fink_al.settings import find_resource
     >>> alerts = spark.read.parquet(str(find_resource("data/test_set.parquet")))
+    >>> alerts = alerts.withColumn("candidate", F.expr("struct(null AS jdstarthist)"))
     >>> bundle = Bundle.from_file(bundle_path)
     >>> alerts = alerts.withColumn("fink_al_p", probability(bundle)(*bundle.columns))
     >>> alerts = alerts.withColumn("fink_al", score(bundle)(*bundle.columns))

@@ -147,4 +147,4 @@ def test_the_example_of_the_docstring_runs(spark, tmp_path):
     file = tmp_path / "bundle.zip"
     file.write_bytes(trained(settings_with({})).to_bytes())
     done = doctest.testmod(processor, extraglobs={"spark": spark, "bundle_path": file})
-    assert (done.failed, done.attempted) == (0, 8)
+    assert (done.failed, done.attempted) == (0, 10)

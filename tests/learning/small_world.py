@@ -6,9 +6,14 @@ import numpy as np
 import pyarrow as pa
 
 from fink_al.alerts.ztf import LIGHT_CURVE, MJD_OF_JD0
+from fink_al.features.feature_set import FeatureSet
+from fink_al.settings import load_settings
 
 #: 2026-01-10 00:00 UTC.
 MJD = 61050.0
+
+#: Of the default target.
+N_FEATURES = len(FeatureSet.from_settings(load_settings(environment={}).target.features).names)
 
 #: SN Ia are bright in this world, and AGN faint.
 MAGNITUDES = {"SN Ia": 17.0, "AGN": 19.0}
@@ -27,14 +32,17 @@ def alert(
     *,
     mjd: float = MJD,
     peak_mag: float = 18.0,
-    is_rising: bool = True,
+    is_detected: bool = True,
     is_candidate: bool = False,
     type: str | None = None,
 ) -> dict:
-    """A ZTF alert of six nights in g and r, ending at `mjd`, with the columns of an archive."""
+    """A ZTF alert of six nights in g and r, ending at `mjd`, with the columns of an archive.
+
+    Without detections it has no features.
+    """
     days = np.arange(-5.0, 1.0)
     flux = 1 / (1 + np.exp(-0.8 * (days + 3)))
-    mag = peak_mag - 2.5 * np.log10(flux if is_rising else flux[::-1])
+    mag = peak_mag - 2.5 * np.log10(flux) if is_detected else [None] * 6
     return {
         "object_id": object_id,
         "alert_id": alert_id,

@@ -10,6 +10,7 @@ import skops.io
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.tree._tree import Tree
+from small_world import N_FEATURES
 
 from fink_al.errors import ModelError
 from fink_al.features.feature_set import FeatureSet
@@ -25,7 +26,7 @@ class Stranger:
 
 def examples(n: int = 40) -> TrainingSet:
     rng = np.random.default_rng(1)
-    values = rng.normal(size=(n, 12))
+    values = rng.normal(size=(n, N_FEATURES))
     positive = values[:, 0] > 0
     values[rng.uniform(size=values.shape) < 0.3] = np.nan
     names = np.array([f"O{i}" for i in range(n)], object)
@@ -69,7 +70,7 @@ def test_a_bundle_predicts_as_the_model_that_it_was_made_of(model, features):
     p = loaded.predict(values)
     np.testing.assert_array_equal(p, model.predict(values))
     assert np.flatnonzero(np.isnan(p)).tolist() == [3]
-    assert loaded.predict(np.empty((0, 12))).tolist() == []
+    assert loaded.predict(np.empty((0, N_FEATURES))).tolist() == []
 
 
 def test_p_is_the_probability_of_the_positive_class(model):
@@ -174,7 +175,7 @@ def test_a_model_of_other_features_is_refused(model, features):
         ("left_child", 0, 0),
         ("right_child", 0, 0),
         ("left_child", 0, -5),
-        ("feature", 0, 12),
+        ("feature", 0, N_FEATURES),
         ("feature", 0, -2),
         ("right_child", -1, 1),
     ],
@@ -183,7 +184,7 @@ def test_a_tree_that_points_outside_itself_is_refused(model, features, field, no
     member = model.estimator.estimators_[5]
     state = member.tree_.__getstate__()
     state["nodes"][field][node] = index
-    member.tree_ = Tree(12, np.array([2]), 1)
+    member.tree_ = Tree(N_FEATURES, np.array([2]), 1)
     member.tree_.__setstate__(state)
     with pytest.raises(ModelError, match="A tree of the model points outside itself"):
         Model.from_bytes(rewritten(model.to_bytes()), features.hash)
@@ -193,7 +194,7 @@ def test_a_tree_of_other_classes_is_refused(model, features):
     member = model.estimator.estimators_[5]
     state = member.tree_.__getstate__()
     state["values"] = np.zeros((len(state["nodes"]), 1, 3))
-    member.tree_ = Tree(12, np.array([3]), 1)
+    member.tree_ = Tree(N_FEATURES, np.array([3]), 1)
     member.tree_.__setstate__(state)
     with pytest.raises(ModelError, match="A tree of the model has another shape"):
         Model.from_bytes(rewritten(model.to_bytes()), features.hash)

@@ -2,6 +2,7 @@ import time
 
 import numpy as np
 import pytest
+from small_world import N_FEATURES
 
 from fink_al.errors import ModelError, ServiceError
 from fink_al.learning.model import Model, fit
@@ -12,7 +13,7 @@ from fink_al.settings import Registry as RegistrySettings
 
 @pytest.fixture
 def model(settings) -> Model:
-    values = np.random.default_rng(1).normal(size=(20, 12))
+    values = np.random.default_rng(1).normal(size=(20, N_FEATURES))
     names = np.array([f"O{i}" for i in range(20)], object)
     training = TrainingSet(names, np.arange(20), values[:, 0] > 0, values)
     return fit(training, settings.target, None)
@@ -38,7 +39,7 @@ def test_a_version_is_the_bundle_that_was_registered(settings, model):
     registry = Registry(settings)
     registry.register(model, {})
     loaded = Model.from_bytes(registry.load("1"), model.manifest["feature_set"]["hash"])
-    values = np.random.default_rng(2).normal(size=(9, 12))
+    values = np.random.default_rng(2).normal(size=(9, N_FEATURES))
     np.testing.assert_array_equal(loaded.predict(values), model.predict(values))
     stored = [file.name for file in (settings.work_dir / "models").rglob("*") if file.is_file()]
     assert stored == ["bundle.zip"]
