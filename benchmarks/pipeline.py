@@ -55,8 +55,8 @@ class Run:
     """What was measured after the warm-up."""
 
     reports: list[BatchReport] = field(default_factory=list)
-    #: Proportional memory of all processes, MB, once a second.
-    memory: list[float] = field(default_factory=list)
+    #: Proportional memory of driver, Java and Python workers, MB, once a second.
+    memory: list[tuple[float, float, float]] = field(default_factory=list)
     #: Java's heap after a collection, MB, at the begin and the end.
     live_heap: list[float] = field(default_factory=list)
     #: Seconds of a stage of Python tasks that do nothing.
@@ -135,18 +135,19 @@ def _live_heap_mb(spark) -> float:
     return (runtime.totalMemory() - runtime.freeMemory()) / 1e6
 
 
-def _memory_mb(me: psutil.Process, broker: int) -> float:
+def _memory_mb(me: psutil.Process, broker: int) -> tuple[float, float, float]:
     """Proportional memory of driver, its JVM and its Python workers, without the broker."""
-    total = 0
+    found = {"driver": 0, "java": 0, "workers": 0}
     for process in [me, *me.children(recursive=True)]:
         if process.pid == broker:
             continue
         try:
             # Forked workers share pages: each counts with its own share.
-            total += process.memory_full_info().pss
+            part = "driver" if process == me else "java" if process.name() == "java" else "workers"
+            found[part] += process.memory_full_info().pss
         except (psutil.NoSuchProcess, psutil.ZombieProcess):
             continue
-    return total / 1e6
+    return found["driver"] / 1e6, found["java"] / 1e6, found["workers"] / 1e6
 
 
 def _start_up(spark) -> float:
@@ -191,10 +192,13 @@ def show(run: Run) -> bool:
     used = np.array(run.memory)
     half = len(used) // 2
     if half >= 5:
-        growth = float(np.median(used[half:]) / np.median(used[:half]))
+        first, second = np.median(used[:half], axis=0), np.median(used[half:], axis=0)
+        growth = float(second.sum() / first.sum())
+        for name, a, b in zip(("driver", "Java", "Python workers"), first, second, strict=True):
+            print(f"  memory: {name} {a:.0f} MB in the first half, {b:.0f} MB in the second")
         print(
-            f"  memory: median {np.median(used):.0f} MB, highest {used.max():.0f} MB; "
-            f"live in Java's heap {run.live_heap[0]:.0f} MB, at the end {run.live_heap[-1]:.0f} MB"
+            f"  memory: live in Java's heap {run.live_heap[0]:.0f} MB at the begin, "
+            f"{run.live_heap[-1]:.0f} MB at the end"
         )
         ok = growth <= TARGET_GROWTH
         lines.append(_claim("pipeline_memory_growth", growth, "x", TARGET_GROWTH, ok))

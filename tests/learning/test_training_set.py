@@ -34,10 +34,10 @@ def test_each_labelled_object_is_one_example(settings, archive):
         alert("Known", 6, mjd=MJD - 1),
         alert("Known", 7, is_detected=False),
         alert("Failed", 8, is_candidate=True),
-        alert("Empty", 9, is_detected=False, is_candidate=True),
+        alert("Blank", 9, is_detected=False, is_candidate=True),
     )
     tell(
-        settings, Requested="SN Ia", Known="SN II", Failed="unclassified", Empty="SN Ia", Gone="CV"
+        settings, Requested="SN Ia", Known="SN II", Failed="unclassified", Blank="SN Ia", Gone="CV"
     )
     assert found(collect(settings)) == [("Known", 6, False), ("Requested", 2, True)]
 
