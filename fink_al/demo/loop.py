@@ -296,7 +296,7 @@ def _claim(folder: Path) -> TextIO:
         folder.mkdir(parents=True, exist_ok=True)
         marker = folder / _MARKER
         if any(folder.iterdir()) and not marker.exists():
-            raise BrokenLink(
+            raise SettingsError(
                 f"The folder {folder} holds something that is no earlier demo; name another one."
             )
         with ExitStack() as closing:

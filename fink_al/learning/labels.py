@@ -213,9 +213,9 @@ def utc(text: str) -> datetime:
     """
     try:
         time = datetime.fromisoformat(text)
-    except ValueError:
+        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         raise LabelError(f"'{text}' is no time; write 2026-01-05T10:00:00.") from None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def _values(row: dict[str, Any], names: Iterable[str]) -> tuple[Any, ...]:
@@ -264,11 +264,12 @@ def read_csv(file: Path, who: str = "") -> list[Label]:
     except OSError as error:
         raise LabelError(f"Cannot read {file}: {error.strerror}.") from None
     reader = csv.DictReader(io.StringIO(text), restval="")
-    missing = {"object_id", "type", "observed"} - set(reader.fieldnames or ())
+    found = reader.fieldnames or ()
+    missing = {"object_id", "type", "observed"} - set(found)
     if missing:
         raise LabelError(
-            f"{file} lacks the columns {sorted(missing)}; its first line must name "
-            "object_id,type,observed and may name source,who."
+            f"{file} lacks the columns {sorted(missing)}; it has {found or 'none'}; its "
+            "first line must name object_id,type,observed and may name source,who."
         )
     labels = []
     try:

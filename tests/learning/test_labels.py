@@ -171,7 +171,9 @@ def test_a_csv_becomes_labels(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("object_id,type\nA,SN Ia\n", r"lacks the columns \['observed'\]"),
+        ("object_id,type\nA,SN Ia\n", r"\['observed'\]; it has \['object_id', 'type'\]"),
+        ("", r"lacks the columns .*; it has none"),
+        ("object_id,type,observed\nA,SN Ia,0001-01-01T00:00+14:00\n", "line 2: .* is no time"),
         (
             "object_id,type,observed\nA,SN Ia,2026-01-05\nB,SN II,soon\n",
             "line 3: 'soon' is no time",
