@@ -18,7 +18,7 @@ from pyspark.sql.types import BooleanType
 from fink_al.alerts import adapter, light_curves, ztf
 from fink_al.alerts.ztf import LIGHT_CURVE, MJD_OF_JD0
 from fink_al.errors import SettingsError
-from fink_al.selection import Selection, select
+from fink_al.selection import Selection, extragalactic_classes, select
 from fink_al.settings import Settings, load_settings
 from fink_al.spark.science import list_array
 
@@ -113,11 +113,8 @@ def _select(
     fid: pd.Series,
     lists: dict[str, pd.Series],
 ) -> Selection:
-    # Late, because nothing but Fink's list is needed of a package that brings many.
-    from fink_utils.xmatch.simbad import return_list_of_eg_host
-
     target, survey = settings.target, settings.survey
-    hosts = host_class.isin([str(name) for name in return_list_of_eg_host()])
+    hosts = host_class.isin(extragalactic_classes())
     bands = [survey.bands.index(band) + 1 for band in target.cuts.bands]
     columns = {name: list_array(lists[name], kind) for name, kind in LIGHT_CURVE.items()}
     nothing = np.zeros(len(p), bool)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -55,6 +56,15 @@ CONTEXT = (
     "first_detection_mjd",
     "n_detections",
 )
+
+
+@lru_cache(maxsize=1)
+def extragalactic_classes() -> tuple[str, ...]:
+    """Classes of Fink's catalogue cross-match that do not rule out a supernova."""
+    # Late, because nothing but this list is needed of a package that brings many.
+    from fink_utils.xmatch.simbad import return_list_of_eg_host
+
+    return tuple(map(str, return_list_of_eg_host()))
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ Only numbers enter the Python worker: a string with broken encoding would stop t
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from pyspark.sql.pandas.functions import pandas_udf
 
 from fink_al.alerts import adapter, light_curves
 from fink_al.features.feature_set import FeatureSet
-from fink_al.selection import CONTEXT, REASONS, select, uniform_hash
+from fink_al.selection import CONTEXT, REASONS, extragalactic_classes, select, uniform_hash
 from fink_al.settings import Settings
 
 
@@ -101,7 +100,7 @@ def with_science(alerts: DataFrame, science: Science) -> DataFrame:
     inputs = [
         F.col("object_key"),
         F.col("night"),
-        F.when(host.isNotNull(), host.isin(_extragalactic(target.cuts.host_classes)))
+        F.when(host.isNotNull(), host.isin(*extragalactic_classes()))
         .cast("double"),
         F.col("band").isin(list(target.cuts.bands)).cast("double"),
         *(F.col(name).cast("double") for name in CONTEXT),
@@ -171,13 +170,6 @@ def _furthest(told: list[tuple[str, tuple[str, ...]]]) -> Column:
 def _words(rejected: Column) -> Column:
     words = [F.when(rejected.bitwiseAND(1 << bit) != 0, name) for bit, name in enumerate(REASONS)]
     return F.filter(F.array(*words), lambda word: word.isNotNull())
-
-
-@lru_cache(maxsize=1)
-def _extragalactic(host_classes: str) -> list[str]:
-    from fink_utils.xmatch.simbad import return_list_of_eg_host
-
-    return [str(name) for name in return_list_of_eg_host()]
 
 
 def _udf(science: Science, features: FeatureSet):
