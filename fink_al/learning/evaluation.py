@@ -101,11 +101,11 @@ def probability_metrics(
 def calibration_error_by_chance(
     p: npt.NDArray[np.float64], objects: npt.NDArray[np.int64], draws: int = 100
 ) -> float:
-    """Calibration error that perfectly calibrated probabilities would show on such a sample.
+    """Estimate of the calibration error that perfect probabilities would show on such a sample.
 
     All alerts of an object have its class, so a bin holds far fewer independent outcomes than
     alerts, and its share of positives is off by chance. Classes are drawn by the mean `p` of each
-    object; what is measured beyond this is the classifier's.
+    object, independently, which makes it rather too large where all samples hold the same types.
 
     Parameters
     ----------

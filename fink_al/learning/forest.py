@@ -22,8 +22,8 @@ def fit_forest(
 ) -> RandomForestClassifier:
     """Forest fitted to labelled examples, in which every object weighs the same.
 
-    With many objects a leaf holds more than one, so that the share of positives in it means
-    something; with few, every example counts (``min_samples_leaf: auto``).
+    With many examples a leaf holds more than one, so that the share of positives in it means
+    something; with few, every one counts (``min_samples_leaf: auto``).
 
     Parameters
     ----------
@@ -40,8 +40,7 @@ def fit_forest(
     _, own, counts = np.unique(objects, return_inverse=True, return_counts=True)
     leaf = settings.min_samples_leaf
     if leaf == "auto":
-        per_object = len(own) / len(counts)
-        leaf = max(1, round(per_object * np.sqrt(len(counts)) / 8))
+        leaf = max(1, round(np.sqrt(len(own)) / 8))
     forest = RandomForestClassifier(
         n_estimators=settings.n_estimators,
         min_samples_leaf=leaf,
