@@ -63,12 +63,32 @@ def decode(messages: DataFrame, headers: Sequence[Header], settings: Settings) -
     again = _from_own(F.col("transcoded.body"), own)
     rows = rows.select(
         *SOURCE,
-        "unread",
-        F.when(unread.isNull(), F.col("alert")).otherwise(again).alias("alert"),
         F.coalesce("known", "transcoded.header").alias("header"),
+        F.when(unread.isNull(), F.col("alert")).otherwise(again).alias("alert"),
         F.when(F.col("empty"), "empty").when(~fits, "too_large")
         .otherwise(F.col("transcoded.reason")).alias("unread_reason"),
+        unread.alias("packet"),
     )  # fmt: skip
+    return with_columns(rows, survey)
+
+
+def with_columns(rows: DataFrame, survey: ModuleType) -> DataFrame:
+    """Columns of alerts that are read, and the reason of those that are of no use.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Source columns, ``header``, ``alert`` (record of the adapter's fields, null where it could
+        not be read), ``unread_reason`` (why not) and ``packet`` (kept of a dead letter).
+    survey : module
+        The survey's adapter.
+
+    Returns
+    -------
+    DataFrame
+        As of :func:`decode`.
+    """
+    is_usable = F.coalesce(F.expr(survey.IS_USABLE), F.lit(False))
     rows = rows.select("*", is_usable.alias("usable"))
     columns = [
         F.when(F.col("usable"), F.expr(sql)).alias(name) for name, sql in survey.COLUMNS.items()
@@ -79,7 +99,7 @@ def decode(messages: DataFrame, headers: Sequence[Header], settings: Settings) -
         *columns,
         F.when(~F.col("usable"), F.coalesce("unread_reason", F.lit("unusable_fields")))
         .alias("dead_reason"),
-        F.when(~F.col("usable"), unread).alias("packet"),
+        F.when(~F.col("usable"), F.col("packet")).alias("packet"),
     )  # fmt: skip
 
 
