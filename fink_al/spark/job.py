@@ -11,13 +11,13 @@ from typing import Any
 from py4j.protocol import Py4JError
 from pyspark.errors import StreamingQueryException
 from pyspark.sql import SparkSession
-from pyspark.sql.streaming import StreamingQuery
 
 from fink_al.errors import ServiceError
 from fink_al.kafka import Cluster
 from fink_al.settings import Settings
-from fink_al.spark.pipeline import Pipeline
+from fink_al.spark.pipeline import SOURCES, Pipeline
 from fink_al.spark.session import spark_session
+from fink_al.spark.source import Query
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ _TOPICS_S = 10.0
 
 
 def run(settings: Settings, *, available_now: bool = False) -> None:
-    """Stream until SIGINT or SIGTERM, or until all that the topics hold now is done.
+    """Stream until SIGINT or SIGTERM, or until all that the source holds now is done.
 
     Parameters
     ----------
@@ -40,14 +40,15 @@ def run(settings: Settings, *, available_now: bool = False) -> None:
     ServiceError
         If a broker does not answer, or the query ends by itself.
     """
-    for kafka in (settings.source, settings.sink):  # before the seconds that a session takes
-        Cluster(kafka).identifier()
+    # Before the seconds that a session takes.
+    what = SOURCES["kafka"].reach(settings)
+    Cluster(settings.sink).identifier()
     stopping: list[int] = []
     _take_signals(stopping)
     spark = spark_session(f"fink-al {settings.target.name}")
     _take_signals(stopping)  # Spark's context has put a handler of its own in place
     _leave_ctrl_c_to_python(spark)
-    log.info("Streaming topics %s of %s", settings.topics, settings.source.servers)
+    log.info("Streaming %s", what)
     try:
         keep_streaming(lambda: Pipeline(spark, settings), stopping, available_now=available_now)
         spark.stop()
@@ -91,18 +92,18 @@ def keep_streaming(
             return
 
 
-def _ended(query: StreamingQuery, pipeline: Pipeline, stopping: list[int]) -> bool:
+def _ended(query: Query, pipeline: Pipeline, stopping: list[int]) -> bool:
     """Wait for the end of `query`; False if it must start again."""
     asked = time.monotonic()
     try:
         while not stopping and not query.awaitTermination(1):
             if time.monotonic() - asked > _TOPICS_S:
                 asked = time.monotonic()
-                if _answer(pipeline.topics_made_anew):
+                if _answer(pipeline.source.made_anew):
                     query.stop()
                     return False
     except StreamingQueryException as error:
-        if stopping or not _answer(pipeline.topics_changed):
+        if stopping or not _answer(pipeline.source.changed):
             raise
         log.warning("The query ended while topics changed, and starts again: %s", _reason(error))
         return False

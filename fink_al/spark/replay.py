@@ -18,8 +18,8 @@ from fink_al.settings import Settings
 from fink_al.spark.decode import SOURCE, decode
 from fink_al.spark.science import Champion, Science, with_science
 from fink_al.spark.session import spark_session
-from fink_al.spark.source import read_topics, topics_of_night
 from fink_al.spark.state import archived_nights, read_archive
+from fink_al.spark.topics import read_topics, topics_of_night
 
 Origin = Literal["archive", "topic"]
 

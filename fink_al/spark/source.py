@@ -1,11 +1,10 @@
-"""Alerts from Kafka, and where to begin: the ledger decides, not Spark's checkpoint."""
+"""What a source of alerts gives the stream, and the ledger, which decides what is done."""
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Set
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -13,10 +12,99 @@ from pyspark.sql import functions as F
 from fink_al.kafka import Topic
 from fink_al.settings import Settings
 
+if TYPE_CHECKING:
+    from fink_al.spark.sink import Part
+
 _EARLIEST = -2
 
-#: Reading and decoding need no Python, so their tasks cost little.
-_PIECES_PER_TASK = 4
+
+class Batch(Protocol):
+    """The alerts of one micro-batch.
+
+    Attributes
+    ----------
+    number : int
+        Its number in this run, for the log.
+    topics : mapping of str to Topic
+        Topics that it may hold messages of.
+    known_headers : set of int
+        Headers of packets that need not be learned.
+    """
+
+    number: int
+    topics: Mapping[str, Topic]
+
+    @property
+    def known_headers(self) -> Set[int]: ...
+
+    def alerts(self) -> DataFrame:
+        """What is not done yet, with the columns of :func:`fink_al.spark.decode.decode`."""
+
+    def accounts_for(self, part: Part, staged: DataFrame) -> bool:
+        """Whether `part`, computed from :meth:`alerts`, may be published; if not, compute again.
+
+        Raises
+        ------
+        ServiceError
+            If computing again cannot help.
+        """
+
+    def learn(self, part: Part) -> None:
+        """Take what `part`, now archived, tells for later batches."""
+
+
+class Query(Protocol):
+    """A running stream; Spark's streaming query is one."""
+
+    def awaitTermination(self, timeout: int | None = None) -> bool | None:
+        """Wait for its end, `timeout` seconds at the most; whether it ended.
+
+        Raises
+        ------
+        Exception
+            By which it ended, if it did.
+        """
+
+    def stop(self) -> None:
+        """End it."""
+
+
+class Source(Protocol):
+    """Where alerts come from; each place that holds some in order is a topic.
+
+    Attributes
+    ----------
+    identifier : str
+        No two sources share it.
+    """
+
+    identifier: str
+
+    def __init__(self, spark: SparkSession, settings: Settings): ...
+
+    @staticmethod
+    def reach(settings: Settings) -> str:
+        """What is read, for the log, after a look, without Spark, whether it answers.
+
+        Raises
+        ------
+        ServiceError
+            If it does not.
+        """
+
+    def ends(self) -> tuple[dict[str, Topic], dict[tuple[str, int], int]]:
+        """Present topics, and the offset behind the last alert of each of their partitions."""
+
+    def start(
+        self, process: Callable[[Batch], None], ledger: Ledger, *, available_now: bool
+    ) -> Query:
+        """Hand all that is not done in `ledger` to `process`, batch by batch."""
+
+    def made_anew(self) -> list[str]:
+        """Topics of the running query that only a new start can read, as they were made anew."""
+
+    def changed(self) -> bool:
+        """Whether topics changed since the query began, so that a new start may mend a failure."""
 
 
 class Ledger:
@@ -79,48 +167,3 @@ class Ledger:
         known = F.create_map(*(F.lit(x) for pair in done.items() for x in pair))
         key = F.concat_ws("/", "topic", "partition")
         return F.col("offset") >= F.coalesce(F.element_at(known, key), F.lit(0))
-
-
-def read_stream(
-    spark: SparkSession, settings: Settings, ledger: Ledger, topics: Mapping[str, Topic]
-) -> DataFrame:
-    """Unbounded messages of `topics`, all that match now, and of those that appear later."""
-    reader = spark.readStream.format("kafka").options(**_options(settings))
-    return (
-        reader.option("subscribePattern", _whole(settings.topics))
-        .option("startingOffsets", ledger.starting_offsets(topics))
-        .option("maxOffsetsPerTrigger", settings.stream.max_offsets_per_trigger)
-        .load()
-    )
-
-
-def read_topics(spark: SparkSession, settings: Settings, pattern: str) -> DataFrame:
-    """All messages that the topics matching `pattern` hold now."""
-    reader = spark.read.format("kafka").options(**_options(settings))
-    return reader.option("subscribePattern", _whole(pattern)).load()
-
-
-def topics_of_night(settings: Settings, night: int) -> str:
-    """Pattern of the topics of one night, for a survey that has a topic a night."""
-    return re.sub(r"\[0-9\]\{8\}", str(night), settings.topics)
-
-
-def _whole(pattern: str) -> str:
-    # Spark takes a topic in whose name the pattern is found anywhere.
-    return f"^(?:{pattern})$"
-
-
-def _options(settings: Settings) -> dict[str, str]:
-    kafka = {f"kafka.{key}": value for key, value in settings.source.java_options().items()}
-    return kafka | {
-        # A nightly topic that expires must not stop the stream; the ledger counts what was lost.
-        "failOnDataLoss": "false",
-        # How soon a topic that appears is noticed.
-        "kafka.metadata.max.age.ms": "2000",
-        "kafka.isolation.level": "read_committed",
-        # Packets are large: the default of 1 MB is 16 of them a request.
-        "kafka.max.partition.fetch.bytes": str(4 << 20),
-        "kafka.receive.buffer.bytes": str(4 << 20),
-        # Even with one long topic and some short ones every core has its part of the reading.
-        "minPartitions": str(_PIECES_PER_TASK * settings.stream.partitions),
-    }

@@ -1,0 +1,254 @@
+"""Alerts from Kafka's topics, by Spark's own streaming query."""
+
+from __future__ import annotations
+
+import logging
+import re
+import shutil
+from collections.abc import Callable, Mapping, Set
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.streaming import StreamingQuery
+
+from fink_al.alerts.packet import Header, read_header
+from fink_al.errors import AlertError, ServiceError
+from fink_al.kafka import Cluster, Topic, ends, fetch
+from fink_al.settings import Settings
+from fink_al.spark.decode import decode, java_accepts
+from fink_al.spark.sink import Part
+from fink_al.spark.source import Batch, Ledger
+
+log = logging.getLogger(__name__)
+
+#: Reading and decoding need no Python, so their tasks cost little.
+_PIECES_PER_TASK = 4
+
+#: Headers decoded in the JVM at the most; one takes 50 kB and a look at every packet. Each schema
+#: makes Spark's generated code longer, which is at an end at 64 kB.
+_MOST_HEADERS, _MOST_SCHEMAS = 16, 8
+
+#: Headers that could not be learned after which no more are tried: a producer may never repeat one.
+_MOST_FRUITLESS = 64
+
+
+class Topics:
+    """The topics of a Kafka cluster that match the settings' pattern.
+
+    Parameters
+    ----------
+    spark : SparkSession
+        Session to read in.
+    settings : Settings
+        All settings.
+
+    Raises
+    ------
+    ServiceError
+        By every method, if the cluster does not answer.
+    """
+
+    def __init__(self, spark: SparkSession, settings: Settings):
+        self._spark, self._settings = spark, settings
+        self._cluster = Cluster(settings.source)
+        self.identifier = self._cluster.identifier()
+        # Topics as the running query knows them, those that have gone since included.
+        self._topics: dict[str, Topic] = {}
+        self._began_with: dict[str, str] = {}
+        self._learned = _Learned(spark, settings)
+
+    @staticmethod
+    def reach(settings: Settings) -> str:
+        """What is read, after a look whether the cluster answers."""
+        Cluster(settings.source).identifier()
+        return f"topics {settings.topics} of {settings.source.servers}"
+
+    def ends(self) -> tuple[dict[str, Topic], dict[tuple[str, int], int]]:
+        """Present topics, and the offset behind the last message of each of their partitions."""
+        topics = self._present()
+        return topics, ends(self._settings.source, topics)
+
+    def start(
+        self, process: Callable[[Batch], None], ledger: Ledger, *, available_now: bool
+    ) -> StreamingQuery:
+        """Hand all that is not done in `ledger` to `process`, batch by batch."""
+        settings = self._settings
+        # The ledger says where to begin. Spark's checkpoint serves one run of the query only: it
+        # knows topics by name, so it would go on in one made anew where the old one ended; it may
+        # hold a batch of a topic that has gone; and a crash of the machine may leave it torn.
+        if settings.checkpoint_dir.exists():
+            shutil.rmtree(settings.checkpoint_dir)
+        self._topics = self._present()
+        self._began_with = _identities(self._topics)
+        messages = read_stream(self._spark, settings, ledger, dict(self._topics))
+
+        def handle(messages: DataFrame, number: int) -> None:
+            topics = self.known()
+            new = messages.where(ledger.is_new(topics))
+            process(_Messages(number, topics, new, self, self._learned, settings))
+
+        writer = messages.writeStream.foreachBatch(handle).option(
+            "checkpointLocation", str(settings.checkpoint_dir)
+        )
+        if available_now:
+            writer = writer.trigger(availableNow=True)
+        else:
+            writer = writer.trigger(processingTime=f"{settings.stream.trigger_seconds} seconds")
+        return writer.start()
+
+    def made_anew(self) -> list[str]:
+        """Topics deleted and made again since the query began: a new start reads them whole."""
+        return self._made_anew(self._present())
+
+    def changed(self) -> bool:
+        """Whether topics came, went or were made anew since the query began."""
+        return _identities(self._present()) != self._began_with
+
+    def known(self) -> dict[str, Topic]:
+        """Topics of the query, those that appeared since included.
+
+        Raises
+        ------
+        ServiceError
+            If one of them was made anew.
+        """
+        present = self._present()
+        if names := self._made_anew(present):
+            raise ServiceError(f"Made anew while the stream ran: {', '.join(names)}; start again.")
+        self._topics |= present
+        return dict(self._topics)
+
+    def _present(self) -> dict[str, Topic]:
+        return self._cluster.topics(self._settings.topics)
+
+    def _made_anew(self, topics: Mapping[str, Topic]) -> list[str]:
+        known = self._topics
+        return [n for n, t in topics.items() if known.get(n, t).identifier != t.identifier]
+
+
+class _Messages:
+    """New messages of one micro-batch."""
+
+    def __init__(
+        self,
+        number: int,
+        topics: Mapping[str, Topic],
+        new: DataFrame,
+        source: Topics,
+        learned: _Learned,
+        settings: Settings,
+    ):
+        self.number, self.topics = number, topics
+        self._new, self._source, self._learned = new, source, learned
+        self._settings = settings
+
+    @property
+    def known_headers(self) -> Set[int]:
+        return self._learned.tried
+
+    def alerts(self) -> DataFrame:
+        if not self._learned.headers:
+            self._learned.from_first(self._new)
+        return decode(self._new, self._learned.headers, self._settings)
+
+    def accounts_for(self, part: Part, staged: DataFrame) -> bool:
+        if part.offsets:
+            self._source.known()  # rows of a topic made anew meanwhile are of nobody knows which
+        return True
+
+    def learn(self, part: Part) -> None:
+        self._learned.from_sources(part.unknown_headers)
+
+
+class _Learned:
+    """Headers of packets that the JVM decodes."""
+
+    def __init__(self, spark: SparkSession, settings: Settings):
+        self._spark, self._settings = spark, settings
+        self.headers: list[Header] = []
+        # What was tried and is no header, so that no garbage is fetched twice.
+        self._fruitless: set[int] = set()
+
+    @property
+    def tried(self) -> set[int]:
+        """Identifiers of those that are known or useless."""
+        return {header.identifier for header in self.headers} | self._fruitless
+
+    def from_first(self, new: DataFrame) -> None:
+        """Learn the header of one packet, so that the JVM decodes the first batch too."""
+        for row in new.select("value").head(1):
+            try:
+                self._take(read_header(bytes(row.value or b"")))
+            except AlertError:
+                return  # it will be a dead letter; the next batch has another first packet
+
+    def from_sources(self, unknown: Mapping[int, tuple[str, int, int]]) -> None:
+        """Fetch one packet of each new header, so that the JVM decodes the next ones."""
+        room = _MOST_HEADERS - len(self.headers)
+        if len(self._fruitless) >= _MOST_FRUITLESS:
+            room = 0
+        for identifier, source in list(unknown.items())[:room]:
+            try:
+                packet = fetch(self._settings.source, *source)
+                if self._take(read_header(packet or b"")):
+                    continue
+                error: Exception | str = "one more schema, or one that Java refuses"
+            except (AlertError, ServiceError) as fault:
+                error = fault
+            log.warning("Header of %s not learned, Python reads its packets: %s", source, error)
+            self._fruitless.add(identifier)
+
+    def _take(self, header: Header) -> bool:
+        writers = {known.writer for known in self.headers} | {header.writer}
+        if len(writers) > _MOST_SCHEMAS or not java_accepts(self._spark, header, self._settings):
+            return False
+        self.headers.append(header)
+        return True
+
+
+def _identities(topics: Mapping[str, Topic]) -> dict[str, str]:
+    return {name: topic.identifier for name, topic in topics.items()}
+
+
+def read_stream(
+    spark: SparkSession, settings: Settings, ledger: Ledger, topics: Mapping[str, Topic]
+) -> DataFrame:
+    """Unbounded messages of `topics`, all that match now, and of those that appear later."""
+    reader = spark.readStream.format("kafka").options(**_options(settings))
+    return (
+        reader.option("subscribePattern", _whole(settings.topics))
+        .option("startingOffsets", ledger.starting_offsets(topics))
+        .option("maxOffsetsPerTrigger", settings.stream.max_offsets_per_trigger)
+        .load()
+    )
+
+
+def read_topics(spark: SparkSession, settings: Settings, pattern: str) -> DataFrame:
+    """All messages that the topics matching `pattern` hold now."""
+    reader = spark.read.format("kafka").options(**_options(settings))
+    return reader.option("subscribePattern", _whole(pattern)).load()
+
+
+def topics_of_night(settings: Settings, night: int) -> str:
+    """Pattern of the topics of one night, for a survey that has a topic a night."""
+    return re.sub(r"\[0-9\]\{8\}", str(night), settings.topics)
+
+
+def _whole(pattern: str) -> str:
+    # Spark takes a topic in whose name the pattern is found anywhere.
+    return f"^(?:{pattern})$"
+
+
+def _options(settings: Settings) -> dict[str, str]:
+    kafka = {f"kafka.{key}": value for key, value in settings.source.java_options().items()}
+    return kafka | {
+        # A nightly topic that expires must not stop the stream; the ledger counts what was lost.
+        "failOnDataLoss": "false",
+        # How soon a topic that appears is noticed.
+        "kafka.metadata.max.age.ms": "2000",
+        "kafka.isolation.level": "read_committed",
+        # Packets are large: the default of 1 MB is 16 of them a request.
+        "kafka.max.partition.fetch.bytes": str(4 << 20),
+        "kafka.receive.buffer.bytes": str(4 << 20),
+        # Even with one long topic and some short ones every core has its part of the reading.
+        "minPartitions": str(_PIECES_PER_TASK * settings.stream.partitions),
+    }
