@@ -254,12 +254,23 @@ class Kafka(_Section):
 class Stream(_Section):
     """The streaming job."""
 
+    source: Literal["kafka", "fink_science"] = "kafka"
+    science_path: str | None = None
     topics: Pattern | None
     starting: Literal["earliest", "latest"]
     trigger_seconds: Annotated[float, Field(ge=0)]
     max_offsets_per_trigger: Count
     partitions: Count
     max_packet_bytes: Annotated[int, Field(ge=10_000)]
+
+    @model_validator(mode="after")
+    def _has_a_path(self) -> Stream:
+        if self.source == "fink_science" and not self.science_path:
+            raise ValueError(
+                "source fink_science needs science_path, the folder that holds a folder of science "
+                "files for each night."
+            )
+        return self
 
 
 class Registry(_Section):
@@ -298,7 +309,12 @@ class Settings(_Section):
         from fink_al.learning.taxonomy import Taxonomy
         from fink_al.strategies import strategy
 
-        adapter(self.survey)
+        sources = adapter(self.survey).SOURCES
+        if self.stream.source not in sources:
+            raise ValueError(
+                f"stream.source is '{self.stream.source}'; survey '{self.survey.name}' has "
+                f"{list(sources)}."
+            )
         strategy(self.target.strategy)
         Taxonomy.load().check(self.target)
         return self

@@ -44,8 +44,8 @@ _TARGETS = find_resource("conf/targets")
 _WRONG = {
     "STREAM__TRIGGER": (
         "1",
-        "no such key; stream has: topics, starting, trigger_seconds, max_offsets_per_trigger, "
-        "partitions, max_packet_bytes; nearest: trigger_seconds.",
+        "no such key; stream has: source, science_path, topics, starting, trigger_seconds, "
+        "max_offsets_per_trigger, partitions, max_packet_bytes; nearest: trigger_seconds.",
     ),
     "STREEM__PARTITIONS": (
         "2",
@@ -124,7 +124,7 @@ def test_a_wrong_file_is_to_blame(tmp_path):
     message = str(error.value)
     assert message.startswith(
         f"{file}: missing: source, sink, {keys}, registry, starting_set, test_set; "
-        f"{file}: stream.secrets: no such key; stream has: topics, "
+        f"{file}: stream.secrets: no such key; stream has: source, science_path, "
     )
     assert "s3cret" not in message
 

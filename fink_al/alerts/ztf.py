@@ -19,6 +19,9 @@ from fink_al.settings import Survey
 
 MJD_OF_JD0 = 2400000.5
 
+#: Where alerts may come from, by the names of ``stream.source``.
+SOURCES = ("kafka", "fink_science")
+
 #: Fields of the packet that are read, as Avro types, floats widened to double (exact). All of them
 #: may be null: what an alert must have stands in `IS_USABLE`.
 #: The writer's other fields, cutouts among them, are skipped while decoding.

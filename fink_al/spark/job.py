@@ -41,7 +41,7 @@ def run(settings: Settings, *, available_now: bool = False) -> None:
         If a broker does not answer, or the query ends by itself.
     """
     # Before the seconds that a session takes.
-    what = SOURCES["kafka"].reach(settings)
+    what = SOURCES[settings.stream.source].reach(settings)
     Cluster(settings.sink).identifier()
     stopping: list[int] = []
     _take_signals(stopping)
@@ -55,6 +55,9 @@ def run(settings: Settings, *, available_now: bool = False) -> None:
     except StreamingQueryException as error:
         if not stopping:
             raise ServiceError(f"The stream ended: {_reason(error)}") from error
+    except ServiceError:
+        if not stopping:
+            raise
     except (Py4JError, ConnectionError) as error:
         # A signal to the whole process group ends the JVM too, and nothing is left to stop.
         if not stopping:
@@ -84,7 +87,7 @@ def keep_streaming(
     """Stream until `stopping` holds anything.
 
     It starts again, with a pipeline made anew and so with the ledger read again, where a topic was
-    made anew, or where the query failed and the topics are not those that it began with.
+    made anew, or where the query failed and its source is not what it began with.
     """
     while not stopping:
         pipeline = make()
@@ -102,10 +105,12 @@ def _ended(query: Query, pipeline: Pipeline, stopping: list[int]) -> bool:
                 if _answer(pipeline.source.made_anew):
                     query.stop()
                     return False
-    except StreamingQueryException as error:
+    except (StreamingQueryException, ServiceError) as error:
         if stopping or not _answer(pipeline.source.changed):
             raise
-        log.warning("The query ended while topics changed, and starts again: %s", _reason(error))
+        log.warning(
+            "The query ended while its source changed, and starts again: %s", _reason(error)
+        )
         return False
     query.stop()
     return True
@@ -119,7 +124,7 @@ def _answer(ask: Callable[[], Any]) -> Any:
         return None
 
 
-def _reason(error: StreamingQueryException) -> str:
+def _reason(error: Exception) -> str:
     """What was raised in this package, else the first line of Spark's message."""
     lines = str(error).splitlines()
     own = [line for line in lines if line.startswith("fink_al.errors.")]

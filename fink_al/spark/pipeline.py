@@ -11,6 +11,7 @@ from pyspark.sql import SparkSession
 
 from fink_al.kafka import Cluster, Publisher, read_ledger
 from fink_al.settings import Settings
+from fink_al.spark.folder import ScienceFolder
 from fink_al.spark.science import with_science
 from fink_al.spark.sink import Part, Sink, stage
 from fink_al.spark.source import Batch, Ledger, Query, Source
@@ -20,7 +21,7 @@ from fink_al.spark.topics import Topics
 log = logging.getLogger(__name__)
 
 #: Sources by the name that the settings give them.
-SOURCES: dict[str, type[Source]] = {"kafka": Topics}
+SOURCES: dict[str, type[Source]] = {"kafka": Topics, "fink_science": ScienceFolder}
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,9 @@ class Pipeline:
     Raises
     ------
     ServiceError
-        If a broker does not answer.
+        If a broker or the source does not answer.
+    SettingsError
+        If there is no such source.
     """
 
     def __init__(
@@ -72,7 +75,7 @@ class Pipeline:
         target = settings.target
         self._settings = settings
         self._on_batch = on_batch or (lambda report: None)
-        self.source: Source = SOURCES["kafka"](spark, settings)
+        self.source: Source = SOURCES[settings.stream.source](spark, settings)
         sink = Cluster(settings.sink)
         sink.create_topic(target.candidates_topic)
         sink.create_topic(target.dead_letter_topic)

@@ -76,7 +76,7 @@ def replay(
     Raises
     ------
     FinkAlError
-        If there is no such night in the archive, or no topic of it.
+        If there is no such night in the archive, no topic of it, or no topics at all.
     """
     if origin == "archive":
         rows = read_archive(spark, settings, night)
@@ -86,6 +86,11 @@ def replay(
         alerts = rows.select(*SOURCE, "header", *adapter(settings.survey).COLUMNS)
         # A night has two files a micro-batch: far more than Python tasks should be.
         alerts = alerts.repartition(settings.stream.partitions)
+    elif settings.stream.source != "kafka":
+        raise FinkAlError(
+            f"The stream reads science files, so there is no topic of night {night}; "
+            "use --origin archive."
+        )
     else:
         pattern = topics_of_night(settings, night)
         if not Cluster(settings.source).topics(pattern):

@@ -68,6 +68,8 @@ def submit_options() -> dict[str, str]:
         # The number of tasks is chosen for Python's start-up cost, not for the size of the data.
         "spark.sql.adaptive.enabled": "false",
         "spark.sql.execution.arrow.maxRecordsPerBatch": "10000",
+        # Up to 200 files a batch: listing them is no work for as many tasks.
+        "spark.sql.sources.parallelPartitionDiscovery.threshold": "1000",
         # Dead letters hold whole packets: they are read back in pieces of this size.
         "spark.sql.files.maxPartitionBytes": "16m",
         "spark.sql.streaming.forceDeleteTempCheckpointLocation": "true",

@@ -44,6 +44,11 @@ class Part:
         Its files.
     offsets : dict
         First offset and the one behind the last, by topic and partition.
+    rows : dict
+        Alerts and dead letters, by topic and partition.
+    lost : dict
+        How many alerts were lost, None if nobody can know, by topic and partition; what is not
+        here was lost only if the ledger ends before the first offset.
     counts : dict
         Alerts, scored, candidates, dead letters.
     nights : set of int
@@ -55,6 +60,8 @@ class Part:
     name: str
     folder: Path
     offsets: dict[tuple[str, int], tuple[int, int]] = field(default_factory=dict)
+    rows: dict[tuple[str, int], int] = field(default_factory=dict)
+    lost: dict[tuple[str, int], int | None] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_COUNTS, 0))
     nights: set[int] = field(default_factory=set)
     unknown_headers: dict[int, tuple[str, int, int]] = field(default_factory=dict)
@@ -94,6 +101,7 @@ def _measure(staged: DataFrame, part: Part, known_headers: set[int]) -> None:
         where = (row.topic, row.partition)
         first, until = part.offsets.get(where, (row["first"], 0))
         part.offsets[where] = min(first, row["first"]), max(until, row["last"] + 1)
+        part.rows[where] = part.rows.get(where, 0) + row["alerts"]
         for name in counts:
             counts[name] += row[name] or 0
         if row.night is not None:
@@ -103,6 +111,9 @@ def _measure(staged: DataFrame, part: Part, known_headers: set[int]) -> None:
 
 
 _IS_DEAD = "night IS NULL"
+
+#: Offsets of one ledger record at the most, each of which takes some hundred bytes.
+_MOST_OFFSETS = 5000
 
 #: Longer packets are dead letters without their bytes.
 MOST_DEAD_LETTER_BYTES = 9_000_000
@@ -174,11 +185,17 @@ class Sink:
         self, ledger: Ledger, topics: Mapping[str, Topic], ends: Mapping[tuple[str, int], int]
     ) -> None:
         """Note in the ledger that all before `ends` is not asked for, by topic and partition."""
-        part = Part(_new_name(), Path(), {at: (end, end) for at, end in ends.items()})
-        record = ledger_record(part, ledger, topics, None)
+        places = [(at, (end, end)) for at, end in ends.items()]
+        parts = [
+            Part(_new_name(), Path(), dict(places[i : i + _MOST_OFFSETS]))
+            for i in range(0, len(places), _MOST_OFFSETS)
+        ]
+        records = [ledger_record(part, ledger, topics, None) for part in parts]
         with self._publisher.transaction() as out:
-            out.send(self._settings.target.ledger_topic, json.dumps(record).encode())
-        ledger.add(record)
+            for record in records:
+                out.send(self._settings.target.ledger_topic, json.dumps(record).encode())
+        for record in records:
+            ledger.add(record)
 
     def archive(self, part: Part) -> None:
         """Move the committed `part` into the archive."""
@@ -206,6 +223,7 @@ def ledger_record(
     offsets = []
     for (topic, partition), (first, until) in sorted(part.offsets.items()):
         done = ledger.done(topics[topic], partition)
+        lost = 0 if done is None else max(0, first - done)
         offsets.append(
             {
                 "cluster": ledger.cluster,
@@ -214,7 +232,7 @@ def ledger_record(
                 "partition": partition,
                 "first": first,
                 "until": until,
-                "lost": 0 if done is None else max(0, first - done),
+                "lost": part.lost.get((topic, partition), lost),
             }
         )
     return {

@@ -32,7 +32,9 @@ class Batch(Protocol):
     """
 
     number: int
-    topics: Mapping[str, Topic]
+
+    @property
+    def topics(self) -> Mapping[str, Topic]: ...
 
     @property
     def known_headers(self) -> Set[int]: ...

@@ -1,0 +1,94 @@
+"""Micro-batches one after the other, for a source that Spark has no streaming query for."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from enum import Enum
+
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
+
+from fink_al.errors import ServiceError
+
+#: Least time between two looks that found nothing.
+_IDLE_S = 0.2
+
+
+class Turn(Enum):
+    """What a turn came to."""
+
+    WORKED = "worked"
+    IDLE = "idle"
+    ENDED = "ended"
+
+
+class Rounds:
+    """A thread that takes turns until it is stopped, with the methods of Spark's streaming query.
+
+    Parameters
+    ----------
+    turn : callable
+        Called with the number of the turn, from 0.
+    pause_s : float
+        Seconds from the begin of a turn to that of the next one.
+    """
+
+    def __init__(self, turn: Callable[[int], Turn], pause_s: float):
+        self._turn, self._pause_s = turn, pause_s
+        self._stopping = threading.Event()
+        self._error: BaseException | None = None
+        # A process that fails elsewhere must not wait for it.
+        self._thread = threading.Thread(target=self._run, name="rounds", daemon=True)
+        self._thread.start()
+
+    @property
+    def isActive(self) -> bool:
+        """Whether it goes on."""
+        return self._thread.is_alive()
+
+    def awaitTermination(self, timeout: float | None = None) -> bool:
+        """Wait for its end, `timeout` seconds at the most; whether it ended.
+
+        Raises
+        ------
+        ServiceError
+            If Spark failed.
+        Exception
+            Whatever else a turn raised.
+        """
+        self._thread.join(timeout)
+        if self._thread.is_alive():
+            return False
+        if self._error:
+            raise self._error
+        return True
+
+    def stop(self) -> None:
+        """End it behind the present turn, and wait for that."""
+        self._stopping.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        number = 0
+        try:
+            while not self._stopping.is_set():
+                begin = time.monotonic()
+                came_to = self._turn(number)
+                if came_to is Turn.ENDED:
+                    return
+                number += came_to is Turn.WORKED
+                pause = self._pause_s - (time.monotonic() - begin)
+                self._stopping.wait(max(pause, _IDLE_S if came_to is Turn.IDLE else 0))
+        except (PySparkException, Py4JJavaError) as error:
+            self._error = ServiceError(f"A micro-batch failed: {_first_line(error)}")
+            self._error.__cause__ = error
+        except BaseException as error:
+            self._error = error
+
+
+def _first_line(error: PySparkException | Py4JJavaError) -> str:
+    if isinstance(error, Py4JJavaError):
+        error = error.java_exception.toString()
+    return str(error).partition("\n")[0]
