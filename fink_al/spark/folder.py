@@ -225,7 +225,7 @@ class _Files:
                 if self._unfinished.keeps(file):
                     del self._footers[file]
                 else:
-                    self._damaged[file] = _first_missing(staged, file, footer.rows)
+                    self._damaged[file] = _first_missing(staged, file)
         for file in self._damaged.keys() - self._footers.keys():
             del self._damaged[file]
         if len(self._footers) < len(present) or len(self._damaged) > known:
@@ -234,9 +234,13 @@ class _Files:
             rows, at = footer.rows if footer else 0, (file.name, 0)
             part.offsets[at] = 0, rows
             if file in self._damaged:
-                lost = rows - (part.rows[at] - 1) if footer else None
+                lost = max(0, rows - (part.rows[at] - 1)) if footer else None
                 part.lost[at] = lost
-                log.warning("%s cannot be read, %s rows are lost", file.path, lost or "all")
+                log.warning(
+                    "%s cannot be read, %s rows are lost",
+                    file.path,
+                    "all" if lost is None else lost,
+                )
         return True
 
     def learn(self, part: Part) -> None:
@@ -266,7 +270,8 @@ class _Files:
         return frame.select(*SOURCE, F.expr(nothing.record).alias("alert"), "unread_reason")
 
 
-def _first_missing(staged: DataFrame, file: File, rows: int) -> int:
-    """Number of the first of the file's `rows` that is not `staged`."""
-    found = staged.where(F.col("topic") == file.name).select("offset").collect()
-    return min(set(range(rows)) - {row.offset for row in found})
+def _first_missing(staged: DataFrame, file: File) -> int:
+    """Number of the first row of `file` that is not `staged`."""
+    rows = staged.where(F.col("topic") == file.name).select("offset").collect()
+    found = sorted(row.offset for row in rows)
+    return next((i for i, offset in enumerate(found) if i != offset), len(found))

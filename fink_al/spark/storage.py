@@ -89,7 +89,6 @@ class Storage:
         context = spark.sparkContext
         assert context._jvm is not None
         self._jvm = context._jvm
-        self._servers = folder
         with _clear(folder):
             path = self._path(folder)
             self._system = path.getFileSystem(context._jsc.hadoopConfiguration())
@@ -128,7 +127,8 @@ class Storage:
             tail = self._tail(file, length)
         try:
             found = pq.read_metadata(pa.BufferReader(_MAGIC + tail[-length:]))
-            return Footer(found.num_rows, found.schema.to_arrow_schema())
+            footer = Footer(found.num_rows, found.schema.to_arrow_schema())
+            return footer if footer.rows >= 0 else None
         except (pa.ArrowException, OSError, ValueError):  # whatever damage makes the library say
             return None
 

@@ -364,6 +364,39 @@ def test_rows_of_a_damaged_page_are_counted_and_told(spark, science, sky, rows, 
     assert drain(spark, science) == []
 
 
+def test_whatever_is_wrong_with_files_the_others_go_on(spark, science, sky, rows):
+    some = table_of(rows[sky.nights[0]][:40])
+    # Cutouts are most of a file; without them most damage hits what is read.
+    some = some.drop_columns([name for name in some.column_names if name.startswith("cutout")])
+    whole = put(science, "whole.parquet", some.slice(20), age_s=3600).read_bytes()
+    good = put(science, "good.parquet", some.slice(0, 20), age_s=3600)
+    rng = np.random.default_rng(5)
+    for i in range(120):
+        data = bytearray(whole)
+        footer = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
+        begin, end = ((0, footer), (footer, len(data)), (0, len(data)))[i % 3]
+        for place in rng.integers(begin, end, rng.integers(1, 6)):
+            data[place] = rng.integers(0, 256)
+        file = good.with_name(f"spoiled-{i}.parquet")
+        file.write_bytes(data)
+        aged(file)
+    drain(spark, science)
+    told = offsets(science)
+    assert len(told) == 122
+    assert told["good.parquet"] == told["whole.parquet"] == (0, 20, 0)
+    read = archive(science)["topic"].value_counts()
+    letters = dead_letters(science)
+    for name, (first, until, lost) in told.items():
+        own = [headers["reason"] for headers, _ in letters if headers["topic"] == name]
+        assert first == 0
+        assert own.count("unreadable_file") == (lost != 0)
+        if lost is not None:
+            assert read.get(name, 0) + own.count("unusable_fields") + lost == until
+    assert sum(lost is None for _, _, lost in told.values()) > 10
+    assert sum(bool(lost) for _, _, lost in told.values()) > 20
+    assert drain(spark, science) == []
+
+
 def test_damage_in_a_column_that_is_not_read_loses_nothing(spark, science, sky, rows):
     torn = put(science, "1/part-0.parquet", table_of(rows[sky.nights[0]][:30]))
     spoil(torn, "cutoutScience.stampData", 0)
