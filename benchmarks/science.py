@@ -55,7 +55,7 @@ def main() -> None:
             told = "  ".join(
                 f"{metric} {made['metrics'][metric]['mean']:.3f}"
                 f"±{made['metrics'][metric]['error_of_mean']:.3f}"
-                for metric in METRICS[:5]
+                for metric in METRICS[:6]
             )
             print(f"{subset:>9} {name:>8} {made['alerts']:6d} alerts  {told}", flush=True)
     importance(data["early_v1"], settings, options.seeds)

@@ -53,6 +53,12 @@ def _pattern(text: str) -> str:
     return text
 
 
+def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(names)) < len(names):
+        raise ValueError("name each only once")
+    return names
+
+
 def _file(path: Path) -> Path:
     if path.is_file():
         return path
@@ -122,7 +128,7 @@ class FeatureSettings(_Section):
     """Feature set by name, and its parameters: docs/features.md explains both."""
 
     name: Literal["sigmoid", "early_v1"]
-    bands: tuple[str, ...]
+    bands: Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_distinct)]
     criterion: Literal["ewma", "diff"]
     min_data_points: Annotated[int, Field(ge=3)]
     min_rising_points: Count

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,8 @@ from fink_al.alerts.ztf import MJD_OF_JD0
 from fink_al.errors import LightCurveError
 from fink_al.lightcurve import LightCurves, flux_from_mag
 from fink_al.settings import Survey
+
+log = logging.getLogger(__name__)
 
 _NEEDED = ("jd", "fid", "magpsf", "sigmapsf")
 _IDENTIFIERS = ("alert_id", "objectId")
@@ -28,15 +32,16 @@ def light_curves_of_points(
     points : pandas.DataFrame or pyarrow.Table
         One row a point: ``alert_id`` or ``objectId`` (then one light curve an object), ``jd``,
         ``fid`` (1 g, 2 r, 3 i), ``magpsf`` and ``sigmapsf`` [mag, AB]. A NaN or null ``magpsf`` is
-        a non-detection, whose limit is ``diffmaglim`` where there is such a column. Other columns
-        whose value is the same for all points of a light curve may go along: the first becomes
-        context.
+        a non-detection, whose limit is ``diffmaglim`` where there is such a column. Rows that
+        repeat another are left out. Other columns of numbers, and ``objectId`` and ``type``, whose
+        value is the same for all points of a light curve may go along: the first becomes context.
     survey : Survey
         Band names and where a day begins.
     by : str, optional
         Column that tells light curves apart; default ``alert_id``, else ``objectId``.
     also : tuple of str
-        Other columns that must be there, such as ``type``.
+        Other columns that must be there, such as ``type``. Light curves for which one has several
+        values are left out, with a warning: which one is right is not guessed.
 
     Returns
     -------
@@ -51,19 +56,25 @@ def light_curves_of_points(
     """
     table = points.to_pandas() if isinstance(points, pa.Table) else pd.DataFrame(points)
     by = by or next((name for name in _IDENTIFIERS if name in table), _IDENTIFIERS[0])
-    _check(table, by, also)
+    _check(table, by, also, survey)
+    table = _once(_without_contradictions(table, by, also), by)
     owner, names = pd.factorize(table[by])
     order = np.lexsort((table["jd"].to_numpy(float), owner))
     table, owner = table.iloc[order], owner[order]
     mag, mag_err = (table[name].to_numpy(np.float64, na_value=np.nan) for name in _NEEDED[2:])
     limit = np.full(len(table), np.nan)
     if "diffmaglim" in table:
-        limit = table["diffmaglim"].to_numpy(np.float64, na_value=np.nan)
+        limit = table["diffmaglim"].to_numpy(np.float64, na_value=np.nan, copy=True)
+        limit[(limit < _MAGNITUDES[0]) | (limit > _MAGNITUDES[1])] = np.nan
     is_limit = np.isnan(mag)
     flux, flux_err = flux_from_mag(np.where(is_limit, limit, mag), mag_err)
-    fid = table["fid"].to_numpy(np.int64)
+    fid = table["fid"].to_numpy(np.float64)
     first = np.searchsorted(owner, np.arange(len(names)))
-    others = [name for name in table if name not in (*_NEEDED, "diffmaglim")]
+    others = [
+        name for name in table
+        if name in (*_IDENTIFIERS, "type", by, *also)
+        or (pd.api.types.is_numeric_dtype(table[name]) and name not in (*_NEEDED, "diffmaglim"))
+    ]  # fmt: skip
     return LightCurves(
         offsets=np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=len(names)))]),
         mjd=table["jd"].to_numpy(np.float64) - MJD_OF_JD0,
@@ -78,7 +89,29 @@ def light_curves_of_points(
     )
 
 
-def _check(table: pd.DataFrame, by: str, also: tuple[str, ...]) -> None:
+def _without_contradictions(table: pd.DataFrame, by: str, also: Sequence[str]) -> pd.DataFrame:
+    for column in also:
+        counts = table.groupby(by, sort=False)[column].nunique()
+        several = counts.index[counts > 1]
+        if len(several):
+            log.warning(
+                "%d light curves have several values of '%s' and are left out: %s",
+                len(several), column, ", ".join(map(str, several[:5])),
+            )  # fmt: skip
+            table = table[~table[by].isin(several)]
+    if not len(table):
+        raise LightCurveError(f"Every light curve has several values of {' or '.join(also)}.")
+    return table
+
+
+def _once(table: pd.DataFrame, by: str) -> pd.DataFrame:
+    again = table.duplicated([by, *(n for n in (*_NEEDED, "diffmaglim") if n in table)])
+    if again.any():
+        log.warning("%d rows repeat another row and are left out", int(again.sum()))
+    return table[~again]
+
+
+def _check(table: pd.DataFrame, by: str, also: Sequence[str], survey: Survey) -> None:
     missing = [name for name in (by, *also, *_NEEDED) if name not in table]
     if missing:
         raise LightCurveError(
@@ -100,6 +133,11 @@ def _check(table: pd.DataFrame, by: str, also: tuple[str, ...]) -> None:
         raise LightCurveError(
             "'jd' and 'fid' must not be null; only magpsf may, at non-detections."
         )
+    if str(table["jd"].dtype).lower() in ("float32", "float16"):
+        raise LightCurveError(
+            f"'jd' is {table['jd'].dtype}, which tells times a quarter of a day apart at best: "
+            "give 64-bit numbers."
+        )
     if (broken := table["fid"] % 1 != 0).any():
         raise LightCurveError(
             f"'fid' holds {table['fid'][broken].iloc[0]}; bands are 1 for g, 2 for r, 3 for i."
@@ -119,3 +157,26 @@ def _check(table: pd.DataFrame, by: str, also: tuple[str, ...]) -> None:
             f"({_MAGNITUDES[0]:.0f} to {_MAGNITUDES[1]:.0f}): a flux? Give magnitudes, and NaN for "
             "non-detections."
         )
+    known = table["fid"].between(1, len(survey.bands))
+    error = table["sigmapsf"]
+    measured = (error > 0) & np.isfinite(error.to_numpy(np.float64, na_value=np.nan))
+    _check_share(known, table["fid"], "fid", "a band: 1 is g, 2 r, 3 i")
+    seen = table["magpsf"].notna()
+    _check_share(measured[seen], error[seen], "sigmapsf", "an error in magnitudes above 0")
+    if "diffmaglim" in table:
+        limit = table["diffmaglim"]
+        sound = limit.isna() | limit.between(*_MAGNITUDES)
+        _check_share(sound, limit, "diffmaglim", "an AB magnitude, or null")
+
+
+def _check_share(sound: pd.Series, values: pd.Series, name: str, what: str) -> None:
+    """Refuse a column of which nothing is sound; say how many rows are not."""
+    if sound.all():
+        return
+    wrong = values[~sound]
+    if not sound.any():
+        raise LightCurveError(f"No row of '{name}' holds {what}; the first holds {wrong.iloc[0]}.")
+    log.warning(
+        "%d rows of '%s' do not hold %s (the first holds %s): no feature uses them",
+        len(wrong), name, what, wrong.iloc[0],
+    )  # fmt: skip

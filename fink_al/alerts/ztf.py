@@ -192,7 +192,8 @@ def light_curves(columns: pa.Table, survey: Survey) -> LightCurves:
     ----------
     columns : pyarrow.Table
         One row an alert, with the columns of `LIGHT_CURVE`, perhaps those of `FORCED`, and any
-        context columns. A null list is an empty one; a null or NaN ``cmagpsf`` is a non-detection,
+        context columns. A null list is an empty one, and lists of different lengths make
+        an alert without points; a null or NaN ``cmagpsf`` is a non-detection,
         whose ``cdiffmaglim`` is then the upper limit.
     survey : Survey
         Band names and where a day begins.
@@ -256,7 +257,15 @@ def _flat(
 ) -> tuple[npt.NDArray[np.int64], dict[str, npt.NDArray[np.float64]]]:
     """Offsets of the lists, and all values of each of `names` end to end."""
     lists = {name: _list_array(columns[name], (LIGHT_CURVE | FORCED)[name]) for name in names}
-    lengths = np.asarray(lists[next(iter(names))].value_lengths().fill_null(0))
+    every = np.stack([np.asarray(array.value_lengths().fill_null(0)) for array in lists.values()])
+    lengths = every[0]
+    if (torn := (every != lengths).any(axis=0)).any():
+        # Which value is of which point cannot be told: such an alert has no light curve.
+        lengths = np.where(torn, 0, lengths)
+        lists = {
+            name: array.filter(pa.array(~torn & array.is_valid().to_numpy(zero_copy_only=False)))
+            for name, array in lists.items()
+        }
     offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
     return offsets, {
         name: array.flatten().cast(pa.float64()).to_numpy(zero_copy_only=False)

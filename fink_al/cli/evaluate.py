@@ -11,6 +11,7 @@ from fink_al.cli.points import (
     config_option,
     feature_options,
     feature_settings,
+    make_folder,
     points_option,
     read_points,
     without_data,
@@ -38,7 +39,12 @@ from fink_al.cli.points import (
     "--alerts-per-object", type=click.IntRange(min=1), help="At the most.  [default: all]"
 )
 @click.option("--seeds", default=8, show_default=True, type=click.IntRange(min=1), help="Splits.")
-@click.option("--output", required=True, type=click.Path(path_type=Path), help="JSON.")
+@click.option(
+    "--output",
+    required=True,
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    help="JSON.",
+)
 @config_option
 def evaluate(
     points: Path,
@@ -65,6 +71,7 @@ def evaluate(
     from fink_al.alerts.points import light_curves_of_points
     from fink_al.learning.assessment import METRICS, assess, examples
 
+    make_folder(output)
     settings = without_data(config)
     chosen = feature_settings(settings, name, **changes)
     table = read_points(points)
@@ -85,7 +92,6 @@ def evaluate(
         "alerts_per_object": alerts_per_object,
         "seeds": seeds,
     }
-    output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(json.dumps(told | found, indent=1), "utf-8")
     shown = Table("metric", "mean", "error of mean", "68% of seeds", box=None)
     for metric in METRICS:

@@ -11,6 +11,7 @@ from fink_al.cli.points import (
     config_option,
     feature_options,
     feature_settings,
+    make_folder,
     points_option,
     read_points,
     without_data,
@@ -23,7 +24,10 @@ _AT_A_TIME = 20_000
 @points_option
 @feature_options
 @click.option(
-    "--output", required=True, type=click.Path(path_type=Path), help="Parquet, a row an alert."
+    "--output",
+    required=True,
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    help="Parquet, a row an alert.",
 )
 @config_option
 def features(
@@ -42,6 +46,7 @@ def features(
     from fink_al.alerts.points import light_curves_of_points
     from fink_al.features.feature_set import FeatureSet, extract
 
+    make_folder(output)
     settings = without_data(config)
     chosen = FeatureSet.from_settings(feature_settings(settings, name, **changes))
     curves = light_curves_of_points(read_points(points), settings.survey)
@@ -54,7 +59,6 @@ def features(
     ]
     table = pa.concat_tables(tables)
     table = table.add_column(0, identifier, curves.context[identifier])
-    output.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(table, output)
     complete = sum(column.null_count == 0 for column in table.columns[1 : 1 + len(chosen.names)])
     click.echo(

@@ -71,6 +71,22 @@ def feature_settings(settings: Settings, name: str | None, **changes: Any) -> Fe
     return made
 
 
+def make_folder(output: Path) -> None:
+    """Make the folder of `output`, before the work whose result goes there.
+
+    Raises
+    ------
+    SettingsError
+        If it cannot be made.
+    """
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(
+            f"--output {output}: its folder cannot be made ({error.strerror})."
+        ) from None
+
+
 def read_points(file: Path) -> pd.DataFrame:
     """The table of points in `file`.
 
@@ -81,10 +97,11 @@ def read_points(file: Path) -> pd.DataFrame:
     """
     import pandas as pd
 
+    is_csv = file.suffix.lower() == ".csv"
     try:
-        return pd.read_csv(file) if file.suffix == ".csv" else pd.read_parquet(file)
+        return pd.read_csv(file) if is_csv else pd.read_parquet(file)
     except Exception as error:  # whatever the two readers make of a strange file
         raise LightCurveError(
-            f"{file} cannot be read as {'CSV' if file.suffix == '.csv' else 'Parquet'} "
+            f"{file} cannot be read as {'CSV' if is_csv else 'Parquet'} "
             f"({type(error).__name__}): give a table with one row a point, .parquet or .csv."
         ) from None

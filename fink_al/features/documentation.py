@@ -28,6 +28,10 @@ replay and training make it from the same settings.
   nightly active-learning job of Fink does.
 - `context`: columns of the alert's context to use, where all training rows have them.
 - `forced`: use forced photometry, where all training rows have it.
+
+A night stands for its mean time, its mean flux and its mean error: errors are not averaged down, as
+most of them is common to a night. Where magnitudes are fitted their error is 0.02 mag at the least,
+the survey's own calibration.
 """
 
 

@@ -13,6 +13,9 @@ from fink_al.features.line import POGSON, magnitude
 from fink_al.features.nightly import nightly_means
 from fink_al.lightcurve import LightCurves
 
+#: Shortest time over which a rate is taken [day]: a shorter one would make it a matter of noise.
+LEAST_GAP_DAYS = 0.5
+
 #: Error of a limit that is taken as a point [mag].
 LIMIT_ERR_MAG = 0.2
 
@@ -21,8 +24,9 @@ LIMIT_ERR_MAG = 0.2
 class Limit:
     """Last non-detection of a band before its first night with a detection.
 
-    ``limit_gap`` is the time between them [day]; ``limit_rate`` the least rate at which the band
-    must have changed from the limit to that night [mag/day, negative for brightening].
+    ``limit_gap`` is the time from it to the night's mean time [day]; ``limit_rate`` the least rate
+    at which the band must have changed from the limit to that night's mean [mag/day, negative for
+    brightening], over half a day at the least.
 
     Source: our own. The nightly job of Fink takes the same limit as one more point of the fit;
     :class:`fink_al.features.sigmoid.Sigmoid` does so with `last_limit`.
@@ -130,4 +134,4 @@ def _extract(starts, ends, night_mjd, night_flux, offsets, mjd, flux, is_limit, 
         values[i, 0] = gap
         if 0.0 < flux[latest] < night_flux[first]:
             rise = magnitude(night_flux[first]) - magnitude(flux[latest])
-            values[i, 1] = rise / max(gap, 0.5)
+            values[i, 1] = rise / max(gap, LEAST_GAP_DAYS)

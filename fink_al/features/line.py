@@ -43,8 +43,8 @@ def slope(mjd, flux, flux_err, start, end, in_mag):
     Returns
     -------
     tuple of float
-        Slope and error [1/day of what is fitted]; root mean square of residual by error, NaN for
-        fewer than three nights. All NaN for fewer than two.
+        Slope and error [1/day of what is fitted]; root of the reduced chi square, NaN for fewer
+        than three nights. All NaN for fewer than two.
     """
     weights = t_sum = y_sum = 0.0
     n = 0
@@ -82,4 +82,4 @@ def slope(mjd, flux, flux_err, start, end, in_mag):
             if in_mag:
                 y, e = magnitude(flux[k]), magnitude_error(flux[k], flux_err[k])
             squares += ((y - y_mean - rate * (mjd[k] - t_mean)) / e) ** 2
-    return rate, 1.0 / math.sqrt(tt), math.sqrt(squares / n)
+    return rate, 1.0 / math.sqrt(tt), math.sqrt(squares / (n - 2))

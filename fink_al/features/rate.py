@@ -22,12 +22,13 @@ class Rate:
     ``rate`` is the slope of a straight line through all nights' magnitudes [mag/day, negative while
     it brightens], ``rate_last`` that between the last two nights, ``flux_rate`` the slope through
     all nights' fluxes in units of the brightest [1/day], ``bend`` the slope of the later half of
-    the nights less that of the earlier [mag/day]: positive as a rise flattens. Lines are fitted by
+    the nights less that of the earlier [mag/day], the middle one of an odd number in both: positive
+    as a rise flattens. Lines are fitted by
     least squares, weighted by error.
 
     Source: our own; magnitude and flux slopes are common in classifiers of young transients.
     Missing: ``too_few_nights`` where the band has fewer than two nights with a positive mean;
-    ``bend`` also where it has fewer than three.
+    ``bend`` also where a half has fewer than two.
 
     Parameters
     ----------
@@ -77,9 +78,7 @@ def _extract(starts, ends, mjd, flux, flux_err, values):
         values[i, 1] = fall / (mjd[last] - mjd[before])
         flux_rate = slope(mjd, flux, flux_err, start, end, False)[0]
         values[i, 2] = flux_rate / brightest
-        n = end - start
-        if n >= 3:
-            middle = start + n // 2
-            early = slope(mjd, flux, flux_err, start, middle + 1, True)[0]
-            late = slope(mjd, flux, flux_err, end - n // 2 - 1, end, True)[0]
-            values[i, 3] = late - early
+        half = (end - start + 1) // 2
+        early = slope(mjd, flux, flux_err, start, start + half, True)[0]
+        late = slope(mjd, flux, flux_err, end - half, end, True)[0]
+        values[i, 3] = late - early

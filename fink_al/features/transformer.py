@@ -8,12 +8,15 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, TransformerMixin
 
+from fink_al.errors import LightCurveError
 from fink_al.features.feature_set import FeatureSet
 from fink_al.lightcurve import LightCurves
 from fink_al.settings import FeatureSettings
 
 
-class FeatureExtractor(TransformerMixin, BaseEstimator):
+class FeatureExtractor(  # type: ignore[call-arg]
+    TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
+):
     """Light curves to a feature matrix, NaN where missing.
 
     Parameters
@@ -60,8 +63,18 @@ class FeatureExtractor(TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X: Any) -> npt.NDArray[np.float64]:
-        """Features, shape (n, k), of light curves or of a table of points."""
+        """Features, shape (n, k), of light curves or of a table of points.
+
+        It has fewer rows than a table of points, so it stays an array whatever ``set_output`` says.
+
+        Raises
+        ------
+        LightCurveError
+            If the table or the bands are wrong.
+        """
         curves = X if isinstance(X, LightCurves) else LightCurves.from_points(X)
+        if unknown := sorted(set(self.bands) - set(curves.bands)):
+            raise LightCurveError(f"No light curve has bands {unknown}; allowed: {curves.bands}.")
         return self._feature_set().extract(curves).values
 
     def get_feature_names_out(self, input_features: Any = None) -> npt.NDArray[np.object_]:

@@ -33,7 +33,7 @@ Subset = Literal["all", "published"]
 #: Metrics in the order of reports.
 METRICS = (
     "auc", "log_loss", "calibration_error", "calibration_error_by_chance", "figure_of_merit",
-    "efficiency", "purity", "accuracy",
+    "figure_of_merit_of_all", "efficiency", "purity", "accuracy",
 )  # fmt: skip
 _LEAST_OBJECTS = 20
 
@@ -65,6 +65,11 @@ class Examples:
     types: npt.NDArray[np.object_]
     names: tuple[str, ...]
 
+    @property
+    def have_features(self) -> npt.NDArray[np.bool_]:
+        """Whether an alert has any feature, shape (n,)."""
+        return np.asarray(~np.isnan(self.values).all(axis=1))
+
     def where(self, mask: npt.NDArray[np.bool_]) -> Examples:
         """Examples where `mask`, shape (n,), holds."""
         return Examples(
@@ -80,16 +85,16 @@ class Assessment:
     Parameters
     ----------
     alerts, objects : int
-        Evaluated in all.
+        Of both halves together.
     positive_share : float
-        Of the alerts.
+        Of these alerts.
     by_seed : dict of str to list of float
         Each of `METRICS`.
     """
 
-    alerts: int
-    objects: int
-    positive_share: float
+    alerts: int = 0
+    objects: int = 0
+    positive_share: float = 0.0
     by_seed: dict[str, list[float]] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -159,13 +164,15 @@ def examples(
 
 
 def _check_objects(data: Examples, target: Target) -> None:
+    data = data.where(data.have_features)
     _, first = np.unique(data.row, return_index=True)
     counts = Counter(data.positive[first].tolist())
     if min(counts[True], counts[False]) < _LEAST_OBJECTS:
         types = Counter(map(str, data.types[first])).most_common(5)
         raise LightCurveError(
             f"{counts[True]} objects are what target '{target.name}' looks for and "
-            f"{counts[False]} are not; {_LEAST_OBJECTS} of each are needed. Types found: "
+            f"{counts[False]} are not, of those with features; {_LEAST_OBJECTS} of each are "
+            "needed. Types found: "
             f"{', '.join(f'{kind} ({n})' for kind, n in types) or 'none'}."
         )
 
@@ -181,7 +188,8 @@ def assess(
 ) -> Assessment:
     """Metrics on one half of the objects of a forest that learned from the other half.
 
-    An alert without any feature gets the share of positives among the learner's alerts.
+    For the metrics of probabilities an alert without any feature has the share of positives among
+    the learner's alerts; it is not called positive.
 
     Parameters
     ----------
@@ -201,41 +209,43 @@ def assess(
     Raises
     ------
     LightCurveError
-        If too few objects of both classes are in the subset.
+        If too few objects of both classes are in the subset, or have features.
     """
     if subset == "published":
         data = data.where(data.published)
         _check_objects(data, target)
-    done = Assessment(
-        len(data.row),
-        len(np.unique(data.row)),
-        float(data.positive.mean()),
-        {m: [] for m in METRICS},
-    )
+    done = Assessment(by_seed={name: [] for name in METRICS})
     for seed in range(seeds):
-        p, test = one_split(data, target, seed, alerts_per_object)
-        found = evaluate(p, test.positive).to_dict() | probability_metrics(p, test.positive)
-        found["calibration_error_by_chance"] = calibration_error_by_chance(p, test.row)
+        rng = np.random.default_rng(seed)
+        used = data.where(_some(data.row, alerts_per_object, rng)) if alerts_per_object else data
+        done.alerts, done.objects = len(used.row), len(np.unique(used.row))
+        done.positive_share = float(used.positive.mean())
+        learner, test = halves(used, rng)
+        p = _learned(learner, test, target, seed)
+        known = np.where(np.isnan(p), learner.positive.mean(), p)
+        found = evaluate(p, test.positive).to_dict() | probability_metrics(known, test.positive)
+        found["calibration_error_by_chance"] = calibration_error_by_chance(known, test.row)
+        all_called = evaluate(np.ones(len(p)), test.positive)
+        found["figure_of_merit_of_all"] = all_called.figure_of_merit
         for name in METRICS:
             done.by_seed[name].append(float(found[name]))
         progress(f"seed {seed + 1} of {seeds}: AUC {found['auc']:.3f}")
     return done
 
 
-def one_split(
-    data: Examples, target: Target, seed: int, alerts_per_object: int | None = None
-) -> tuple[npt.NDArray[np.float64], Examples]:
-    """Probabilities of one half of the objects by a forest of the other, and that half."""
-    rng = np.random.default_rng(seed)
-    if alerts_per_object:
-        data = data.where(_some(data.row, alerts_per_object, rng))
-    learner, test = halves(data, rng)
+def _learned(
+    learner: Examples, test: Examples, target: Target, seed: int
+) -> npt.NDArray[np.float64]:
+    """Probabilities of the test half by a forest of the other; NaN without features."""
+    learner = learner.where(learner.have_features)
+    if len(np.unique(learner.positive)) < 2:
+        raise LightCurveError(
+            "The half that teaches has features for objects of one class only: more objects, more "
+            "alerts of each or another feature set are needed."
+        )
     settings = target.model.model_copy(update={"seed": seed})
-    share = learner.positive.mean()
-    learner = learner.where(np.asarray(~np.isnan(learner.values).all(axis=1)))
     model = fit_forest(settings, learner.values, learner.positive, learner.row)
-    p = predict(model, test.values)
-    return np.where(np.isnan(p), share, p), test
+    return predict(model, test.values)
 
 
 def halves(data: Examples, rng: np.random.Generator) -> tuple[Examples, Examples]:

@@ -47,7 +47,10 @@ def cut_into_alerts(whole: LightCurves, history_days: float = HISTORY_DAYS) -> N
     history_days : float
         How far back an alert's points reach [day].
     """
-    owner, seen = whole.alert_of_point(), whole.is_detection
+    owner = whole.alert_of_point()
+    # As for the features: what has no band or no error makes no alert, and no maximum.
+    seen = whole.is_detection & (whole.band >= 0) & (whole.flux_err > 0)
+    seen &= np.isfinite(whole.flux_err)
     night = np.floor(whole.mjd - whole.day_start).astype(np.int64)
     rows = np.flatnonzero(seen)
     # The last detection of each night is the alert.

@@ -2,8 +2,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fink_al.alerts.points import light_curves_of_points
 from fink_al.errors import LightCurveError
 from fink_al.lightcurve import LightCurves
+from fink_al.settings import load_settings
+
+SURVEY = load_settings().survey
 
 POINTS = pd.DataFrame(
     {
@@ -48,3 +52,51 @@ def test_light_curves_are_in_order_of_appearance_and_points_in_order_of_time():
 def test_a_table_that_is_none_of_points_is_told_what_it_lacks(change, said):
     with pytest.raises(LightCurveError, match=said):
         LightCurves.from_points(change(POINTS))
+
+
+def table(**columns):
+    return pd.DataFrame(
+        {
+            "objectId": ["A", "A", "B", "B"],
+            "jd": [2461050.7, 2461052.7, 2461050.7, 2461052.7],
+            "fid": 1,
+            "magpsf": 19.0,
+            "sigmapsf": 0.1,
+            "type": ["SN Ia", "SN Ia", "AGN", "AGN"],
+        }
+        | columns
+    )
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"fid": 7}, "No row of 'fid' holds a band"),
+        ({"sigmapsf": 0.0}, "No row of 'sigmapsf' holds an error"),
+        ({"diffmaglim": -999.0}, "No row of 'diffmaglim' holds an AB magnitude"),
+        ({"type": ["SN Ia", "AGN"] * 2}, "Every light curve has several values of type"),
+    ],
+)
+def test_columns_of_which_nothing_can_be_used_are_refused(columns, message):
+    with pytest.raises(LightCurveError, match=message):
+        light_curves_of_points(table(**columns), SURVEY, also=("type",))
+
+
+def test_times_in_single_precision_are_refused():
+    with pytest.raises(LightCurveError, match="'jd' is float32"):
+        light_curves_of_points(table().astype({"jd": "float32"}), SURVEY)
+
+
+def test_what_cannot_be_used_is_told(caplog):
+    points = pd.concat([table(fid=[1, 2, 1, 9]), table(fid=[1, 2, 1, 9])])
+    curves = light_curves_of_points(points, SURVEY)
+    assert "4 rows repeat another row" in caplog.text
+    assert "2 rows of 'fid' do not hold a band: 1 is g, 2 r, 3 i (the first holds 9)" in caplog.text
+    assert curves.band.tolist() == [0, 1, 0, -1]
+
+
+def test_a_light_curve_of_two_types_is_left_out(caplog):
+    points = table(type=["SN Ia", "SN Ia", "AGN", "CV"], note=[1, "x", None, 2.5])
+    curves = light_curves_of_points(points, SURVEY, also=("type",))
+    assert curves.context["objectId"].to_pylist() == ["A"]
+    assert "1 light curves have several values of 'type' and are left out: B" in caplog.text

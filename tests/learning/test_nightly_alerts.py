@@ -38,3 +38,16 @@ def test_what_comes_later_changes_no_earlier_alert():
     n = len(early.row)
     assert n == 20
     assert late.light_curves.slice(0, n).equals(early.light_curves)
+
+
+def test_points_that_no_feature_takes_make_neither_alert_nor_maximum():
+    good = pd.DataFrame({"objectId": "A", "jd": 2461050.7 + 2.0 * np.arange(4), "fid": 1,
+                         "magpsf": [20.0, 19.5, 19.0, 18.5], "sigmapsf": 0.1})  # fmt: skip
+    bad = good[:2].assign(magpsf=15.0, sigmapsf=[np.nan, 0.1], fid=[1, 9])
+    bad["jd"] += [0.01, 1.0]
+    found = [
+        cut_into_alerts(LightCurves.from_points(points))
+        for points in (good, pd.concat([good, bad]))
+    ]
+    assert found[1].mjd.tolist() == found[0].mjd.tolist()
+    assert found[1].is_pre_peak.tolist() == [True] * 4
