@@ -19,6 +19,7 @@ from fink_al.features.feature_set import FeatureSet
 from fink_al.learning.labels import LabelStore
 from fink_al.learning.taxonomy import Taxonomy
 from fink_al.lightcurve import LightCurves
+from fink_al.selection import CUTS
 from fink_al.settings import MJD_EPOCH, Settings
 
 #: What is read of the archive beside light curves.
@@ -27,6 +28,7 @@ _COLUMNS = {
     "alert_id": pa.int64(),
     "mjd": pa.float64(),
     "is_candidate": pa.bool_(),
+    "reasons": pa.list_(pa.string()),
 }
 
 
@@ -64,8 +66,9 @@ class TrainingSet:
 def collect(settings: Settings) -> TrainingSet:
     """Examples of the starting set and of all labelled objects of the archive.
 
-    The example of an object is the alert that was requested, else its last alert with features
-    before the label's observation. The archive is read in batches and only labelled objects of it
+    The example of an object is the last alert that was requested, else the last one that the
+    target's cuts accept; always one with features, from before the label's observation. An object
+    without such an alert is none. The archive is read in batches and only labelled objects of it
     are kept, so memory follows the labels.
     """
     parts = [_archived(settings)]
@@ -143,7 +146,8 @@ def _archived(settings: Settings) -> TrainingSet:
     rows = pa.Table.from_batches((batch for batch in batches if len(batch)), schema)
     told = labels.select(["object_id", "type", "observed"])
     rows = rows.append_column("row", pa.array(np.arange(len(rows))))
-    light = rows.select(["row", "object_id", "alert_id", "mjd", "is_candidate"])
+    accepted = pc.or_kleene(rows["is_candidate"], pa.array(_accepted(rows["reasons"])))
+    light = rows.select(["row", "object_id", "alert_id", "mjd", "is_candidate"]).filter(accepted)
     joined = light.join(told, "object_id", join_type="inner")
     # Never the alert's future: what came after the spectrum is not in its example.
     before = joined.filter(pc.less_equal(joined["mjd"], _mjd(joined["observed"])))
@@ -156,6 +160,16 @@ def _archived(settings: Settings) -> TrainingSet:
     chosen = order.take(pa.array(sorted(last.values()), pa.int64()))
     examples = rows.take(chosen["row"]).append_column("type", chosen["type"])
     return read_examples(settings, examples)
+
+
+def _accepted(reasons: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
+    """Whether the cuts accepted an alert that was rejected for these `reasons`."""
+    lists = reasons.combine_chunks()
+    is_cut = pc.is_in(lists.flatten(), pa.array(CUTS)).to_numpy(zero_copy_only=False)
+    refused = pc.list_parent_indices(lists).to_numpy()[is_cut]
+    accepted = np.ones(len(lists), bool)
+    accepted[refused] = False
+    return accepted
 
 
 def _light_curves(settings: Settings, rows: pa.Table) -> LightCurves:

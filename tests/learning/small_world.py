@@ -22,6 +22,7 @@ _COLUMNS = {
     "alert_id": pa.int64(),
     "mjd": pa.float64(),
     "is_candidate": pa.bool_(),
+    "reasons": pa.list_(pa.string()),
     "type": pa.string(),
 }
 
@@ -34,6 +35,7 @@ def alert(
     peak_mag: float = 18.0,
     is_detected: bool = True,
     is_candidate: bool = False,
+    reasons: Sequence[str] | None = None,
     type: str | None = None,
 ) -> dict:
     """A ZTF alert of six nights in g and r, ending at `mjd`, with the columns of an archive.
@@ -48,6 +50,7 @@ def alert(
         "alert_id": alert_id,
         "mjd": mjd,
         "is_candidate": is_candidate,
+        "reasons": reasons,
         "type": type,
         "cjd": [*(mjd + days + MJD_OF_JD0), *(mjd + days + MJD_OF_JD0)],
         "cfid": [1] * 6 + [2] * 6,

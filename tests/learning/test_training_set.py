@@ -42,6 +42,19 @@ def test_each_labelled_object_is_one_example(settings, archive):
     assert found(collect(settings)) == [("Known", 6, False), ("Requested", 2, True)]
 
 
+def test_an_alert_that_the_cuts_refuse_is_no_example(settings, archive):
+    archive(
+        alert("Fading", 1, mjd=MJD - 9, reasons=["too_faint", "certain"]),
+        alert("Fading", 2, reasons=["certain", "too_old"]),
+        alert("Fading", 3, mjd=MJD - 12, reasons=[]),
+        alert("Star", 4, reasons=["star"]),
+        alert("Asked", 5, mjd=MJD - 1, is_candidate=True, reasons=[]),
+        alert("Asked", 6, reasons=["already_published"]),
+    )
+    tell(settings, Fading="SN Ia", Star="CV", Asked="SN II")
+    assert found(collect(settings)) == [("Asked", 5, False), ("Fading", 1, True)]
+
+
 def test_no_example_comes_from_after_its_label(settings, archive):
     observed = MJD + 10 / 24
     archive(
