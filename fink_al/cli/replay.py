@@ -62,6 +62,8 @@ def _comparison(agreement: Agreement) -> str:
     scored = [version for version in agreement.archived_versions if version]
     if not scored:
         return f"Now {now}; no probability in the archive to compare with."
+    if agreement.version in scored:
+        return f"Now {now}, as then: no alert of the night has a probability."
     return (
         f"Now {now}, then {', '.join(scored)}: nothing to compare. "
         f"Score by the model of then with --model {scored[-1]}."

@@ -35,7 +35,8 @@ class Agreement:
     compared : int
         Alerts scored by the same model version in both.
     largest_difference : float or None
-        Largest difference of their probabilities; None if nothing could be compared.
+        Largest difference of their probabilities, 1 where one has none; None if nothing could be
+        compared.
     version : str or None
         Model version of the replay; None if there is no model.
     archived_versions : tuple of (str or None)
@@ -126,7 +127,10 @@ def compare(replayed: DataFrame, archived: DataFrame | None, version: str | None
     now = replayed.select("alert_id", "model_version", F.col("p").alias("now"))
     then = archived.select("alert_id", "model_version", F.col("p").alias("then"))
     both = now.join(then.dropDuplicates(["alert_id"]), ["alert_id", "model_version"])
-    row = both.agg(F.count("*"), F.max(F.abs(F.col("now") - F.col("then")))).first()
+    p, q = F.col("now"), F.col("then")
+    # One that has a probability where the other has none could not differ more.
+    difference = F.when(p.isNull() != q.isNull(), 1.0).otherwise(F.abs(p - q))
+    row = both.agg(F.count(difference), F.max(difference)).first()
     assert row is not None
     versions = {then[0] for then in archived.select("model_version").distinct().collect()}
     known = sorted((v for v in versions if v is not None), key=lambda v: (len(v), v))

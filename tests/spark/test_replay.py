@@ -37,7 +37,11 @@ def test_replay_gives_the_scores_of_the_stream(spark, world, sky, origin, featur
     archived = read_archive(spark, settings, night)
     replayed = replay(spark, settings, night, origin=origin).cache()
     agreement = compare(replayed, archived, made.version)
-    assert agreement == Agreement(n, n, n, 0, made.version, (made.version,))
+    scored = archived.where("p IS NOT NULL").count()
+    assert 0 < scored <= n
+    assert agreement == Agreement(n, n, scored, 0, made.version, (made.version,))
+    without = compare(replayed.withColumn("p", F.lit(None).cast("double")), archived, made.version)
+    assert (without.compared, without.largest_difference) == (scored, 1.0)
     assert compare(replayed.withColumn("model_version", F.lit("9")), archived, "9") == Agreement(
         n, n, 0, None, "9", (made.version,)
     )
