@@ -41,20 +41,7 @@ REASONS = (
 )
 
 #: Those of them that are of the alert itself: neither telescope, nor model, nor what was asked for.
-CUTS = (
-    "bad_pixels",
-    "real_bogus",
-    "deep_real_bogus",
-    "classtar",
-    "declination",
-    "too_old",
-    "host_class",
-    "star",
-    "asteroid",
-    "negative_subtraction",
-    "band",
-    "many_detections",
-)
+CUTS = (*REASONS[: REASONS.index("too_faint")], "band", "many_detections")
 
 #: Context columns that the cuts read, each float64 of shape (n,) with NaN for null.
 CONTEXT = (
