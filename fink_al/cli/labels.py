@@ -12,7 +12,8 @@ from fink_al.errors import LabelError
 from fink_al.settings import load_settings
 
 if TYPE_CHECKING:  # Arrow is imported by the commands that need it
-    from fink_al.learning.labels import Label, LabelStore
+    from fink_al.labels.label import Label
+    from fink_al.labels.store import LabelStore
 
 _config = click.option("--config", type=click.Path(path_type=Path), help="Settings file.")
 _who = click.option("--who", envvar="USER", default="", show_default="you", help="Who says so.")
@@ -37,8 +38,8 @@ def add(
 
     The latter takes back all that was said of OBJECT before.
     """
-    from fink_al.learning.labels import Label, utc
-    from fink_al.learning.taxonomy import spelled
+    from fink_al.labels.label import Label, utc
+    from fink_al.labels.taxonomy import spelled
 
     now = datetime.now(UTC)
     when = utc(observed) if observed else now
@@ -55,7 +56,7 @@ def import_(file: Path, who: str, config: Path | None) -> None:
 
     A wrong line adds nothing of the file. Importing a file again adds only what is new in it.
     """
-    from fink_al.learning.labels import read_csv
+    from fink_al.labels.spectra import read_csv
 
     found = read_csv(file, who)
     _add(config, found, f"{{}} of {len(found)} labels added.")
@@ -87,13 +88,13 @@ def show(object_id: str, config: Path | None) -> None:
 
 
 def _store(config: Path | None) -> LabelStore:
-    from fink_al.learning.labels import LabelStore
+    from fink_al.labels.store import LabelStore
 
     return LabelStore(load_settings(config).labels_dir)
 
 
 def _add(config: Path | None, labels: list[Label], said: str) -> None:
-    from fink_al.learning.taxonomy import Taxonomy
+    from fink_al.labels.taxonomy import Taxonomy
 
     store = _store(config)
     added = store.add(labels)

@@ -7,9 +7,9 @@ import pandas as pd
 import pyarrow.dataset as ds
 
 from fink_al.features.feature_set import FeatureSet
+from fink_al.labels.taxonomy import UNCLASSIFIED, Taxonomy
 from fink_al.learning.evaluation import Metrics, evaluate
 from fink_al.learning.model import fit
-from fink_al.learning.taxonomy import UNCLASSIFIED, Taxonomy
 from fink_al.learning.training_set import TrainingSet, read_examples, read_file
 from fink_al.settings import Settings
 from fink_al.simulation.oracle import Oracle

@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from fink_al.followup.subscriber import read_candidates
-from fink_al.learning.labels import Label, LabelStore
-from fink_al.learning.taxonomy import UNCLASSIFIED
+from fink_al.labels.label import Label
+from fink_al.labels.store import LabelStore
+from fink_al.labels.taxonomy import UNCLASSIFIED
 from fink_al.settings import Settings
 from fink_al.simulation.oracle import Oracle
 

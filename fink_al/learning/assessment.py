@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from fink_al.errors import LightCurveError
 from fink_al.features.feature_set import FeatureSet
+from fink_al.labels.taxonomy import Taxonomy
 from fink_al.learning.evaluation import (
     calibration_error_by_chance,
     evaluate,
@@ -23,7 +24,6 @@ from fink_al.learning.evaluation import (
 )
 from fink_al.learning.forest import fit_forest, predict
 from fink_al.learning.nightly_alerts import cut_into_alerts
-from fink_al.learning.taxonomy import Taxonomy
 from fink_al.lightcurve import LightCurves
 from fink_al.settings import FeatureSettings, Target
 

@@ -16,8 +16,8 @@ import pyarrow.parquet as pq
 from fink_al.alerts import adapter
 from fink_al.errors import FinkAlError
 from fink_al.features.feature_set import FeatureSet
-from fink_al.learning.labels import LabelStore
-from fink_al.learning.taxonomy import Taxonomy
+from fink_al.labels.store import LabelStore
+from fink_al.labels.taxonomy import Taxonomy
 from fink_al.lightcurve import LightCurves
 from fink_al.selection import CUTS
 from fink_al.settings import MJD_EPOCH, Settings

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from fink_al.alerts import light_curves
 from fink_al.alerts.ztf import LIGHT_CURVE
 from fink_al.features.feature_set import FeatureSet
-from fink_al.learning.taxonomy import Taxonomy
+from fink_al.labels.taxonomy import Taxonomy
 from fink_al.selection import CONTEXT, select
 from fink_al.settings import Settings, load_settings
 from fink_al.simulation.nights import simulate

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from fink_al.learning.taxonomy import UNCLASSIFIED
+from fink_al.labels.taxonomy import UNCLASSIFIED
 
 _HALF_MAG, _WIDTH_MAG = 19.75, 0.5
 

@@ -19,7 +19,7 @@ from pyspark.sql import functions as F
 
 from fink_al.errors import ModelError, ServiceError
 from fink_al.features.feature_set import FeatureSet
-from fink_al.learning.labels import LabelStore
+from fink_al.labels.store import LabelStore
 from fink_al.learning.model import Model
 from fink_al.learning.registry import Registry
 from fink_al.settings import Settings

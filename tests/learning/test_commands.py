@@ -12,7 +12,8 @@ from fink_al.cli.labels import labels
 from fink_al.cli.model import model
 from fink_al.cli.train import train
 from fink_al.errors import LabelError
-from fink_al.learning.labels import Label, LabelStore
+from fink_al.labels.label import Label
+from fink_al.labels.store import LabelStore
 from fink_al.learning.nightly import retrain
 from fink_al.settings import find_resource
 

@@ -8,7 +8,8 @@ import pytest
 from small_world import sky, table
 
 from fink_al.errors import FinkAlError, ServiceError
-from fink_al.learning.labels import Label, LabelStore
+from fink_al.labels.label import Label
+from fink_al.labels.store import LabelStore
 from fink_al.learning.model import read_manifest
 from fink_al.learning.nightly import retrain
 from fink_al.learning.registry import Registry

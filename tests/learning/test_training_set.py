@@ -5,7 +5,8 @@ import pyarrow.parquet as pq
 from small_world import MJD, alert, table
 
 from fink_al.features.feature_set import FeatureSet
-from fink_al.learning.labels import Label, LabelStore
+from fink_al.labels.label import Label
+from fink_al.labels.store import LabelStore
 from fink_al.learning.training_set import collect, read_examples
 
 #: Ten hours after `MJD`.

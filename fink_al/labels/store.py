@@ -6,13 +6,11 @@ once lose nothing; nothing is ever changed or removed.
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import os
 import uuid
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
@@ -23,7 +21,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from fink_al.errors import LabelError
-from fink_al.learning.taxonomy import UNCLASSIFIED, WITHDRAWN, spelled
+from fink_al.labels.label import Label
+from fink_al.labels.taxonomy import UNCLASSIFIED, WITHDRAWN
 
 _SCHEMA = pa.schema(
     [
@@ -38,52 +37,6 @@ _SCHEMA = pa.schema(
 #: Of what one statement is, and with what it says, the statement itself.
 _EVIDENCE = ("object_id", "source", "observed")
 _STATEMENT = (*_EVIDENCE, "type", "received")
-
-
-@dataclass(frozen=True)
-class Label:
-    """One statement about one object.
-
-    Parameters
-    ----------
-    object_id : str
-        The survey's name of the object.
-    type : str
-        As the source writes it, ``unclassified`` for a spectrum without a type, or ``withdrawn``:
-        nothing that was said of the object before counts any more.
-    source : str
-        Where it comes from: ``spectrum``, ``TNS``, ``person`` ...
-    observed : datetime
-        When the evidence was taken, with time zone; not after `received`.
-    received : datetime
-        When the source last changed its word, with time zone; of an object's labels the latest
-        counts.
-    who : str
-        Who says so.
-    """
-
-    object_id: str
-    type: str
-    source: str
-    observed: datetime
-    received: datetime
-    who: str = ""
-
-    def __post_init__(self) -> None:
-        for name in ("object_id", "type", "source"):
-            if not getattr(self, name).strip():
-                raise LabelError(f"A label needs '{name}'; found '{getattr(self, name)}'.")
-        for name in ("observed", "received"):
-            if getattr(self, name).tzinfo is None:
-                raise LabelError(
-                    f"'{name}' of the label of {self.object_id} has no time zone; "
-                    "write 2026-01-05T10:00:00+00:00."
-                )
-        if self.observed > self.received:
-            raise LabelError(
-                f"'observed' of the label of {self.object_id} is {self.observed:%Y-%m-%d %H:%M}, "
-                f"but it is only {self.received:%Y-%m-%d %H:%M} UTC: times are UTC."
-            )
 
 
 class LabelStore:
@@ -203,21 +156,6 @@ class LabelStore:
         return sorted(self.folder.glob("*.parquet"))
 
 
-def utc(text: str) -> datetime:
-    """Time of ISO 8601 `text`, in UTC where it names no zone.
-
-    Raises
-    ------
-    LabelError
-        If `text` is no time.
-    """
-    try:
-        time = datetime.fromisoformat(text)
-        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):
-        raise LabelError(f"'{text}' is no time; write 2026-01-05T10:00:00.") from None
-
-
 def _values(row: dict[str, Any], names: Iterable[str]) -> tuple[Any, ...]:
     return tuple(row[name] for name in names)
 
@@ -243,46 +181,3 @@ def _read(file: Path) -> pa.Table:
         raise LabelError(
             f"{file} is no file of labels ({error}): restore it from a copy or move it away."
         ) from None
-
-
-def read_csv(file: Path, who: str = "") -> list[Label]:
-    """Labels of a CSV that an observer wrote: ``object_id,type,observed[,source][,who]``.
-
-    Raises
-    ------
-    LabelError
-        With the line number of the first line that cannot be understood.
-    """
-    received = datetime.now(UTC)
-    try:
-        text = file.read_text(encoding="utf-8-sig")  # spreadsheets write the mark
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        raise LabelError(
-            f"{file}, line {line} is not UTF-8: save the table as CSV in UTF-8."
-        ) from None
-    except OSError as error:
-        raise LabelError(f"Cannot read {file}: {error.strerror}.") from None
-    reader = csv.DictReader(io.StringIO(text), restval="")
-    found = reader.fieldnames or ()
-    missing = {"object_id", "type", "observed"} - set(found)
-    if missing:
-        raise LabelError(
-            f"{file} lacks the columns {sorted(missing)}; it has {found or 'none'}; its "
-            "first line must name object_id,type,observed and may name source,who."
-        )
-    labels = []
-    try:
-        for row in reader:
-            label = Label(
-                row["object_id"].strip(),
-                spelled(row["type"]),
-                row.get("source") or "spectrum",
-                utc(row["observed"].strip()),
-                received,
-                row.get("who") or who,
-            )
-            labels.append(label)
-    except (LabelError, csv.Error) as error:
-        raise LabelError(f"{file}, line {reader.line_num}: {error}") from None
-    return labels

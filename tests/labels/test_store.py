@@ -5,7 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from fink_al.errors import LabelError
-from fink_al.learning.labels import Label, LabelStore, read_csv
+from fink_al.labels.label import Label
+from fink_al.labels.spectra import read_csv
+from fink_al.labels.store import LabelStore
 
 DAY = datetime(2026, 1, 5, 10, tzinfo=UTC)
 SN = Label("A", "SN Ia", "spectrum", DAY, DAY, "WiFeS")
