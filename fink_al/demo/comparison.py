@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-_RESAMPLES = 1000
-_SEED = 20180405  # the same numbers give the same error
+from fink_al.learning.evaluation import metrics, resample
 
 
 @dataclass(frozen=True)
@@ -59,25 +58,16 @@ def compare(
     theirs : sequence of float array, shape (n,)
         The same of each other campaign.
     """
-    called = np.array([ours, *theirs]) > 0.5
-    merits = _merits(called, positive, np.ones((1, len(positive))))[:, 0]
-    rng = np.random.default_rng(_SEED)
-    drawn = rng.multinomial(len(positive), np.full(len(positive), 1 / len(positive)), _RESAMPLES)
-    again = _merits(called, positive, drawn)
-    of_objects = (again[0] - again[1:].mean(axis=0)).std()
-    of_luck = merits[1:].std(ddof=1) * np.sqrt(1 + 1 / len(theirs))
+    once, again = np.ones((1, len(positive))), resample(np.arange(len(positive)))
+    merits, drawn = (
+        np.array([metrics(p, positive, weights)["figure_of_merit"] for p in (ours, *theirs)])
+        for weights in (once, again)
+    )
+    of_objects = (drawn[0] - drawn[1:].mean(axis=0)).std()
+    of_luck = merits[1:, 0].std(ddof=1) * np.sqrt(1 + 1 / len(theirs))
     return Comparison(
-        float(merits[0]),
+        float(merits[0, 0]),
         float(merits[1:].mean()),
         float(np.hypot(of_objects, of_luck)),
         len(theirs),
     )
-
-
-def _merits(
-    called: npt.NDArray[np.bool_], positive: npt.NDArray[np.bool_], times: npt.NDArray
-) -> npt.NDArray[np.float64]:
-    """Figures of merit of models (rows) for objects that count so many `times` (columns)."""
-    tp = (called & positive) @ times.T
-    fp = (called & ~positive) @ times.T
-    return tp / np.maximum(1, positive @ times.T) * tp / np.maximum(1, tp + 3 * fp)

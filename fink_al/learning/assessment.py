@@ -17,11 +17,7 @@ import numpy.typing as npt
 from fink_al.errors import LightCurveError
 from fink_al.features.feature_set import FeatureSet
 from fink_al.labels.taxonomy import Taxonomy
-from fink_al.learning.evaluation import (
-    calibration_error_by_chance,
-    evaluate,
-    probability_metrics,
-)
+from fink_al.learning.evaluation import calibration_error_by_chance, metrics
 from fink_al.learning.forest import fit_forest, predict
 from fink_al.learning.nightly_alerts import cut_into_alerts
 from fink_al.lightcurve import LightCurves
@@ -35,6 +31,7 @@ METRICS = (
     "auc", "log_loss", "calibration_error", "calibration_error_by_chance", "figure_of_merit",
     "figure_of_merit_of_all", "efficiency", "purity", "accuracy",
 )  # fmt: skip
+_OF_PROBABILITIES = ("auc", "log_loss", "calibration_error")
 _LEAST_OBJECTS = 20
 
 
@@ -223,13 +220,15 @@ def assess(
         learner, test = halves(used, rng)
         p = _learned(learner, test, target, seed)
         known = np.where(np.isnan(p), learner.positive.mean(), p)
-        found = evaluate(p, test.positive).to_dict() | probability_metrics(known, test.positive)
-        found["calibration_error_by_chance"] = calibration_error_by_chance(known, test.row)
-        all_called = evaluate(np.ones(len(p)), test.positive)
-        found["figure_of_merit_of_all"] = all_called.figure_of_merit
+        once = np.ones((1, len(p)))
+        found, filled = (metrics(values, test.positive, once) for values in (p, known))
+        found |= {name: filled[name] for name in _OF_PROBABILITIES}
+        of_all = metrics(np.ones(len(p)), test.positive, once)["figure_of_merit"]
+        chance = np.array([calibration_error_by_chance(known, test.row)])
+        found |= {"figure_of_merit_of_all": of_all, "calibration_error_by_chance": chance}
         for name in METRICS:
-            done.by_seed[name].append(float(found[name]))
-        progress(f"seed {seed + 1} of {seeds}: AUC {found['auc']:.3f}")
+            done.by_seed[name].append(float(found[name][0]))
+        progress(f"seed {seed + 1} of {seeds}: AUC {found['auc'][0]:.3f}")
     return done
 
 

@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -11,6 +12,7 @@ from fink_al.demo import telescope
 from fink_al.demo.baseline import RandomSelection
 from fink_al.demo.loop import BrokenLink, Demo, Plan
 from fink_al.features.feature_set import FeatureSet
+from fink_al.learning.evaluation import evaluate
 from fink_al.settings import load_settings
 from fink_al.simulation.oracle import Oracle
 
@@ -67,8 +69,7 @@ def test_a_night_counts_what_was_sent_to_its_topic(settings, tmp_path, monkeypat
     demo._stream = SimpleNamespace(wait_for=lambda topics, timeout: [{"counts": counts}])
     demo._telescope = SimpleNamespace(receive=lambda night: [], observe=lambda *_: [])
     demo._registry = SimpleNamespace(champion=lambda: "1", load=lambda version: b"")
-    metrics = {"accuracy": 1, "efficiency": 1, "purity": 1, "figure_of_merit": 1}
-    metrics |= {"intervals": {}, "n": 2}
+    metrics = evaluate(np.array([1.0, 0.0]), np.array([True, False])).to_dict()
     monkeypatch.setattr("fink_al.demo.loop.packets", lambda campaign, night: [])
     monkeypatch.setattr("fink_al.demo.loop.read_manifest", lambda _: {"metrics": metrics})
     monkeypatch.setattr(Demo, "_publish", lambda *_: len(sent))
