@@ -149,10 +149,14 @@ class ModelSettings(_Section):
 
 
 class PromotionSettings(_Section):
-    """When a challenger replaces the champion."""
+    """When a challenger replaces the champion (:mod:`fink_al.learning.promotion`)."""
 
-    metric: Literal["figure_of_merit", "accuracy", "efficiency", "purity"]
-    tolerance: Fraction
+    metric: Literal[
+        "log_loss", "auc", "calibration_error",
+        "figure_of_merit", "accuracy", "efficiency", "purity",
+    ]  # fmt: skip
+    margin: Annotated[float, Field(ge=0)]
+    confidence: Annotated[float, Field(ge=0.5, lt=1)]
 
 
 class Cuts(_Section):

@@ -24,7 +24,7 @@ _COMMANDS = {
     "features": ("fink_al.cli.features", "Features of a table of points."),
     "evaluate": ("fink_al.cli.evaluate", "How well a feature set tells types apart."),
     "labels": ("fink_al.cli.labels", "What the objects turned out to be."),
-    "model": ("fink_al.cli.model", "Models of the registry: list, show, promote."),
+    "model": ("fink_al.cli.model", "Models of the registry: list, compare, roll back."),
 }  # fmt: skip
 
 

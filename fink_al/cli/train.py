@@ -9,18 +9,28 @@ import rich_click as click
 
 from fink_al.settings import load_settings
 
+_NO_MODEL, _BUSY = 3, 4
+
 
 @click.command()
 @click.option("--config", type=click.Path(path_type=Path), help="Settings file.")
 def train(config: Path | None) -> None:
-    """Train on all labels; promote the model if it is not worse on the fixed test set.
+    """Train on all labels; promote the model if it is shown to be as good as the champion.
 
-    Running streams score with it from their next micro-batch on. Exit code 0: promoted, kept the
-    champion, or nothing new; 2: a wrong setting or a component that does not answer; 3: too few
-    labels for a model.
+    Running streams score with it from their next micro-batch on. Run it as often as you like:
+    nothing new, nothing done. work_dir/report/training_*.json holds what it did.
+
+    Exit code 0: promoted, kept the champion, or nothing new; 2: a wrong setting or a component that
+    does not answer; 3: too few labels for a model; 4: another nightly job is running.
     """
     settings = load_settings(config)
-    from fink_al.learning.nightly import retrain
+    from fink_al.learning.nightly import AlreadyRunning, retrain
+    from fink_al.spark.examples import archived_examples
 
-    if retrain(settings).outcome == "too_few_labels":
-        sys.exit(3)
+    try:
+        summary = retrain(settings, archived_examples)
+    except AlreadyRunning as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(_BUSY)
+    if summary.outcome == "too_few_labels":
+        sys.exit(_NO_MODEL)

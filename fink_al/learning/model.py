@@ -93,8 +93,12 @@ class Model:
         return cls(_load(model, len(manifest["feature_set"]["names"])), manifest)
 
 
-def fit(training: TrainingSet, target: Target, parent: str | None) -> Model:
+def fit(
+    training: TrainingSet, target: Target, parent: str | None, until: datetime | None = None
+) -> Model:
     """Model of `target` fitted to `training`; `parent` is the version that it may replace.
+
+    `until` is the time as of which the label store was read; the manifest keeps it.
 
     Raises
     ------
@@ -118,6 +122,7 @@ def fit(training: TrainingSet, target: Target, parent: str | None) -> Model:
         "estimator": target.model.model_dump(mode="json"),
         "labels": {
             "snapshot": training.snapshot,
+            "until": until.isoformat() if until else None,
             "positive": int(training.positive.sum()),
             "negative": int((~training.positive).sum()),
             "examples": [
@@ -133,8 +138,8 @@ def fit(training: TrainingSet, target: Target, parent: str | None) -> Model:
     return Model(estimator, manifest)
 
 
-def fingerprint(training: TrainingSet, target: Target, test: TrainingSet | None = None) -> str:
-    """Identity of all that decides a fit and, with the test set, a promotion.
+def fingerprint(training: TrainingSet, target: Target, test_set: str | None = None) -> str:
+    """Identity of all that decides a fit and, with that of the test set, a promotion.
 
     Where it is the same, so are the model and what becomes of it.
     """
@@ -144,9 +149,8 @@ def fingerprint(training: TrainingSet, target: Target, test: TrainingSet | None 
         target.model.model_dump_json(),
         version("scikit-learn"),
     ]
-    if test is not None:
-        values = hashlib.sha256(np.ascontiguousarray(test.values).tobytes()).hexdigest()
-        parts += [test.snapshot, values, target.promotion.model_dump_json()]
+    if test_set is not None:
+        parts += [test_set, target.promotion.model_dump_json()]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 

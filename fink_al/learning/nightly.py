@@ -1,27 +1,52 @@
-"""The nightly job: labels and archive in, a challenger out, promoted if it is not worse."""
+"""The nightly job: labels and archive in, a challenger out, promoted if it is shown as good."""
 
 from __future__ import annotations
 
 import fcntl
 import json
 import logging
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from fink_al.errors import FinkAlError, ModelError
-from fink_al.features.feature_set import FeatureSet
-from fink_al.learning.evaluation import Metrics, evaluate
-from fink_al.learning.model import Model, fingerprint, fit, with_metrics
-from fink_al.learning.registry import DECISION, Registry
-from fink_al.learning.training_set import TrainingSet, collect, read_examples, read_file
-from fink_al.settings import Settings
+from fink_al.labels.store import LabelStore
+from fink_al.labels.taxonomy import Taxonomy
+from fink_al.learning.evaluation import evaluate
+from fink_al.learning.model import fingerprint, fit, with_metrics
+from fink_al.learning.promotion import LOWER_IS_BETTER, compare, decide
+from fink_al.learning.registry import DECISION, WHY, Registry
+from fink_al.learning.test_set import TestSet, read_test_set, reserved_objects
+from fink_al.learning.training_set import (
+    ArchiveReader,
+    collect,
+    feature_values,
+    read_examples,
+    rows_of,
+)
+from fink_al.learning.versions import load
+from fink_al.settings import PromotionSettings, Settings
 
 log = logging.getLogger(__name__)
 
 Outcome = Literal["promoted", "kept", "nothing_new", "too_few_labels"]
+Progress = Callable[[str], None]
+
+#: Tags of a version: what it was tested on and by which metric, and its value.
+_JUDGED_BY, _SCORE = "judged_by", "score"
+
+
+class AlreadyRunning(FinkAlError):
+    """Another nightly job of this installation is at work."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +56,9 @@ class Summary:
     Parameters
     ----------
     outcome : str
-        ``promoted``: the challenger is the champion; ``kept``: it is worse, the champion stays;
-        ``nothing_new``: it was decided about such a model before; ``too_few_labels``: no model is
-        made.
+        ``promoted``: the challenger is the champion; ``kept``: it is not shown to be as good, the
+        champion stays; ``nothing_new``: it was decided about such a model before;
+        ``too_few_labels``: no model is made.
     why : str
         In words.
     version : str or None
@@ -42,8 +67,14 @@ class Summary:
         Version that scores from now on.
     positive, negative : int
         Examples.
+    labels : dict of str to int
+        How many labelled objects became an ``example``, and why the others did not.
     metrics, champion_metrics : dict or None
         Of challenger and former champion on the fixed test set.
+    differences : dict
+        Of the challenger from each version that it was compared with.
+    seconds : float
+        How long it took.
     """
 
     outcome: Outcome
@@ -52,27 +83,34 @@ class Summary:
     champion: str | None
     positive: int
     negative: int
+    labels: dict[str, int] = field(default_factory=dict)
     metrics: dict[str, Any] | None = None
     champion_metrics: dict[str, Any] | None = None
+    differences: dict[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0
 
 
-def retrain(settings: Settings, progress: Callable[[str], None] = log.info) -> Summary:
-    """Train a challenger on all labels, compare, register, promote if it is not worse.
+def retrain(settings: Settings, archived: ArchiveReader, progress: Progress = log.info) -> Summary:
+    """Train a challenger on all labels, compare, register, promote if it is shown as good.
 
     Parameters
     ----------
     settings : Settings
         All settings.
+    archived : callable
+        Finds examples in the archive: :func:`fink_al.spark.examples.archived_examples`.
     progress : callable, optional
         Told what happens.
 
     Raises
     ------
-    FinkAlError
+    AlreadyRunning
         If another nightly job of this installation is running.
     """
+    begin = time.monotonic()
     with _alone(settings):
-        summary = _retrain(settings, progress)
+        summary = _retrain(settings, archived, progress)
+    summary = replace(summary, seconds=round(time.monotonic() - begin, 1))
     settings.report_dir.mkdir(parents=True, exist_ok=True)
     stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
     file = settings.report_dir / f"training_{stamp}.json"
@@ -81,95 +119,130 @@ def retrain(settings: Settings, progress: Callable[[str], None] = log.info) -> S
     return summary
 
 
-def _retrain(settings: Settings, progress: Callable[[str], None]) -> Summary:
-    target, registry = settings.target, Registry(settings)
-    progress("collecting examples")
-    training = collect(settings)
-    positive, negative = int(training.positive.sum()), int((~training.positive).sum())
+def _retrain(settings: Settings, archived: ArchiveReader, progress: Progress) -> Summary:
+    target, registry, now = settings.target, Registry(settings), datetime.now(UTC)
+    test = read_test_set(settings)
+    rows, counts = examples_until(settings, archived, now, progress)
+    training = read_examples(settings, rows)
     number = registry.champion()
+    positive, negative = int(training.positive.sum()), int((~training.positive).sum())
+    done = Summary("nothing_new", "", None, number, positive, negative, counts)
     least = target.model.min_labels_per_class
     if len(training) < target.model.min_labels or min(positive, negative) < least:
         why = (
             f"{positive} positive and {negative} negative examples; a model needs "
             f"{target.model.min_labels}, {least} of each"
         )
-        return Summary("too_few_labels", why, None, number, positive, negative)
-    test = _test_set(settings, training) if settings.test_set else None
-    identity = fingerprint(training, target, test)
+        return replace(done, outcome="too_few_labels", why=why)
+    identity = fingerprint(training, target, test.identity if test else None)
     for made in registry.versions():
         # Without a decision the job ended before its end: it is done again.
         if made.tags.get("fingerprint") == identity and DECISION in made.tags:
             why = f"version {made.number} was decided on the same examples and settings"
-            return Summary("nothing_new", why, None, number, positive, negative)
-    champion = _champion(settings, registry, number)
+            return replace(done, why=why)
     progress(f"training on {positive} positive and {negative} negative examples")
-    challenger = fit(training, target, number)
-    metrics = theirs = None
+    challenger = fit(training, target, number, until=now)
+    tags = {"fingerprint": identity, "examples": str(len(training))}
     if test:
-        progress("testing")
-        metrics = evaluate(challenger.predict(test.values), test.positive)
-        challenger = with_metrics(challenger, metrics)
-        theirs = evaluate(champion.predict(test.values), test.positive) if champion else None
-    better, why = _is_not_worse(settings, metrics, theirs)
-    if number and not champion:
-        why += f"; version {number} cannot be loaded here"
+        progress(f"testing on {len(test.positive)} objects")
+        p = challenger.predict(feature_values(settings, test.rows))
+        ours = evaluate(p, test.positive)
+        challenger = with_metrics(challenger, ours)
+        score = getattr(ours, target.promotion.metric)
+        tags |= {_JUDGED_BY: _judged_by(test, target.promotion), _SCORE: repr(score)}
+        done = replace(done, metrics=ours.to_dict())
+        better, why, done = _trial(settings, registry, test, p, done)
+    elif number:
+        better, why = False, "there is no test set to compare on: fink-al model promote decides"
+    else:
+        better, why = True, "it is the first one; there is no test set to compare on"
+    if better and (hold := registry.held()):
+        better, why = False, f"promotion is on hold ({hold}); it would have been: {why}"
     progress("registering")
-    tags = {"fingerprint": identity, "examples": str(len(training)), "why": why}
-    version = registry.register(challenger, tags if better else tags | {DECISION: "kept"})
+    tags[WHY] = why
+    decided = {} if better else {DECISION: "kept"}
+    version = registry.register(challenger, tags | decided, rows_of(rows, training))
     if better:
         registry.promote(version)
-    return Summary(
-        "promoted" if better else "kept",
-        why,
-        version,
-        version if better else number,
-        positive,
-        negative,
-        metrics.to_dict() if metrics else None,
-        theirs.to_dict() if theirs else None,
-    )
+        return replace(done, outcome="promoted", why=why, version=version, champion=version)
+    return replace(done, outcome="kept", why=why, version=version)
 
 
-def _champion(settings: Settings, registry: Registry, number: str | None) -> Model | None:
-    if number is None:
-        return None
-    features = FeatureSet.from_settings(settings.target.features)
-    try:
-        return Model.from_bytes(registry.load(number), features.hash)
-    except ModelError as error:
-        log.warning("The champion, version %s, cannot be used any more: %s", number, error)
-        return None
+def examples_until(
+    settings: Settings, archived: ArchiveReader, until: datetime, progress: Progress = log.info
+) -> tuple[pa.Table, dict[str, int]]:
+    """Examples as the label store gave them at a time, and what became of the labelled objects.
+
+    Objects of the test set are not among them: what a model learned from cannot judge it.
+    """
+    progress("reading labels")
+    labels = LabelStore(settings.labels_dir).latest().rename_columns({"received": "modified"})
+    known = Taxonomy.load().classify(labels["type"].to_pylist(), settings.target)
+    counts = Counter({"no_example": known.count(None)})
+    labels = labels.filter(pa.array([k is not None for k in known], pa.bool_()))
+    reserved = pc.is_in(labels["object_id"], pa.array(reserved_objects(settings), pa.string()))
+    counts["in_test_set"] = pc.sum(reserved).as_py() or 0
+    labels = labels.filter(pc.invert(reserved))
+    progress(f"looking for {len(labels)} labelled objects in the archive")
+    rows = collect(settings, labels, archived)
+    found = pc.sum(pc.is_in(labels["object_id"], rows["object_id"].combine_chunks())).as_py() or 0
+    counts["example"], counts["no_alert"] = found, len(labels) - found
+    return rows, {reason: number for reason, number in counts.items() if number}
 
 
-def _test_set(settings: Settings, training: TrainingSet) -> TrainingSet:
-    assert settings.test_set
-    test = read_examples(settings, read_file(settings.test_set))
-    if len(set(test.positive.tolist())) < 2:
-        raise FinkAlError(
-            f"The test set {settings.test_set} has {len(test)} usable examples, which are not of "
-            "both classes: take another, or set test_set to null to promote without a test."
-        )
-    shared = set(test.object_id) & set(training.object_id)
-    if shared:
-        raise FinkAlError(
-            f"{len(shared)} objects of the test set {settings.test_set} are training examples, "
-            f"{min(shared)} among them: remove their labels or take another test set."
-        )
-    return test
+def _trial(
+    settings: Settings,
+    registry: Registry,
+    test: TestSet,
+    p: npt.NDArray[np.float64],
+    done: Summary,
+) -> tuple[bool, str, Summary]:
+    """Whether probabilities `p` of the test set are as good as the champion's, and why.
 
-
-def _is_not_worse(
-    settings: Settings, ours: Metrics | None, theirs: Metrics | None
-) -> tuple[bool, str]:
+    They are compared with the best version that ever was champion, too: else each night could be
+    worse by less than the margin, and all nights together by much.
+    """
     rule = settings.target.promotion
-    if ours is None:
-        return True, "there is no test set to compare on"
-    mine = getattr(ours, rule.metric)
-    if theirs is None:
-        return True, f"nothing to compare with, {rule.metric} {mine:.3f}"
-    other = getattr(theirs, rule.metric)
-    words = f"{rule.metric} {mine:.3f} against {other:.3f}, tolerance {rule.tolerance}"
-    return mine >= other - rule.tolerance, words
+    others = _rivals(registry, test, rule, done.champion)
+    sentences = []
+    for number in others:
+        try:
+            other = load(settings, registry, number)
+        except ModelError as error:
+            log.warning("Version %s cannot be compared with: %s", number, error)
+            sentences.append(f"version {number} cannot be loaded or made again here")
+            continue
+        theirs = other.predict(settings, test.rows)
+        if number == done.champion:
+            done = replace(done, champion_metrics=evaluate(theirs, test.positive).to_dict())
+        found = compare(p, theirs, test.positive, rule.metric, rule.margin)
+        done.differences[number] = found.to_dict()
+        better, why = decide(rule, found)
+        sentences.append(f"{why} (version {number})")
+        if not better:
+            return False, sentences[-1], done
+    return True, "; ".join(sentences) or "there is nothing to compare with", done
+
+
+def _rivals(
+    registry: Registry, test: TestSet, rule: PromotionSettings, champion: str | None
+) -> list[str]:
+    """The champion, then the best of those that were, on this test set and by this rule."""
+    if champion is None:
+        return []
+    sign = -1 if rule.metric in LOWER_IS_BETTER else 1
+    scores = {
+        made.number: sign * float(made.tags[_SCORE])
+        for made in registry.versions()
+        if made.tags.get(DECISION) == "promoted"
+        and made.tags.get(_JUDGED_BY) == _judged_by(test, rule)
+    }
+    best = max(scores, key=scores.__getitem__, default=champion)
+    return list(dict.fromkeys([champion, best]))
+
+
+def _judged_by(test: TestSet, rule: PromotionSettings) -> str:
+    return f"{rule.metric} on {test.identity}"
 
 
 @contextmanager
@@ -179,5 +252,7 @@ def _alone(settings: Settings) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise FinkAlError(f"Another nightly job holds {lock.name}; wait for its end.") from None
+            raise AlreadyRunning(
+                f"Another nightly job holds {lock.name}; wait for its end."
+            ) from None
         yield

@@ -1,4 +1,8 @@
-"""Model versions in MLflow; the alias ``champion`` names the one that scores."""
+"""Model versions in MLflow; the alias ``champion`` names the one that scores.
+
+With each version stands what it learned from. Nothing is ever removed: a version is promoted, kept
+or rolled back, which its tags say.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +14,12 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from fink_al.errors import ModelError, ServiceError
 from fink_al.learning.model import Model
@@ -29,10 +37,14 @@ for _name, _value in {
     os.environ.setdefault(_name, _value)
 
 _CHAMPION = "champion"
-_BUNDLE = "bundle.zip"
+_BUNDLE, _EXAMPLES = "bundle.zip", "examples.parquet"
 
-#: Tag of a version about which it is decided: ``promoted`` once, or ``kept`` the champion instead.
+#: Tag of a version about which it is decided: ``promoted`` once, ``kept`` the champion instead, or
+#: ``rolled_back``.
 DECISION = "decision"
+#: Tags that say in words why, and when a version was last made champion.
+WHY, PROMOTED = "why", "promoted"
+_HOLD = "hold"
 
 
 @dataclass(frozen=True)
@@ -82,17 +94,27 @@ class Registry:
             found = self._registered()
             return str(found.aliases[_CHAMPION]) if found and _CHAMPION in found.aliases else None
 
-    def register(self, model: Model, tags: dict[str, str]) -> str:
-        """Store a new version of the model, which does not score yet; its number."""
+    def register(self, model: Model, tags: dict[str, str], examples: pa.Table) -> str:
+        """Store a new version of the model, which does not score yet; its number.
+
+        Parameters
+        ----------
+        model : Model
+            Fitted.
+        tags : dict of str to str
+            What `Version.tags` will say.
+        examples : pyarrow.Table
+            All that it learned from.
+        """
         with self._clear():
             client = self._mlflow()
             if self._registered() is None:
                 client.create_registered_model(self._name)
             run = client.create_run(self._experiment())
             with tempfile.TemporaryDirectory() as folder:
-                file = Path(folder) / _BUNDLE
-                file.write_bytes(model.to_bytes())
-                client.log_artifact(run.info.run_id, str(file))
+                (Path(folder) / _BUNDLE).write_bytes(model.to_bytes())
+                pq.write_table(examples, Path(folder) / _EXAMPLES, compression="zstd")
+                client.log_artifacts(run.info.run_id, folder)
             for name, value in (model.manifest.get("metrics") or {}).items():
                 if isinstance(value, (int, float)):
                     client.log_metric(run.info.run_id, name, value)
@@ -111,13 +133,17 @@ class Registry:
         ModelError
             If there is no such version.
         """
-        with self._clear():
-            self._check(version)
-            client = self._mlflow()
-            made = client.get_model_version(self._name, version)
-            with tempfile.TemporaryDirectory() as folder:
-                file = client.download_artifacts(made.run_id, _BUNDLE, folder)
-                return Path(file).read_bytes()
+        return self._download(version, _BUNDLE)
+
+    def examples(self, version: str) -> pa.Table:
+        """All that `version` learned from.
+
+        Raises
+        ------
+        ModelError
+            If there is no such version.
+        """
+        return pq.read_table(pa.BufferReader(self._download(version, _EXAMPLES)))
 
     def promote(self, version: str) -> None:
         """Make `version` the champion; running streams follow with their next micro-batch.
@@ -129,8 +155,63 @@ class Registry:
         """
         with self._clear():
             self._check(version)
-            self._mlflow().set_registered_model_alias(self._name, _CHAMPION, version)
-            self._mlflow().set_model_version_tag(self._name, version, DECISION, "promoted")
+            client = self._mlflow()
+            client.set_registered_model_alias(self._name, _CHAMPION, version)
+            client.set_model_version_tag(self._name, version, DECISION, "promoted")
+            now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
+            client.set_model_version_tag(self._name, version, PROMOTED, now)
+
+    def roll_back(self, why: str, to: str | None = None) -> tuple[str, str]:
+        """Take the champion back; the version that it was, and the one that scores instead.
+
+        The nightly job does not promote what was rolled back: it does not decide again about the
+        same examples and settings.
+
+        Parameters
+        ----------
+        why : str
+            Kept with the version.
+        to : str, optional
+            Default: the version that was made champion last before this one, and stands.
+
+        Raises
+        ------
+        ModelError
+            If there is no champion, or none to go back to.
+        """
+        versions = self.versions()
+        current = next((v for v in versions if v.is_champion), None)
+        if current is None:
+            raise ModelError("There is no champion to roll back: train first.")
+        earlier = [v for v in versions if v.tags.get(DECISION) == "promoted" and v != current]
+        if to is None and not earlier:
+            raise ModelError(
+                f"Version {current.number} is the only one that was champion and stands: name the "
+                "one to go back to, or train another."
+            )
+        chosen = to or max(earlier, key=lambda v: v.tags.get(PROMOTED, "")).number
+        if chosen == current.number:
+            raise ModelError(f"Version {chosen} is the champion already: name another one.")
+        self.promote(chosen)
+        with self._clear():
+            client = self._mlflow()
+            client.set_model_version_tag(self._name, current.number, DECISION, "rolled_back")
+            client.set_model_version_tag(self._name, current.number, WHY, why)
+        return current.number, chosen
+
+    def hold(self, why: str | None) -> None:
+        """Keep the nightly job from promoting anything, or with None let it again."""
+        with self._clear():
+            if why is None:
+                if self._held():
+                    self._mlflow().delete_registered_model_tag(self._name, _HOLD)
+            else:
+                self._mlflow().set_registered_model_tag(self._name, _HOLD, why)
+
+    def held(self) -> str | None:
+        """Why the nightly job must not promote anything; None if it may."""
+        with self._clear():
+            return self._held()
 
     def versions(self) -> list[Version]:
         """All versions, oldest first."""
@@ -149,6 +230,18 @@ class Registry:
                 ),
                 key=lambda v: int(v.number),
             )
+
+    def _download(self, version: str, name: str) -> bytes:
+        with self._clear():
+            self._check(version)
+            client = self._mlflow()
+            made = client.get_model_version(self._name, version)
+            with tempfile.TemporaryDirectory() as folder:
+                return Path(client.download_artifacts(made.run_id, name, folder)).read_bytes()
+
+    def _held(self) -> str | None:
+        found = self._registered()
+        return found.tags.get(_HOLD) if found else None
 
     def _check(self, version: str) -> None:
         known = [v.number for v in self.versions()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,26 +11,30 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from fink_al.alerts import adapter
 from fink_al.errors import FinkAlError
 from fink_al.features.feature_set import FeatureSet
-from fink_al.labels.store import LabelStore
 from fink_al.labels.taxonomy import Taxonomy
 from fink_al.lightcurve import LightCurves
-from fink_al.selection import CUTS
-from fink_al.settings import MJD_EPOCH, Settings
+from fink_al.settings import Settings
 
-#: What is read of the archive beside light curves.
-_COLUMNS = {
+#: What is known of an example beside its light curve; null where a table does not say.
+PROVENANCE = {
     "object_id": pa.string(),
     "alert_id": pa.int64(),
     "mjd": pa.float64(),
-    "is_candidate": pa.bool_(),
-    "reasons": pa.list_(pa.string()),
+    "type": pa.string(),
+    "source": pa.string(),
+    "observed": pa.timestamp("us", "UTC"),
+    "modified": pa.timestamp("us", "UTC"),
+    "selected_by": pa.string(),
 }
+
+#: Looks up, for labels (``object_id type source observed modified``), the example of each object in
+#: the archive: a table with `PROVENANCE` and light-curve columns.
+ArchiveReader = Callable[[Settings, pa.Table], pa.Table]
 
 
 @dataclass(frozen=True)
@@ -46,12 +51,15 @@ class TrainingSet:
         Whether it is what the target looks for.
     values : float64 array, shape (n, k)
         Features.
+    selected_by : object array, shape (n,), optional
+        Query strategy by which its label was asked for, None where none did.
     """
 
     object_id: npt.NDArray[np.object_]
     alert_id: npt.NDArray[np.int64]
     positive: npt.NDArray[np.bool_]
     values: npt.NDArray[np.float64]
+    selected_by: npt.NDArray[np.object_] | None = None
 
     def __len__(self) -> int:
         return len(self.object_id)
@@ -63,29 +71,45 @@ class TrainingSet:
         return hashlib.sha256(repr(rows).encode()).hexdigest()[:16]
 
 
-def collect(settings: Settings) -> TrainingSet:
-    """Examples of the starting set and of all labelled objects of the archive.
+def collect(settings: Settings, labels: pa.Table, archived: ArchiveReader) -> pa.Table:
+    """Examples of the labelled objects of the archive, then those of the starting set.
 
-    The example of an object is the last alert that was requested, else the last one that the
-    target's cuts accept; always one with features, from before the label's observation. An object
-    without such an alert is none. The archive is read in batches and only labelled objects of it
-    are kept, so memory follows the labels.
+    Parameters
+    ----------
+    settings : Settings
+        Starting set, and which columns are light curves.
+    labels : pyarrow.Table
+        ``object_id type source observed modified`` of the labels that are examples.
+    archived : callable
+        What finds the examples in the archive.
+
+    Returns
+    -------
+    pyarrow.Table
+        One row an object, by name: `PROVENANCE` and light-curve columns. It is all that a model
+        learns from, and so what is stored with it.
     """
-    parts = [_archived(settings)]
+    tables = [archived(settings, labels)]
     if settings.starting_set:
-        parts.append(read_examples(settings, read_file(settings.starting_set)))
-    # An object of the starting set that was observed since is one example: the later label's.
-    seen: set[str] = set()
-    keep = []
-    for part in parts:
-        keep.append(np.array([name not in seen for name in part.object_id], bool))
-        seen.update(part.object_id)
-    return TrainingSet(
-        *(
-            np.concatenate([getattr(p, name)[k] for p, k in zip(parts, keep, strict=True)])
-            for name in ("object_id", "alert_id", "positive", "values")
-        )
-    )
+        given = read_file(settings.starting_set)
+        # An object that was observed since is one example: the later label's.
+        fresh = pc.invert(pc.is_in(given["object_id"], tables[0]["object_id"].combine_chunks()))
+        tables.append(given.filter(fresh))
+    names = [*PROVENANCE, *light_curve_columns(settings)]
+    both = pa.concat_tables(tables, promote_options="permissive")
+    schema = pa.schema([*PROVENANCE.items(), *light_curve_columns(settings).items()])
+    for field in schema:
+        if field.name not in both.column_names:
+            both = both.append_column(field, pa.nulls(len(both), field.type))
+    # In one order, which is part of what a seeded forest comes to.
+    return both.select(names).cast(schema).sort_by("object_id")
+
+
+def light_curve_columns(settings: Settings) -> dict[str, pa.DataType]:
+    """Columns that features are computed from, with their types."""
+    survey = adapter(settings.survey)
+    context = FeatureSet.from_settings(settings.target.features).context_columns
+    return survey.LIGHT_CURVE | survey.FORCED | dict.fromkeys(context, pa.float64())
 
 
 def read_file(file: Path) -> pa.Table:
@@ -118,71 +142,36 @@ def read_examples(settings: Settings, rows: pa.Table) -> TrainingSet:
     """
     positive = Taxonomy.load().classify(rows["type"].to_pylist(), settings.target)
     features = FeatureSet.from_settings(settings.target.features)
-    extracted = features.extract(_light_curves(settings, rows))
-    use = np.array([known is not None for known in positive], bool)
-    use &= extracted.exist
+    extracted = features.extract(light_curves(settings, rows))
+    use = np.array([known is not None for known in positive], bool) & extracted.exist
+    selected_by = None
+    if "selected_by" in rows.column_names:
+        selected_by = np.array(rows["selected_by"].to_pylist(), object)[use]
     return TrainingSet(
         object_id=rows["object_id"].to_numpy()[use],
         alert_id=rows["alert_id"].to_numpy()[use],
         positive=np.array([known is True for known in positive], bool)[use],
         values=extracted.values[use],
+        selected_by=selected_by,
     )
 
 
-def _archived(settings: Settings) -> TrainingSet:
-    labels = LabelStore(settings.labels_dir).latest()
-    positive = Taxonomy.load().classify(labels["type"].to_pylist(), settings.target)
-    labels = labels.filter(pa.array([known is not None for known in positive], pa.bool_()))
-    # The columns that are read, whatever other ones the features of the day brought.
+def rows_of(rows: pa.Table, training: TrainingSet) -> pa.Table:
+    """The rows of a table of examples that are in `training`, and whether they are positive."""
+    index = pc.index_in(pa.array(training.object_id), rows["object_id"].combine_chunks())
+    return rows.take(index).append_column("positive", pa.array(training.positive))
+
+
+def feature_values(settings: Settings, rows: pa.Table) -> npt.NDArray[np.float64]:
+    """Features of each row of a table of examples, shape (n, k)."""
     features = FeatureSet.from_settings(settings.target.features)
-    context = {name: pa.float64() for name in features.context_columns}
-    survey = adapter(settings.survey)
-    schema = pa.schema(
-        [*(context | _COLUMNS).items(), *(survey.LIGHT_CURVE | survey.FORCED).items()]
-    )
-    files = sorted(map(str, settings.archive_dir.rglob("*.parquet")))
-    wanted = ds.field("object_id").isin(labels["object_id"].combine_chunks())
-    batches = ds.dataset(files, schema, format="parquet").to_batches(filter=wanted)
-    rows = pa.Table.from_batches((batch for batch in batches if len(batch)), schema)
-    told = labels.select(["object_id", "type", "observed"])
-    rows = rows.append_column("row", pa.array(np.arange(len(rows))))
-    accepted = pc.or_kleene(rows["is_candidate"], pa.array(_accepted(rows["reasons"])))
-    light = rows.select(["row", "object_id", "alert_id", "mjd", "is_candidate"]).filter(accepted)
-    joined = light.join(told, "object_id", join_type="inner")
-    # Never the alert's future: what came after the spectrum is not in its example.
-    before = joined.filter(pc.less_equal(joined["mjd"], _mjd(joined["observed"])))
-    # By object first: the order of examples is part of what a seeded forest comes to.
-    keys = ("object_id", "is_candidate", "mjd", "alert_id")
-    order = before.sort_by([(key, "ascending") for key in keys])
-    exist = features.extract(_light_curves(settings, rows.take(order["row"]))).exist
-    order = order.filter(pa.array(exist))
-    last = {name: i for i, name in enumerate(order["object_id"].to_pylist())}
-    chosen = order.take(pa.array(sorted(last.values()), pa.int64()))
-    examples = rows.take(chosen["row"]).append_column("type", chosen["type"])
-    return read_examples(settings, examples)
+    return features.extract(light_curves(settings, rows)).values
 
 
-def _accepted(reasons: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
-    """Whether the cuts accepted an alert that was rejected for these `reasons`."""
-    lists = reasons.combine_chunks()
-    is_cut = pc.is_in(lists.flatten(), pa.array(CUTS)).to_numpy(zero_copy_only=False)
-    refused = pc.list_parent_indices(lists).to_numpy()[is_cut]
-    accepted = np.ones(len(lists), bool)
-    accepted[refused] = False
-    return accepted
+def light_curves(settings: Settings, rows: pa.Table) -> LightCurves:
+    """Light curves of a table of examples.
 
-
-def _light_curves(settings: Settings, rows: pa.Table) -> LightCurves:
-    survey = adapter(settings.survey)
-    wanted = FeatureSet.from_settings(settings.target.features).context_columns
-    # Light curves from tables have no context: what rests on it is missing there.
-    names = [
-        name for name in (*survey.LIGHT_CURVE, *survey.FORCED, *wanted) if name in rows.column_names
-    ]
-    return survey.light_curves(rows.select(names), settings.survey)
-
-
-def _mjd(times: pa.ChunkedArray) -> pa.Array:
-    epoch = np.datetime64(MJD_EPOCH, "us")
-    since = times.to_numpy().astype("datetime64[us]") - epoch
-    return pa.array(since / np.timedelta64(1, "D"))
+    Where it has no context, as tables of light curves have none, what rests on it is missing.
+    """
+    names = [name for name in light_curve_columns(settings) if name in rows.column_names]
+    return adapter(settings.survey).light_curves(rows.select(names), settings.survey)

@@ -4,11 +4,14 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from small_world import MJD, table
 
 from fink_al.learning.registry import Registry
+from fink_al.learning.training_set import PROVENANCE, ArchiveReader
 from fink_al.settings import Settings, load_settings
 
 
@@ -27,6 +30,23 @@ def settings(tmp_path: Path, empty_registry: Path) -> Settings:
     loaded = load_settings(work_dir=tmp_path, starting_set=None, test_set=None)
     model = loaded.target.model.model_copy(update={"n_estimators": 20})
     return loaded.model_copy(update={"target": loaded.target.model_copy(update={"model": model})})
+
+
+@pytest.fixture
+def archived(settings: Settings) -> ArchiveReader:
+    """Reads an archive of one alert an object without Spark."""
+
+    def read(settings: Settings, labels: pa.Table) -> pa.Table:
+        files = sorted(settings.archive_dir.rglob("*.parquet"))
+        if not files:
+            return pa.schema(PROVENANCE.items()).empty_table()
+        rows = pa.concat_tables(map(pq.read_table, files)).drop_columns(["is_candidate", "reasons"])
+        index = pc.index_in(rows["object_id"], labels["object_id"].combine_chunks())
+        for name in ("type", "source", "observed", "modified"):
+            rows = rows.append_column(name, labels[name].take(index))
+        return rows.filter(pc.is_valid(index))
+
+    return read
 
 
 @pytest.fixture

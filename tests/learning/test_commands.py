@@ -1,12 +1,14 @@
 """The commands of this room: what they say and with which code they end."""
 
+import fcntl
 import json
 from datetime import UTC, datetime
 
+import pyarrow.parquet as pq
 import pytest
 import yaml
 from click.testing import CliRunner
-from small_world import sky
+from small_world import sky, table
 
 from fink_al.cli.labels import labels
 from fink_al.cli.model import model
@@ -15,6 +17,7 @@ from fink_al.errors import LabelError
 from fink_al.labels.label import Label
 from fink_al.labels.store import LabelStore
 from fink_al.learning.nightly import retrain
+from fink_al.learning.registry import Registry
 from fink_al.settings import find_resource
 
 
@@ -29,9 +32,10 @@ def run(settings):
     listed |= {"work_dir": str(settings.work_dir), "starting_set": None, "test_set": None}
     (folder / "fink_al.yml").write_text(yaml.safe_dump(listed))
 
-    def call(command, *arguments):
+    def call(command, *arguments, **variables):
         arguments = [*arguments, "--config", str(folder / "fink_al.yml")]
-        result = CliRunner().invoke(command, arguments, env={"USER": "Ann", "COLUMNS": "40"})
+        env = {"USER": "Ann", "COLUMNS": "40", **variables}
+        result = CliRunner().invoke(command, arguments, env=env)
         if result.exception and not isinstance(result.exception, SystemExit):
             raise result.exception
         return result.exit_code, result.output
@@ -95,25 +99,98 @@ def test_training_without_labels_ends_with_three(run):
     assert run(train) == (3, "")
 
 
-def test_models_are_listed_shown_and_promoted(settings, run, archive):
+@pytest.fixture
+def learn(settings, archive, archived):
+    """Labels alerts and trains."""
+
+    def on(alerts, **changes):
+        archive(*alerts)
+        now = datetime.now(UTC)
+        found = [Label(row["object_id"], row["type"], "spectrum", now, now) for row in alerts]
+        LabelStore(settings.labels_dir).add(found)
+        return retrain(settings.model_copy(update=changes), archived)
+
+    return on
+
+
+@pytest.fixture
+def judges(tmp_path):
+    """A file of test objects."""
+    file = tmp_path / "test_set.parquet"
+    pq.write_table(table(sky("Test", 20)), file)
+    return file
+
+
+@pytest.mark.spark
+def test_a_nightly_job_reads_the_archive_and_ends_with_zero(spark, settings, run, archive):
     alerts = sky("A", 10)
     archive(*alerts)
     now = datetime.now(UTC)
     found = [Label(row["object_id"], row["type"], "spectrum", now, now) for row in alerts]
     LabelStore(settings.labels_dir).add(found)
-    assert retrain(settings).version == "1"
-    assert run(train) == (0, "")  # nothing new
+    assert run(train)[0] == 0
+    assert run(train)[0] == 0  # nothing new
+    assert [v.is_champion for v in Registry(settings).versions()] == [True]
+    code, output = run(model, "reproduce", "1", "--archive")
+    assert code == 0
+    assert output.endswith(
+        "Version 1 made again from its 20 examples: largest difference of probabilities 0.\n"
+        "Archive and labels as of then: the same.\n"
+    )
+
+
+def test_a_second_nightly_job_at_once_ends_with_four(settings, run):
+    with (settings.work_dir / "training_early_snia.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        code, output = run(train)
+    assert code == 4
+    assert output.startswith("Error: Another nightly job holds ")
+
+
+def test_models_are_listed_shown_and_promoted(settings, run, learn):
+    assert learn(sky("A", 10)).version == "1"
     code, output = run(model, "list")
     (row,) = [line.split("│") for line in output.splitlines() if line.startswith("│")]
     cells = [cell.strip() for cell in row[1:-1]]
     assert (code, cells[:2], cells[3:]) == (
         0,
         ["*", "1"],
-        ["20", "promoted", "there is no test set to compare on"],
+        ["20", "promoted", "it is the first one; there is no test set to compare on"],
     )
     code, output = run(model, "show", "1")
+    assert code == 0
+    assert "examples      10 positive, 10 negative\n" in output
+    assert "Make it again and compare: fink-al model reproduce 1 --archive --config " in output
+    code, output = run(model, "show", "1", "--json")
     assert (code, json.loads(output)["labels"]["positive"]) == (0, 10)
     assert run(model, "promote", "1") == (
         0,
         "Version 1 scores from the next micro-batch of a running stream on.\n",
     )
+
+
+def test_versions_are_compared_on_the_test_set(run, learn, judges):
+    learn(sky("A", 10), test_set=judges)
+    learn(sky("B", 1), test_set=judges)
+    code, output = run(model, "compare", "1", "2", FINK_AL_TEST_SET=str(judges))
+    assert code == 0
+    assert "│ auc               │ 1.000 (1.000 to 1.000) │ 1.000 (1.000 to 1.000) │" in output
+    assert "log_loss: version 2 is better by " in output
+    assert output.endswith("Examples: 2 added (BAGN0, BSN Ia0).\n")
+
+
+def test_a_champion_is_rolled_back_and_held(settings, run, learn, judges):
+    learn(sky("A", 10), test_set=judges)
+    learn(sky("B", 5), test_set=judges)
+    assert run(model, "rollback", "--why", "odd scores", "--hold") == (
+        0,
+        "Version 2 is rolled back: version 1 scores from the next micro-batch of a running stream "
+        "on.\n",
+    )
+    code, output = run(model, "list")
+    assert (code, "odd scores" in output) == (0, True)
+    assert output.endswith(
+        "Promotion is on hold: odd scores. fink-al model promote VERSION ends it.\n"
+    )
+    assert run(model, "promote", "1")[0] == 0
+    assert Registry(settings).held() is None

@@ -10,8 +10,10 @@ from small_world import sky, table
 from fink_al.errors import FinkAlError, ServiceError
 from fink_al.labels.label import Label
 from fink_al.labels.store import LabelStore
+from fink_al.learning import model
 from fink_al.learning.model import read_manifest
-from fink_al.learning.nightly import retrain
+from fink_al.learning.nightly import AlreadyRunning
+from fink_al.learning.nightly import retrain as retrain_with
 from fink_al.learning.registry import Registry
 
 OBSERVED = datetime(2026, 1, 10, 10, tzinfo=UTC)
@@ -48,11 +50,19 @@ def tell(settings, archive):
     return put
 
 
+@pytest.fixture
+def retrain(archived):
+    def run(settings, progress=print):
+        return retrain_with(settings, archived, progress)
+
+    return run
+
+
 def decided(summary):
     return summary.outcome, summary.version, summary.champion
 
 
-def test_too_few_labels_make_no_model(settings, tell):
+def test_too_few_labels_make_no_model(retrain, settings, tell):
     tell(sky("A", 4))
     summary = retrain(settings)
     assert asdict(summary) == {
@@ -64,28 +74,31 @@ def test_too_few_labels_make_no_model(settings, tell):
         "negative": 4,
         "metrics": None,
         "champion_metrics": None,
+        "labels": {"example": 8},
+        "differences": {},
+        "seconds": summary.seconds,
     }
 
 
-def test_too_few_labels_of_one_class_make_no_model(settings, tell):
+def test_too_few_labels_of_one_class_make_no_model(retrain, settings, tell):
     tell(sky("A", 12)[:13])
     assert decided(retrain(settings)) == ("too_few_labels", None, None)
 
 
-def test_the_first_model_is_promoted_and_reported(settings, tell):
+def test_the_first_model_is_promoted_and_reported(retrain, settings, tell):
     tell(sky("A", 10))
     told = []
     summary = retrain(settings, told.append)
     assert decided(summary) == ("promoted", "1", "1")
     assert (summary.positive, summary.negative, summary.champion_metrics) == (10, 10, None)
     assert summary.metrics["figure_of_merit"] == 1
-    assert summary.why == "nothing to compare with, figure_of_merit 1.000"
     assert told == [
-        "collecting examples",
+        "reading labels",
+        "looking for 20 labelled objects in the archive",
         "training on 10 positive and 10 negative examples",
-        "testing",
+        "testing on 40 objects",
         "registering",
-        "promoted: nothing to compare with, figure_of_merit 1.000",
+        "promoted: there is nothing to compare with",
     ]
     (report,) = settings.report_dir.glob("training_*.json")
     assert json.loads(report.read_text()) == json.loads(json.dumps(asdict(summary)))
@@ -93,14 +106,14 @@ def test_the_first_model_is_promoted_and_reported(settings, tell):
     assert manifest["metrics"]["n"] == 40
 
 
-def test_nothing_new_registers_nothing(settings, tell):
+def test_nothing_new_registers_nothing(retrain, settings, tell):
     tell(sky("A", 10))
     retrain(settings)
     assert decided(retrain(settings)) == ("nothing_new", None, "1")
     assert [v.number for v in Registry(settings).versions()] == ["1"]
 
 
-def test_new_labels_make_a_new_champion(settings, tell):
+def test_new_labels_make_a_new_champion(retrain, settings, tell):
     tell(sky("A", 10))
     retrain(settings)
     tell(sky("B", 5))
@@ -110,7 +123,7 @@ def test_new_labels_make_a_new_champion(settings, tell):
     assert read_manifest(Registry(settings).load("2"))["parent"] == "1"
 
 
-def test_poisoned_labels_never_reach_the_champion(settings, tell):
+def test_poisoned_labels_never_reach_the_champion(retrain, settings, tell):
     alerts = sky("A", 10)
     tell(alerts)
     retrain(settings)
@@ -122,7 +135,7 @@ def test_poisoned_labels_never_reach_the_champion(settings, tell):
     assert decided(retrain(settings)) == ("nothing_new", None, "1")
 
 
-def test_other_settings_make_a_new_model_of_the_same_labels(settings, tell):
+def test_other_settings_make_a_new_model_of_the_same_labels(retrain, settings, tell):
     tell(sky("A", 10))
     retrain(settings)
     model = settings.target.model.model_copy(update={"seed": 2})
@@ -131,7 +144,7 @@ def test_other_settings_make_a_new_model_of_the_same_labels(settings, tell):
     assert decided(summary) == ("promoted", "2", "2")
 
 
-def test_another_test_set_or_rule_decides_again(settings, tell):
+def test_another_test_set_or_rule_decides_again(retrain, settings, tell):
     tell(sky("A", 10))
     retrain(settings)
     pq.write_table(table(sky("Other", 20)), settings.test_set)
@@ -142,10 +155,10 @@ def test_another_test_set_or_rule_decides_again(settings, tell):
     assert decided(retrain(settings)) == ("promoted", "3", "3")
     assert decided(retrain(settings)) == ("nothing_new", None, "3")
     settings = settings.model_copy(update={"test_set": None})
-    assert decided(retrain(settings)) == ("promoted", "4", "4")
+    assert decided(retrain(settings)) == ("kept", "4", "3")
 
 
-def test_a_test_set_that_is_no_table_of_examples_is_named(settings, tell):
+def test_a_test_set_that_is_no_table_of_examples_is_named(retrain, settings, tell):
     tell(sky("A", 10))
     settings.test_set.write_text("no Parquet")
     with pytest.raises(FinkAlError, match=r"test_set\.parquet is no Parquet file .*null for none"):
@@ -155,16 +168,18 @@ def test_a_test_set_that_is_no_table_of_examples_is_named(settings, tell):
         retrain(settings)
 
 
-def test_a_rolled_back_model_stays_so_until_there_are_new_labels(settings, tell):
+def test_a_rolled_back_model_stays_so_until_there_are_new_labels(retrain, settings, tell):
     tell(sky("A", 10))
     retrain(settings)
     tell(sky("B", 5))
     retrain(settings)
-    Registry(settings).promote("1")
+    assert Registry(settings).roll_back("it was wrong") == ("2", "1")
     assert decided(retrain(settings)) == ("nothing_new", None, "1")
+    tell(sky("C", 5))
+    assert decided(retrain(settings)) == ("promoted", "3", "3")
 
 
-def test_what_ended_before_the_promotion_is_done_again(settings, tell, monkeypatch):
+def test_what_ended_before_the_promotion_is_done_again(retrain, settings, tell, monkeypatch):
     tell(sky("A", 10))
 
     def fail(self, version):
@@ -177,41 +192,81 @@ def test_what_ended_before_the_promotion_is_done_again(settings, tell, monkeypat
     assert decided(retrain(settings)) == ("promoted", "2", "2")
 
 
-def test_a_champion_of_other_features_is_replaced(settings, tell):
+def test_a_champion_of_other_features_is_compared_by_its_own(retrain, settings, tell):
     tell(sky("A", 10))
     retrain(settings)
-    features = settings.target.features.model_copy(update={"criterion": "diff"})
+    features = settings.target.features.model_copy(update={"name": "sigmoid"})
     target = settings.target.model_copy(update={"features": features})
     summary = retrain(settings.model_copy(update={"target": target}))
     assert decided(summary) == ("promoted", "2", "2")
-    assert summary.why.endswith("; version 1 cannot be loaded here")
+    assert summary.champion_metrics == read_manifest(Registry(settings).load("1"))["metrics"]
 
 
-def test_without_a_test_set_every_model_is_promoted(settings, tell):
-    settings = settings.model_copy(update={"test_set": None})
+def test_a_champion_of_another_scikit_learn_is_fitted_again(retrain, settings, tell, monkeypatch):
     tell(sky("A", 10))
     retrain(settings)
-    tell(sky("B", 10), rightly=False)
+    known = model.version
+    other = {"scikit-learn": "9.9"}
+    monkeypatch.setattr(model, "version", lambda name: other.get(name) or known(name))
     summary = retrain(settings)
     assert decided(summary) == ("promoted", "2", "2")
-    assert summary.why == "there is no test set to compare on"
+    assert summary.champion_metrics == read_manifest(Registry(settings).load("1"))["metrics"]
 
 
-def test_a_test_set_that_was_trained_on_is_refused(settings, tell):
-    tell(sky("Test", 10))
-    with pytest.raises(FinkAlError, match=r"20 objects of the test set .*TestAGN0 among them"):
-        retrain(settings)
+def test_without_a_test_set_only_the_first_model_is_promoted(retrain, settings, tell):
+    settings = settings.model_copy(update={"test_set": None})
+    tell(sky("A", 10))
+    assert decided(retrain(settings)) == ("promoted", "1", "1")
+    tell(sky("B", 10), rightly=False)
+    summary = retrain(settings)
+    assert decided(summary) == ("kept", "2", "1")
+    assert summary.why == "there is no test set to compare on: fink-al model promote decides"
 
 
-def test_a_test_set_of_one_class_is_refused(settings, tell):
+def test_objects_of_the_test_set_are_not_learned_from(retrain, settings, tell):
+    tell(sky("A", 10) + sky("Test", 10))
+    summary = retrain(settings)
+    assert summary.labels == {"in_test_set": 20, "example": 20}
+    learned = read_manifest(Registry(settings).load("1"))["labels"]["examples"]
+    assert {name[0] for name, *_ in learned} == {"A"}
+
+
+def test_a_challenger_must_be_as_good_as_the_best_that_ever_was(retrain, settings, tell):
+    alerts = sky("A", 10)
+    tell(alerts)
+    retrain(settings)
+    tell(alerts, rightly=False, day=1)
+    retrain(settings)
+    Registry(settings).promote("2")
+    tell(sky("B", 4), rightly=False)
+    summary = retrain(settings)
+    assert decided(summary) == ("kept", "3", "2")
+    assert list(summary.differences) == ["2", "1"]
+    assert summary.why.endswith("(version 1)")
+
+
+def test_while_promotion_is_on_hold_challengers_are_kept(retrain, settings, tell):
+    tell(sky("A", 10))
+    retrain(settings)
+    Registry(settings).hold("clouds")
+    tell(sky("B", 5))
+    summary = retrain(settings)
+    assert decided(summary) == ("kept", "2", "1")
+    assert summary.why.startswith("promotion is on hold (clouds); it would have been: not worse")
+    Registry(settings).hold(None)
+    tell(sky("C", 5))
+    assert decided(retrain(settings)) == ("promoted", "3", "3")
+
+
+def test_a_test_set_of_one_class_is_refused(retrain, settings, tell):
     pq.write_table(table(sky("Test", 20)[:20]), settings.test_set)
     tell(sky("A", 10))
     with pytest.raises(FinkAlError, match="has 20 usable examples, which are not of both classes"):
         retrain(settings)
 
 
-def test_a_second_nightly_job_at_once_is_refused(settings):
+def test_a_second_nightly_job_at_once_is_refused(retrain, settings):
     with (settings.work_dir / "training_early_snia.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(FinkAlError, match=r"Another nightly job holds .*; wait for its end"):
+        with pytest.raises(AlreadyRunning, match=r"Another nightly job holds .*; wait for its end"):
             retrain(settings)

@@ -1,14 +1,17 @@
 import time
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from small_world import N_FEATURES
 
 from fink_al.errors import ModelError, ServiceError
 from fink_al.learning.model import Model, fit
-from fink_al.learning.registry import DECISION, Registry
+from fink_al.learning.registry import DECISION, WHY, Registry
 from fink_al.learning.training_set import TrainingSet
 from fink_al.settings import Registry as RegistrySettings
+
+EXAMPLES = pa.table({"object_id": ["A"], "positive": [True]})
 
 
 @pytest.fixture
@@ -22,35 +25,60 @@ def model(settings) -> Model:
 def test_versions_are_registered_promoted_and_rolled_back(settings, model):
     registry = Registry(settings)
     assert (registry.champion(), registry.versions()) == (None, [])
-    assert registry.register(model, {"why": "first"}) == "1"
+    assert registry.register(model, {WHY: "first"}, EXAMPLES) == "1"
     assert registry.champion() is None
-    assert registry.register(model, {"why": "second"}) == "2"
-    for version in ("2", "1"):
+    assert registry.register(model, {WHY: "second"}, EXAMPLES) == "2"
+    assert registry.register(model, {WHY: "third"}, EXAMPLES) == "3"
+    for version in ("2", "1", "3"):
         registry.promote(version)
         assert Registry(settings).champion() == version
-    found = [(v.number, v.is_champion, v.tags) for v in registry.versions()]
+    assert registry.roll_back("wrong") == ("3", "1")
+    assert registry.roll_back("wrong, too", to="2") == ("1", "2")
+    found = [(v.number, v.is_champion, v.tags[WHY], v.tags[DECISION]) for v in registry.versions()]
     assert found == [
-        ("1", True, {"why": "first", DECISION: "promoted"}),
-        ("2", False, {"why": "second", DECISION: "promoted"}),
+        ("1", False, "wrong, too", "rolled_back"),
+        ("2", True, "second", "promoted"),
+        ("3", False, "wrong", "rolled_back"),
     ]
+    with pytest.raises(ModelError, match=r"Version 2 is the only one that .* stands: name the one"):
+        registry.roll_back("again")
+    with pytest.raises(ModelError, match="Version 2 is the champion already"):
+        registry.roll_back("again", to="2")
+
+
+def test_without_a_champion_there_is_nothing_to_roll_back(settings):
+    with pytest.raises(ModelError, match="There is no champion to roll back: train first"):
+        Registry(settings).roll_back("wrong")
+
+
+def test_a_hold_lasts_until_it_is_taken_back(settings, model):
+    registry = Registry(settings)
+    assert registry.held() is None
+    registry.register(model, {}, EXAMPLES)
+    registry.hold(None)
+    registry.hold("clouds")
+    assert Registry(settings).held() == "clouds"
+    registry.hold(None)
+    assert registry.held() is None
 
 
 def test_a_version_is_the_bundle_that_was_registered(settings, model):
     registry = Registry(settings)
-    registry.register(model, {})
+    registry.register(model, {}, EXAMPLES)
+    assert registry.examples("1").equals(EXAMPLES)
     loaded = Model.from_bytes(registry.load("1"), model.manifest["feature_set"]["hash"])
     values = np.random.default_rng(2).normal(size=(9, N_FEATURES))
     np.testing.assert_array_equal(loaded.predict(values), model.predict(values))
     stored = [file.name for file in (settings.work_dir / "models").rglob("*") if file.is_file()]
-    assert stored == ["bundle.zip"]
+    assert sorted(stored) == ["bundle.zip", "examples.parquet"]
 
 
-@pytest.mark.parametrize("call", [Registry.load, Registry.promote])
+@pytest.mark.parametrize("call", [Registry.load, Registry.examples, Registry.promote])
 def test_an_unknown_version_is_refused_with_the_known_ones(settings, model, call):
     registry = Registry(settings)
     with pytest.raises(ModelError, match=r"No model version 9; known: none\."):
         call(registry, "9")
-    registry.register(model, {})
+    registry.register(model, {}, EXAMPLES)
     with pytest.raises(ModelError, match=r"No model version 9; known: 1\."):
         call(registry, "9")
 

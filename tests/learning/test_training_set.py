@@ -2,12 +2,17 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pyarrow.parquet as pq
+import pytest
 from small_world import MJD, alert, table
 
 from fink_al.features.feature_set import FeatureSet
 from fink_al.labels.label import Label
 from fink_al.labels.store import LabelStore
-from fink_al.learning.training_set import collect, read_examples
+from fink_al.learning.nightly import examples_until
+from fink_al.learning.training_set import read_examples
+from fink_al.spark.examples import archived_examples
+
+pytestmark = pytest.mark.spark
 
 #: Ten hours after `MJD`.
 OBSERVED = datetime(2026, 1, 10, 10, tzinfo=UTC)
@@ -18,12 +23,23 @@ def tell(settings, **types):
     LabelStore(settings.labels_dir).add(labels)
 
 
+@pytest.fixture
+def collect(spark):
+    """What a nightly job learns from."""
+
+    def of(settings):
+        rows, _ = examples_until(settings, archived_examples, datetime.now(UTC))
+        return read_examples(settings, rows)
+
+    return of
+
+
 def found(examples):
     rows = zip(examples.object_id, examples.alert_id, examples.positive, strict=True)
     return [(name, int(number), bool(positive)) for name, number, positive in rows]
 
 
-def test_each_labelled_object_is_one_example(settings, archive):
+def test_each_labelled_object_is_one_example(collect, settings, archive):
     archive(
         alert("Requested", 1, mjd=MJD - 1),
         alert("Requested", 2, is_candidate=True),
@@ -43,7 +59,7 @@ def test_each_labelled_object_is_one_example(settings, archive):
     assert found(collect(settings)) == [("Known", 6, False), ("Requested", 2, True)]
 
 
-def test_an_alert_that_the_cuts_refuse_is_no_example(settings, archive):
+def test_an_alert_that_the_cuts_refuse_is_no_example(collect, settings, archive):
     archive(
         alert("Fading", 1, mjd=MJD - 9, reasons=["too_faint", "certain"]),
         alert("Fading", 2, reasons=["certain", "too_old"]),
@@ -56,7 +72,7 @@ def test_an_alert_that_the_cuts_refuse_is_no_example(settings, archive):
     assert found(collect(settings)) == [("Asked", 5, False), ("Fading", 1, True)]
 
 
-def test_no_example_comes_from_after_its_label(settings, archive):
+def test_no_example_comes_from_after_its_label(collect, settings, archive):
     observed = MJD + 10 / 24
     archive(
         alert("A", 1, mjd=observed - 1e-5),
@@ -67,7 +83,7 @@ def test_no_example_comes_from_after_its_label(settings, archive):
     assert found(collect(settings)) == [("A", 1, True)]
 
 
-def test_examples_have_the_features_of_their_alert(settings, archive):
+def test_examples_have_the_features_of_their_alert(collect, settings, archive):
     rows = [alert("A", 1, peak_mag=17), alert("A", 2, mjd=MJD + 0.1, peak_mag=19)]
     archive(*rows)
     tell(settings, A="SN Ia")
@@ -77,17 +93,17 @@ def test_examples_have_the_features_of_their_alert(settings, archive):
     assert expected.values[0, names.index("nrise_g")] == 6
 
 
-def test_a_new_label_replaces_the_example_of_the_starting_set(settings, archive, tmp_path):
+def test_a_new_label_replaces_the_example_of_the_starting_set(collect, settings, archive, tmp_path):
     file = tmp_path / "starting_set.parquet"
     pq.write_table(table([alert("A", 1, type="SN Ia"), alert("B", 2, type="SN Ia")]), file)
     settings = settings.model_copy(update={"starting_set": file})
     assert found(collect(settings)) == [("A", 1, True), ("B", 2, True)]
     archive(alert("B", 3))
     tell(settings, B="AGN")
-    assert found(collect(settings)) == [("B", 3, False), ("A", 1, True)]
+    assert found(collect(settings)) == [("A", 1, True), ("B", 3, False)]
 
 
-def test_the_order_of_the_archive_does_not_matter(settings, archive):
+def test_the_order_of_the_archive_does_not_matter(collect, settings, archive):
     rows = [alert(f"O{i}", i) for i in range(30)]
     tell(settings, **{f"O{i}": "SN Ia" for i in range(30)})
     archive(*rows[::-1])
@@ -97,7 +113,7 @@ def test_the_order_of_the_archive_does_not_matter(settings, archive):
     assert collect(settings).snapshot == first.snapshot
 
 
-def test_the_snapshot_follows_the_labels(settings, archive):
+def test_the_snapshot_follows_the_labels(collect, settings, archive):
     archive(alert("A", 1), alert("B", 2))
     snapshots = [collect(settings).snapshot]
     for name, type in (("A", "SN Ia"), ("B", "SN Ia"), ("B", "SN II")):
@@ -106,7 +122,7 @@ def test_the_snapshot_follows_the_labels(settings, archive):
     assert len(set(snapshots)) == 4
 
 
-def test_without_archive_or_labels_there_are_no_examples(settings, archive):
+def test_without_archive_or_labels_there_are_no_examples(collect, settings, archive):
     assert len(collect(settings)) == 0
     tell(settings, A="SN Ia")
     assert len(collect(settings)) == 0
