@@ -45,8 +45,9 @@ def main() -> None:
     target = settings.target.model_copy(update={"model": model})
     settings = settings.model_copy(update={"target": target})
     start, test = (
-        read_examples(settings, read_file(file)) for file in (settings.starting_set, settings.test_set)
-    )  # fmt: skip
+        read_examples(settings, read_file(file))
+        for file in (settings.starting_set, settings.test_set)
+    )
     pool = read_examples(settings, early_alerts(settings, _SEED, _ALERTS))
     rules = list(itertools.product(_METRICS, _MARGINS, _CONFIDENCES))
     found = {rule: [] for rule in rules}
