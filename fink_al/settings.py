@@ -87,12 +87,17 @@ ContextName = Literal[
 
 #: Kafka options that carry a secret come from these variables and from nowhere else.
 KAFKA_USER, KAFKA_PASSWORD = "FINK_AL_KAFKA_USERNAME", "FINK_AL_KAFKA_PASSWORD"
+#: What TNS wants of a bot: its key, and a marker as user agent.
+TNS_API_KEY, TNS_USER_AGENT = "FINK_AL_TNS_API_KEY", "FINK_AL_TNS_USER_AGENT"
 MJD_EPOCH = date(1858, 11, 17)
 
 _PREFIX = "FINK_AL_"
 _SECRET = re.compile("password|passwd|secret|token|key|credential", re.IGNORECASE)
 #: Variables that are read elsewhere and override no key.
-_NO_KEYS = {"FINK_AL_CONFIG", "FINK_AL_CACHE", "FINK_AL_IVY_SETTINGS", KAFKA_USER, KAFKA_PASSWORD}
+_NO_KEYS = {
+    "FINK_AL_CONFIG", "FINK_AL_CACHE", "FINK_AL_IVY_SETTINGS",
+    KAFKA_USER, KAFKA_PASSWORD, TNS_API_KEY, TNS_USER_AGENT,
+}  # fmt: skip
 
 
 class _Section(BaseModel):
@@ -349,6 +354,11 @@ class Settings(_Section):
     def labels_dir(self) -> Path:
         """The label store, shared by all targets."""
         return self.work_dir / "labels"
+
+    @cached_property
+    def tns_dir(self) -> Path:
+        """Files fetched from the Transient Name Server."""
+        return self.work_dir / "tns"
 
     @cached_property
     def report_dir(self) -> Path:
