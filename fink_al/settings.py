@@ -273,6 +273,7 @@ class Stream(_Section):
     max_offsets_per_trigger: Count
     partitions: Count
     max_packet_bytes: Annotated[int, Field(ge=10_000)]
+    metrics_port: Annotated[int, Field(ge=1, le=65535)] | None = None
 
     @model_validator(mode="after")
     def _has_a_path(self) -> Stream:
@@ -349,6 +350,11 @@ class Settings(_Section):
     def checkpoint_dir(self) -> Path:
         """Spark's checkpoint of the stream."""
         return self.work_dir / "checkpoint" / self.target.name
+
+    @cached_property
+    def champion_dir(self) -> Path:
+        """The model that scored last, for a start without the registry."""
+        return self.work_dir / "champion" / self.target.name
 
     @cached_property
     def labels_dir(self) -> Path:
