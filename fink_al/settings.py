@@ -87,12 +87,17 @@ ContextName = Literal[
 
 #: Kafka options that carry a secret come from these variables and from nowhere else.
 KAFKA_USER, KAFKA_PASSWORD = "FINK_AL_KAFKA_USERNAME", "FINK_AL_KAFKA_PASSWORD"
+#: What TNS wants of a bot: its key, and a marker as user agent.
+TNS_API_KEY, TNS_USER_AGENT = "FINK_AL_TNS_API_KEY", "FINK_AL_TNS_USER_AGENT"
 MJD_EPOCH = date(1858, 11, 17)
 
 _PREFIX = "FINK_AL_"
 _SECRET = re.compile("password|passwd|secret|token|key|credential", re.IGNORECASE)
 #: Variables that are read elsewhere and override no key.
-_NO_KEYS = {"FINK_AL_CONFIG", "FINK_AL_CACHE", "FINK_AL_IVY_SETTINGS", KAFKA_USER, KAFKA_PASSWORD}
+_NO_KEYS = {
+    "FINK_AL_CONFIG", "FINK_AL_CACHE", "FINK_AL_IVY_SETTINGS",
+    KAFKA_USER, KAFKA_PASSWORD, TNS_API_KEY, TNS_USER_AGENT,
+}  # fmt: skip
 
 
 class _Section(BaseModel):
@@ -272,6 +277,7 @@ class Stream(_Section):
     max_offsets_per_trigger: Count
     partitions: Count
     max_packet_bytes: Annotated[int, Field(ge=10_000)]
+    metrics_port: Annotated[int, Field(ge=1, le=65535)] | None = None
 
     @model_validator(mode="after")
     def _has_a_path(self) -> Stream:
@@ -350,9 +356,19 @@ class Settings(_Section):
         return self.work_dir / "checkpoint" / self.target.name
 
     @cached_property
+    def champion_dir(self) -> Path:
+        """The model that scored last, for a start without the registry."""
+        return self.work_dir / "champion" / self.target.name
+
+    @cached_property
     def labels_dir(self) -> Path:
         """The label store, shared by all targets."""
         return self.work_dir / "labels"
+
+    @cached_property
+    def tns_dir(self) -> Path:
+        """Files fetched from the Transient Name Server."""
+        return self.work_dir / "tns"
 
     @cached_property
     def report_dir(self) -> Path:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
+from fink_al.cli.fetch import fetch
 from fink_al.errors import LabelError
 from fink_al.settings import load_settings
 
@@ -22,6 +23,9 @@ _who = click.option("--who", envvar="USER", default="", show_default="you", help
 @click.group()
 def labels() -> None:
     """What the objects turned out to be: the store only grows, the latest label counts."""
+
+
+labels.add_command(fetch)
 
 
 @labels.command()

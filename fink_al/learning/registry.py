@@ -27,12 +27,14 @@ from fink_al.settings import Settings
 
 # Read when MLflow is imported: nothing leaves this machine but what the tracking URI asks for, and
 # a server out of reach is given up after seconds, as the stream asks between two micro-batches.
+# Each time it opens the database anew, as a connection that is kept reads a file that was replaced.
 for _name, _value in {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_SQLALCHEMYSTORE_POOLCLASS": "NullPool",
 }.items():
     os.environ.setdefault(_name, _value)
 

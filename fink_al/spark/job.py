@@ -14,6 +14,7 @@ from pyspark.sql import SparkSession
 
 from fink_al.errors import ServiceError
 from fink_al.kafka import Cluster
+from fink_al.metrics import serving
 from fink_al.settings import Settings
 from fink_al.spark.pipeline import SOURCES, Pipeline
 from fink_al.spark.session import spark_session
@@ -38,7 +39,9 @@ def run(settings: Settings, *, available_now: bool = False) -> None:
     Raises
     ------
     ServiceError
-        If a broker does not answer, or the query ends by itself.
+        If a broker or the registry does not answer, or the query ends by itself.
+    ModelError
+        If there is a champion and neither it nor the model before it can be loaded.
     """
     # Before the seconds that a session takes.
     what = SOURCES[settings.stream.source].reach(settings)
@@ -50,7 +53,8 @@ def run(settings: Settings, *, available_now: bool = False) -> None:
     _leave_ctrl_c_to_python(spark)
     log.info("Streaming %s", what)
     try:
-        keep_streaming(lambda: Pipeline(spark, settings), stopping, available_now=available_now)
+        with serving(settings.stream.metrics_port):
+            keep_streaming(lambda: Pipeline(spark, settings), stopping, available_now=available_now)
         spark.stop()
     except StreamingQueryException as error:
         if not stopping:

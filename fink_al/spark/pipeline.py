@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from pyspark.sql import SparkSession
 
+from fink_al import metrics
 from fink_al.kafka import Cluster, Publisher, read_ledger
 from fink_al.settings import Settings
 from fink_al.spark.folder import ScienceFolder
@@ -61,7 +62,9 @@ class Pipeline:
     Raises
     ------
     ServiceError
-        If a broker or the source does not answer.
+        If a broker, the source or the registry does not answer.
+    ModelError
+        If there is a champion and neither it nor the model before it can be loaded.
     SettingsError
         If there is no such source.
     """
@@ -126,6 +129,7 @@ class Pipeline:
         batch.learn(part)
         watch.lap("archive")
         if part.offsets:
+            metrics.count_batch(part.counts)
             report = BatchReport(batch.number, part, version, watch.seconds)
             log.info(
                 "batch %d: %s, model %s, %.1f s",

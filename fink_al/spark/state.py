@@ -7,8 +7,6 @@ the stream.
 
 from __future__ import annotations
 
-import hashlib
-import logging
 from collections import OrderedDict
 from collections.abc import Iterable
 
@@ -17,15 +15,10 @@ from pyspark.broadcast import Broadcast
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from fink_al.errors import ModelError, ServiceError
-from fink_al.features.feature_set import FeatureSet
 from fink_al.labels.store import LabelStore
-from fink_al.learning.model import Model
-from fink_al.learning.registry import Registry
 from fink_al.settings import Settings
-from fink_al.spark.science import Champion, Known, Science
-
-log = logging.getLogger(__name__)
+from fink_al.spark.champion import ChampionWatch
+from fink_al.spark.science import Known, Science
 
 _NIGHTS_KEPT = 8
 
@@ -39,15 +32,18 @@ class State:
         Distributes them.
     settings : Settings
         Where they are found.
+
+    Raises
+    ------
+    ServiceError, ModelError
+        If there should be a model and none can be had.
     """
 
     def __init__(self, spark: SparkSession, settings: Settings):
         self._spark = spark
         self._settings = settings
-        self._registry = Registry(settings)
+        self._champions = ChampionWatch(spark, settings)
         self._labels = LabelStore(settings.labels_dir)
-        self._champion: Champion | None = None
-        self._refused: str | None = None
         self._labels_version: str | None = None
         self._labelled: Broadcast | None = None
         self._published: OrderedDict[int, set[int]] = OrderedDict()
@@ -56,14 +52,12 @@ class State:
 
     def science(self) -> Science:
         """What the workers need for the next batch."""
-        self._refresh_champion()
+        champion = self._champions.current()
         self._refresh_labels()
         if self._shared_published is None:
             published = {night: _sorted(keys) for night, keys in self._published.items()}
             self._shared_published = self._spark.sparkContext.broadcast(published)
-        return Science(
-            self._settings, self._champion, Known(self._labelled, self._shared_published)
-        )
+        return Science(self._settings, champion, Known(self._labelled, self._shared_published))
 
     def add_published(self, night: int, object_keys: Iterable[int]) -> None:
         """Remember objects that were published for `night`."""
@@ -94,29 +88,6 @@ class State:
         if self._shared_published:
             self._shared_published.unpersist()
         self._shared_published = None
-
-    def _refresh_champion(self) -> None:
-        try:
-            version = self._registry.champion()
-            if version is None or version in (self._refused, getattr(self._champion, "version", 0)):
-                return
-            bundle = self._registry.load(version)
-        except ServiceError as error:  # the loaded model goes on; the registry may come back
-            log.warning("Registry out of reach, keeping the loaded model: %s", error)
-            return
-        features = FeatureSet.from_settings(self._settings.target.features)
-        try:
-            Model.from_bytes(bundle, features.hash)
-        except ModelError as error:
-            self._refused = version
-            log.error("Model version %s refused: %s", version, error)
-            return
-        old, self._refused = self._champion, None
-        checksum = hashlib.sha256(bundle).hexdigest()
-        self._champion = Champion(version, checksum, self._spark.sparkContext.broadcast(bundle))
-        log.info("Model version %s is loaded", version)
-        if old:
-            old.bundle.unpersist()
 
     def _refresh_labels(self) -> None:
         version = self._labels.version

@@ -20,7 +20,8 @@ assert not {"pyspark", "mlflow", "sklearn"} & set(sys.modules)
     ("arguments", "words"),
     [
         ([], ["stream", "train", "replay", "candidates", "labels", "model", "demo"]),
-        (["labels"], ["add", "import", "list", "show"]),
+        (["labels"], ["add", "import", "fetch", "list", "show"]),
+        (["labels", "fetch"], ["--url", "--minutes", "FINK_AL_TNS_API_KEY", "Exit code"]),
         (["model"], ["list", "show", "promote"]),
         (["replay"], ["--origin", "--model"]),
         (["candidates"], ["--night", "--top", "--format"]),
