@@ -22,7 +22,7 @@ from sklearn.metrics import roc_auc_score
 from fink_al.alerts.points import light_curves_of_points
 from fink_al.features.feature_set import FeatureSet
 from fink_al.learning.assessment import METRICS, Examples, assess, examples, halves
-from fink_al.learning.forest import fit_forest, predict
+from fink_al.learning.estimator import fit_estimator, predict
 from fink_al.settings import FeatureSettings, Settings, load_settings
 
 _POINTS = Path(__file__).parents[2] / "shared/data/labelled/ztf_fink_tns_alerts.parquet"
@@ -103,7 +103,7 @@ def importance(data: Examples, settings: Settings, seeds: int) -> None:
         rng = np.random.default_rng(seed)
         learner, test = halves(data, rng)
         model = settings.target.model.model_copy(update={"seed": seed})
-        forest = fit_forest(model, learner.values, learner.positive, learner.row)
+        forest = fit_estimator(model, learner.values, learner.positive, learner.row)
         whole = roc_auc_score(test.positive, predict(forest, test.values))
         donors = other_objects(test.row, rng)
         for i, where in enumerate(columns):

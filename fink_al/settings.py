@@ -142,15 +142,41 @@ class FeatureSettings(_Section):
     forced: bool = False
 
 
+class BoostingSettings(_Section):
+    """What gradient boosting needs beside the settings that it shares with the forest."""
+
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.005
+    max_leaf_nodes: Annotated[int, Field(ge=2)] = 4
+    l2_regularization: Annotated[float, Field(ge=0)] = 1.0
+    max_features: Annotated[float, Field(gt=0, le=1)] = 0.2
+    early_stopping_from: Count | None = 500
+
+
 class ModelSettings(_Section):
     """Classifier and the conditions under which one exists at all."""
 
-    estimator: Literal["random_forest"]
+    estimator: Literal["random_forest", "gradient_boosting"]
     n_estimators: Count
     min_samples_leaf: Literal["auto"] | Count = "auto"
+    boosting: BoostingSettings = BoostingSettings()
+    calibrate_from: Count | None = 50
     min_labels: Annotated[int, Field(ge=2)]
     min_labels_per_class: Count
-    seed: int
+    seed: Annotated[int, Field(ge=0, lt=2**32)]
+
+    @model_validator(mode="after")
+    def _applies(self) -> ModelSettings:
+        if self.estimator != "gradient_boosting" and self.boosting != BoostingSettings():
+            raise ValueError(
+                f"boosting has settings, but the estimator is {self.estimator}: choose "
+                "gradient_boosting or leave them out"
+            )
+        return self
+
+    def applied(self) -> dict[str, Any]:
+        """Settings of the estimator that is chosen, as JSON's types."""
+        unused = set() if self.estimator == "gradient_boosting" else {"boosting"}
+        return self.model_dump(mode="json", exclude=unused)
 
 
 class PromotionSettings(_Section):

@@ -86,7 +86,7 @@ def evaluate(
     told = {
         "target": settings.target.name,
         "feature_set": chosen.model_dump(mode="json"),
-        "estimator": settings.target.model.model_dump(mode="json"),
+        "estimator": settings.target.model.applied(),
         "phase": phase,
         "subset": subset,
         "alerts_per_object": alerts_per_object,

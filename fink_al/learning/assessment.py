@@ -17,8 +17,8 @@ import numpy.typing as npt
 from fink_al.errors import LightCurveError
 from fink_al.features.feature_set import FeatureSet
 from fink_al.labels.taxonomy import Taxonomy
+from fink_al.learning.estimator import fit_estimator, predict
 from fink_al.learning.evaluation import calibration_error_by_chance, metrics
-from fink_al.learning.forest import fit_forest, predict
 from fink_al.learning.nightly_alerts import cut_into_alerts
 from fink_al.lightcurve import LightCurves
 from fink_al.settings import FeatureSettings, Target
@@ -183,7 +183,7 @@ def assess(
     alerts_per_object: int | None = None,
     progress: Callable[[str], None] = lambda text: None,
 ) -> Assessment:
-    """Metrics on one half of the objects of a forest that learned from the other half.
+    """Metrics on one half of the objects of an estimator that learned from the other.
 
     For the metrics of probabilities an alert without any feature has the share of positives among
     the learner's alerts; it is not called positive.
@@ -193,9 +193,9 @@ def assess(
     data : Examples
         From :func:`examples`.
     target : Target
-        Settings of the forest.
+        Settings of the estimator.
     seeds : int
-        Splits; each also seeds its forest.
+        Splits; each also seeds its estimator.
     subset : {"all", "published"}
         Every alert, or those that pass the published cuts, in both halves.
     alerts_per_object : int, optional
@@ -235,7 +235,7 @@ def assess(
 def _learned(
     learner: Examples, test: Examples, target: Target, seed: int
 ) -> npt.NDArray[np.float64]:
-    """Probabilities of the test half by a forest of the other; NaN without features."""
+    """Probabilities of the test half by an estimator of the other; NaN without features."""
     learner = learner.where(learner.have_features)
     if len(np.unique(learner.positive)) < 2:
         raise LightCurveError(
@@ -243,7 +243,7 @@ def _learned(
             "alerts of each or another feature set are needed."
         )
     settings = target.model.model_copy(update={"seed": seed})
-    model = fit_forest(settings, learner.values, learner.positive, learner.row)
+    model = fit_estimator(settings, learner.values, learner.positive, learner.row)
     return predict(model, test.values)
 
 

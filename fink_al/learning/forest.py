@@ -1,26 +1,27 @@
-"""The classifier: a random forest that takes missing features as they are."""
+"""Random forest, as published: takes missing features as they are, becomes arrays and back."""
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.tree._tree import NODE_DTYPE, Tree
 
+from fink_al.errors import ModelError
+from fink_al.learning.trees import Arrays, check_arrays, check_paths
 from fink_al.settings import ModelSettings
-
-#: Trees compare in single precision: a runaway fit must not become infinite there.
-_LARGEST = float(np.finfo(np.float32).max)
 
 
 def fit_forest(
     settings: ModelSettings,
     values: npt.NDArray[np.float64],
     positive: npt.NDArray[np.bool_],
-    objects: npt.NDArray[Any],
+    weights: npt.NDArray[np.float64],
 ) -> RandomForestClassifier:
-    """Forest fitted to labelled examples, in which every object weighs the same.
+    """Forest fitted to labelled examples.
 
     With many examples a leaf holds more than one, so that the share of positives in it means
     something; with few, every one counts (``min_samples_leaf: auto``).
@@ -33,33 +34,81 @@ def fit_forest(
         Features, NaN where missing.
     positive : bool array, shape (n,)
         Class of each example.
-    objects : array, shape (n,)
-        Object of each example. Alerts of one object are no independent examples: counted singly
-        they make trees sure of what is one object's history.
+    weights : float64 array, shape (n,)
+        Of each example.
     """
-    _, own, counts = np.unique(objects, return_inverse=True, return_counts=True)
     leaf = settings.min_samples_leaf
-    if leaf == "auto":
-        leaf = max(1, round(np.sqrt(len(own)) / 8))
     forest = RandomForestClassifier(
         n_estimators=settings.n_estimators,
-        min_samples_leaf=leaf,
+        min_samples_leaf=max(1, round(np.sqrt(len(values)) / 8)) if leaf == "auto" else leaf,
         random_state=settings.seed,
         n_jobs=-1,
     )
-    return forest.fit(_bounded(values), positive, 1.0 / counts[own])
+    # Threads would add up the trees in any order, which shows in the last digit.
+    return forest.fit(values, positive, weights).set_params(n_jobs=1)
 
 
-def predict(
-    forest: RandomForestClassifier, values: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
-    """Probability of the positive class, shape (n,); NaN where an alert has no feature at all."""
-    p = np.full(len(values), np.nan)
-    known = ~np.isnan(values).all(axis=1)
-    if known.any():
-        p[known] = forest.predict_proba(_bounded(values[known]))[:, 1]  # classes are False, True
-    return p
+def forest_to_arrays(forest: RandomForestClassifier) -> Arrays:
+    """Nodes and leaves of all trees, one behind the other."""
+    states = [member.tree_.__getstate__() for member in forest.estimators_]
+    sizes = np.array([len(state["nodes"]) for state in states])
+    nodes = np.zeros(sizes.sum(), NODE_DTYPE)  # which aligns its fields, as joined arrays do not
+    nodes[:] = np.concatenate([state["nodes"] for state in states])
+    return {
+        "sizes": sizes,
+        "nodes": nodes,
+        "shares": np.concatenate([state["values"][:, 0] for state in states]),
+    }
 
 
-def _bounded(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    return np.clip(values, -_LARGEST, _LARGEST)
+def forest_of_arrays(arrays: Arrays, n_features: int) -> RandomForestClassifier:
+    """Forest whose trees are `arrays`, which may come from anywhere.
+
+    Nothing else of it does: scikit-learn makes a forest of one tree here, whose trees are replaced.
+
+    Parameters
+    ----------
+    arrays : dict of str to array
+        As :func:`forest_to_arrays` gives them.
+    n_features : int
+        Of the feature set.
+
+    Raises
+    ------
+    ModelError
+        If the arrays are no forest, or prediction would leave them.
+    """
+    forms = {"nodes": (NODE_DTYPE, ()), "shares": (np.float64, (2,))}
+    check_arrays(arrays, forms, "random forest")
+    sizes, nodes, shares = arrays["sizes"], arrays["nodes"], arrays["shares"]
+    left, right = nodes["left_child"], nodes["right_child"]
+    is_leaf = (left == -1) & (right == -1)
+    check_paths(sizes, is_leaf, left, right, nodes["feature"], n_features)
+    # Also refuses what is not finite.
+    if not ((shares >= 0).all() and (np.abs(shares.sum(axis=1) - 1) < 1e-6).all()):
+        raise ModelError("The shares in a leaf of the model are no probabilities; train it again.")
+    forest = RandomForestClassifier(1, bootstrap=False)
+    forest.fit(np.zeros((2, n_features)), [False, True])
+    one, forest.estimators_ = forest.estimators_[0], []
+    starts = np.cumsum(sizes)[:-1]
+    for own, leaves in zip(np.split(nodes, starts), np.split(shares, starts), strict=True):
+        member = copy(one)
+        member.tree_ = Tree(n_features, np.array([2]), 1)
+        member.tree_.__setstate__(_state(own, leaves))
+        forest.estimators_.append(member)
+    forest.set_params(n_estimators=len(sizes))
+    return forest
+
+
+def _state(nodes: npt.NDArray[Any], shares: npt.NDArray[np.float64]) -> dict[str, Any]:
+    depth = [0] * len(nodes)
+    children = zip(nodes["left_child"].tolist(), nodes["right_child"].tolist(), strict=True)
+    for node, (left, right) in enumerate(children):  # parents stand before their children
+        if left != -1:
+            depth[left] = depth[right] = depth[node] + 1
+    return {
+        "max_depth": max(depth),
+        "node_count": len(nodes),
+        "nodes": nodes,
+        "values": np.ascontiguousarray(shares[:, None]),
+    }

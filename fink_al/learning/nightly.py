@@ -21,13 +21,14 @@ import pyarrow.compute as pc
 from fink_al.errors import FinkAlError, ModelError
 from fink_al.labels.store import LabelStore
 from fink_al.labels.taxonomy import Taxonomy
-from fink_al.learning.evaluation import evaluate
-from fink_al.learning.model import fingerprint, fit, with_metrics
+from fink_al.learning.evaluation import Metrics, evaluate
+from fink_al.learning.model import Model, fingerprint, fit, with_metrics
 from fink_al.learning.promotion import LOWER_IS_BETTER, compare, decide
 from fink_al.learning.registry import DECISION, WHY, Registry
 from fink_al.learning.test_set import TestSet, read_test_set, reserved_objects
 from fink_al.learning.training_set import (
     ArchiveReader,
+    TrainingSet,
     collect,
     feature_values,
     read_examples,
@@ -147,7 +148,7 @@ def _retrain(settings: Settings, archived: ArchiveReader, progress: Progress) ->
         progress(f"testing on {len(test.positive)} objects")
         p = challenger.predict(feature_values(settings, test.rows))
         ours = evaluate(p, test.positive)
-        challenger = with_metrics(challenger, ours)
+        challenger = with_metrics(challenger, ours, _on_random(challenger, training))
         score = getattr(ours, target.promotion.metric)
         tags |= {_JUDGED_BY: _judged_by(test, target.promotion), _SCORE: repr(score)}
         done = replace(done, metrics=ours.to_dict())
@@ -166,6 +167,14 @@ def _retrain(settings: Settings, archived: ArchiveReader, progress: Progress) ->
         registry.promote(version)
         return replace(done, outcome="promoted", why=why, version=version, champion=version)
     return replace(done, outcome="kept", why=why, version=version)
+
+
+def _on_random(challenger: Model, training: TrainingSet) -> Metrics | None:
+    """Metrics on the labels that were asked for at random, by models that did not see them."""
+    use, p = training.is_random, challenger.out_of_fold
+    if p is None or not use.any():
+        return None
+    return evaluate(p[use], training.positive[use])
 
 
 def examples_until(

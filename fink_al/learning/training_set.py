@@ -32,6 +32,9 @@ PROVENANCE = {
     "selected_by": pa.string(),
 }
 
+#: Query strategy whose choice stands for the stream.
+RANDOM = "random"
+
 #: Looks up, for labels (``object_id type source observed modified``), the example of each object in
 #: the archive: a table with `PROVENANCE` and light-curve columns.
 ArchiveReader = Callable[[Settings, pa.Table], pa.Table]
@@ -63,6 +66,13 @@ class TrainingSet:
 
     def __len__(self) -> int:
         return len(self.object_id)
+
+    @property
+    def is_random(self) -> npt.NDArray[np.bool_]:
+        """Whether an example's label was asked for at random, shape (n,)."""
+        if self.selected_by is None:
+            return np.zeros(len(self), bool)
+        return np.asarray(self.selected_by == RANDOM, bool)
 
     @property
     def snapshot(self) -> str:

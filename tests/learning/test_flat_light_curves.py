@@ -6,7 +6,7 @@ import pytest
 
 from fink_al.features.feature_set import FeatureSet
 from fink_al.learning.assessment import examples, halves
-from fink_al.learning.forest import fit_forest, predict
+from fink_al.learning.estimator import fit_estimator, predict
 from fink_al.learning.nightly_alerts import cut_into_alerts
 from fink_al.lightcurve import LightCurves
 from fink_al.settings import load_settings
@@ -36,7 +36,7 @@ def learned(whole, settings):
     """Forest of one half of the objects, the other half's alerts before maximum, their scores."""
     data = examples(whole, settings.target.features, settings.target)
     learner, test = halves(data, np.random.default_rng(0))
-    forest = fit_forest(settings.target.model, learner.values, learner.positive, learner.row)
+    forest = fit_estimator(settings.target.model, learner.values, learner.positive, learner.row)
     return forest, test, predict(forest, test.values)
 
 

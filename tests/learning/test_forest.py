@@ -1,30 +1,26 @@
 import numpy as np
 import pytest
 
-from fink_al.learning.forest import fit_forest, predict
+from fink_al.learning.forest import fit_forest, forest_of_arrays, forest_to_arrays
 
 
-def test_an_object_weighs_the_same_however_many_alerts_it_has(settings):
-    model = settings.target.model.model_copy(update={"n_estimators": 200, "min_samples_leaf": 100})
-    # One positive object with as many alerts as fifty negative ones, all alike.
-    objects = np.repeat(np.arange(51), [50, *[1] * 50])
-    forest = fit_forest(model, np.ones((100, 1)), objects == 0, objects)
-    assert predict(forest, np.ones((1, 1)))[0] == pytest.approx(1 / 51, abs=0.01)
-
-
-@pytest.mark.parametrize(
-    ("n_objects", "alerts", "leaf"), [(20, 1, 1), (300, 1, 2), (1000, 1, 4), (1000, 5, 9)]
-)
-def test_a_leaf_holds_more_examples_where_there_are_more(settings, n_objects, alerts, leaf):
+@pytest.mark.parametrize(("n", "leaf"), [(20, 1), (300, 2), (1000, 4), (5000, 9)])
+def test_a_leaf_holds_more_examples_where_there_are_more(settings, n, leaf):
     model = settings.target.model.model_copy(update={"n_estimators": 1})
-    objects = np.repeat(np.arange(n_objects), alerts)
-    values = np.random.default_rng(1).random((len(objects), 2))
-    assert fit_forest(model, values, values[:, 0] > 0.5, objects).min_samples_leaf == leaf
+    values = np.random.default_rng(1).random((n, 2))
+    forest = fit_forest(model, values, values[:, 0] > 0.5, np.ones(n))
+    assert forest.min_samples_leaf == leaf
 
 
-def test_an_alert_without_features_has_no_probability(settings):
-    model = settings.target.model.model_copy(update={"n_estimators": 5})
-    values = np.array([[0.0, np.nan], [1.0, 2.0], [np.nan, 3.0], [4.0, 4.0]])
-    forest = fit_forest(model, values, np.array([True, False, True, False]), np.arange(4))
-    p = predict(forest, np.array([[np.nan, np.nan], [np.inf, 1.0]]))
-    assert np.isnan(p).tolist() == [True, False]
+def test_a_forest_of_arrays_is_the_forest_that_they_were_made_of(settings):
+    rng = np.random.default_rng(1)
+    values = rng.normal(size=(60, 4))
+    forest = fit_forest(settings.target.model, values, values[:, 0] > 0, np.ones(60))
+    again = forest_of_arrays(forest_to_arrays(forest), 4)
+    for own, other in zip(forest.estimators_, again.estimators_, strict=True):
+        state, read = own.tree_.__getstate__(), other.tree_.__getstate__()
+        assert (state["max_depth"], state["node_count"]) == (read["max_depth"], read["node_count"])
+        for name in state["nodes"].dtype.names:
+            np.testing.assert_array_equal(state["nodes"][name], read["nodes"][name])
+        np.testing.assert_array_equal(state["values"], read["values"])
+    np.testing.assert_array_equal(forest.feature_importances_, again.feature_importances_)

@@ -1,0 +1,104 @@
+"""The estimators that a target can choose, behind the same few functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from threadpoolctl import threadpool_limits
+
+from fink_al.errors import ModelError
+from fink_al.learning.boosting import boosting_of_arrays, boosting_to_arrays, fit_boosting
+from fink_al.learning.forest import fit_forest, forest_of_arrays, forest_to_arrays
+from fink_al.learning.trees import Arrays
+from fink_al.settings import ModelSettings
+
+Estimator: TypeAlias = RandomForestClassifier | HistGradientBoostingClassifier
+
+#: Trees compare in single precision: a runaway fit must not become infinite there.
+_LARGEST = float(np.finfo(np.float32).max)
+
+
+class _Kind(NamedTuple):
+    type: type
+    fit: Callable[..., Any]
+    to_arrays: Callable[[Any], Arrays]
+    of_arrays: Callable[[Arrays, int], Any]
+
+
+_KINDS = {
+    "random_forest": _Kind(
+        RandomForestClassifier, fit_forest, forest_to_arrays, forest_of_arrays
+    ),
+    "gradient_boosting": _Kind(
+        HistGradientBoostingClassifier, fit_boosting, boosting_to_arrays, boosting_of_arrays
+    ),
+}  # fmt: skip
+
+
+def fit_estimator(
+    settings: ModelSettings,
+    values: npt.NDArray[np.float64],
+    positive: npt.NDArray[np.bool_],
+    objects: npt.NDArray[Any],
+) -> Estimator:
+    """The target's estimator fitted to labelled examples, in which every object weighs the same.
+
+    Parameters
+    ----------
+    settings : ModelSettings
+        Which one, and its parameters.
+    values : float64 array, shape (n, k)
+        Features, NaN where missing.
+    positive : bool array, shape (n,)
+        Class of each example; both must be there.
+    objects : array, shape (n,)
+        Object of each example. Alerts of one object are no independent examples: counted singly
+        they make trees sure of what is one object's history.
+    """
+    _, own, counts = np.unique(objects, return_inverse=True, return_counts=True)
+    kind = _KINDS[settings.estimator]
+    with _one_thread():
+        return kind.fit(settings, _bounded(values), positive, 1.0 / counts[own])
+
+
+def predict(estimator: Estimator, values: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+    """Probability of the positive class, shape (n,); NaN where an alert has no feature at all."""
+    p = np.full(len(values), np.nan)
+    known = ~np.isnan(values).all(axis=1)
+    if known.any():
+        with _one_thread():
+            p[known] = estimator.predict_proba(_bounded(values[known]))[:, 1]  # after False's
+    return p
+
+
+def to_arrays(estimator: Estimator) -> Arrays:
+    """All that prediction needs, as arrays of numbers."""
+    (kind,) = (kind for kind in _KINDS.values() if type(estimator) is kind.type)
+    return kind.to_arrays(estimator)
+
+
+def of_arrays(name: str, arrays: Arrays, n_features: int) -> Estimator:
+    """Estimator `name` whose trees are `arrays`, which may come from anywhere.
+
+    Raises
+    ------
+    ModelError
+        If there is no such estimator, or the arrays cannot be one.
+    """
+    if name not in _KINDS:
+        raise ModelError(f"The model is a {name}; known: {', '.join(_KINDS)}. Train it again.")
+    with _one_thread():
+        return _KINDS[name].of_arrays(arrays, n_features)
+
+
+def _one_thread() -> threadpool_limits:
+    """Boosting on few rows, where OpenMP's threads spend their time waiting for each other."""
+    return threadpool_limits(1, "openmp")
+
+
+def _bounded(values: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+    return np.clip(values.astype(np.float64), -_LARGEST, _LARGEST)
