@@ -115,6 +115,7 @@ class Survey(_Section):
     bands: tuple[str, ...]
     wavelengths_nm: dict[str, Positive]
     topics: Pattern
+    object_name: Pattern | None = None
     day_start: Annotated[float, Field(ge=0, lt=1)]
     site: Site
 
@@ -189,7 +190,7 @@ class Target(_Section):
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
     survey: str
     positive: tuple[str, ...]
-    excluded: tuple[str, ...]
+    excluded: dict[str, str]
     features: FeatureSettings
     strategy: str
     model: ModelSettings
@@ -289,6 +290,7 @@ class Settings(_Section):
     """All settings of one installation, ready to use; :func:`load_settings` makes them."""
 
     work_dir: Path
+    labels_path: str | None = None
     target: Target
     survey: Survey
     source: Kafka
@@ -345,10 +347,10 @@ class Settings(_Section):
         """Spark's checkpoint of the stream."""
         return self.work_dir / "checkpoint" / self.target.name
 
-    @cached_property
-    def labels_dir(self) -> Path:
-        """The label store, shared by all targets."""
-        return self.work_dir / "labels"
+    @property
+    def labels_dir(self) -> str:
+        """Folder or URI of the label store, shared by all targets."""
+        return self.labels_path or str(self.work_dir / "labels")
 
     @cached_property
     def report_dir(self) -> Path:

@@ -18,6 +18,7 @@ from fink_al.errors import FinkAlError
 from fink_al.features.feature_set import FeatureSet
 from fink_al.labels.store import LabelStore
 from fink_al.labels.taxonomy import Taxonomy
+from fink_al.labels.verdict import verdicts
 from fink_al.lightcurve import LightCurves
 from fink_al.selection import CUTS
 from fink_al.settings import MJD_EPOCH, Settings
@@ -130,9 +131,8 @@ def read_examples(settings: Settings, rows: pa.Table) -> TrainingSet:
 
 
 def _archived(settings: Settings) -> TrainingSet:
-    labels = LabelStore(settings.labels_dir).latest()
-    positive = Taxonomy.load().classify(labels["type"].to_pylist(), settings.target)
-    labels = labels.filter(pa.array([known is not None for known in positive], pa.bool_()))
+    labels = verdicts(LabelStore(settings.labels_dir), settings.target)
+    labels = labels.filter(pc.is_valid(labels["positive"]))
     # The columns that are read, whatever other ones the features of the day brought.
     features = FeatureSet.from_settings(settings.target.features)
     context = {name: pa.float64() for name in features.context_columns}
