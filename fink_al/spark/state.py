@@ -119,10 +119,17 @@ class State:
             old.bundle.unpersist()
 
     def _refresh_labels(self) -> None:
-        version = self._labels.version
-        if version == self._labels_version:
+        try:
+            version = self._labels.version
+            if version == self._labels_version:
+                return
+            names = self._labels.typed_objects()
+        except ServiceError as error:
+            if self._labelled is None:
+                raise
+            log.warning("Label store out of reach, keeping the labels that are known: %s", error)
             return
-        keys = _sorted(object_keys(self._spark, self._labels.typed_objects()))
+        keys = _sorted(object_keys(self._spark, names))
         if self._labelled:
             self._labelled.unpersist()
         self._labelled = self._spark.sparkContext.broadcast(keys)

@@ -20,7 +20,7 @@ assert not {"pyspark", "mlflow", "sklearn"} & set(sys.modules)
     ("arguments", "words"),
     [
         ([], ["stream", "train", "replay", "candidates", "labels", "model", "demo"]),
-        (["labels"], ["add", "import", "list", "show"]),
+        (["labels"], ["add", "import", "list", "show", "conflicts", "export"]),
         (["model"], ["list", "show", "promote"]),
         (["replay"], ["--origin", "--model"]),
         (["candidates"], ["--night", "--top", "--format"]),
