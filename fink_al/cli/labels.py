@@ -67,8 +67,8 @@ def add(
             _warn(f"{row['object_id']} is no example, as types contradict: {_settle(row)}")
         elif row["type"] != label.type and not added:
             _warn(
-                f"of {row['object_id']} '{row['type']}' counts, as {row['source']} says: correct "
-                f"it with --source {row['source']} --observed {row['observed']:%Y-%m-%dT%H:%M:%S.%f}."
+                f"of {row['object_id']} '{row['type']}' counts, as {row['source']} says: "
+                f"correct it with --source {row['source']} --observed {row['observed']:%Y-%m-%dT%H:%M:%S.%f}."
             )
     _warn_of_unknown({label.type})
 
