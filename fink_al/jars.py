@@ -107,7 +107,7 @@ def _resolve(coordinate: str, folder: Path) -> None:
     if settings := os.environ.get("FINK_AL_IVY_SETTINGS"):
         command += ["-settings", settings]
     command += ["-dependency", *coordinate.split(":")]
-    command += ["-retrieve", f"{folder}/[artifact]-[revision].[ext]"]
+    command += ["-retrieve", f"{folder}/[artifact]-[revision](-[classifier]).[ext]"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     artifact = coordinate.split(":")[1]
     if done.returncode or not any(folder.glob(f"{artifact}-*.jar")):

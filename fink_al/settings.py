@@ -120,6 +120,7 @@ class Survey(_Section):
     bands: tuple[str, ...]
     wavelengths_nm: dict[str, Positive]
     topics: Pattern
+    object_name: Pattern | None = None
     day_start: Annotated[float, Field(ge=0, lt=1)]
     site: Site
 
@@ -224,7 +225,7 @@ class Target(_Section):
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
     survey: str
     positive: tuple[str, ...]
-    excluded: tuple[str, ...]
+    excluded: dict[str, str]
     features: FeatureSettings
     strategy: str
     model: ModelSettings
@@ -325,6 +326,7 @@ class Settings(_Section):
     """All settings of one installation, ready to use; :func:`load_settings` makes them."""
 
     work_dir: Path
+    labels_path: str | None = None
     target: Target
     survey: Survey
     source: Kafka
@@ -386,10 +388,10 @@ class Settings(_Section):
         """The model that scored last, for a start without the registry."""
         return self.work_dir / "champion" / self.target.name
 
-    @cached_property
-    def labels_dir(self) -> Path:
-        """The label store, shared by all targets."""
-        return self.work_dir / "labels"
+    @property
+    def labels_dir(self) -> str:
+        """Folder or URI of the label store, shared by all targets."""
+        return self.labels_path or str(self.work_dir / "labels")
 
     @cached_property
     def tns_dir(self) -> Path:

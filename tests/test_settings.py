@@ -45,12 +45,12 @@ _WRONG = {
     "STREAM__TRIGGER": (
         "1",
         "no such key; stream has: source, science_path, topics, starting, trigger_seconds, "
-        "max_offsets_per_trigger, partitions, max_packet_bytes; nearest: trigger_seconds.",
+        "max_offsets_per_trigger, partitions, max_packet_bytes, metrics_port; nearest: trigger_seconds.",
     ),
     "STREEM__PARTITIONS": (
         "2",
-        "no such key; the file has: work_dir, target, survey, source, sink, stream, registry, "
-        "starting_set, test_set; nearest: stream.",
+        "no such key; the file has: work_dir, labels_path, target, survey, source, sink, stream, "
+        "registry, starting_set, test_set; nearest: stream.",
     ),
     "SOURCE__PASSWORD": (
         "s3cret",

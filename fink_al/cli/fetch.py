@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import rich_click as click
 
-from fink_al.settings import Settings, load_settings
-
-#: Adds the labels of one of TNS's files to the store and returns how many were new. None: files
-#: wait in the folder for ``fink-al labels import``.
-import_file: Callable[[Settings, Path], int] | None = None
+from fink_al.settings import load_settings
 
 
 @click.command()
@@ -37,14 +31,23 @@ def fetch(config: Path | None, url: str | None, minutes: float) -> None:
     time (what came before is kept and imported; a later run goes on).
     """
     settings = load_settings(config)
+    from fink_al.labels.intake import import_file
     from fink_al.labels.tns_client import TNS_URL, TnsClient
     from fink_al.labels.tns_folder import TnsFolder
 
     client = TnsClient(url or TNS_URL, seconds=60 * minutes)
-    importer = partial(import_file, settings) if import_file else None
-    done = TnsFolder(settings.tns_dir).fetch(client, importer, progress=click.echo)
-    words = f"{done.files} files fetched, {done.n_bytes} bytes; {done.imported} imported"
-    if importer:
-        click.echo(f"{words}, {done.rows} labels added.")
-    else:
-        click.echo(f"{words}: take those in {settings.tns_dir} with fink-al labels import FILE.")
+    rejects: list[Path] = []
+
+    def take(file: Path) -> int:
+        done = import_file(settings, file, format="tns")
+        if done.rejected and done.rejects:
+            rejects.append(done.rejects)
+        return done.added
+
+    done = TnsFolder(settings.tns_dir).fetch(client, take, progress=click.echo)
+    click.echo(
+        f"{done.files} files fetched, {done.n_bytes} bytes; {done.imported} imported, "
+        f"{done.rows} labels added."
+    )
+    for file in rejects:
+        click.echo(f"Rows rejected: {file}", err=True)

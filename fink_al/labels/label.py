@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from fink_al.errors import LabelError
+
+#: Source whose word settles what others said before.
+PERSON = "person"
 
 
 @dataclass(frozen=True)
@@ -22,36 +26,63 @@ class Label:
     source : str
         Where it comes from: ``spectrum``, ``TNS``, ``person`` ...
     observed : datetime
-        When the evidence was taken, with time zone; not after `received`.
-    received : datetime
-        When the source last changed its word, with time zone; of an object's labels the latest
-        counts.
-    who : str
+        When the evidence was taken, with time zone; not after `modified`. Training uses no alert
+        from after it.
+    modified : datetime, optional
+        When the source last changed its word, with time zone: the last one counts. None: it says
+        so now, when the label is stored.
+    who : str, optional
         Who says so.
+    evidence : str, optional
+        The source's own identity of what it speaks of, such as the ``objid`` of TNS. None: the time
+        of observation is the identity. Of what a source says of an object by one evidence the last
+        modification counts.
+    name : str, optional
+        The object's name at the source: ``SN 2018bcb``.
+    ra_deg, dec_deg : float, optional
+        Position at the source, J2000.
+
+    Raises
+    ------
+    LabelError
+        If it says too little, or what cannot be.
     """
 
     object_id: str
     type: str
     source: str
     observed: datetime
-    received: datetime
-    who: str = ""
+    modified: datetime | None = None
+    who: str | None = None
+    evidence: str | None = None
+    name: str | None = None
+    ra_deg: float | None = None
+    dec_deg: float | None = None
 
     def __post_init__(self) -> None:
         for name in ("object_id", "type", "source"):
             if not getattr(self, name).strip():
                 raise LabelError(f"A label needs '{name}'; found '{getattr(self, name)}'.")
-        for name in ("observed", "received"):
-            if getattr(self, name).tzinfo is None:
+        for name in ("observed", "modified"):
+            time = getattr(self, name)
+            if time is not None and time.tzinfo is None:
                 raise LabelError(
                     f"'{name}' of the label of {self.object_id} has no time zone; "
                     "write 2026-01-05T10:00:00+00:00."
                 )
-        if self.observed > self.received:
+        last = self.modified or datetime.now(UTC)
+        if self.observed > last:
             raise LabelError(
                 f"'observed' of the label of {self.object_id} is {self.observed:%Y-%m-%d %H:%M}, "
-                f"but it is only {self.received:%Y-%m-%d %H:%M} UTC: times are UTC."
+                f"but it is only {last:%Y-%m-%d %H:%M} UTC: times are UTC."
             )
+        for name, least, most in (("ra_deg", 0, 360), ("dec_deg", -90, 90)):
+            angle = getattr(self, name)
+            if angle is not None and not (math.isfinite(angle) and least <= angle <= most):
+                raise LabelError(
+                    f"'{name}' of the label of {self.object_id} is {angle}; "
+                    f"it lies between {least} and {most} degrees."
+                )
 
 
 def utc(text: str) -> datetime:

@@ -1,55 +1,82 @@
-"""Labels of a table that an observer wrote."""
+"""Labels of a table that an observer wrote, or that ``fink-al labels export`` did."""
 
 from __future__ import annotations
 
-import csv
-import io
-from datetime import UTC, datetime
-from pathlib import Path
+from collections.abc import Sequence
 
 from fink_al.errors import LabelError
 from fink_al.labels.label import Label, utc
 from fink_al.labels.taxonomy import spelled
 
+NEEDED = ("object_id", "type", "observed")
+#: Beside them; other columns are the observer's own and are passed over.
+POSSIBLE = ("source", "who", "modified", "evidence", "name", "ra_deg", "dec_deg")
 
-def read_csv(file: Path, who: str = "") -> list[Label]:
-    """Labels of a CSV that an observer wrote: ``object_id,type,observed[,source][,who]``.
+
+class SpectraRows:
+    """Makes labels of the rows of a CSV.
+
+    Parameters
+    ----------
+    header : sequence of str
+        Names of the columns: ``object_id,type,observed`` and, where given,
+        ``source,who,modified,evidence,name,ra_deg,dec_deg``.
+    who : str, optional
+        Who says so, where the row does not.
 
     Raises
     ------
     LabelError
-        With the line number of the first line that cannot be understood.
+        If a column is missing.
     """
-    received = datetime.now(UTC)
-    try:
-        text = file.read_text(encoding="utf-8-sig")  # spreadsheets write the mark
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        raise LabelError(
-            f"{file}, line {line} is not UTF-8: save the table as CSV in UTF-8."
-        ) from None
-    except OSError as error:
-        raise LabelError(f"Cannot read {file}: {error.strerror}.") from None
-    reader = csv.DictReader(io.StringIO(text), restval="")
-    found = reader.fieldnames or ()
-    missing = {"object_id", "type", "observed"} - set(found)
-    if missing:
-        raise LabelError(
-            f"{file} lacks the columns {sorted(missing)}; it has {found or 'none'}; its "
-            "first line must name object_id,type,observed and may name source,who."
-        )
-    labels = []
-    try:
-        for row in reader:
-            label = Label(
-                row["object_id"].strip(),
+
+    def __init__(self, header: Sequence[str], who: str | None = None):
+        missing = [name for name in NEEDED if name not in header]
+        if missing:
+            raise LabelError(
+                f"it lacks the columns {missing}; it has {list(header) or 'none'}; its first line "
+                f"must name {','.join(NEEDED)} and may name {','.join(POSSIBLE)}"
+            )
+        self._columns = [(name, header.index(name)) for name in NEEDED]
+        self._columns += [(name, header.index(name)) for name in POSSIBLE if name in header]
+        self._who = who
+
+    def labels(self, fields: Sequence[str]) -> list[Label]:
+        """The label of a row.
+
+        Raises
+        ------
+        LabelError
+            If the row cannot be understood.
+        """
+        row = {name: fields[i].strip() for name, i in self._columns}
+        return [
+            Label(
+                row["object_id"],
                 spelled(row["type"]),
                 row.get("source") or "spectrum",
-                utc(row["observed"].strip()),
-                received,
-                row.get("who") or who,
+                utc(row["observed"]),
+                utc(text) if (text := row.get("modified")) else None,
+                row.get("who") or self._who,
+                row.get("evidence") or None,
+                row.get("name") or None,
+                degrees(row.get("ra_deg")),
+                degrees(row.get("dec_deg")),
             )
-            labels.append(label)
-    except (LabelError, csv.Error) as error:
-        raise LabelError(f"{file}, line {reader.line_num}: {error}") from None
-    return labels
+        ]
+
+
+def degrees(text: str | None) -> float | None:
+    """Angle of `text`; None where there is none.
+
+    Raises
+    ------
+    LabelError
+        If `text` is no number.
+    """
+    if not text:
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        raise LabelError(f"'{text}' is no angle in degrees") from None

@@ -7,122 +7,134 @@ once lose nothing; nothing is ever changed or removed.
 from __future__ import annotations
 
 import hashlib
-import os
 import uuid
 from collections.abc import Iterable
-from dataclasses import asdict
 from datetime import UTC, datetime
-from itertools import chain
 from pathlib import Path
-from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from fink_al.errors import LabelError
+from fink_al.labels.folder import Folder, open_folder
 from fink_al.labels.label import Label
+from fink_al.labels.standing import codes, standing, statements
 from fink_al.labels.taxonomy import UNCLASSIFIED, WITHDRAWN
 
-_SCHEMA = pa.schema(
+_TIME = pa.timestamp("us", "UTC")
+
+#: Columns of the store: those of a label, and when it was stored.
+SCHEMA = pa.schema(
     [
         ("object_id", pa.string()),
         ("type", pa.string()),
         ("source", pa.string()),
-        ("observed", pa.timestamp("us", "UTC")),
-        ("received", pa.timestamp("us", "UTC")),
+        ("observed", _TIME),
+        ("modified", _TIME),
         ("who", pa.string()),
+        ("evidence", pa.string()),
+        ("name", pa.string()),
+        ("ra_deg", pa.float64()),
+        ("dec_deg", pa.float64()),
+        ("received", _TIME),
     ]
 )
-#: Of what one statement is, and with what it says, the statement itself.
-_EVIDENCE = ("object_id", "source", "observed")
-_STATEMENT = (*_EVIDENCE, "type", "received")
+#: File names begin with the time at which they were written.
+_STAMP = "%Y%m%dT%H%M%S%f"
 
 
 class LabelStore:
     """Labels in a folder.
 
+    What was read is kept, as files never change: a later call reads new files only.
+
     Parameters
     ----------
-    folder : Path
-        Made when the first label is added.
+    folder : path, str or Folder
+        Path or URI, made when the first label is added.
+    until : datetime, optional
+        With time zone: the store is read as it was then, when all who wrote until then had
+        finished, and cannot be added to.
     """
 
-    def __init__(self, folder: Path):
-        self.folder = Path(folder)
+    def __init__(self, folder: str | Path | Folder, until: datetime | None = None):
+        self.folder = open_folder(folder) if isinstance(folder, (str, Path)) else folder
+        self._until = f"{until.astimezone(UTC):{_STAMP}}" if until else None
+        self._tables: dict[str, pa.Table] = {}
+        self._read: tuple[list[str], pa.Table] = [], SCHEMA.empty_table()
 
     def add(self, labels: Iterable[Label]) -> int:
         """Store `labels`; how many were new.
 
-        A label is new if it says another type than the label that counts of the same object,
-        source and time of observation. Of what one call says of these only the last is stored, and
-        nothing from before a withdrawal, so that the same call again adds nothing.
+        A label with a time of modification is new if the store does not have it. One without, which
+        is said now, is new if it says another type than the one that stands of the same object,
+        source and evidence. Of what one call says now of these only the last is stored, and nothing
+        from before a withdrawal, so that the same call again adds nothing.
+
+        Raises
+        ------
+        LabelError
+            If the folder cannot be read or written, or the store is read as of a time.
         """
-        rows = pa.Table.from_pylist([asdict(label) for label in labels], _SCHEMA)
-        stored = {_values(row, _STATEMENT) for row in self.read().to_pylist()}
-        withdrawals = {(*evidence, kind) for *evidence, kind, _ in stored if kind == WITHDRAWN}
-        counts = {_values(row, _EVIDENCE): row for row in self._standing().to_pylist()}
-        fresh = []
-        for i, row in _last_words(rows.to_pylist()):
-            evidence = _values(row, _EVIDENCE)
-            known = counts.get(evidence)
-            if _values(row, _STATEMENT) in stored or (*evidence, row["type"]) in withdrawals:
-                continue
-            if known and known["type"] == row["type"]:
-                continue
-            fresh.append(i)
-            if not known or known["received"] <= row["received"]:
-                counts[evidence] = row
-        if fresh:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            name = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{uuid.uuid4().hex}"
-            partial = self.folder / f".{name}.partial"
-            with partial.open("wb") as file:
-                pq.write_table(rows.take(fresh), file)
-                file.flush()
-                os.fsync(file.fileno())  # a spectrum costs more than a disk write
-            os.replace(partial, self.folder / f"{name}.parquet")
+        if self._until:
+            raise LabelError("A store that is read as of a time cannot be added to.")
+        rows = _table(labels)
+        stored = self.read()
+        fresh = np.union1d(_new_modifications(rows, stored), _new_words(rows, stored))
+        if len(fresh):
+            now = datetime.now(UTC)
+            written = pa.scalar(now, _TIME)
+            rows = rows.take(pa.array(fresh))
+            columns = {
+                "modified": pc.fill_null(rows["modified"], written),
+                "received": pa.repeat(written, len(rows)),
+            }
+            for name, values in columns.items():
+                rows = rows.set_column(SCHEMA.get_field_index(name), SCHEMA.field(name), values)
+            sink = pa.BufferOutputStream()
+            pq.write_table(rows, sink)
+            name = f"{now:{_STAMP}}-{uuid.uuid4().hex}.parquet"
+            self.folder.write(name, sink.getvalue().to_pybytes())
         return len(fresh)
 
     def read(self) -> pa.Table:
-        """All labels ever added, in the order in which they were.
+        """All labels ever added, in the order in which they were; what two writers said, once.
 
         Raises
         ------
         LabelError
             If a file of the store cannot be read.
         """
-        return pa.concat_tables([_SCHEMA.empty_table(), *map(_read, self._files())])
+        names = self._names()
+        if names != self._read[0]:
+            self._tables = {name: self._tables.get(name) or self._file(name) for name in names}
+            rows = pa.concat_tables([SCHEMA.empty_table(), *self._tables.values()])
+            _, first = np.unique(codes(_words(rows)), return_index=True)
+            self._read = names, rows.take(pa.array(np.sort(first))).combine_chunks()
+        return self._read[1]
 
-    def latest(self) -> pa.Table:
-        """The label that counts of each object: the latest received, a type before none.
-
-        An object of which all was withdrawn has none.
-        """
-        rows = self._standing()
-        typed = pc.not_equal(rows["type"], UNCLASSIFIED)
-        order = pc.sort_indices(
-            rows.append_column("typed", typed),
-            sort_keys=[("typed", "ascending"), ("received", "ascending")],
-        )
-        names = rows["object_id"].take(order).to_pylist()
-        last = dict(zip(names, order.to_pylist(), strict=True))
-        return rows.take(pa.array(last.values(), pa.int64()))
+    def standing(self) -> pa.Table:
+        """The last word of each statement that was not withdrawn, in the order of modification."""
+        return standing(self.read())
 
     def history(self, object_id: str) -> pa.Table:
-        """All labels of one object, the one received last at the end."""
-        rows = self.read()
-        return rows.filter(pc.equal(rows["object_id"], object_id)).sort_by("received")
+        """All labels of one object, the one modified last at the end, and which of them stand.
 
-    def conflicts(self) -> dict[str, list[str]]:
-        """The types of each object that was given more than one, in the order received."""
-        types: dict[str, list[str]] = {}
-        rows = self._standing()
-        for name, kind in zip(rows["object_id"].to_pylist(), rows["type"].to_pylist(), strict=True):
-            known = types.setdefault(name, [])
-            if kind != UNCLASSIFIED and kind not in known:
-                known.append(kind)
-        return {name: known for name, known in types.items() if len(known) > 1}
+        Returns
+        -------
+        pa.Table
+            Rows of the store with a column ``stands``: whether nothing has taken its place.
+        """
+        rows = self.read()
+        rows = rows.filter(pc.equal(rows["object_id"], object_id)).sort_by("modified")
+        last = dict(zip(statements(rows).to_pylist(), range(len(rows)), strict=True))
+        kept = {last[statement] for statement in statements(standing(rows)).to_pylist()}
+        return rows.append_column(
+            "stands", pa.array([i in kept for i in range(len(rows))], pa.bool_())
+        )
 
     def typed_objects(self) -> list[str]:
         """Objects that have a type: they are not asked for again.
@@ -130,54 +142,85 @@ class LabelStore:
         A spelling that the taxonomy does not know counts: somebody saw a type, so what is missing
         is a correction, not a second spectrum.
         """
-        rows = self._standing()
+        rows = self.standing()
         typed = rows.filter(pc.not_equal(rows["type"], UNCLASSIFIED))
-        return sorted(set(typed["object_id"].to_pylist()))
+        return sorted(typed["object_id"].unique().to_pylist())
 
     @property
     def version(self) -> str:
         """Changes whenever the store does."""
-        names = "\n".join(file.name for file in self._files())
-        return hashlib.sha256(names.encode()).hexdigest()[:16]
+        return hashlib.sha256("\n".join(self._names()).encode()).hexdigest()[:16]
 
-    def _standing(self) -> pa.Table:
-        """Labels that were not withdrawn, in the order received."""
-        rows = self.read().sort_by("received")
-        standing: dict[str, list[int]] = {}
-        names = zip(rows["object_id"].to_pylist(), rows["type"].to_pylist(), strict=True)
-        for i, (name, kind) in enumerate(names):
-            if kind == WITHDRAWN:
-                standing.pop(name, None)
-            else:
-                standing.setdefault(name, []).append(i)
-        return rows.take(pa.array(sorted(chain.from_iterable(standing.values())), pa.int64()))
+    def _names(self) -> list[str]:
+        names = [name for name in self.folder.names() if name.endswith(".parquet")]
+        if self._until:
+            names = [name for name in names if name.partition("-")[0] <= self._until]
+        return names
 
-    def _files(self) -> list[Path]:
-        return sorted(self.folder.glob("*.parquet"))
-
-
-def _values(row: dict[str, Any], names: Iterable[str]) -> tuple[Any, ...]:
-    return tuple(row[name] for name in names)
+    def _file(self, name: str) -> pa.Table:
+        content = self.folder.read(name)
+        try:
+            rows = pq.ParquetFile(pa.BufferReader(content)).read(use_threads=False)
+            return rows.cast(SCHEMA)
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise LabelError(
+                f"{self.folder.path}/{name} is no file of labels ({str(error).splitlines()[0]}): "
+                "restore it from a copy or move it away."
+            ) from None
 
 
-def _last_words(rows: list[dict[str, Any]]) -> list[tuple[int, dict[str, Any]]]:
-    """Rows that no later one, received at the same time, takes back; with their numbers."""
-    kept, told, withdrawn = [], set(), set()
-    for i, row in reversed(list(enumerate(rows))):
-        evidence = _values(row, (*_EVIDENCE, "received"))
-        if evidence in told or (row["object_id"], row["received"]) in withdrawn:
+def _table(labels: Iterable[Label]) -> pa.Table:
+    labels = list(labels)
+    columns = {
+        field.name: pa.array([getattr(label, field.name) for label in labels], field.type)
+        for field in SCHEMA
+        if field.name != "received"
+    }
+    return pa.table(columns | {"received": pa.nulls(len(labels), _TIME)}, SCHEMA)
+
+
+def _words(rows: pa.Table) -> pa.ChunkedArray:
+    """What each row says and when it was said, whoever wrote it down."""
+    modified = pc.cast(pc.cast(rows["modified"], pa.int64()), pa.string())
+    names = pc.fill_null(rows["name"], "")
+    return pc.binary_join_element_wise(statements(rows), rows["type"], names, modified, "\x1f")
+
+
+def _new_modifications(rows: pa.Table, stored: pa.Table) -> npt.NDArray[np.int64]:
+    """Numbers of the rows with a time of modification that are not `stored`."""
+    dated = np.flatnonzero(pc.is_valid(rows["modified"]).to_numpy())
+    words = _words(rows.take(pa.array(dated)))
+    _, first = np.unique(codes(words), return_index=True)
+    is_new = pc.invert(pc.is_in(words, _words(stored))).to_numpy()
+    return dated[first][is_new[first]]
+
+
+def _new_words(rows: pa.Table, stored: pa.Table) -> npt.NDArray[np.int64]:
+    """Numbers of the rows without such a time that say something new."""
+    said_now = np.flatnonzero(pc.is_null(rows["modified"]).to_numpy())
+    if not len(said_now):
+        return said_now
+    # A withdrawal that was stored once is not repeated by the same file, whatever came after it.
+    withdrawals = set(statements(stored.filter(pc.equal(stored["type"], WITHDRAWN))).to_pylist())
+    stands = standing(stored)
+    counts = dict(zip(statements(stands).to_pylist(), stands["type"].to_pylist(), strict=True))
+    told: set[str] = set()
+    withdrawn: set[str] = set()
+    fresh = []
+    said = rows.take(pa.array(said_now))
+    words = zip(
+        said_now.tolist(), statements(said).to_pylist(), said["object_id"].to_pylist(),
+        said["type"].to_pylist(), strict=True,
+    )  # fmt: skip
+    for i, statement, name, kind in reversed(list(words)):
+        if name in withdrawn:
             continue
-        told.add(evidence)
-        if row["type"] == WITHDRAWN:
-            withdrawn.add((row["object_id"], row["received"]))
-        kept.append((i, row))
-    return kept[::-1]
-
-
-def _read(file: Path) -> pa.Table:
-    try:
-        return pq.read_table(file, schema=_SCHEMA)
-    except (pa.ArrowException, OSError) as error:
-        raise LabelError(
-            f"{file} is no file of labels ({error}): restore it from a copy or move it away."
-        ) from None
+        if kind == WITHDRAWN:
+            withdrawn.add(name)
+            is_new = statement not in withdrawals
+        else:
+            is_new = statement not in told and counts.get(statement) != kind
+            told.add(statement)
+        if is_new:
+            fresh.append(i)
+    return np.array(sorted(fresh), np.int64)

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 
 from fink_al.errors import FinkAlError, ModelError
 from fink_al.labels.store import LabelStore
-from fink_al.labels.taxonomy import Taxonomy
+from fink_al.labels.verdict import CONFLICT, verdicts
 from fink_al.learning.evaluation import Metrics, evaluate
 from fink_al.learning.model import Model, fingerprint, fit, with_metrics
 from fink_al.learning.promotion import LOWER_IS_BETTER, compare, decide
@@ -185,10 +185,12 @@ def examples_until(
     Objects of the test set are not among them: what a model learned from cannot judge it.
     """
     progress("reading labels")
-    labels = LabelStore(settings.labels_dir).latest().rename_columns({"received": "modified"})
-    known = Taxonomy.load().classify(labels["type"].to_pylist(), settings.target)
-    counts = Counter({"no_example": known.count(None)})
-    labels = labels.filter(pa.array([k is not None for k in known], pa.bool_()))
+    labels = verdicts(LabelStore(settings.labels_dir, until), settings.target)
+    reasons = labels["reason"].drop_null().to_pylist()
+    if disputed := reasons.count(CONFLICT):
+        progress(f"{disputed} objects are left out as sources contradict: fink-al labels conflicts")
+    counts = Counter(reasons)
+    labels = labels.filter(pc.is_valid(labels["positive"]))
     reserved = pc.is_in(labels["object_id"], pa.array(reserved_objects(settings), pa.string()))
     counts["in_test_set"] = pc.sum(reserved).as_py() or 0
     labels = labels.filter(pc.invert(reserved))

@@ -7,6 +7,7 @@ the stream.
 
 from __future__ import annotations
 
+import logging
 from collections import OrderedDict
 from collections.abc import Iterable
 
@@ -15,10 +16,14 @@ from pyspark.broadcast import Broadcast
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from fink_al.errors import ServiceError
 from fink_al.labels.store import LabelStore
+from fink_al.learning.test_set import reserved_objects
 from fink_al.settings import Settings
 from fink_al.spark.champion import ChampionWatch
 from fink_al.spark.science import Known, Science
+
+log = logging.getLogger(__name__)
 
 _NIGHTS_KEPT = 8
 
@@ -90,10 +95,18 @@ class State:
         self._shared_published = None
 
     def _refresh_labels(self) -> None:
-        version = self._labels.version
-        if version == self._labels_version:
+        try:
+            version = self._labels.version
+            if version == self._labels_version:
+                return
+            # The test set is never asked for: what it judges must not have been drawn from it.
+            names = [*self._labels.typed_objects(), *reserved_objects(self._settings)]
+        except ServiceError as error:
+            if self._labelled is None:
+                raise
+            log.warning("Label store out of reach, keeping the labels that are known: %s", error)
             return
-        keys = _sorted(object_keys(self._spark, self._labels.typed_objects()))
+        keys = _sorted(object_keys(self._spark, names))
         if self._labelled:
             self._labelled.unpersist()
         self._labelled = self._spark.sparkContext.broadcast(keys)

@@ -8,18 +8,17 @@ up, or an hour without storage would write off all files of that hour.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from py4j.protocol import Py4JJavaError
-from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
-from fink_al.errors import ServiceError, SettingsError
+from fink_al.errors import SettingsError
 from fink_al.kafka import Topic
+from fink_al.spark.hadoop import clear, is_a
 
 #: What is read of a file's end at first: footers of a few hundred columns have 30 kB a row group.
 _TAIL_BYTES = 1 << 16
@@ -89,7 +88,7 @@ class Storage:
         context = spark.sparkContext
         assert context._jvm is not None
         self._jvm = context._jvm
-        with _clear(folder):
+        with clear(folder):
             path = self._path(folder)
             self._system = path.getFileSystem(context._jsc.hadoopConfiguration())
             self._root = self._system.makeQualified(path)
@@ -97,7 +96,7 @@ class Storage:
             try:
                 is_folder = self._system.getFileStatus(self._root).isDirectory()
             except Py4JJavaError as error:
-                if not _is(error, "FileNotFoundException"):
+                if not is_a(error, "FileNotFoundException"):
                     raise
                 is_folder = False
         if not is_folder:
@@ -105,16 +104,16 @@ class Storage:
 
     def files(self) -> list[File]:
         """Files that are there now, but for hidden, empty and other ones."""
-        with _clear(self.identifier):
+        with clear(self.identifier):
             return list(self._walk(self._system.listStatus(self._root)))
 
     def is_unchanged(self, file: File) -> bool:
         """Whether `file` is there, and is the one that was listed."""
-        with _clear(file.path):
+        with clear(file.path):
             try:
                 status = self._system.getFileStatus(self._path(file.path))
             except Py4JJavaError as error:
-                if _is(error, "FileNotFoundException"):
+                if is_a(error, "FileNotFoundException"):
                     return False
                 raise
             return (status.getModificationTime(), status.getLen()) == (file.modified_ms, file.size)
@@ -148,7 +147,7 @@ class Storage:
 
     def _open(self, file: File, use: Callable[[Any], Any]) -> Any:
         """What `use` makes of the open file; None if it is gone or fails its checksum."""
-        with _clear(file.path):
+        with clear(file.path):
             try:
                 stream = self._system.open(self._path(file.path))
                 try:
@@ -156,7 +155,7 @@ class Storage:
                 finally:
                     stream.close()
             except Py4JJavaError as error:
-                if _is(error, "FileNotFoundException", "ChecksumException", "EOFException"):
+                if is_a(error, "FileNotFoundException", "ChecksumException", "EOFException"):
                     return None
                 raise
 
@@ -170,7 +169,7 @@ class Storage:
                 try:
                     inside = self._system.listStatus(path)
                 except Py4JJavaError as error:
-                    if _is(error, "FileNotFoundException"):
+                    if is_a(error, "FileNotFoundException"):
                         continue
                     raise
                 yield from self._walk(inside)
@@ -182,17 +181,3 @@ class Storage:
 
     def _path(self, text: str) -> Any:
         return self._jvm.org.apache.hadoop.fs.Path(text)
-
-
-def _is(error: Py4JJavaError, *names: str) -> bool:
-    return str(error.java_exception.getClass().getSimpleName()) in names
-
-
-@contextmanager
-def _clear(path: str) -> Iterator[None]:
-    try:
-        yield
-    except Py4JJavaError as error:
-        raise ServiceError(f"{path} cannot be read: {error.java_exception.toString()}.") from error
-    except PySparkException as error:
-        raise ServiceError(f"{path} cannot be read: {error}.") from error

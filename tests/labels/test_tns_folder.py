@@ -1,13 +1,13 @@
 """Which files are fetched, and that a run that ends anywhere is continued."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 import tns_server
 from click.testing import CliRunner
-from tns_server import ENVIRONMENT, TnsServer, table
+from tns_server import ENVIRONMENT, TnsServer, table, zipped
 
-from fink_al.cli import fetch as command
 from fink_al.cli.main import cli
 from fink_al.errors import FinkAlError, LabelError, ServiceError
 from fink_al.labels.tns_client import TnsClient
@@ -204,19 +204,22 @@ def test_two_at_a_time_are_refused(tns, run):
     assert tns.asked == []
 
 
-def test_the_command_says_each_file_and_the_sum(tns, tmp_path, monkeypatch):
-    monkeypatch.setattr(command, "import_file", lambda settings, file: 3)
+def test_the_command_says_each_file_and_the_sum(tns, tmp_path, monkeypatch, tns_table, tns_row):
     for name, value in {**ENVIRONMENT, "FINK_AL_WORK_DIR": str(tmp_path)}.items():
         monkeypatch.setenv(name, value)
     today = f"{datetime.now(UTC):%Y-%m-%d}"
-    tns.files = {_FULL: table(f"{today} 00:00:00", "1")}
+    text = tns_table(tns_row(), tns_row(18, "SN II", ra="far"), stamp=f'"{today} 00:00:00"\n')
+    tns.files = {_FULL: zipped(text)}
     done = CliRunner().invoke(cli, ["labels", "fetch", "--url", tns.url])
     size = len(tns.files[_FULL])
     assert done.exit_code == 0
-    assert [line for line in done.output.splitlines() if "tns_client" not in line] == [
-        f"tns_public_objects_until_{today.replace('-', '')}.csv.zip: {size} bytes, 3 new labels",
-        f"1 files fetched, {size} bytes; 1 imported, 3 labels added.",
+    said = [line for line in done.output.splitlines() if "tns_client" not in line]
+    assert said[:2] == [
+        f"tns_public_objects_until_{today.replace('-', '')}.csv.zip: {size} bytes, 1 new labels",
+        f"1 files fetched, {size} bytes; 1 imported, 1 labels added.",
     ]
+    rejects = Path(said[2].removeprefix("Rows rejected: "))
+    assert "'far'" in rejects.read_text()
     assert (tmp_path / "tns" / "imported").is_dir()
 
 

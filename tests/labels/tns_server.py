@@ -17,7 +17,11 @@ _PAGE = b"<html><body>What you look for is not here</body></html>"
 
 def table(covers: str, *rows: str) -> bytes:
     """A zipped table: what it covers, the names of the columns, rows."""
-    text = "\n".join([f'"{covers}"', '"objid","name_prefix","name"', *rows]) + "\n"
+    return zipped("\n".join([f'"{covers}"', '"objid","name_prefix","name"', *rows]) + "\n")
+
+
+def zipped(text: str) -> bytes:
+    """A table in a zip, as TNS sends it."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as parts:
         parts.writestr("tns_public_objects.csv", text)

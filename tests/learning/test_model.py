@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -112,8 +113,9 @@ def test_a_model_is_calibrated_where_labels_suffice_and_it_helps(settings, featu
 
 
 def test_labels_selected_at_random_are_judged_by_models_that_did_not_see_them(settings):
-    training, random = examples(), np.arange(40) < 10
-    model = fit(training, settings.target, None, random)
+    random = np.arange(40) < 10
+    training = replace(examples(), selected_by=np.where(random, "random", "uncertainty"))
+    model = fit(training, settings.target, None)
     assert model.out_of_fold is not None
     assert len(model.out_of_fold) == 40
     metrics = evaluate(np.array([0.9, 0.1]), np.array([True, False]))

@@ -1,0 +1,147 @@
+"""One file of labels in: the good rows land, the others are listed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from fink_al.errors import LabelError, SettingsError
+from fink_al.labels.label import Label
+from fink_al.labels.records import Records, Reject, opened
+from fink_al.labels.rejects import Rejects
+from fink_al.labels.spectra import SpectraRows
+from fink_al.labels.store import LabelStore
+from fink_al.labels.tns import TnsRows, held_types
+from fink_al.settings import Settings
+
+Format = Literal["tns", "spectra"]
+
+#: Rows between two signs of life.
+_ROWS_A_SIGN = 2000
+
+
+@dataclass(frozen=True)
+class Intake:
+    """What became of a file.
+
+    Parameters
+    ----------
+    format : str
+        ``tns`` or ``spectra``.
+    rows : int
+        Of the file, rejected ones included.
+    labels : int
+        That the rows make.
+    added : int
+        Of these, what the store did not have.
+    rejected : int
+        Rows that cannot be used.
+    rejects : Path or None
+        Where these are listed with line and reason; None: there are none.
+    untyped, other : int
+        Rows of TNS that have no type; that have no object of the survey.
+    types : frozenset of str
+        Types that were found.
+    """
+
+    format: Format
+    rows: int
+    labels: int
+    added: int
+    rejected: int
+    rejects: Path | None
+    untyped: int
+    other: int
+    types: frozenset[str]
+
+
+def import_file(
+    settings: Settings,
+    file: Path,
+    *,
+    format: Format | None = None,
+    who: str | None = None,
+    rejects: Path | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Intake:
+    """Add the labels of `file` to the store of `settings`.
+
+    Parameters
+    ----------
+    settings : Settings
+        Where the store is, and which names are the survey's.
+    file : Path
+        CSV or a zip with one: of TNS, or in the columns of :mod:`fink_al.labels.spectra`.
+    format : str, optional
+        ``tns`` or ``spectra``; told from the header by default.
+    who : str, optional
+        Who says so, where a row of spectra does not.
+    rejects : Path, optional
+        CSV for the rows that cannot be used: line, reason, text.  Default: a new one in
+        ``labels_rejects`` of the working folder.
+    progress : callable, optional
+        Told how many bytes of how many were read.
+
+    Raises
+    ------
+    LabelError
+        If the file is not such a table, or damaged: then nothing of it is added.
+    SettingsError
+        If the survey has no pattern of object names.
+    """
+    store = LabelStore(settings.labels_dir)
+    if rejects is None:
+        stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
+        rejects = settings.work_dir / "labels_rejects" / f"{file.name}-{stamp}.csv"
+    labels: list[Label] = []
+    rows = 0
+    with ExitStack() as stack:
+        source, size = opened(file, stack)
+        refused = stack.enter_context(Rejects(rejects))
+        try:
+            records = Records(source)
+            parser = _parser(records.header, format, settings, store, who)
+            records.fills = isinstance(parser, SpectraRows)
+            for record in records:
+                rows += 1
+                if rows % _ROWS_A_SIGN == 0:
+                    progress(records.bytes_read, size)
+                if isinstance(record, Reject):
+                    refused.add(record)
+                    continue
+                try:
+                    labels += parser.labels(record.fields)
+                except LabelError as error:
+                    refused.add(Reject(record.line, str(error), records.text))
+        except LabelError as error:
+            raise LabelError(f"{file}: {str(error).rstrip('.')}.") from None
+    progress(size, size)
+    is_tns = isinstance(parser, TnsRows)
+    return Intake(
+        format="tns" if is_tns else "spectra",
+        rows=rows,
+        labels=len(labels),
+        added=store.add(labels),
+        rejected=refused.count,
+        rejects=rejects if refused.count else None,
+        untyped=parser.untyped if isinstance(parser, TnsRows) else 0,
+        other=parser.other if isinstance(parser, TnsRows) else 0,
+        types=frozenset(label.type for label in labels),
+    )
+
+
+def _parser(
+    header: list[str], format: Format | None, settings: Settings, store: LabelStore, who: str | None
+) -> TnsRows | SpectraRows:
+    if format == "spectra" or (format is None and "objid" not in header):
+        return SpectraRows(header, who)
+    if settings.survey.object_name is None:
+        raise SettingsError(
+            f"Survey '{settings.survey.name}' has no object_name, by which TNS lists its objects: "
+            "add the regular expression to its file in conf/surveys."
+        )
+    return TnsRows(header, settings.survey.object_name, held_types(store.read()))

@@ -1,0 +1,189 @@
+"""Records of a CSV, by line; one that is wrong takes no other with it."""
+
+from __future__ import annotations
+
+import csv
+import zipfile
+import zlib
+from collections import deque
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from fink_al.errors import LabelError
+
+#: Bytes that a CSV may have unpacked: thirty times what the largest catalogue has.
+MOST_BYTES = 1 << 31
+_MOST_LINE_BYTES = 1 << 20
+_SHOWN = 200
+
+
+@dataclass(frozen=True)
+class Record:
+    """Fields of a record that begins on `line`, the first being 1."""
+
+    line: int
+    fields: list[str]
+
+
+@dataclass(frozen=True)
+class Reject:
+    """A line that cannot be used, with the reason and its begin."""
+
+    line: int
+    reason: str
+    text: str
+
+
+def opened(file: Path, stack: ExitStack) -> tuple[IO[bytes], int]:
+    """The CSV `file`, or the one inside of the zip `file`, and its number of bytes.
+
+    Parameters
+    ----------
+    file : Path
+        Told apart by its content.
+    stack : ExitStack
+        Closes it.
+
+    Raises
+    ------
+    LabelError
+        If it cannot be read, is damaged, or holds another number of CSVs or too many bytes.
+    """
+    try:
+        if not zipfile.is_zipfile(file):
+            if file.suffix.lower() == ".zip":
+                raise LabelError(f"{file} is no whole zip: fetch it again.")
+            return stack.enter_context(file.open("rb")), file.stat().st_size
+        archive = stack.enter_context(zipfile.ZipFile(file))
+        inside = [entry for entry in archive.infolist() if entry.filename.lower().endswith(".csv")]
+        if len(inside) != 1:
+            raise LabelError(f"{file} holds {len(inside)} CSV files; it must be one.")
+        if (size := inside[0].file_size) > MOST_BYTES:
+            raise LabelError(
+                f"{file} unpacks to {size} bytes; {MOST_BYTES} are allowed: is it a catalogue?"
+            )
+        # It gives no more bytes than it declares, and fails its checksum if it had more.
+        return stack.enter_context(archive.open(inside[0])), size
+    except OSError as error:
+        raise LabelError(f"Cannot read {file}: {error.strerror or error}.") from None
+    except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
+        raise LabelError(f"{file} cannot be unpacked ({error}): fetch it again.") from None
+
+
+class Records:
+    """What the lines of a CSV hold behind its header, one by one.
+
+    A quoted field may hold line breaks. Where quotes do not close, the first line is rejected and
+    the next one read on its own, so that a stray quote costs its own line only.
+
+    Parameters
+    ----------
+    file : binary file
+        Read once, to its end; memory does not grow with it.
+    fills : bool
+        Whether a record may lack its last fields.
+
+    Attributes
+    ----------
+    header : list of str
+        Names of the columns. A line with a single field above them, such as a time, is passed over.
+    bytes_read : int
+        So far.
+    """
+
+    def __init__(self, file: IO[bytes], *, fills: bool = False):
+        self.bytes_read = 0
+        self.fills = fills
+        self.header: list[str] = []
+        self._file = file
+        self._again: deque[bytes] = deque()
+        self._taken: list[bytes] = []
+        self._line = 0
+        self._is_text = True
+        self._reader = csv.reader(_Lines(self), strict=True)
+        for record in self:
+            if isinstance(record, Reject):
+                raise LabelError(f"its first line cannot be read ({record.reason})")
+            self.header = [name.strip() for name in record.fields]
+            if len(self.header) > 1 or record.line > 1:
+                break
+        repeated = sorted({name for name in self.header if self.header.count(name) > 1})
+        if repeated:
+            raise LabelError(f"its header names the columns {repeated} more than once")
+
+    def __iter__(self) -> Iterator[Record | Reject]:
+        while True:
+            self._taken.clear()
+            self._is_text = True
+            first = self._line + 1
+            try:
+                fields = next(self._reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                yield self._reject(first, f"not CSV: {error}")
+                continue
+            needed = len(self.header) if len(self.header) > 1 else len(fields)
+            if not fields:
+                continue
+            if not self._is_text:
+                yield self._reject(first, "not UTF-8: save the table as CSV in UTF-8")
+            elif len(fields) > needed or (len(fields) < needed and not self.fills):
+                yield self._reject(first, f"{len(fields)} fields; the header has {needed}")
+            else:
+                yield Record(first, fields + [""] * (needed - len(fields)))
+
+    @property
+    def text(self) -> str:
+        """Begin of the present record."""
+        line = self._taken[0] if self._taken else b""
+        return line[: 4 * _SHOWN].decode("utf-8", "replace").rstrip("\r\n")[:_SHOWN]
+
+    def next_line(self) -> str | None:
+        """The next line; for the CSV reader."""
+        if self._again:
+            line = self._again.popleft()
+        else:
+            line = self._read()
+            self.bytes_read += len(line)
+            if not self._line:
+                line = line.removeprefix(b"\xef\xbb\xbf")  # spreadsheets write the mark
+        if not line:
+            return None
+        self._line += 1
+        self._taken.append(line)
+        try:
+            return line.decode("utf-8")
+        except UnicodeDecodeError:
+            self._is_text = False
+            return line.decode("utf-8", "replace")
+
+    def _read(self) -> bytes:
+        try:
+            return self._file.readline(_MOST_LINE_BYTES)
+        except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+            raise LabelError(f"behind line {self._line} it is damaged ({error})") from None
+
+    def _reject(self, line: int, reason: str) -> Reject:
+        self._again.extendleft(reversed(self._taken[1:]))
+        self._line = line
+        return Reject(line, reason, self.text)
+
+
+class _Lines:
+    """An iterator that goes on after its end, as lines may be given back."""
+
+    def __init__(self, records: Records):
+        self._records = records
+
+    def __iter__(self) -> _Lines:
+        return self
+
+    def __next__(self) -> str:
+        line = self._records.next_line()
+        if line is None:
+            raise StopIteration
+        return line

@@ -1,0 +1,67 @@
+"""What still stands of all that was ever said."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from fink_al.labels.taxonomy import WITHDRAWN
+
+
+def standing(rows: pa.Table) -> pa.Table:
+    """The last word of each statement that was not withdrawn, in the order of modification.
+
+    A statement is what a source says of an object by one evidence. Its times are those at which
+    the source first said the type that it says now: a new name, or the same word again, does not
+    make the type younger. Of words of the same time the one stored last counts.
+
+    Parameters
+    ----------
+    rows : pa.Table
+        Rows of a label store, in the order in which they were stored.
+    """
+    rows = rows.take(pc.sort_indices(rows, sort_keys=[("modified", "ascending")]))  # stable
+    rows = rows.take(pa.array(_not_withdrawn(rows)))
+    statement = codes(statements(rows))
+    order = np.argsort(statement, kind="stable")
+    rows, statement = rows.take(pa.array(order)), statement[order]
+    kind = codes(rows["type"])
+    is_other = np.diff(statement, prepend=-1) != 0
+    begins = np.flatnonzero(is_other | (np.diff(kind, prepend=-1) != 0))
+    last = np.flatnonzero(np.append(is_other[1:], True)[: len(rows)])
+    first = begins[np.searchsorted(begins, last, side="right") - 1]
+    result = rows.take(pa.array(last))
+    since = rows.take(pa.array(first))
+    for name in ("observed", "modified", "received"):
+        result = result.set_column(result.column_names.index(name), name, since[name])
+    return result.take(pa.array(np.argsort(order[first])))
+
+
+def statements(rows: pa.Table) -> pa.ChunkedArray:
+    """Identity of the statement to which each row belongs: object, source and evidence."""
+    observed = pc.cast(pc.cast(rows["observed"], pa.int64()), pa.string())
+    evidence = pc.if_else(
+        pc.is_valid(rows["evidence"]),
+        pc.binary_join_element_wise("=", rows["evidence"], ""),
+        pc.binary_join_element_wise("@", observed, ""),
+    )
+    return pc.binary_join_element_wise(rows["object_id"], rows["source"], evidence, "\x1f")
+
+
+def codes(values: pa.ChunkedArray) -> npt.NDArray[np.int64]:
+    """A number for each value, the same for equal ones."""
+    if not len(values):
+        return np.empty(0, np.int64)
+    return values.combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int64)
+
+
+def _not_withdrawn(rows: pa.Table) -> npt.NDArray[np.int64]:
+    """Numbers of the rows that no later withdrawal of their object takes back."""
+    thing = codes(rows["object_id"])
+    at = np.arange(len(rows))
+    withdrawals = at[pc.equal(rows["type"], WITHDRAWN).to_numpy()]
+    last = np.full(thing.max(initial=-1) + 1, -1)
+    last[thing[withdrawals]] = withdrawals  # ascending: the last one stays
+    return at[at > last[thing]]

@@ -1,0 +1,134 @@
+"""Labels of the Transient Name Server's table of public objects, whole or a day's or an hour's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from fink_al.errors import LabelError
+from fink_al.labels.label import Label, utc
+from fink_al.labels.spectra import degrees
+from fink_al.labels.taxonomy import UNCLASSIFIED
+
+TNS = "TNS"
+
+#: Columns that are used; the table has others.
+NEEDED = (
+    "objid", "name_prefix", "name", "ra", "declination", "type", "internal_names", "lastmodified",
+)  # fmt: skip
+#: A modification from further ahead would stand for ever.
+_CLOCK_ERROR = timedelta(days=1)
+
+
+class TnsRows:
+    """Makes labels of the rows of the table.
+
+    Parameters
+    ----------
+    header : sequence of str
+        Names of the columns.
+    object_name : str
+        Regular expression of the survey's object names.
+    held : mapping of str to set of str
+        Objects that have a type by each ``objid``: a row takes it back if it has none any more, or
+        does not list the object any more.
+
+    Attributes
+    ----------
+    untyped, other : int
+        Rows so far without a type; rows without an object of the survey.
+
+    Raises
+    ------
+    LabelError
+        If a column is missing.
+
+    Notes
+    -----
+    TNS does not say when a spectrum was taken, only when it changed the row: that is `observed`
+    too, as the spectrum is older.
+    """
+
+    def __init__(
+        self, header: Sequence[str], object_name: str, held: Mapping[str, set[str]] | None = None
+    ):
+        missing = [name for name in NEEDED if name not in header]
+        if missing:
+            raise LabelError(
+                f"it lacks the columns {missing} of the table of public objects; "
+                f"it has {list(header)}"
+            )
+        self.untyped = self.other = 0
+        self._at = [header.index(name) for name in NEEDED]
+        self._is_ours = re.compile(object_name).fullmatch
+        self._held = {key: set(names) for key, names in (held or {}).items()}
+        self._latest = datetime.now(UTC) + _CLOCK_ERROR
+
+    def labels(self, fields: Sequence[str]) -> list[Label]:
+        """The labels of a row: one for each of its names that is the survey's.
+
+        Raises
+        ------
+        LabelError
+            If the row cannot be understood.
+        """
+        objid, prefix, name, ra, dec, kind, internal, changed = (
+            fields[i].strip() for i in self._at
+        )
+        if not objid.isdecimal():
+            raise LabelError(f"'{objid}' is no objid, which is a number")
+        if not name:
+            raise LabelError("the name is missing")
+        modified = utc(changed)
+        if modified > self._latest:
+            raise LabelError(f"lastmodified {changed} lies in the future")
+        ra_deg, dec_deg = degrees(ra), degrees(dec)
+        ours = {x for part in internal.split(",") if self._is_ours(x := part.strip())}
+        typed = ours if kind else set()
+        self.untyped += bool(ours and not kind)
+        self.other += not ours
+        held = self._held.get(objid, set())
+        found = [
+            Label(
+                object_id,
+                kind if object_id in typed else UNCLASSIFIED,
+                TNS,
+                modified,
+                modified,
+                None,
+                objid,
+                f"{prefix} {name}".strip(),
+                ra_deg,
+                dec_deg,
+            )
+            for object_id in sorted(typed | held)
+        ]
+        if typed:
+            self._held[objid] = held | typed
+        elif not found:
+            # Nothing to store; the angles are checked all the same.
+            Label(objid, UNCLASSIFIED, TNS, modified, modified, ra_deg=ra_deg, dec_deg=dec_deg)
+        return found
+
+
+def held_types(rows: pa.Table) -> dict[str, set[str]]:
+    """Objects that were ever given a type, by the ``objid`` of TNS.
+
+    Parameters
+    ----------
+    rows : pa.Table
+        Rows of a label store.
+    """
+    typed = rows.filter(
+        pc.and_(pc.equal(rows["source"], TNS), pc.not_equal(rows["type"], UNCLASSIFIED))
+    )
+    held: dict[str, set[str]] = {}
+    for key, name in zip(
+        typed["evidence"].to_pylist(), typed["object_id"].to_pylist(), strict=True
+    ):
+        held.setdefault(key, set()).add(name)
+    return held

@@ -1,0 +1,165 @@
+"""What the labels of each object make of it for a target."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from fink_al.labels.label import PERSON
+from fink_al.labels.standing import codes
+from fink_al.labels.store import LabelStore
+from fink_al.labels.taxonomy import UNCLASSIFIED, UNKNOWN_TYPE, Class, Taxonomy
+from fink_al.settings import Target
+
+#: Why an object is no example: two standing statements put it into different classes.
+CONFLICT = "conflict"
+
+#: What is listed of an object: its classes contradict; its types differ and one class does not
+#: contradict another; the taxonomy does not know a type.
+CONTRADICTION, DIFFERENT_TYPES = "contradiction", "different_types"
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """What a person should look at.
+
+    Parameters
+    ----------
+    object_id : str
+        The object.
+    kind : str
+        ``contradiction`` keeps it from being an example until a person says what it is,
+        ``unknown_type`` too if the type is the last one; ``different_types`` is harmless.
+    statements : tuple of dict
+        Rows of the store, the one modified last at the end.
+    """
+
+    object_id: str
+    kind: str
+    statements: tuple[dict, ...]
+
+
+def verdicts(store: LabelStore, target: Target) -> pa.Table:
+    """What each labelled object is to `target`: one row an object, in the order of their names.
+
+    A typed statement counts before ``unclassified``, and of these the one modified last. Statements
+    that put the object into different classes are a conflict, unless a person has said what it is
+    since: that settles all that was modified before.
+
+    Parameters
+    ----------
+    store : LabelStore
+        As it is now, or as of a time.
+    target : Target
+        Names the families that are positive, and those that are no examples.
+
+    Returns
+    -------
+    pa.Table
+        ``object_id``, ``type`` and ``source`` of the statement that counts, ``positive`` (null: no
+        example), ``reason`` for that (``unclassified``, ``unknown_type``, ``excluded``,
+        ``conflict``; else null), ``why`` in words, and the statement's ``observed``, ``modified``
+        and ``evidence``.
+
+    Raises
+    ------
+    SettingsError
+        If the taxonomy lacks a family of the target.
+    LabelError
+        If the store cannot be read.
+    """
+    rows = _Judged(store.standing(), target)
+    thing = codes(rows.table["object_id"])
+    # Unclassified ones first, then by time: the last of an object counts.
+    order = np.lexsort((np.arange(len(thing)), rows.counts, thing))
+    last = order[np.flatnonzero(np.diff(thing[order], append=-1) != 0)]
+    is_conflict = rows.contradicts()[last]
+    found = [rows.classes[kind] for kind in rows.table["type"].take(pa.array(last)).to_pylist()]
+    told = rows.table.select(
+        ["object_id", "type", "source", "observed", "modified", "evidence"]
+    ).take(pa.array(last))
+    names = told["object_id"].to_pylist()
+    disputes = rows.disputes({names[i] for i in np.flatnonzero(is_conflict)})
+    marked = list(zip(names, found, is_conflict.tolist(), strict=True))
+    columns = {
+        "positive": pa.array([None if c else f.positive for _, f, c in marked], pa.bool_()),
+        "reason": pa.array([CONFLICT if c else f.reason for _, f, c in marked], pa.string()),
+        "why": pa.array([disputes[name] if c else f.why for name, f, c in marked], pa.string()),
+    }
+    for position, (name, values) in enumerate(columns.items(), 3):
+        told = told.add_column(position, name, values)
+    return told.sort_by("object_id")
+
+
+def conflicts(store: LabelStore, target: Target) -> list[Conflict]:
+    """Objects whose statements differ or have types that nobody knows, contradictions first."""
+    rows = _Judged(store.standing(), target)
+    typed = rows.table.filter(pa.array(rows.counts == 2))
+    is_conflict = rows.contradicts()[rows.counts == 2]
+    objects: dict[str, list[dict]] = {}
+    contradicting = set()
+    thing = codes(typed["object_id"])
+    is_several = np.bincount(thing, minlength=1)[thing] > 1 if len(thing) else np.empty(0, bool)
+    strange = pc.is_in(typed["type"], pa.array(rows.unknown, pa.string())).to_numpy()
+    listed = np.flatnonzero(is_several | strange)
+    for i, row in zip(listed, typed.take(pa.array(listed)).to_pylist(), strict=True):
+        objects.setdefault(row["object_id"], []).append(row)
+        if is_conflict[i]:
+            contradicting.add(row["object_id"])
+    result = []
+    for name, said in sorted(objects.items()):
+        types = {row["type"] for row in said}
+        if name in contradicting:
+            result.append(Conflict(name, CONTRADICTION, tuple(said)))
+        elif types & set(rows.unknown):
+            result.append(Conflict(name, UNKNOWN_TYPE, tuple(said)))
+        elif len(types) > 1:
+            result.append(Conflict(name, DIFFERENT_TYPES, tuple(said)))
+    order = (CONTRADICTION, UNKNOWN_TYPE, DIFFERENT_TYPES)
+    return sorted(result, key=lambda conflict: order.index(conflict.kind))
+
+
+class _Judged:
+    """Standing statements, what their types are to a target, and whether they count."""
+
+    def __init__(self, table: pa.Table, target: Target):
+        taxonomy = Taxonomy.load()
+        taxonomy.check(target)
+        self.table = table
+        kinds = table["type"].unique().to_pylist()
+        self.classes: dict[str, Class] = {kind: taxonomy.judge(kind, target) for kind in kinds}
+        self.unknown = [k for k, found in self.classes.items() if found.reason == UNKNOWN_TYPE]
+        self._thing = codes(table["object_id"])
+        is_typed = pc.not_equal(table["type"], UNCLASSIFIED).to_numpy()
+        is_person = pc.equal(table["source"], PERSON).to_numpy() & is_typed
+        at = np.arange(len(table))
+        settled = np.full(self._thing.max(initial=-1) + 1, -1)
+        settled[self._thing[is_person]] = at[is_person]  # ascending: the last one stays
+        #: 2: typed, and nobody has settled it since; 1: unclassified; 0: settled.
+        self.counts: npt.NDArray[np.int64] = np.where(
+            is_typed, np.where(at >= settled[self._thing], 2, 0), 1
+        )
+
+    def contradicts(self) -> npt.NDArray[np.bool_]:
+        """Whether the object of each statement has typed ones of both classes."""
+        both = np.ones(self._thing.max(initial=-1) + 1, bool)
+        for positive in (True, False):
+            kinds = [kind for kind, found in self.classes.items() if found.positive is positive]
+            is_such = pc.is_in(self.table["type"], pa.array(kinds, pa.string())).to_numpy()
+            has = np.zeros_like(both)
+            has[self._thing[is_such & (self.counts == 2)]] = True
+            both &= has
+        return both[self._thing]
+
+    def disputes(self, names: set[str]) -> dict[str, str]:
+        """Who says what of the objects `names`."""
+        said: dict[str, list[str]] = {}
+        chosen = pc.is_in(self.table["object_id"], pa.array(sorted(names), pa.string()))
+        rows = self.table.filter(pc.and_(chosen, pa.array(self.counts == 2)))
+        for row in rows.to_pylist():
+            said.setdefault(row["object_id"], []).append(f"{row['source']}: {row['type']}")
+        return {name: "; ".join(words) for name, words in said.items()}

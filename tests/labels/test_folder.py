@@ -1,0 +1,40 @@
+from pathlib import Path
+
+import pytest
+
+from fink_al.errors import LabelError
+from fink_al.labels.folder import LocalFolder, open_folder
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("work/labels", "work/labels"),
+        (Path("/a/labels"), "/a/labels"),
+        ("file:/a/labels", "/a/labels"),
+        ("file:///a b/labels", "/a b/labels"),
+        ("odd:name/labels", "odd:name/labels"),
+    ],
+)
+def test_a_path_is_a_folder_of_this_machine(path, expected):
+    folder = open_folder(path)
+    assert isinstance(folder, LocalFolder)
+    assert folder.path == expected
+
+
+def test_files_are_seen_when_they_are_whole(tmp_path):
+    folder = LocalFolder(tmp_path / "new" / "labels")
+    assert folder.names() == []
+    folder.write("b", b"2")
+    folder.write("a", b"1")
+    (tmp_path / "new" / "labels" / ".c.partial").write_bytes(b"3")
+    assert [(name, folder.read(name)) for name in folder.names()] == [("a", b"1"), ("b", b"2")]
+
+
+def test_what_cannot_be_read_or_written_is_named(tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    folder = LocalFolder(tmp_path / "file")
+    with pytest.raises(LabelError, match=r"Cannot write to .*/file: File exists\."):
+        folder.write("a", b"1")
+    with pytest.raises(LabelError, match=r"Cannot read .*/file/a: Not a directory\."):
+        folder.read("a")

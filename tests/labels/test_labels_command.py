@@ -1,0 +1,131 @@
+"""What the commands say and with which code they end."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from fink_al.cli.labels import labels
+from fink_al.errors import LabelError
+from fink_al.labels.store import LabelStore
+from fink_al.settings import find_resource, read_yaml
+
+
+@pytest.fixture
+def run(settings, tmp_path):
+    """Runs a command with these settings; its exit code and output."""
+    file = tmp_path / "fink_al.yml"
+    listed = read_yaml(find_resource("conf/fink_al.yml"))
+    file.write_text(json.dumps(listed | {"work_dir": str(settings.work_dir)}))
+
+    def call(*arguments):
+        result = CliRunner().invoke(
+            labels, [*arguments, "--config", str(file)], env={"USER": "Ann", "COLUMNS": "40"}
+        )
+        if result.exception and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result.exit_code, result.output
+
+    return call
+
+
+def cells(output):
+    rows = [line.split("│")[1:-1] for line in output.splitlines() if line.startswith("│")]
+    return [[cell.strip() for cell in row] for row in rows]
+
+
+def test_labels_are_added_imported_and_listed(settings, run, tmp_path):
+    file = tmp_path / "night.csv"
+    file.write_text("object_id,type,observed\nA,SN Ia,2026-01-05\nB,CV,2026-01-05\n")
+    added = run("add", "A", "SN Iax[02cx-like]", "--observed", "2026-01-04T10:00:00")
+    assert added == (0, "1 label added.\n")
+    assert run("import", str(file)) == (0, "2 of 2 labels added, from 2 rows.\n")
+    assert run("import", str(file)) == (0, "0 of 2 labels added, from 2 rows.\n")
+    assert LabelStore(settings.labels_dir).read()["who"].to_pylist() == ["Ann"] * 3
+    code, output = run("list")
+    assert code == 0
+    assert [[*row[:3], *row[4:]] for row in cells(output)] == [
+        ["A", "SN Ia", "positive", "spectrum", "2026-01-05 00:00"],
+        ["B", "CV", "negative", "spectrum", "2026-01-05 00:00"],
+    ]
+
+
+def test_a_table_of_tns_is_summed_up(settings, run, tmp_path, tns_table, tns_row):
+    file, rejects = tmp_path / "tns.csv", tmp_path / "rejects.csv"
+    file.write_text(tns_table(tns_row(), tns_row(18, ""), tns_row(19, internal_names=""), "x\n"))
+    assert run("import", str(file), "--rejects", str(rejects)) == (
+        1,
+        "1 of 1 labels added, from 4 rows.\n1 rows have no type, 1 no object of ztf.\n"
+        f"1 rows rejected: {rejects}\n",
+    )
+    assert rejects.read_text() == "line,reason,text\n6,1 fields; the header has 23,x\n"
+    with pytest.raises(LabelError, match="lacks the columns"):
+        run("import", str(file), "--format", "spectra")
+
+
+def test_types_are_checked_when_they_are_handed_in(settings, run):
+    def add(type, when="2026-01-04T10:00:00"):
+        return run("add", "A", type, "--observed", when)
+
+    warning = "is not in conf/taxonomy.yml, so it is no example for training"
+    assert add("SN Ia") == add("SN II") == add("SN Ia") == (0, "1 label added.\n")
+    assert add("UNCLASSIFIED") == (0, "1 label added.\n")
+    assert add("sn ia") == (
+        0,
+        f"1 label added.\nWarning: 'sn ia' {warning}; nearest: SN Ia, SN I, SN II. "
+        "Add the right type as well.\n",
+    )
+    assert add("Withdrawn") == (0, "1 label added.\n")
+    with pytest.raises(LabelError, match=r"'observed' of the label of A is 2999-01-01 00:00, but"):
+        add("SN Ia", "2999-01-01")
+    shown = LabelStore(settings.labels_dir).history("A")["type"].to_pylist()
+    assert shown == ["SN Ia", "SN II", "SN Ia", "unclassified", "sn ia", "withdrawn"]
+    code, output = run("show", "A")
+    assert (code, output.splitlines()[-1]) == (0, "All that was said is withdrawn.")
+
+
+def test_a_contradiction_is_shown_until_a_person_settles_it(run):
+    settle = "A person settles it: fink-al labels add A TYPE --source person"
+    both = "spectrum: SN Ia; TNS: SN II"
+    run("add", "A", "SN Ia", "--observed", "2026-01-04T10:00:00")
+    assert run("add", "A", "SN II", "--source", "TNS", "--observed", "2026-01-05") == (
+        0,
+        f"1 label added.\nWarning: A is no example, as types contradict: {both}. {settle}\n",
+    )
+    code, output = run("show", "A")
+    assert code == 0
+    assert [row[:4] for row in cells(output)] == [
+        ["SN Ia", "yes", "spectrum", ""],
+        ["SN II", "yes", "TNS", ""],
+    ]
+    assert output.splitlines()[-2:] == [
+        f"For early_snia: SN II, no example: conflict ({both}).",
+        f"{both}. {settle}",
+    ]
+    code, output = run("conflicts")
+    assert [row[:5] for row in cells(output)] == [
+        ["A", "contradiction", "SN Ia", "positive", "spectrum"],
+        ["A", "contradiction", "SN II", "negative", "TNS"],
+    ]
+    assert output.endswith("fink-al labels add OBJECT TYPE --source person\n")
+    assert run("add", "A", "SN Ia", "--source", "person") == (0, "1 label added.\n")
+    assert cells(run("conflicts")[1]) == []
+
+
+def test_what_was_said_before_says_what_counts(run):
+    run("add", "A", "SN", "--observed", "2026-01-04T10:00:00")
+    run("add", "A", "SN Ia", "--observed", "2026-01-05T10:00:00")
+    assert run("add", "A", "SN", "--observed", "2026-01-04T10:00:00") == (
+        0,
+        "0 labels added: that was said before.\nWarning: of A 'SN Ia' counts, as spectrum says: "
+        "correct it with --source spectrum --observed 2026-01-05T10:00:00.000000.\n",
+    )
+
+
+def test_the_store_is_exported(settings, run, tmp_path):
+    run("add", "A", "SN Ia", "--observed", "2026-01-04T10:00:00")
+    for name in ("labels.csv", "labels.parquet"):
+        assert run("export", str(tmp_path / name)) == (0, f"1 labels: {tmp_path / name}\n")
+    assert run("import", str(tmp_path / "labels.csv"))[1] == "0 of 1 labels added, from 1 rows.\n"
+    with pytest.raises(LabelError, match=r"There is no label of 'B'"):
+        run("show", "B")

@@ -1,0 +1,100 @@
+from datetime import UTC, datetime
+
+import pytest
+
+from fink_al.errors import LabelError
+from fink_al.labels.export import write_labels
+from fink_al.labels.intake import import_file
+from fink_al.labels.label import Label
+from fink_al.labels.spectra import SpectraRows
+from fink_al.labels.store import LabelStore
+
+DAY = datetime(2026, 1, 5, 10, tzinfo=UTC)
+
+
+def test_rows_become_labels():
+    rows = SpectraRows(["object_id", "seeing", "type", "observed", "who"], "Bob")
+    assert [rows.labels(line.split(",")) for line in (
+        "A,1.3,SN Ia,2026-01-05T10:00:00Z,",
+        " B,, SN Iax[02cx-like] ,2026-01-05,Ann",
+        "C,,Unclassified,2026-01-05,Ann",
+    )] == [
+        [Label("A", "SN Ia", "spectrum", DAY, None, "Bob")],
+        [Label("B", "SN Iax[02cx-like]", "spectrum", DAY.replace(hour=0), None, "Ann")],
+        [Label("C", "unclassified", "spectrum", DAY.replace(hour=0), None, "Ann")],
+    ]  # fmt: skip
+
+
+def take(settings, tmp_path, text, encoding="utf-8"):
+    file = tmp_path / "night.csv"
+    file.write_text(text, encoding)
+    return import_file(settings, file, who="Ann")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("object_id,type\nA,SN Ia\n", r"\['observed'\]; it has \['object_id', 'type'\]"),
+        ("", r"lacks the columns .*; it has none"),
+        ("object_id;type;observed\n", r"it has \['object_id;type;observed'\]"),
+    ],
+)
+def test_a_table_without_the_columns_is_refused(settings, tmp_path, text, message):
+    with pytest.raises(LabelError, match=message):
+        take(settings, tmp_path, text)
+
+
+def test_bad_lines_are_rejected_and_the_good_ones_land(settings, tmp_path):
+    bad = {
+        "A,SN Ia,0001-01-01T00:00+14:00": "'0001-01-01T00:00+14:00' is no time",
+        "A,SN II,soon": "'soon' is no time",
+        ",SN Ia,2026-01-05": "A label needs 'object_id'; found ''.",
+        "A,SN Ia": "'' is no time",
+        "A,SN Ia,2999-01-05": "'observed' of the label of A is 2999-01-05 00:00",
+        "A,SN Ia,2026-01-05,Zoë": "not UTF-8",
+        "A,SN Ia,2026-01-05,Zoe,,": "6 fields; the header has 4",
+        'A,"SN Ia,2026-01-05': "not CSV",
+    }
+    lines = [f"{row}\nGood{i},SN Ia,2026-01-05" for i, row in enumerate(bad)]
+    done = take(
+        settings, tmp_path, "\n".join(["object_id,type,observed,who", *lines]), encoding="latin-1"
+    )
+    assert (done.format, done.rows, done.added, done.rejected) == ("spectra", 16, 8, 8)
+    rejected = done.rejects.read_text("utf-8").splitlines()[1:]
+    for i, (line, reason) in enumerate(zip(rejected, bad.values(), strict=True)):
+        number, _, rest = line.partition(",")
+        assert (int(number), rest.lstrip('"')[: len(reason)]) == (2 + 2 * i, reason)
+
+
+def test_a_table_may_be_imported_again_and_grow(settings, tmp_path):
+    text = "object_id,type,observed\nA,SN Ia,2026-01-05\nB,,2026-01-05\nA,SN II,2026-01-05\n"
+    added = [
+        take(settings, tmp_path, more).added for more in (text, text, text + "C,CV,2026-01-05")
+    ]
+    assert added == [1, 0, 1]
+    read = LabelStore(settings.labels_dir).read()
+    assert read["type"].to_pylist() == ["SN II", "CV"]
+    assert read["modified"] == read["received"]
+
+
+def test_what_is_exported_can_be_imported(settings, tmp_path):
+    store = LabelStore(settings.labels_dir)
+    store.add(
+        [
+            Label("A", "SN Ia", "spectrum", DAY, who='Ann "the eye", Bob'),
+            Label("A", "SN Iax[02cx-like]", "TNS", DAY, DAY, None, "17", "SN 2026a", 10.5, -3.25),
+            Label("B", "unclassified", "person", DAY),
+        ]
+    )
+    store.add([Label("A", "withdrawn", "person", DAY)])
+    file = tmp_path / "labels.csv"
+    write_labels(store.read(), file)
+    assert import_file(settings, file, who="Eve").added == 0
+    other = settings.model_copy(update={"labels_path": str(tmp_path / "other")})
+    assert import_file(other, file).added == 4
+    copied = LabelStore(other.labels_dir)
+    assert copied.read().drop_columns("received") == store.read().drop_columns("received")
+    with pytest.raises(LabelError, match=r"ends with '\.txt': name a file"):
+        write_labels(store.read(), tmp_path / "labels.txt")
+    with pytest.raises(LabelError, match=r"Cannot write .*: No such file or directory"):
+        write_labels(store.read(), tmp_path / "nowhere" / "labels.csv")

@@ -1,0 +1,121 @@
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from fink_al.labels.label import Label
+from fink_al.labels.store import LabelStore
+from fink_al.labels.verdict import conflicts, verdicts
+from fink_al.settings import load_settings
+
+DAY = datetime(2026, 1, 5, 10, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def target():
+    return load_settings(environment={}).target
+
+
+@pytest.fixture
+def store(tmp_path):
+    return LabelStore(tmp_path / "labels")
+
+
+def word(source, kind, day=0, name="A"):
+    time = DAY + timedelta(days=day)
+    return Label(name, kind, source, time, time)
+
+
+def verdict(store, target, *labels):
+    """Type that counts, whether it is positive, and the reason if it is no example."""
+    store.add(labels)
+    (row,) = verdicts(store, target).to_pylist()
+    return row["type"], row["positive"], row["reason"]
+
+
+def test_a_row_says_all_about_the_statement_that_counts(store, target):
+    store.add([word("TNS", "SN II", 1, "B"), replace(word("TNS", "SN Ia"), evidence="17")])
+    assert verdicts(store, target).to_pylist() == [
+        {
+            "object_id": "A",
+            "type": "SN Ia",
+            "source": "TNS",
+            "positive": True,
+            "reason": None,
+            "why": "SN Ia: thermonuclear, the peculiar ones included, as the follow-up programmes "
+            "count them",
+            "observed": DAY,
+            "modified": DAY,
+            "evidence": "17",
+        },
+        {
+            "object_id": "B",
+            "type": "SN II",
+            "source": "TNS",
+            "positive": False,
+            "reason": None,
+            "why": "SN II: hydrogen in the spectrum of a collapsed core",
+            "observed": DAY + timedelta(days=1),
+            "modified": DAY + timedelta(days=1),
+            "evidence": None,
+        },
+    ]
+
+
+def test_without_labels_there_are_no_verdicts(store, target):
+    assert len(verdicts(store, target)) == 0
+    assert conflicts(store, target) == []
+    store.add([word("TNS", "SN Ia"), word("person", "withdrawn", 1)])
+    assert len(verdicts(store, target)) == 0
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        ([("spectrum", "unclassified", 0)], ("unclassified", None, "unclassified")),
+        ([("spectrum", "sn ia", 0)], ("sn ia", None, "unknown_type")),
+        ([("TNS", "SN", 0)], ("SN", None, "excluded")),
+        ([("TNS", "SN II", 0), ("spectrum", "unclassified", 1)], ("SN II", False, None)),
+        ([("TNS", "SN", 0), ("spectrum", "SN Ia", 1)], ("SN Ia", True, None)),
+        ([("TNS", "SN Ia-91T-like", 1), ("spectrum", "SN Ia", 0)], ("SN Ia-91T-like", True, None)),
+        ([("TNS", "SN Ia", 0), ("spectrum", "SN II", 1)], ("SN II", None, "conflict")),
+        ([("TNS", "SN Ia", 0), ("spectrum", "SN II", 1), ("person", "SN Ia", 2)],
+         ("SN Ia", True, None)),
+        ([("TNS", "SN Ia", 0), ("person", "SN II", 1), ("spectrum", "SN Ia", 2)],
+         ("SN Ia", None, "conflict")),
+        ([("TNS", "SN Ia", 0), ("person", "unclassified", 1)], ("SN Ia", True, None)),
+        ([("person", "SN II", 0), ("person", "SN Ia", 1)], ("SN Ia", True, None)),
+    ],
+)  # fmt: skip
+def test_what_counts_of_several_statements(store, target, labels, expected):
+    assert verdict(store, target, *(word(*label) for label in labels)) == expected
+
+
+def test_a_touch_of_what_a_person_settled_leaves_it_settled(store, target):
+    row = replace(word("TNS", "SN II"), evidence="17")
+    settled = verdict(store, target, row, word("spectrum", "SN Ia", 1), word("person", "SN Ia", 2))
+    assert settled == ("SN Ia", True, None)
+    again = DAY + timedelta(days=3)
+    assert verdict(store, target, replace(row, modified=again, observed=again)) == settled
+    retyped = replace(row, type="SN IIP", modified=again + timedelta(days=1))
+    assert verdict(store, target, retyped) == ("SN IIP", None, "conflict")
+
+
+def test_conflicts_are_listed_with_who_said_what(store, target):
+    store.add([word("TNS", "SN Ia"), word("spectrum", "SN II", 1), word("TNS", "CV", 0, "Fine")])
+    store.add([word("spectrum", "SN Ia-91T-like", 1, "B"), word("TNS", "SN Ia", 0, "B")])
+    store.add([word("spectrum", "sn1a", 0, "C"), word("TNS", "unclassified", 0, "Fine")])
+    found = [
+        (c.object_id, c.kind, [(row["source"], row["type"]) for row in c.statements])
+        for c in conflicts(store, target)
+    ]
+    assert found == [
+        ("A", "contradiction", [("TNS", "SN Ia"), ("spectrum", "SN II")]),
+        ("C", "unknown_type", [("spectrum", "sn1a")]),
+        ("B", "different_types", [("TNS", "SN Ia"), ("spectrum", "SN Ia-91T-like")]),
+    ]
+    why = {row["object_id"]: row["why"] for row in verdicts(store, target).to_pylist()}
+    assert why["A"] == "TNS: SN Ia; spectrum: SN II"
+    assert why["C"] == "'sn1a' is not in conf/taxonomy.yml; nearest: SN Ia, SN"
+    store.add([word("person", "SN Ia", 2), word("person", "SN Ia", 2, "C")])
+    assert [c.object_id for c in conflicts(store, target)] == ["B"]
