@@ -1,0 +1,62 @@
+"""What Prometheus gets, and who may ask."""
+
+import socket
+from urllib.request import urlopen
+
+import pytest
+
+from fink_al import metrics
+from fink_al.errors import SettingsError
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+def figures(port: int) -> dict[str, float]:
+    """What is served, without the times at which counters began."""
+    with urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+        lines = answer.read().decode().splitlines()
+    told = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+    return {name: float(value) for name, value in told.items() if "_created" not in name}
+
+
+def test_a_batch_is_added_to_what_is_served():
+    metrics.champion.info({"version": "7"})
+    metrics.registry_reachable.set(1)
+    port = free_port()
+    with metrics.serving(port):
+        before = figures(port)
+        metrics.count_batch({"alerts": 9, "scored": 5, "candidates": 2, "dead_letters": 1})
+        after = figures(port)
+    assert {name: after[name] - before[name] for name in after} == {
+        "fink_al_registry_reachable": 0,
+        "fink_al_models_refused_total": 0,
+        'fink_al_champion_info{version="7"}': 0,
+        "fink_al_batches_total": 1,
+        "fink_al_alerts_scored_total": 5,
+        "fink_al_candidates_total": 2,
+        "fink_al_dead_letters_total": 1,
+    }
+    with pytest.raises(OSError, match="refused"):
+        figures(port)
+
+
+def test_only_this_machine_is_answered():
+    port = free_port()
+    with metrics.serving(port), socket.socket() as other:
+        other.bind(("127.0.0.2", port))  # free: it does not listen on every address
+
+
+def test_a_port_in_use_is_said_before_the_stream_starts():
+    port = free_port()
+    said = rf"stream\.metrics_port: port {port} cannot be had"
+    with metrics.serving(port), pytest.raises(SettingsError, match=said), metrics.serving(port):
+        pass
+
+
+def test_without_a_port_nothing_is_served():
+    with metrics.serving(None):
+        pass
