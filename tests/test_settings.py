@@ -32,6 +32,18 @@ def test_the_environment_overrides_the_files(monkeypatch):
         ),
         ({"target": "late_snia"}, "No target 'late_snia'; known: early_snia"),
         ({"source": {"security_protocol": "TLS"}}, "source.security_protocol.*'PLAINTEXT'"),
+        (
+            {"target": {"model": {"learning_rate": 0.1}}},
+            "target.model.learning_rate: no such key; target.model has: .*boosting",
+        ),
+        (
+            {"target": {"model": {"boosting": {"learning_rate": 0.1}}}},
+            "boosting has settings, but the estimator is random_forest: choose gradient_boosting",
+        ),
+        (
+            {"target": {"model": {"estimator": "gradient_boosting", "boosting": {"rate": 0.1}}}},
+            "target.model.boosting.rate: no such key; target.model.boosting has: learning_rate",
+        ),
     ],
 )
 def test_a_wrong_setting_is_named_with_what_is_allowed(overrides, message):
@@ -143,6 +155,14 @@ def test_variables_name_lists_and_parts_of_a_target(monkeypatch):
     monkeypatch.setenv("FINK_AL_STREAM__TOPICS", "[a-z]+_[0-9]{8}")
     settings = load_settings()
     assert (settings.target.cuts.bands, settings.topics) == (("g",), "[a-z]+_[0-9]{8}")
+
+
+def test_the_estimator_is_one_variable_and_only_its_settings_apply(monkeypatch):
+    assert "boosting" not in load_settings().target.model.applied()
+    monkeypatch.setenv("FINK_AL_TARGET__MODEL__ESTIMATOR", "gradient_boosting")
+    assert load_settings().target.model.applied()["boosting"]["max_leaf_nodes"] == 4
+    monkeypatch.setenv("FINK_AL_TARGET__MODEL__BOOSTING__MAX_LEAF_NODES", "6")
+    assert load_settings().target.model.applied()["boosting"]["max_leaf_nodes"] == 6
 
 
 def test_arguments_override_the_environment(monkeypatch, tmp_path):

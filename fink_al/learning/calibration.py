@@ -82,6 +82,9 @@ class Calibration:
         return made
 
 
+NO_CALIBRATION = Calibration(None, None, None, 0, "nobody asked for it")
+
+
 def may_be_calibrated(settings: ModelSettings, positive: npt.NDArray[np.bool_]) -> bool:
     """Whether labels of both classes suffice (``calibrate_from``)."""
     least = settings.calibrate_from

@@ -20,7 +20,13 @@ import numpy.typing as npt
 from fink_al.errors import ModelError
 from fink_al.features.feature_set import FeatureSet
 from fink_al.learning.bundle import pack, read_arrays, unpack
-from fink_al.learning.calibration import Calibration, calibrate, may_be_calibrated, out_of_fold
+from fink_al.learning.calibration import (
+    NO_CALIBRATION,
+    Calibration,
+    calibrate,
+    may_be_calibrated,
+    out_of_fold,
+)
 from fink_al.learning.estimator import Estimator, fit_estimator, of_arrays, predict, to_arrays
 from fink_al.learning.evaluation import Metrics
 from fink_al.learning.training_set import TrainingSet
@@ -35,20 +41,20 @@ class Model:
     ----------
     estimator : RandomForestClassifier or HistGradientBoostingClassifier
         Fitted; takes missing features as they are.
-    calibration : Calibration
-        What becomes of its probabilities.
     manifest : dict
         Target, fingerprint, feature set, settings of the estimator, calibration, examples and their
         snapshot, metrics with intervals on the frozen test set and on labels that were selected at
         random, library versions, parent version.
+    calibration : Calibration
+        What becomes of the estimator's probabilities.  Default: nothing.
     out_of_fold : float64 array, shape (n,), optional
         Probability of each training example by models that did not see its object, calibrated by
         others yet, if they were made. A bundle does not keep it.
     """
 
     estimator: Estimator
-    calibration: Calibration
     manifest: dict[str, Any]
+    calibration: Calibration = NO_CALIBRATION
     out_of_fold: npt.NDArray[np.float64] | None = None
 
     def predict(self, values: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
@@ -83,7 +89,7 @@ class Model:
             )
         n_features = len(manifest["feature_set"]["names"])
         estimator = of_arrays(manifest["estimator"]["estimator"], read_arrays(model), n_features)
-        return cls(estimator, Calibration.of_manifest(manifest), manifest)
+        return cls(estimator, manifest, Calibration.of_manifest(manifest))
 
 
 def fit(
@@ -147,7 +153,7 @@ def fit(
         "versions": {name: version(name) for name in ("scikit-learn", "numpy", "skops", "fink-al")}
         | {"python": platform.python_version()},
     }
-    return Model(estimator, calibration, manifest, unseen)
+    return Model(estimator, manifest, calibration, unseen)
 
 
 def fingerprint(training: TrainingSet, target: Target, test_set: str | None = None) -> str:
