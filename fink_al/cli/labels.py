@@ -56,8 +56,8 @@ def add(
 
     settings = without_data(config)
     store = LabelStore(settings.labels_dir)
-    when = utc(observed) if observed else datetime.now(UTC)
-    label = Label(object_id.strip(), spelled(type), source, when, who=who or None)
+    seen = utc(observed) if observed else datetime.now(UTC)
+    label = Label(object_id.strip(), spelled(type), source, seen, who=who or None)
     added = store.add([label])
     click.echo("1 label added." if added else "0 labels added: that was said before.")
     for row in _verdicts(store, settings):
@@ -66,9 +66,10 @@ def add(
         if row["reason"] == "conflict":
             _warn(f"{row['object_id']} is no example, as types contradict: {_settle(row)}")
         elif row["type"] != label.type and not added:
+            when = f"{row['observed']:%Y-%m-%dT%H:%M:%S.%f}"
             _warn(
-                f"of {row['object_id']} '{row['type']}' counts, as {row['source']} says: "
-                f"correct it with --source {row['source']} --observed {row['observed']:%Y-%m-%dT%H:%M:%S.%f}."
+                f"of {row['object_id']} '{row['type']}' counts, as {row['source']} says: correct "
+                f"it with --source {row['source']} --observed {when}."
             )
     _warn_of_unknown({label.type})
 

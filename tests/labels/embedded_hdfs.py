@@ -47,7 +47,7 @@ class EmbeddedHdfs:
         return f"hdfs://127.0.0.1:{self._ports[0]}"
 
     def __enter__(self) -> EmbeddedHdfs:
-        rpc, web, *data = self._ports
+        _, web, *data = self._ports
         values = {
             "fs.defaultFS": self.uri,
             "dfs.replication": 1,
