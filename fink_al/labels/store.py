@@ -134,9 +134,18 @@ class LabelStore:
             self._read = names, rows.take(pa.array(np.sort(first))).combine_chunks()
         return self._read[1]
 
-    def standing(self) -> pa.Table:
-        """The last word of each statement that was not withdrawn, in the order of modification."""
-        return standing(self.read())
+    def standing(self, object_id: str | None = None) -> pa.Table:
+        """The last word of each statement that was not withdrawn, in the order of modification.
+
+        Parameters
+        ----------
+        object_id : str, optional
+            Only those of this object.
+        """
+        rows = self.read()
+        if object_id is not None:
+            rows = rows.filter(pc.equal(rows["object_id"], object_id))
+        return standing(rows)
 
     def history(self, object_id: str) -> pa.Table:
         """All labels of one object, the one modified last at the end, and which of them stand.
