@@ -5,17 +5,13 @@ from __future__ import annotations
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import rich_click as click
 
 from fink_al.cli.fetch import fetch
 from fink_al.cli.points import config_option, without_data
 from fink_al.errors import LabelError
-
-if TYPE_CHECKING:  # Arrow is imported by the commands that need it
-    from fink_al.labels.store import LabelStore
-    from fink_al.settings import Settings
 
 _who = click.option("--who", envvar="USER", default="", show_default="you", help="Who says so.")
 
@@ -57,23 +53,22 @@ def add(
     from fink_al.labels.label import Label, utc
     from fink_al.labels.store import LabelStore
     from fink_al.labels.taxonomy import spelled
+    from fink_al.labels.verdict import verdicts
 
     settings = without_data(config)
     store = LabelStore(settings.labels_dir)
-    when = utc(observed) if observed else datetime.now(UTC)
-    label = Label(object_id.strip(), spelled(type), source, when, who=who or None)
+    seen = utc(observed) if observed else datetime.now(UTC)
+    label = Label(object_id.strip(), spelled(type), source, seen, who=who or None)
     added = store.add([label])
     click.echo("1 label added." if added else "0 labels added: that was said before.")
-    for row in _verdicts(store, settings):
-        if row["object_id"] != label.object_id:
-            continue
+    for row in verdicts(store, settings.target, label.object_id).to_pylist():
         if row["reason"] == "conflict":
             _warn(f"{row['object_id']} is no example, as types contradict: {_settle(row)}")
         elif row["type"] != label.type and not added:
+            when = f"{row['observed']:%Y-%m-%dT%H:%M:%S.%f}"
             _warn(
-                f"of {row['object_id']} '{row['type']}' counts, as {row['source']} says: "
-                f"correct it with --source {row['source']} "
-                f"--observed {row['observed']:%Y-%m-%dT%H:%M:%S.%f}."
+                f"of {row['object_id']} '{row['type']}' counts, as {row['source']} says: correct "
+                f"it with --source {row['source']} --observed {when}."
             )
     _warn_of_unknown({label.type})
 
@@ -112,6 +107,7 @@ def import_(
 
     from fink_al.labels.intake import import_file
     from fink_al.labels.store import LabelStore
+    from fink_al.labels.verdict import verdicts
 
     settings = without_data(config)
     columns = (BarColumn(), DownloadColumn(), TimeRemainingColumn())
@@ -130,8 +126,8 @@ def import_(
             f"{done.untyped} rows have no type, {done.other} no object of {settings.survey.name}."
         )
     _warn_of_unknown(set(done.types))
-    rows = _verdicts(LabelStore(settings.labels_dir), settings) if done.added else []
-    if contradicting := sum(row["reason"] == "conflict" for row in rows):
+    found = verdicts(LabelStore(settings.labels_dir), settings.target)["reason"]
+    if contradicting := sum(reason == "conflict" for reason in found.to_pylist()):
         _warn(f"objects whose types contradict: {contradicting}; see fink-al labels conflicts.")
     if done.rejected:
         click.echo(f"{done.rejected} rows rejected: {done.rejects}", err=True)
@@ -143,9 +139,10 @@ def import_(
 def list_(config: Path | None) -> None:
     """Each object's type that counts, what it is to the target, and why."""
     from fink_al.labels.store import LabelStore
+    from fink_al.labels.verdict import verdicts
 
     settings = without_data(config)
-    rows = _verdicts(LabelStore(settings.labels_dir), settings)
+    rows = verdicts(LabelStore(settings.labels_dir), settings.target).to_pylist()
     _print(
         ("object", "type", settings.target.name, "why", "source", "observed [UTC]"),
         ((row["object_id"], row["type"], _class(row), row["why"], row["source"],
@@ -162,6 +159,7 @@ def show(object_id: str, config: Path | None) -> None:
     A row that does not stand was changed since by its source, or withdrawn.
     """
     from fink_al.labels.store import LabelStore
+    from fink_al.labels.verdict import verdicts
 
     settings = without_data(config)
     store = LabelStore(settings.labels_dir)
@@ -175,12 +173,11 @@ def show(object_id: str, config: Path | None) -> None:
           row["evidence"] or "", *(_time(row[t]) for t in ("observed", "modified", "received")),
           row["who"] or "") for row in rows),
     )  # fmt: skip
-    for row in _verdicts(store, settings):
-        if row["object_id"] == object_id:
-            click.echo(f"For {settings.target.name}: {row['type']}, {_class(row)} ({row['why']}).")
-            if row["reason"] == "conflict":
-                click.echo(_settle(row))
-            return
+    for row in verdicts(store, settings.target, object_id).to_pylist():
+        click.echo(f"For {settings.target.name}: {row['type']}, {_class(row)} ({row['why']}).")
+        if row["reason"] == "conflict":
+            click.echo(_settle(row))
+        return
     click.echo("All that was said is withdrawn.")
 
 
@@ -229,12 +226,6 @@ def export(file: Path, config: Path | None) -> None:
     rows = LabelStore(without_data(config).labels_dir).read()
     write_labels(rows, file)
     click.echo(f"{len(rows)} labels: {file}")
-
-
-def _verdicts(store: LabelStore, settings: Settings) -> list[dict[str, Any]]:
-    from fink_al.labels.verdict import verdicts
-
-    return verdicts(store, settings.target).to_pylist()
 
 
 def _class(row: dict[str, Any]) -> str:

@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from fink_al.errors import LabelError
+from fink_al.labels.digest import MOST_FILES, read_digest, write_digest
 from fink_al.labels.folder import Folder, open_folder
 from fink_al.labels.label import Label
 from fink_al.labels.standing import codes, standing, statements
@@ -49,7 +50,8 @@ _STAMP = "%Y%m%dT%H%M%S%f"
 class LabelStore:
     """Labels in a folder.
 
-    What was read is kept, as files never change: a later call reads new files only.
+    What was read is kept, as files never change: a later call reads new files only. Of many files
+    a digest is kept beside them, so that a first call is quick as well.
 
     Parameters
     ----------
@@ -62,8 +64,9 @@ class LabelStore:
 
     def __init__(self, folder: str | Path | Folder, until: datetime | None = None):
         self.folder = open_folder(folder) if isinstance(folder, (str, Path)) else folder
-        self._until = f"{until.astimezone(UTC):{_STAMP}}" if until else None
+        self._until = until.astimezone(UTC) if until else None
         self._tables: dict[str, pa.Table] = {}
+        self._digest: tuple[frozenset[str], pa.Table] = frozenset(), SCHEMA.empty_table()
         self._read: tuple[list[str], pa.Table] = [], SCHEMA.empty_table()
 
     def add(self, labels: Iterable[Label]) -> int:
@@ -98,6 +101,9 @@ class LabelStore:
             pq.write_table(rows, sink)
             name = f"{now:{_STAMP}}-{uuid.uuid4().hex}.parquet"
             self.folder.write(name, sink.getvalue().to_pybytes())
+            if len(self._tables) >= MOST_FILES:
+                write_digest(self.folder, name, *self._read)
+                self._digest, self._tables = (frozenset(self._read[0]), self._read[1]), {}
         return len(fresh)
 
     def read(self) -> pa.Table:
@@ -108,17 +114,38 @@ class LabelStore:
         LabelError
             If a file of the store cannot be read.
         """
-        names = self._names()
+        present = self.folder.names()
+        names = self._files(present)
         if names != self._read[0]:
-            self._tables = {name: self._tables.get(name) or self._file(name) for name in names}
-            rows = pa.concat_tables([SCHEMA.empty_table(), *self._tables.values()])
+            if not self._read[0]:
+                self._digest = read_digest(self.folder, present, SCHEMA)
+            covered, digest = self._digest
+            if not covered <= set(present):
+                covered, digest = self._digest = frozenset(), SCHEMA.empty_table()
+            self._tables = {
+                name: self._tables.get(name) or self._file(name)
+                for name in names
+                if name not in covered
+            }
+            rows = pa.concat_tables([digest, *self._tables.values()]).sort_by("received")
+            if self._until:
+                rows = rows.filter(pc.less_equal(rows["received"], pa.scalar(self._until, _TIME)))
             _, first = np.unique(codes(_words(rows)), return_index=True)
             self._read = names, rows.take(pa.array(np.sort(first))).combine_chunks()
         return self._read[1]
 
-    def standing(self) -> pa.Table:
-        """The last word of each statement that was not withdrawn, in the order of modification."""
-        return standing(self.read())
+    def standing(self, object_id: str | None = None) -> pa.Table:
+        """The last word of each statement that was not withdrawn, in the order of modification.
+
+        Parameters
+        ----------
+        object_id : str, optional
+            Only those of this object.
+        """
+        rows = self.read()
+        if object_id is not None:
+            rows = rows.filter(pc.equal(rows["object_id"], object_id))
+        return standing(rows)
 
     def history(self, object_id: str) -> pa.Table:
         """All labels of one object, the one modified last at the end, and which of them stand.
@@ -149,12 +176,13 @@ class LabelStore:
     @property
     def version(self) -> str:
         """Changes whenever the store does."""
-        return hashlib.sha256("\n".join(self._names()).encode()).hexdigest()[:16]
+        return hashlib.sha256("\n".join(self._files(self.folder.names())).encode()).hexdigest()[:16]
 
-    def _names(self) -> list[str]:
-        names = [name for name in self.folder.names() if name.endswith(".parquet")]
+    def _files(self, present: list[str]) -> list[str]:
+        names = [name for name in present if name.endswith(".parquet") and name[0] != "_"]
         if self._until:
-            names = [name for name in names if name.partition("-")[0] <= self._until]
+            stamp = f"{self._until:{_STAMP}}"
+            names = [name for name in names if name.partition("-")[0] <= stamp]
         return names
 
     def _file(self, name: str) -> pa.Table:

@@ -18,6 +18,11 @@ from fink_al.settings import Target
 #: Why an object is no example: two standing statements put it into different classes.
 CONFLICT = "conflict"
 
+#: Columns of :func:`verdicts`.
+COLUMNS = (
+    "object_id", "type", "source", "positive", "reason", "why", "observed", "modified", "evidence",
+)  # fmt: skip
+
 #: What is listed of an object: its classes contradict; its types differ and one class does not
 #: contradict another; the taxonomy does not know a type.
 CONTRADICTION, DIFFERENT_TYPES = "contradiction", "different_types"
@@ -43,7 +48,7 @@ class Conflict:
     statements: tuple[dict, ...]
 
 
-def verdicts(store: LabelStore, target: Target) -> pa.Table:
+def verdicts(store: LabelStore, target: Target, object_id: str | None = None) -> pa.Table:
     """What each labelled object is to `target`: one row an object, in the order of their names.
 
     A typed statement counts before ``unclassified``, and of these the one modified last. Statements
@@ -56,6 +61,8 @@ def verdicts(store: LabelStore, target: Target) -> pa.Table:
         As it is now, or as of a time.
     target : Target
         Names the families that are positive, and those that are no examples.
+    object_id : str, optional
+        Only this object, which may have no row.
 
     Returns
     -------
@@ -72,27 +79,27 @@ def verdicts(store: LabelStore, target: Target) -> pa.Table:
     LabelError
         If the store cannot be read.
     """
-    rows = _Judged(store.standing(), target)
+    rows = _Judged(store.standing(object_id), target)
     thing = codes(rows.table["object_id"])
     # Unclassified ones first, then by time: the last of an object counts.
     order = np.lexsort((np.arange(len(thing)), rows.counts, thing))
     last = order[np.flatnonzero(np.diff(thing[order], append=-1) != 0)]
+    told = rows.table.take(pa.array(last))
     is_conflict = rows.contradicts()[last]
-    found = [rows.classes[kind] for kind in rows.table["type"].take(pa.array(last)).to_pylist()]
-    told = rows.table.select(
-        ["object_id", "type", "source", "observed", "modified", "evidence"]
-    ).take(pa.array(last))
-    names = told["object_id"].to_pylist()
-    disputes = rows.disputes({names[i] for i in np.flatnonzero(is_conflict)})
-    marked = list(zip(names, found, is_conflict.tolist(), strict=True))
-    columns = {
-        "positive": pa.array([None if c else f.positive for _, f, c in marked], pa.bool_()),
-        "reason": pa.array([CONFLICT if c else f.reason for _, f, c in marked], pa.string()),
-        "why": pa.array([disputes[name] if c else f.why for name, f, c in marked], pa.string()),
+    disputed = rows.disputes(told["object_id"].filter(pa.array(is_conflict)))
+    kind = pc.index_in(told["type"], pa.array(list(rows.classes), pa.string()))
+    found = [
+        pa.array([getattr(known, name) for known in rows.classes.values()], form).take(kind)
+        for name, form in (("positive", pa.bool_()), ("reason", pa.string()), ("why", pa.string()))
+    ]
+    mask = pa.array(is_conflict)
+    values = {
+        "positive": pc.if_else(mask, pa.scalar(None, pa.bool_()), found[0]),
+        "reason": pc.if_else(mask, CONFLICT, found[1]),
+        "why": pc.replace_with_mask(found[2], mask, pa.array(disputed, pa.string())),
     }
-    for position, (name, values) in enumerate(columns.items(), 3):
-        told = told.add_column(position, name, values)
-    return told.sort_by("object_id")
+    columns = {name: values[name] if name in values else told[name] for name in COLUMNS}
+    return pa.table(columns).sort_by("object_id")
 
 
 def conflicts(store: LabelStore, target: Target) -> list[Conflict]:
@@ -155,11 +162,11 @@ class _Judged:
             both &= has
         return both[self._thing]
 
-    def disputes(self, names: set[str]) -> dict[str, str]:
-        """Who says what of the objects `names`."""
-        said: dict[str, list[str]] = {}
-        chosen = pc.is_in(self.table["object_id"], pa.array(sorted(names), pa.string()))
+    def disputes(self, names: pa.ChunkedArray) -> list[str]:
+        """Who says what of each of the objects `names`."""
+        said: dict[str, list[str]] = {name: [] for name in names.to_pylist()}
+        chosen = pc.is_in(self.table["object_id"], names.combine_chunks())
         rows = self.table.filter(pc.and_(chosen, pa.array(self.counts == 2)))
         for row in rows.to_pylist():
-            said.setdefault(row["object_id"], []).append(f"{row['source']}: {row['type']}")
-        return {name: "; ".join(words) for name, words in said.items()}
+            said[row["object_id"]].append(f"{row['source']}: {row['type']}")
+        return ["; ".join(words) for words in said.values()]

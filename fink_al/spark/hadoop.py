@@ -66,6 +66,7 @@ class HadoopFolder:
             finally:
                 stream.close()
             if not self._system.rename(partial, self._at(name)):
+                self._system.delete(partial, False)
                 raise ServiceError(f"{self.path}/{name} cannot be written: there is one already.")
 
     def _at(self, name: str) -> Any:
@@ -77,26 +78,31 @@ def java() -> tuple[Any, Any]:
     context = SparkContext._active_spark_context
     if context is not None and context._jvm is not None:
         return context._jvm, context._jsc.hadoopConfiguration()
-    return _gateway()
+    _, jvm, configuration = _gateway()
+    return jvm, configuration
 
 
 @cache
-def _gateway() -> tuple[Any, Any]:
-    """A Java process without a session, which takes seconds less; it ends with this one."""
+def _gateway() -> tuple[Any, Any, Any]:
+    """A Java process without a session, which takes seconds less; it ends with this one.
+
+    The first of the three holds the pipe whose end is the Java process's.
+    """
     logging = f"-Dlog4j2.configurationFile={find_resource('conf/log4j2.properties').as_uri()}"
     options = SparkConf(loadDefaults=False).set("spark.driver.extraJavaOptions", logging)
     try:
-        jvm: Any = launch_gateway(options).jvm
+        gateway: Any = launch_gateway(options)
     except (OSError, PySparkException) as error:
         raise ServiceError(
             f"Spark's Java process does not start ({error}); install Java 17, or set labels_path "
             "to a local folder."
         ) from None
     # With the spark.hadoop options of conf/spark-defaults.conf, as in a session.
+    jvm = gateway.jvm
     configuration = jvm.org.apache.spark.deploy.SparkHadoopUtil.get().newConfiguration(
         jvm.org.apache.spark.SparkConf()
     )
-    return jvm, configuration
+    return gateway, jvm, configuration
 
 
 def is_a(error: Py4JJavaError, *names: str) -> bool:

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fink_al.errors import LabelError
+from fink_al.labels.folder import LocalFolder
 from fink_al.labels.label import Label
 from fink_al.labels.store import LabelStore
 
@@ -149,6 +150,35 @@ def test_a_store_is_read_as_it_was(store):
         assert (then.version, then.read(), then.standing()) == content
     with pytest.raises(LabelError, match="as of a time cannot be added to"):
         then.add([SN])
+
+
+def test_many_files_are_read_by_their_digest(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr("fink_al.labels.store.MOST_FILES", 3)
+    folder = tmp_path / "labels"
+    old = LabelStore(folder)  # remembers what it has read
+    moments = []
+    for i in range(9):
+        LabelStore(folder).add([replace(SN, object_id=f"A{i}"), SN])
+        old.add([replace(SN, object_id=f"B{i}")])
+        moments.append((datetime.now(UTC), old.read()))
+    digests = sorted(folder.glob("_digest-*.parquet"))
+    assert 2 <= len(digests) <= 9
+    read: list[str] = []
+    plain = LocalFolder.read
+    monkeypatch.setattr(
+        LocalFolder, "read", lambda self, name: read.append(name) or plain(self, name)
+    )
+    assert LabelStore(folder).read() == moments[-1][1]
+    assert len(read) <= 4
+    for moment, rows in moments:
+        assert LabelStore(folder, until=moment).read() == rows
+    # It counts only while all that it covers is there, and as it is.
+    digests[-1].write_bytes(b"PAR1")
+    assert LabelStore(folder).read() == moments[-1][1]
+    assert "is no digest, reading the files" in caplog.text
+    digests[-1].unlink()
+    min(folder.glob("2*.parquet")).unlink()
+    assert len(LabelStore(folder).read()) == len(moments[-1][1]) - 2
 
 
 _statements = st.builds(
