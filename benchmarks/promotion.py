@@ -7,7 +7,7 @@ poisoned. Printed for each rule: the share of nights with a promotion, how far t
 behind the latest challenger at the end, and the share of poisoned nights in which the challenger
 was promoted all the same.
 
-    python benchmarks/promotion.py [--campaigns 8] [--nights 14] [--labels 4] [--trees 300]
+    python benchmarks/promotion.py [--campaigns 8] [--nights 14] [--labels 4] [--trees 300] [--quick]
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fink_al.learning.evaluation import metrics
-from fink_al.learning.forest import fit_forest, predict
+from fink_al.learning.estimator import fit_estimator, predict
 from fink_al.learning.promotion import LOWER_IS_BETTER, compare
 from fink_al.learning.training_set import TrainingSet, read_examples, read_file
 from fink_al.settings import Settings, load_settings
@@ -39,7 +39,10 @@ def main() -> None:
     parser.add_argument("--nights", type=int, default=14)
     parser.add_argument("--labels", type=int, default=4, help="typed spectra a night")
     parser.add_argument("--trees", type=int, default=300)
+    parser.add_argument("--quick", action="store_true", help="one campaign of four nights")
     options = parser.parse_args()
+    if options.quick:
+        options.campaigns, options.nights, options.trees = 1, 4, 20
     settings = load_settings(environment={})
     model = settings.target.model.model_copy(update={"n_estimators": options.trees})
     target = settings.target.model_copy(update={"model": model})
@@ -95,7 +98,7 @@ class World:
         values = np.concatenate([self._start.values, self._pool.values[rows]])
         objects = np.concatenate([self._start.object_id, self._pool.object_id[rows]])
         known = np.concatenate([self._start.positive, positive])
-        forest = fit_forest(self._settings.target.model, values, known, objects)
+        forest = fit_estimator(self._settings.target.model, values, known, objects)
         return predict(forest, self._test.values)
 
 
