@@ -20,6 +20,7 @@ from fink_al.learning.nightly import retrain
 from fink_al.settings import find_resource
 from fink_al.simulation.nights import simulate
 from fink_al.simulation.packets import packets
+from fink_al.spark.examples import archived_examples
 from fink_al.spark.pipeline import Pipeline
 from fink_al.spark.replay import replay
 from fink_al.spark.state import read_archive
@@ -42,7 +43,7 @@ def test_a_running_stream_takes_up_the_new_champion(spark, world):
         first = fill_night(settings, sky, sky.nights[0])
         run_until(settings, first)
         starting = find_resource("data/starting_set.parquet")
-        made = retrain(settings.model_copy(update={"starting_set": starting}))
+        made = retrain(settings.model_copy(update={"starting_set": starting}), archived_examples)
         assert made.outcome == "promoted"
         second = fill_night(settings, sky, sky.nights[1])
         run_until(settings, first + second)
