@@ -28,7 +28,7 @@ from fink_al.spark.state import read_archive
 pytestmark = [pytest.mark.spark, pytest.mark.kafka]
 
 
-def run_until(settings, alerts, seconds=60):
+def run_until(settings, alerts, seconds=180):
     deadline = time.monotonic() + seconds
     while ledger_counts(settings)["alerts"] < alerts:
         assert time.monotonic() < deadline, "waited in vain"
