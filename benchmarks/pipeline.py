@@ -29,6 +29,7 @@ from fink_al.settings import load_settings
 from fink_al.simulation.embedded_kafka import EmbeddedKafka
 from fink_al.simulation.nights import simulate
 from fink_al.simulation.packets import packets, replicate
+from fink_al.spark.examples import archived_examples
 from fink_al.spark.pipeline import BatchReport, Pipeline
 from fink_al.spark.session import spark_session
 
@@ -79,7 +80,7 @@ def measure(folder: Path, n: int, warm_up: int) -> Run:
             stream=stream,
             target={"follow_up": {"max_per_night": 1_000_000}},
         )
-        retrain(settings, lambda text: None)
+        retrain(settings, archived_examples, lambda text: None)
         campaign = simulate(4, 500, seed=1)
         originals = [packet for night in campaign.nights for packet in packets(campaign, night)]
         size = np.mean([len(packet) for packet in originals])

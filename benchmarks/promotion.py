@@ -18,8 +18,8 @@ import itertools
 import numpy as np
 import numpy.typing as npt
 
-from fink_al.learning.evaluation import metrics
 from fink_al.learning.estimator import fit_estimator, predict
+from fink_al.learning.evaluation import metrics
 from fink_al.learning.promotion import LOWER_IS_BETTER, compare
 from fink_al.learning.training_set import TrainingSet, read_examples, read_file
 from fink_al.settings import Settings, load_settings

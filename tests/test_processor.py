@@ -7,6 +7,7 @@ import doctest
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from fink_alerts import (
     FEATURE_SETS,
@@ -136,7 +137,7 @@ def test_a_model_comes_from_the_registry_by_version_or_as_champion(tmp_path):
     with pytest.raises(ModelError, match="No model of 'early_snia' scores yet; run fink-al train"):
         Bundle.from_registry(settings=settings)
     registry, model = Registry(settings), trained(settings)
-    version = registry.register(model, {})
+    version = registry.register(model, {}, pa.table({"object_id": ["O1"]}))
     found = Bundle.from_registry(version, settings)
     assert found.manifest["fingerprint"] == model.manifest["fingerprint"]
     registry.promote(version)

@@ -1,20 +1,20 @@
 """Registries for tests: versions put there as they are, and a server that can fail."""
 
-import functools
 import hashlib
 import io
 import json
-import os
 import pickle
 import threading
 import time
 import zipfile
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
+import pyarrow as pa
 import skops.io
 
 from fink_al.features.feature_set import FeatureSet
@@ -33,20 +33,20 @@ def fitted(settings: Settings, seed: int = 1) -> Model:
     return fit(training, settings.target, None)
 
 
-class Bundle(Model):
+@dataclass(frozen=True)
+class Content:
     """Bytes in the place of a model."""
 
-    def __init__(self, content: bytes):
-        super().__init__(None, {})
-        self._content = content
+    content: bytes
+    manifest: dict[str, Any] = field(default_factory=dict)
 
     def to_bytes(self) -> bytes:
-        return self._content
+        return self.content
 
 
 def register(settings: Settings, bundle: bytes) -> str:
     """A new version that holds `bundle`, whatever it is."""
-    return Registry(settings).register(Bundle(bundle), {})
+    return Registry(settings).register(Content(bundle), {}, pa.table({"object_id": ["O0"]}))
 
 
 def make_champion(settings: Settings, version: str) -> None:
@@ -158,11 +158,49 @@ def _with(bundle: bytes, *, fits: bool = True, model: bytes = b"", **manifest: A
 
 
 class _Touch:
+    """Makes a file when it is read as a pickle."""
+
     def __init__(self, file: Path):
         self._file = file
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Path.touch, (self._file,)
+
+
+class _Trap:
+    """Makes a file when skops reads it and trusts it."""
+
+    def __init__(self, file: Path):
+        self._file = file
+
+    def __getstate__(self) -> dict[str, str]:
+        return {"file": str(self._file)}
+
+    def __setstate__(self, state: dict[str, str]) -> None:
+        Path(state["file"]).touch()
+
+
+def _malicious(file: Path) -> list[bytes]:
+    """Inner files that make `file` if they are read without a check, and one that asks for a call.
+
+    The first is seen to do so.
+    """
+    trap = skops.io.dumps({"nodes": _Trap(file)})
+    skops.io.loads(trap, trusted=skops.io.get_untrusted_types(data=trap))
+    file.unlink()
+    out = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(skops.io.dumps({}))) as parts,
+        zipfile.ZipFile(out, "w") as made,
+    ):
+        for name in parts.namelist():
+            content = parts.read(name)
+            if name == "schema.json":
+                root = json.loads(content)
+                root |= {"__module__": "posix", "__class__": "system", "content": f"touch {file}"}
+                content = json.dumps(root).encode()
+            made.writestr(name, content)
+    return [trap, out.getvalue()]
 
 
 def bad_bundles(settings: Settings, trap: Path) -> list[tuple[bytes, str]]:
@@ -171,13 +209,19 @@ def bad_bundles(settings: Settings, trap: Path) -> list[tuple[bytes, str]]:
     features = settings.target.features.model_copy(update={"bands": ("r",)})
     target = settings.target.model_copy(update={"features": features})
     other = fitted(settings.model_copy(update={"target": target})).to_bytes()
-    call = functools.partial(os.system, f"touch {trap}")
+    own, call = _malicious(trap)
     versions = read_manifest(good)["versions"] | {"scikit-learn": "0.24.2"}
     return [
         (good[:-200], "torn or no bundle"),
         (_with(good, fits=False), "checksum is wrong"),
         (other, "needs feature set "),
-        (_with(good, versions=versions), "by scikit-learn 0.24.2, .*: run fink-al train to make"),
-        (_with(good, model=skops.io.dumps(call)), "types that are not trusted: .*posix.system"),
+        (
+            _with(good, versions=versions),
+            r"by scikit-learn 0\.24\.2, installed is .*: run fink-al train to make",
+        ),
+        (_with(good, model=own), "types that are not trusted: registries._Trap"),
+        (_with(good, model=call), "types that are not trusted: posix.system"),
+        (_with(good, model=pickle.dumps(_Touch(trap))), "cannot be loaded"),
         (pickle.dumps(_Touch(trap)), "torn or no bundle"),
+        (b"", "torn or no bundle"),
     ]

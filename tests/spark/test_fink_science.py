@@ -31,6 +31,7 @@ from fink_al.learning.nightly import retrain
 from fink_al.settings import find_resource, load_settings
 from fink_al.simulation.packets import packets
 from fink_al.spark import folder, job
+from fink_al.spark.examples import archived_examples
 from fink_al.spark.pipeline import Pipeline
 from fink_al.spark.replay import replay
 from fink_al.spark.rounds import Rounds, Turn
@@ -153,7 +154,8 @@ def test_files_give_what_the_same_packets_give_and_publish_nothing_again(
 ):
     settings = world()
     made = retrain(
-        settings.model_copy(update={"starting_set": find_resource("data/starting_set.parquet")})
+        settings.model_copy(update={"starting_set": find_resource("data/starting_set.parquet")}),
+        archived_examples,
     )
     night = sky.nights[0]
     n = fill_night(settings, sky, night)
@@ -192,7 +194,7 @@ def test_files_that_come_while_it_runs_are_read_by_the_newest_model(spark, scien
         put(science, f"{sky.nights[0]}/part-0.parquet", table_of(first))
         wait_until(lambda: ledger_counts(science)["alerts"] == len(first))
         starting = find_resource("data/starting_set.parquet")
-        made = retrain(science.model_copy(update={"starting_set": starting}))
+        made = retrain(science.model_copy(update={"starting_set": starting}), archived_examples)
         put(science, f"{sky.nights[1]}/part-0.parquet", table_of(second[:-20]))
         wait_until(lambda: ledger_counts(science)["alerts"] == len(first + second) - 20)
         assert query.isActive

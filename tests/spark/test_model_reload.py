@@ -20,6 +20,7 @@ from fink_al.learning.nightly import retrain
 from fink_al.settings import find_resource
 from fink_al.simulation.nights import simulate
 from fink_al.simulation.packets import packets
+from fink_al.spark.examples import archived_examples
 from fink_al.spark.pipeline import Pipeline
 from fink_al.spark.replay import replay
 from fink_al.spark.state import read_archive
@@ -27,7 +28,7 @@ from fink_al.spark.state import read_archive
 pytestmark = [pytest.mark.spark, pytest.mark.kafka]
 
 
-def run_until(settings, alerts, seconds=60):
+def run_until(settings, alerts, seconds=180):
     deadline = time.monotonic() + seconds
     while ledger_counts(settings)["alerts"] < alerts:
         assert time.monotonic() < deadline, "waited in vain"
@@ -42,7 +43,7 @@ def test_a_running_stream_takes_up_the_new_champion(spark, world):
         first = fill_night(settings, sky, sky.nights[0])
         run_until(settings, first)
         starting = find_resource("data/starting_set.parquet")
-        made = retrain(settings.model_copy(update={"starting_set": starting}))
+        made = retrain(settings.model_copy(update={"starting_set": starting}), archived_examples)
         assert made.outcome == "promoted"
         second = fill_night(settings, sky, sky.nights[1])
         run_until(settings, first + second)
@@ -240,7 +241,7 @@ def test_a_registry_that_fails_while_batches_run(spark, world, server, caplog):
     assert archive(settings)["model_version"].unique().tolist() == ["1"]
     warnings = [r.getMessage() for r in caplog.records if "out of reach" in r.getMessage()]
     assert len(warnings) == 3
-    assert max(batch.seconds["prepare"] for batch in batches) < 6
+    assert max(batch.seconds["prepare"] for batch in batches) < 15
     # A stream that starts in an outage goes on with the model that scored.
     server.mode = "refuse"
     fill(settings, sky.nights[0], values[n : n + 10])

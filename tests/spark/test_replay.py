@@ -7,6 +7,7 @@ from streaming import campaign, drain, fill, fill_night
 from fink_al.errors import FinkAlError
 from fink_al.learning.nightly import retrain
 from fink_al.settings import find_resource
+from fink_al.spark.examples import archived_examples
 from fink_al.spark.replay import Agreement, compare, replay, run
 from fink_al.spark.state import read_archive
 
@@ -29,7 +30,7 @@ def test_replay_gives_the_scores_of_the_stream(spark, world, sky, origin, featur
     target = settings.target.model_copy(update={"features": chosen})
     settings = settings.model_copy(update={"target": target})
     starting = find_resource("data/starting_set.parquet")
-    made = retrain(settings.model_copy(update={"starting_set": starting}))
+    made = retrain(settings.model_copy(update={"starting_set": starting}), archived_examples)
     night = sky.nights[0]
     n = fill_night(settings, sky, night)
     fill_night(settings, sky, sky.nights[1])
