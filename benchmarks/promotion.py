@@ -7,7 +7,7 @@ poisoned. Printed for each rule: the share of nights with a promotion, how far t
 behind the latest challenger at the end, and the share of poisoned nights in which the challenger
 was promoted all the same.
 
-    python benchmarks/promotion.py [--campaigns 8] [--nights 14] [--labels 4] [--trees 300] [--quick]
+    python benchmarks/promotion.py [--campaigns 8] [--nights 14] [--labels 4] [--quick]
 """
 
 from __future__ import annotations
