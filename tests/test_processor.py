@@ -140,7 +140,7 @@ def test_a_model_comes_from_the_registry_by_version_or_as_champion(tmp_path):
     version = registry.register(model, {}, pa.table({"object_id": ["O1"]}))
     found = Bundle.from_registry(version, settings)
     assert found.manifest["fingerprint"] == model.manifest["fingerprint"]
-    registry.promote(version)
+    registry.promote(version, "a test")
     assert Bundle.from_registry(settings=settings) == found
 
 

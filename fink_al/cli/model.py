@@ -140,13 +140,22 @@ def reproduce(version: str, archive: bool, config: Path | None) -> None:
 
 @model.command()
 @click.argument("version")
+@click.option("--why", default="by hand", help="Kept with the version.")
 @_config
-def promote(version: str, config: Path | None) -> None:
-    """Make VERSION the champion, whatever the rule says; a hold ends."""
+def promote(version: str, why: str, config: Path | None) -> None:
+    """Make VERSION the champion, whatever the rule says; a hold ends.
+
+    Going back to an older one rolls the champion back.
+    """
     from fink_al.learning.registry import Registry
 
     registry = Registry(load_settings(config))
-    registry.promote(version)
+    champion = registry.champion()
+    # Back to an older one is a rollback: the nightly job must not bring the newer one again.
+    if champion and version.isdecimal() and int(version) < int(champion):
+        registry.roll_back(why, version)
+    else:
+        registry.promote(version, why)
     registry.hold(None)
     click.echo(f"Version {version} scores from the next micro-batch of a running stream on.")
 
@@ -165,9 +174,9 @@ def rollback(to: str | None, why: str, hold: bool, config: Path | None) -> None:
     from fink_al.learning.registry import Registry
 
     registry = Registry(load_settings(config))
-    old, new = registry.roll_back(why, to)
-    if hold:
+    if hold:  # first, so that no job promotes in between
         registry.hold(why)
+    old, new = registry.roll_back(why, to)
     click.echo(
         f"Version {old} is rolled back: version {new} scores from the next micro-batch of a "
         "running stream on."

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Protocol
 
-from fink_al.errors import LabelError
+from fink_al.errors import ServiceError
 
 _SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*):/")
 
@@ -57,7 +57,7 @@ class LocalFolder:
 
     Raises
     ------
-    LabelError
+    ServiceError
         By every method, if the file system refuses.
     """
 
@@ -74,14 +74,14 @@ class LocalFolder:
         except FileNotFoundError:
             return []
         except OSError as error:
-            raise LabelError(f"Cannot list {self.path}: {error.strerror}.") from None
+            raise ServiceError(f"Cannot list {self.path}: {error.strerror}.") from None
         return sorted(name for name in found if not name.startswith("."))
 
     def read(self, name: str) -> bytes:
         try:
             return (self._folder / name).read_bytes()
         except OSError as error:
-            raise LabelError(f"Cannot read {self._folder / name}: {error.strerror}.") from None
+            raise ServiceError(f"Cannot read {self._folder / name}: {error.strerror}.") from None
 
     def write(self, name: str, content: bytes) -> None:
         partial = self._folder / f".{name}.partial"
@@ -98,4 +98,4 @@ class LocalFolder:
             finally:
                 os.close(folder)
         except OSError as error:
-            raise LabelError(f"Cannot write to {self.path}: {error.strerror}.") from None
+            raise ServiceError(f"Cannot write to {self.path}: {error.strerror}.") from None

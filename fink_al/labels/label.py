@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from fink_al.errors import LabelError
+
+#: How much the clocks of two machines may differ.
+_CLOCKS = timedelta(days=1)
 
 #: Source whose word settles what others said before.
 PERSON = "person"
@@ -70,7 +73,14 @@ class Label:
                     f"'{name}' of the label of {self.object_id} has no time zone; "
                     "write 2026-01-05T10:00:00+00:00."
                 )
-        last = self.modified or datetime.now(UTC)
+        now = datetime.now(UTC)
+        last = self.modified or now
+        # Such a word could never be changed again: no later one would be the last.
+        if last > now + _CLOCKS:
+            raise LabelError(
+                f"'modified' of the label of {self.object_id} is {last:%Y-%m-%d %H:%M} UTC, which "
+                "lies in the future."
+            )
         if self.observed > last:
             raise LabelError(
                 f"'observed' of the label of {self.object_id} is {self.observed:%Y-%m-%d %H:%M}, "

@@ -138,9 +138,9 @@ def reproduce(settings: Settings, number: str, archived: ArchiveReader | None = 
     found = None
     if archived:
         until = read_manifest(registry.load(number))["labels"]["until"]
-        again, _ = examples_until(settings, archived, datetime.fromisoformat(until))
         target = settings.target.model_copy(update={"features": made.target.features})
         settings = settings.model_copy(update={"target": target})
+        again, _ = examples_until(settings, archived, datetime.fromisoformat(until))
         found = changes(rows, rows_of(again, read_examples(settings, again)))
     return Remake(len(rows), float(np.nanmax(np.concatenate(apart))), found)
 

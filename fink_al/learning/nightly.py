@@ -19,7 +19,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fink_al.errors import FinkAlError, ModelError
+from fink_al.features.feature_set import FeatureSet
 from fink_al.labels.store import LabelStore
+from fink_al.labels.taxonomy import UNCLASSIFIED
 from fink_al.labels.verdict import CONFLICT, verdicts
 from fink_al.learning.evaluation import Metrics, evaluate
 from fink_al.learning.model import Model, fingerprint, fit, with_metrics
@@ -42,6 +44,8 @@ log = logging.getLogger(__name__)
 Outcome = Literal["promoted", "kept", "nothing_new", "too_few_labels"]
 Progress = Callable[[str], None]
 
+#: Tags of a version: identity of all that decides, and the champion that it was compared with.
+_IDENTITY, _AGAINST = "fingerprint", "against"
 #: Tags of a version: what it was tested on and by which metric, and its value.
 _JUDGED_BY, _SCORE = "judged_by", "score"
 
@@ -136,14 +140,12 @@ def _retrain(settings: Settings, archived: ArchiveReader, progress: Progress) ->
         )
         return replace(done, outcome="too_few_labels", why=why)
     identity = fingerprint(training, target, test.identity if test else None)
-    for made in registry.versions():
-        # Without a decision the job ended before its end: it is done again.
-        if made.tags.get("fingerprint") == identity and DECISION in made.tags:
-            why = f"version {made.number} was decided on the same examples and settings"
-            return replace(done, why=why)
+    if decided := _decided(settings, registry, identity, number):
+        why = f"version {decided} was decided on the same examples and settings"
+        return replace(done, why=why)
     progress(f"training on {positive} positive and {negative} negative examples")
     challenger = fit(training, target, number, until=now)
-    tags = {"fingerprint": identity, "examples": str(len(training))}
+    tags = {"examples": str(len(training))}
     if test:
         progress(f"testing on {len(test.positive)} objects")
         p = challenger.predict(feature_values(settings, test.rows))
@@ -157,16 +159,53 @@ def _retrain(settings: Settings, archived: ArchiveReader, progress: Progress) ->
         better, why = False, "there is no test set to compare on: fink-al model promote decides"
     else:
         better, why = True, "it is the first one; there is no test set to compare on"
+    progress("registering")
+    tags |= {_IDENTITY: identity, _AGAINST: number or "", WHY: why}
+    version = registry.register(challenger, tags, rows_of(rows, training))
+    # What a person decided while this one was fitted holds.
     if better and (hold := registry.held()):
         better, why = False, f"promotion is on hold ({hold}); it would have been: {why}"
-    progress("registering")
-    tags[WHY] = why
-    decided = {} if better else {DECISION: "kept"}
-    version = registry.register(challenger, tags | decided, rows_of(rows, training))
+    if better and (now_champion := registry.champion()) != number:
+        better, why = (
+            False,
+            f"version {now_champion} was made champion meanwhile: compared next time",
+        )
+        done = replace(done, champion=now_champion)
     if better:
-        registry.promote(version)
+        registry.promote(version, why)
         return replace(done, outcome="promoted", why=why, version=version, champion=version)
+    registry.keep(version, why)
     return replace(done, outcome="kept", why=why, version=version)
+
+
+def _decided(
+    settings: Settings, registry: Registry, identity: str, champion: str | None
+) -> str | None:
+    """Version about which there is nothing more to decide, made of the same; None if there is none.
+
+    The champion that can be loaded, what a person took back, and what was kept for this champion.
+    A former champion, as after a wrong label that was corrected, is judged again; so is what has no
+    decision, as its job ended before its end.
+    """
+    for made in registry.versions():
+        if made.tags.get(_IDENTITY) != identity:
+            continue
+        decision = made.tags.get(DECISION)
+        kept = decision == "kept" and made.tags.get(_AGAINST) == (champion or "")
+        scores = made.number == champion and _is_loadable(settings, registry, made.number)
+        if kept or scores or decision == "rolled_back":
+            return made.number
+    return None
+
+
+def _is_loadable(settings: Settings, registry: Registry, number: str) -> bool:
+    features = FeatureSet.from_settings(settings.target.features)
+    try:
+        Model.from_bytes(registry.load(number), features.hash)
+    except ModelError as error:
+        log.warning("The champion, version %s, cannot be loaded: %s", number, error)
+        return False
+    return True
 
 
 def _on_random(challenger: Model, training: TrainingSet) -> Metrics | None:
@@ -190,12 +229,16 @@ def examples_until(
     if disputed := reasons.count(CONFLICT):
         progress(f"{disputed} objects are left out as sources contradict: fink-al labels conflicts")
     counts = Counter(reasons)
+    # What may not teach: test objects, and those of which nobody knows what they are.
+    untold = pc.and_(pc.is_null(labels["positive"]), pc.not_equal(labels["type"], UNCLASSIFIED))
+    names = reserved_objects(settings)
+    silent = [*names, *labels["object_id"].filter(untold).to_pylist()]
     labels = labels.filter(pc.is_valid(labels["positive"]))
-    reserved = pc.is_in(labels["object_id"], pa.array(reserved_objects(settings), pa.string()))
+    reserved = pc.is_in(labels["object_id"], pa.array(names, pa.string()))
     counts["in_test_set"] = pc.sum(reserved).as_py() or 0
     labels = labels.filter(pc.invert(reserved))
     progress(f"looking for {len(labels)} labelled objects in the archive")
-    rows = collect(settings, labels, archived)
+    rows = collect(settings, labels, archived, silent)
     found = pc.sum(pc.is_in(labels["object_id"], rows["object_id"].combine_chunks())).as_py() or 0
     counts["example"], counts["no_alert"] = found, len(labels) - found
     return rows, {reason: number for reason, number in counts.items() if number}

@@ -147,7 +147,11 @@ class Registry:
         """
         return pq.read_table(pa.BufferReader(self._download(version, _EXAMPLES)))
 
-    def promote(self, version: str) -> None:
+    def keep(self, version: str, why: str) -> None:
+        """Say that the champion stays, and why."""
+        self._decide(version, "kept", why)
+
+    def promote(self, version: str, why: str) -> None:
         """Make `version` the champion; running streams follow with their next micro-batch.
 
         Raises
@@ -159,9 +163,9 @@ class Registry:
             self._check(version)
             client = self._mlflow()
             client.set_registered_model_alias(self._name, _CHAMPION, version)
-            client.set_model_version_tag(self._name, version, DECISION, "promoted")
             now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
             client.set_model_version_tag(self._name, version, PROMOTED, now)
+        self._decide(version, "promoted", why)
 
     def roll_back(self, why: str, to: str | None = None) -> tuple[str, str]:
         """Take the champion back; the version that it was, and the one that scores instead.
@@ -194,11 +198,11 @@ class Registry:
         chosen = to or max(earlier, key=lambda v: v.tags.get(PROMOTED, "")).number
         if chosen == current.number:
             raise ModelError(f"Version {chosen} is the champion already: name another one.")
-        self.promote(chosen)
-        with self._clear():
-            client = self._mlflow()
-            client.set_model_version_tag(self._name, current.number, DECISION, "rolled_back")
-            client.set_model_version_tag(self._name, current.number, WHY, why)
+        if chosen not in [v.number for v in versions]:
+            self._check(chosen)
+        # In this order, so that what was taken back is never a champion of before.
+        self._decide(current.number, "rolled_back", why)
+        self.promote(chosen, f"instead of version {current.number}: {why}")
         return current.number, chosen
 
     def hold(self, why: str | None) -> None:
@@ -232,6 +236,11 @@ class Registry:
                 ),
                 key=lambda v: int(v.number),
             )
+
+    def _decide(self, version: str, decision: str, why: str) -> None:
+        with self._clear():
+            for name, value in ((WHY, why), (DECISION, decision)):
+                self._mlflow().set_model_version_tag(self._name, version, name, value)
 
     def _download(self, version: str, name: str) -> bytes:
         with self._clear():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,7 +81,9 @@ class TrainingSet:
         return hashlib.sha256(repr(rows).encode()).hexdigest()[:16]
 
 
-def collect(settings: Settings, labels: pa.Table, archived: ArchiveReader) -> pa.Table:
+def collect(
+    settings: Settings, labels: pa.Table, archived: ArchiveReader, silent: Sequence[str] = ()
+) -> pa.Table:
     """Examples of the labelled objects of the archive, then those of the starting set.
 
     Parameters
@@ -92,6 +94,8 @@ def collect(settings: Settings, labels: pa.Table, archived: ArchiveReader) -> pa
         ``object_id type source observed modified`` of the labels that are examples.
     archived : callable
         What finds the examples in the archive.
+    silent : sequence of str, optional
+        Objects that must not teach, though the starting set has them.
 
     Returns
     -------
@@ -103,8 +107,13 @@ def collect(settings: Settings, labels: pa.Table, archived: ArchiveReader) -> pa
     if settings.starting_set:
         given = read_file(settings.starting_set)
         # An object that was observed since is one example: the later label's.
-        fresh = pc.invert(pc.is_in(given["object_id"], tables[0]["object_id"].combine_chunks()))
-        tables.append(given.filter(fresh))
+        told = pa.array([*tables[0]["object_id"].to_pylist(), *silent], pa.string())
+        given = given.filter(pc.invert(pc.is_in(given["object_id"], told)))
+        later = labels["type"].take(
+            pc.index_in(given["object_id"], labels["object_id"].combine_chunks())
+        )
+        types = pc.coalesce(later, given["type"])
+        tables.append(given.set_column(given.schema.get_field_index("type"), "type", types))
     names = [*PROVENANCE, *light_curve_columns(settings)]
     both = pa.concat_tables(tables, promote_options="permissive")
     schema = pa.schema([*PROVENANCE.items(), *light_curve_columns(settings).items()])

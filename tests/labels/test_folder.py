@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from fink_al.errors import LabelError
+from fink_al.errors import ServiceError
 from fink_al.labels.folder import LocalFolder, open_folder
 
 
@@ -34,7 +34,7 @@ def test_files_are_seen_when_they_are_whole(tmp_path):
 def test_what_cannot_be_read_or_written_is_named(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     folder = LocalFolder(tmp_path / "file")
-    with pytest.raises(LabelError, match=r"Cannot write to .*/file: File exists\."):
+    with pytest.raises(ServiceError, match=r"Cannot write to .*/file: File exists\."):
         folder.write("a", b"1")
-    with pytest.raises(LabelError, match=r"Cannot read .*/file/a: Not a directory\."):
+    with pytest.raises(ServiceError, match=r"Cannot read .*/file/a: Not a directory\."):
         folder.read("a")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fink_al.errors import LabelError
+from fink_al.errors import LabelError, ServiceError
 from fink_al.labels.folder import LocalFolder
 from fink_al.labels.label import Label
 from fink_al.labels.store import LabelStore
@@ -238,7 +238,7 @@ def test_a_half_written_file_is_ignored_and_a_broken_one_is_named(store, tmp_pat
 
 def test_a_folder_that_cannot_be_used_is_one_sentence(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(LabelError, match=r"Cannot list .*file: Not a directory\."):
+    with pytest.raises(ServiceError, match=r"Cannot list .*file: Not a directory\."):
         LabelStore(tmp_path / "file").add([SN])
 
 

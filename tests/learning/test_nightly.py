@@ -182,7 +182,7 @@ def test_a_rolled_back_model_stays_so_until_there_are_new_labels(retrain, settin
 def test_what_ended_before_the_promotion_is_done_again(retrain, settings, tell, monkeypatch):
     tell(sky("A", 10))
 
-    def fail(self, version):
+    def fail(self, version, why):
         raise ServiceError("gone")
 
     with monkeypatch.context() as patch:
@@ -237,7 +237,7 @@ def test_a_challenger_must_be_as_good_as_the_best_that_ever_was(retrain, setting
     retrain(settings)
     tell(alerts, rightly=False, day=1)
     retrain(settings)
-    Registry(settings).promote("2")
+    Registry(settings).promote("2", "a mistake")
     tell(sky("B", 4), rightly=False)
     summary = retrain(settings)
     assert decided(summary) == ("kept", "3", "2")
@@ -270,3 +270,74 @@ def test_a_second_nightly_job_at_once_is_refused(retrain, settings):
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(AlreadyRunning, match=r"Another nightly job holds .*; wait for its end"):
             retrain(settings)
+
+
+def test_a_wrong_label_that_is_corrected_leaves_no_trace(retrain, settings, tell, monkeypatch):
+    tell(sky("A", 10))
+    retrain(settings)
+    tell(sky("B", 1), rightly=False)
+    registry = Registry(settings)
+    assert decided(retrain(settings)) == ("kept", "2", "1")
+    registry.promote("2", "a mistake")
+    tell(sky("B", 1), day=1)
+    tell(sky("C", 1))
+    assert decided(retrain(settings)) == ("promoted", "3", "3")
+    # Once more the same examples as those of a former champion: it is judged again.
+    LabelStore(settings.labels_dir).add(
+        Label(row["object_id"], "withdrawn", "person", OBSERVED)
+        for row in sky("B", 1) + sky("C", 1)
+    )
+    summary = retrain(settings)
+    assert (summary.version, summary.positive) == ("4", 10)
+    assert list(summary.differences) == ["3", *({"1"} & set(summary.differences))]
+
+
+def test_what_was_kept_is_judged_again_beside_another_champion(retrain, settings, tell):
+    tell(sky("A", 10))
+    retrain(settings)
+    tell(sky("B", 10), rightly=False)
+    assert decided(retrain(settings)) == ("kept", "2", "1")
+    assert decided(retrain(settings)) == ("nothing_new", None, "1")
+    registry = Registry(settings)
+    registry.promote("2", "a mistake")
+    registry.promote("1", "back, though not rolled back")
+    assert decided(retrain(settings))[0] == "kept"
+
+
+def test_a_champion_that_is_damaged_is_replaced(retrain, settings, tell):
+    tell(sky("A", 10))
+    retrain(settings)
+    (bundle,) = (settings.work_dir / "models").rglob("bundle.zip")
+    bundle.write_bytes(bundle.read_bytes()[:-100])
+    summary = retrain(settings)
+    assert decided(summary) == ("promoted", "2", "2")
+
+
+def test_what_a_person_decides_meanwhile_holds(retrain, settings, tell):
+    tell(sky("A", 10))
+    retrain(settings)
+    tell(sky("B", 5))
+    retrain(settings)
+    tell(sky("C", 5))
+    registry = Registry(settings)
+
+    def meanwhile(text):
+        if text == "registering":
+            registry.roll_back("while it was fitted")
+
+    summary = retrain(settings, meanwhile)
+    assert decided(summary) == ("kept", "3", "1")
+    assert decided(retrain(settings)) == ("promoted", "4", "4")
+
+
+def test_the_label_store_overrides_the_starting_set(retrain, settings, tell, tmp_path):
+    file = tmp_path / "starting_set.parquet"
+    pq.write_table(table(sky("Old", 10) + sky("Test", 1)), file)
+    settings = settings.model_copy(update={"starting_set": file})
+    seen = [("OldAGN0", "SN Ia"), ("OldAGN1", "SN"), ("OldAGN2", "unclassified")]
+    LabelStore(settings.labels_dir).add(
+        Label(name, kind, "spectrum", OBSERVED) for name, kind in seen
+    )
+    summary = retrain(settings)
+    # Two of the test set; one is another type, one excluded; without a type nothing changes.
+    assert (summary.positive, summary.negative) == (11, 8)

@@ -30,14 +30,14 @@ def test_versions_are_registered_promoted_and_rolled_back(settings, model):
     assert registry.register(model, {WHY: "second"}, EXAMPLES) == "2"
     assert registry.register(model, {WHY: "third"}, EXAMPLES) == "3"
     for version in ("2", "1", "3"):
-        registry.promote(version)
+        registry.promote(version, f"as number {version}")
         assert Registry(settings).champion() == version
     assert registry.roll_back("wrong") == ("3", "1")
     assert registry.roll_back("wrong, too", to="2") == ("1", "2")
     found = [(v.number, v.is_champion, v.tags[WHY], v.tags[DECISION]) for v in registry.versions()]
     assert found == [
         ("1", False, "wrong, too", "rolled_back"),
-        ("2", True, "second", "promoted"),
+        ("2", True, "instead of version 1: wrong, too", "promoted"),
         ("3", False, "wrong", "rolled_back"),
     ]
     with pytest.raises(ModelError, match=r"Version 2 is the only one that .* stands: name the one"):
@@ -73,7 +73,11 @@ def test_a_version_is_the_bundle_that_was_registered(settings, model):
     assert sorted(stored) == ["bundle.zip", "examples.parquet"]
 
 
-@pytest.mark.parametrize("call", [Registry.load, Registry.examples, Registry.promote])
+def promote(registry: Registry, version: str) -> None:
+    registry.promote(version, "a test")
+
+
+@pytest.mark.parametrize("call", [Registry.load, Registry.examples, promote])
 def test_an_unknown_version_is_refused_with_the_known_ones(settings, model, call):
     registry = Registry(settings)
     with pytest.raises(ModelError, match=r"No model version 9; known: none\."):
