@@ -111,7 +111,7 @@ def _contents(parts: zipfile.ZipFile) -> set[tuple[str, str, str]]:
             left += part.values()
             if "__loader__" in part:
                 found.add((str(part["__module__"]), str(part["__class__"]), part["__loader__"]))
-            if "file" in part:
+            if isinstance(part.get("file"), str):  # and no value that is called so
                 files.append(part["file"])
     # One small file named many times would fill the memory, too.
     _check_bytes(sum(parts.getinfo(file).file_size for file in files))
