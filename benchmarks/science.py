@@ -21,8 +21,9 @@ from sklearn.metrics import roc_auc_score
 
 from fink_al.alerts.points import light_curves_of_points
 from fink_al.features.feature_set import FeatureSet
-from fink_al.learning.assessment import METRICS, Examples, assess, examples, halves
+from fink_al.learning.assessment import METRICS, assess
 from fink_al.learning.estimator import fit_estimator, predict
+from fink_al.learning.labelled_alerts import LabelledAlerts, halves, labelled_alerts
 from fink_al.settings import FeatureSettings, Settings, load_settings
 
 _POINTS = Path(__file__).parents[2] / "shared/data/labelled/ztf_fink_tns_alerts.parquet"
@@ -72,7 +73,7 @@ def main() -> None:
     sys.exit(1 if options.check and not all(claim[-1] for claim in claims) else 0)
 
 
-def load(file: Path, settings: Settings, name: str) -> Examples:
+def load(file: Path, settings: Settings, name: str) -> LabelledAlerts:
     """Pre-peak alerts of the objects in `file`, with the features of set `name`."""
     points = pd.read_parquet(file)
     if "alert_id" in points:  # histories of single alerts: an object's are put together
@@ -81,7 +82,7 @@ def load(file: Path, settings: Settings, name: str) -> Examples:
     columns = ["objectId", "type", "jd", "fid", "magpsf", "sigmapsf"]
     columns += ["diffmaglim"] if "diffmaglim" in points else []
     whole = light_curves_of_points(points[columns], settings.survey, by="objectId")
-    return examples(whole, chosen(settings, name), settings.target)
+    return labelled_alerts(whole, chosen(settings, name), settings.target)
 
 
 def chosen(settings: Settings, name: str) -> FeatureSettings:
@@ -89,7 +90,7 @@ def chosen(settings: Settings, name: str) -> FeatureSettings:
     return settings.target.features.model_copy(update={"name": name})
 
 
-def importance(data: Examples, settings: Settings, seeds: int) -> None:
+def importance(data: LabelledAlerts, settings: Settings, seeds: int) -> None:
     """Loss of AUC when the columns of one feature are exchanged between objects of the test half.
 
     All alerts of an object get the values of another object's alerts, so that an object's own

@@ -69,7 +69,8 @@ def evaluate(
     from rich.table import Table
 
     from fink_al.alerts.points import light_curves_of_points
-    from fink_al.learning.assessment import METRICS, assess, examples
+    from fink_al.learning.assessment import METRICS, assess
+    from fink_al.learning.labelled_alerts import labelled_alerts
 
     make_folder(output)
     settings = without_data(config)
@@ -78,7 +79,7 @@ def evaluate(
     console = Console(stderr=True)
     with console.status("cutting light curves into alerts") as status:
         whole = light_curves_of_points(table, settings.survey, "objectId", also=("type",))
-        data = examples(whole, chosen, settings.target, phase)
+        data = labelled_alerts(whole, chosen, settings.target, phase)
         found = assess(
             data, settings.target, seeds=seeds, subset=subset, alerts_per_object=alerts_per_object,
             progress=status.update,

@@ -6,25 +6,24 @@ the one and is judged on the other; again for each seed. No object is ever in bo
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from fink_al.errors import LightCurveError
-from fink_al.features.feature_set import FeatureSet
-from fink_al.labels.taxonomy import Taxonomy
 from fink_al.learning.estimator import fit_estimator, predict
 from fink_al.learning.evaluation import calibration_error_by_chance, metrics
-from fink_al.learning.nightly_alerts import cut_into_alerts
-from fink_al.lightcurve import LightCurves
-from fink_al.settings import FeatureSettings, Target
-
-Phase = Literal["pre-peak", "all"]
-Subset = Literal["all", "published"]
+from fink_al.learning.labelled_alerts import (
+    LabelledAlerts,
+    Subset,
+    check_objects,
+    halves,
+    some_of_each,
+)
+from fink_al.settings import Target
 
 #: Metrics in the order of reports.
 METRICS = (
@@ -32,47 +31,6 @@ METRICS = (
     "figure_of_merit_of_all", "efficiency", "purity", "accuracy",
 )  # fmt: skip
 _OF_PROBABILITIES = ("auc", "log_loss", "calibration_error")
-_LEAST_OBJECTS = 20
-
-
-@dataclass(frozen=True)
-class Examples:
-    """Alerts with known types, ready to be split.
-
-    Parameters
-    ----------
-    values : float64 array, shape (n, k)
-        Features.
-    positive : bool array, shape (n,)
-        Whether the object is what the target looks for.
-    row : int64 array, shape (n,)
-        Object of each alert.
-    published : bool array, shape (n,)
-        Whether the alert passes the published cuts: every band of the feature set can be fitted.
-    types : object array, shape (n,)
-        Type of the object.
-    names : tuple of str
-        Of the features.
-    """
-
-    values: npt.NDArray[np.float64]
-    positive: npt.NDArray[np.bool_]
-    row: npt.NDArray[np.int64]
-    published: npt.NDArray[np.bool_]
-    types: npt.NDArray[np.object_]
-    names: tuple[str, ...]
-
-    @property
-    def have_features(self) -> npt.NDArray[np.bool_]:
-        """Whether an alert has any feature, shape (n,)."""
-        return np.asarray(~np.isnan(self.values).all(axis=1))
-
-    def where(self, mask: npt.NDArray[np.bool_]) -> Examples:
-        """Examples where `mask`, shape (n,), holds."""
-        return Examples(
-            self.values[mask], self.positive[mask], self.row[mask], self.published[mask],
-            self.types[mask], self.names,
-        )  # fmt: skip
 
 
 @dataclass
@@ -116,66 +74,8 @@ class Assessment:
         }
 
 
-def examples(
-    whole: LightCurves, features: FeatureSettings, target: Target, phase: Phase = "pre-peak"
-) -> Examples:
-    """Nightly alerts of `whole` light curves whose context has the column ``type``.
-
-    Parameters
-    ----------
-    whole : LightCurves
-        One an object.
-    features : FeatureSettings
-        Feature set.
-    target : Target
-        Which types are positive, and which are no examples.
-    phase : {"pre-peak", "all"}
-        Alerts up to the night of the object's brightest detection, or all.
-
-    Raises
-    ------
-    LightCurveError
-        If too few objects of both classes are left.
-    """
-    kinds = np.array(whole.context["type"].to_pylist(), object)
-    known = Taxonomy.load().classify([str(kind) for kind in kinds], target)
-    alerts = cut_into_alerts(whole)
-    use = np.array([k is not None for k in known], bool)[alerts.row]
-    if phase == "pre-peak":
-        use &= alerts.is_pre_peak
-    curves, row = alerts.light_curves.select(use), alerts.row[use]
-    positive = np.array([k is True for k in known], bool)
-    published = features.model_copy(update={"name": "sigmoid"})
-    fits = FeatureSet.from_settings(published).extract(curves)
-    chosen = FeatureSet.from_settings(features)
-    made = Examples(
-        values=chosen.extract(curves).values,
-        positive=positive[row],
-        row=row,
-        published=np.asarray((fits.codes == 0).all(axis=1)),
-        types=kinds[row],
-        names=chosen.names,
-    )
-    _check_objects(made, target)
-    return made
-
-
-def _check_objects(data: Examples, target: Target) -> None:
-    data = data.where(data.have_features)
-    _, first = np.unique(data.row, return_index=True)
-    counts = Counter(data.positive[first].tolist())
-    if min(counts[True], counts[False]) < _LEAST_OBJECTS:
-        types = Counter(map(str, data.types[first])).most_common(5)
-        raise LightCurveError(
-            f"{counts[True]} objects are what target '{target.name}' looks for and "
-            f"{counts[False]} are not, of those with features; {_LEAST_OBJECTS} of each are "
-            "needed. Types found: "
-            f"{', '.join(f'{kind} ({n})' for kind, n in types) or 'none'}."
-        )
-
-
 def assess(
-    data: Examples,
+    data: LabelledAlerts,
     target: Target,
     *,
     seeds: int,
@@ -190,8 +90,8 @@ def assess(
 
     Parameters
     ----------
-    data : Examples
-        From :func:`examples`.
+    data : LabelledAlerts
+        From :func:`fink_al.learning.labelled_alerts.labelled_alerts`.
     target : Target
         Settings of the estimator.
     seeds : int
@@ -209,12 +109,14 @@ def assess(
         If too few objects of both classes are in the subset, or have features.
     """
     if subset == "published":
-        data = data.where(data.published)
-        _check_objects(data, target)
+        data = data.take(data.published)
+        check_objects(data, target)
     done = Assessment(by_seed={name: [] for name in METRICS})
     for seed in range(seeds):
         rng = np.random.default_rng(seed)
-        used = data.where(_some(data.row, alerts_per_object, rng)) if alerts_per_object else data
+        used = (
+            data.take(some_of_each(data.row, alerts_per_object, rng)) if alerts_per_object else data
+        )
         done.alerts, done.objects = len(used.row), len(np.unique(used.row))
         done.positive_share = float(used.positive.mean())
         learner, test = halves(used, rng)
@@ -233,10 +135,10 @@ def assess(
 
 
 def _learned(
-    learner: Examples, test: Examples, target: Target, seed: int
+    learner: LabelledAlerts, test: LabelledAlerts, target: Target, seed: int
 ) -> npt.NDArray[np.float64]:
     """Probabilities of the test half by an estimator of the other; NaN without features."""
-    learner = learner.where(learner.have_features)
+    learner = learner.take(learner.have_features)
     if len(np.unique(learner.positive)) < 2:
         raise LightCurveError(
             "The half that teaches has features for objects of one class only: more objects, more "
@@ -245,19 +147,3 @@ def _learned(
     settings = target.model.model_copy(update={"seed": seed})
     model = fit_estimator(settings, learner.values, learner.positive, learner.row)
     return predict(model, test.values)
-
-
-def halves(data: Examples, rng: np.random.Generator) -> tuple[Examples, Examples]:
-    """Alerts of one half of the objects, drawn by `rng`, and those of the other."""
-    objects = rng.permutation(np.unique(data.row))
-    first = np.isin(data.row, objects[: len(objects) // 2])
-    return data.where(first), data.where(~first)
-
-
-def _some(row: npt.NDArray[np.int64], most: int, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
-    order = np.lexsort((rng.random(len(row)), row))
-    _, first = np.unique(row[order], return_index=True)
-    rank = np.arange(len(row)) - np.repeat(first, np.diff([*first, len(row)]))
-    chosen = np.zeros(len(row), bool)
-    chosen[order[rank < most]] = True
-    return chosen

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from fink_al.lightcurve import LightCurves
+from fink_al.lightcurve import FLUXCAL_ZERO_POINT, LightCurves
 
 #: What an alert carries of the past [day].
 HISTORY_DAYS = 30.0
@@ -26,6 +26,8 @@ class NightlyAlerts:
         Row of the object among the whole light curves.
     mjd : float64 array, shape (n,)
         Time of the night's last detection, which is the alert.
+    mag : float64 array, shape (n,)
+        Its magnitude (AB), NaN where its flux is negative.
     is_pre_peak : bool array, shape (n,)
         Whether the alert is not from after the night of the object's brightest detection in any
         band. It tells of the future, so it may choose what is evaluated and be no feature.
@@ -34,6 +36,7 @@ class NightlyAlerts:
     light_curves: LightCurves
     row: npt.NDArray[np.int64]
     mjd: npt.NDArray[np.float64]
+    mag: npt.NDArray[np.float64]
     is_pre_peak: npt.NDArray[np.bool_]
 
 
@@ -75,9 +78,11 @@ def cut_into_alerts(whole: LightCurves, history_days: float = HISTORY_DAYS) -> N
     context = whole.context
     if context.num_columns:
         context = context.take(pa.array(object_row))
+    flux = whole.flux[last]
     return NightlyAlerts(
         light_curves=replace(whole, offsets=offsets, context=context, **points),
         row=object_row,
         mjd=mjd,
+        mag=FLUXCAL_ZERO_POINT - 2.5 * np.log10(np.where(flux > 0, flux, np.nan)),
         is_pre_peak=night[last] <= night[peak[object_row]],
     )
