@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from fink_al.settings import Target
 from fink_al.strategies import strategy
+from fink_al.strategies.pool import Pool
 
 #: Names of the bits of a rejection, from the lowest. Names are never reordered or reused: archived
 #: alerts keep them as words, but a running stream and its readers share this list.
@@ -155,10 +156,10 @@ def select(
     }
     if has_model:
         fails["certain"] = np.abs(p - 0.5) > follow_up.uncertainty_width
-        informativeness = strategy(target.strategy)(p, uniform)
+        informativeness = strategy(target.strategy, in_stream=True)(Pool(p, uniform))
     else:
         fails["not_sampled"] = uniform >= follow_up.bootstrap_fraction
-        informativeness = strategy("random")(p, uniform)
+        informativeness = strategy("random")(Pool(p, uniform))
     rejected = np.zeros(len(p), np.int64)
     for bit, name in enumerate(REASONS):
         if name in fails:

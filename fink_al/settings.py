@@ -208,6 +208,15 @@ class Cuts(_Section):
     host_classes: Literal["extragalactic", "any"]
 
 
+class Exposure(_Section):
+    """How long a spectrum takes."""
+
+    minutes: Positive = 20.0
+    at_magnitude: float = 18.5
+    sky_magnitude: float = 18.5
+    overhead_min: Annotated[float, Field(ge=0)] = 5.0
+
+
 class FollowUp(_Section):
     """What the spectrograph can do, and what it is sent."""
 
@@ -216,7 +225,16 @@ class FollowUp(_Section):
     bootstrap_fraction: Fraction
     max_per_night: Count
     seed: int
+    exposure: Exposure = Exposure()
     site: Site
+
+
+class StreamMix(_Section):
+    """What the stream holds, where a labelled sample holds something else."""
+
+    positive_share: Annotated[float, Field(gt=0, lt=1)] = 0.067
+    bright_magnitude: float = 19.0
+    bright_share: Annotated[float, Field(gt=0, lt=1)] = 0.25
 
 
 class Target(_Section):
@@ -232,6 +250,7 @@ class Target(_Section):
     promotion: PromotionSettings
     cuts: Cuts
     follow_up: FollowUp
+    stream_mix: StreamMix = StreamMix()
     candidates_topic: TopicName
     dead_letter_topic: TopicName
     ledger_topic: TopicName
@@ -359,7 +378,7 @@ class Settings(_Section):
                 f"stream.source is '{self.stream.source}'; survey '{self.survey.name}' has "
                 f"{list(sources)}."
             )
-        strategy(self.target.strategy)
+        strategy(self.target.strategy, in_stream=True)
         Taxonomy.load().check(self.target)
         return self
 

@@ -5,17 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from fink_al.followup.exposure import chance_of_a_type
 from fink_al.labels.taxonomy import UNCLASSIFIED
-
-_HALF_MAG, _WIDTH_MAG = 19.75, 0.5
 
 
 class Oracle:
     """A spectrograph that fails more often the fainter the object is.
 
-    A spectrum gives no type with the probability ``1 / (1 + exp(-(m - 19.75) / 0.5))``: 38% at
-    19.5, the median magnitude and the failed part (68 of 178) in the campaign of Möller et al.
-    2025; 8% at 18.5 and 62% at 20. What is not there gives none at any magnitude.
+    It shows a type with :func:`fink_al.followup.exposure.chance_of_a_type`. What is not there
+    gives none at any magnitude.
 
     Parameters
     ----------
@@ -47,5 +45,4 @@ class Oracle:
         """
         true_type = self._types[object_id]
         luck = np.random.default_rng([self._seed, attempt, *object_id.encode()]).random()
-        fails = 1 / (1 + np.exp(-(magnitude - _HALF_MAG) / _WIDTH_MAG))
-        return UNCLASSIFIED if luck < fails else true_type
+        return true_type if luck >= 1 - chance_of_a_type(magnitude) else UNCLASSIFIED

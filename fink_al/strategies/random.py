@@ -1,9 +1,8 @@
 """Random sampling, the baseline of every comparison and the only choice without a model."""
 
-import numpy as np
-import numpy.typing as npt
+from fink_al.strategies.pool import Floats, Pool
 
 
-def random(p: npt.NDArray[np.float64], uniform: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """The uniform number itself, shape (n,): an order that `p` has no part in."""
-    return uniform
+def random(pool: Pool) -> Floats:
+    """The uniform number itself, shape (n,): an order that the model has no part in."""
+    return pool.uniform

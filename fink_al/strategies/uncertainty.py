@@ -1,11 +1,25 @@
-"""Uncertainty sampling for two classes (Ishida et al. 2019, section 3.3)."""
+"""Uncertainty sampling (Lewis & Gale 1994; Ishida et al. 2019, section 3.3).
+
+For two classes least confidence, margin and entropy put alerts in the same order; they differ in
+how far apart two alerts are, which matters where it is weighed against something else.
+"""
 
 import numpy as np
-import numpy.typing as npt
+from scipy.special import entr
+
+from fink_al.strategies.pool import Floats, Pool
 
 
-def uncertainty(
-    p: npt.NDArray[np.float64], uniform: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
-    """1 at p = 0.5, falling to 0 at p = 0 and 1; NaN where `p` is NaN. Shape (n,)."""
-    return 1 - 2 * np.abs(p - 0.5)
+def uncertainty(pool: Pool) -> Floats:
+    """Least confident: 1 at p = 0.5, falling to 0 at p = 0 and 1; NaN where p is. Shape (n,)."""
+    return 1 - 2 * np.abs(pool.p - 0.5)
+
+
+def margin(pool: Pool) -> Floats:
+    """1 less the distance between the probabilities of the two classes, shape (n,)."""
+    return 1 - np.abs(pool.p - (1 - pool.p))
+
+
+def entropy(pool: Pool) -> Floats:
+    """Entropy of the two classes [bit], shape (n,)."""
+    return (entr(pool.p) + entr(1 - pool.p)) / np.log(2)

@@ -1,0 +1,60 @@
+"""What a query strategy is shown when it chooses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Alerts that can be asked for, and what is known about them.
+
+    The stream shows `p` and `uniform` alone, as it sees alerts one by one.
+
+    Parameters
+    ----------
+    p : float64 array, shape (n,)
+        Probability of the positive class; NaN where not scored.
+    uniform : float64 array, shape (n,)
+        Random numbers on [0, 1): all the luck that a strategy may have.
+    values : float64 array, shape (n, k), optional
+        Features, NaN where missing.
+    labelled : float64 array, shape (l, k), optional
+        Features of the examples that the model learned from.
+    positive : bool array, shape (l,), optional
+        Their classes.
+    ask_members : callable, optional
+        Returns the probabilities of the model's members, shape (m, n), if it has any.
+    mag : float64 array, shape (n,), optional
+        Magnitudes.
+    minutes : float64 array, shape (n,), optional
+        Telescope time that a spectrum takes.
+    slots : int
+        Spectra that will be taken now: a strategy may choose them for how they differ.
+    """
+
+    p: Floats
+    uniform: Floats
+    values: Floats = field(default_factory=lambda: np.empty((0, 0)))
+    labelled: Floats = field(default_factory=lambda: np.empty((0, 0)))
+    positive: npt.NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, bool))
+    ask_members: Callable[[], Floats] | None = None
+    mag: Floats | None = None
+    minutes: Floats | None = None
+    slots: int = 1
+
+    def __len__(self) -> int:
+        return len(self.p)
+
+    @cached_property
+    def members(self) -> Floats:
+        """Probabilities of the model's members, shape (m, n)."""
+        assert self.ask_members
+        return self.ask_members()

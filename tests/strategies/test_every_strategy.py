@@ -1,0 +1,104 @@
+"""What is true of every query strategy."""
+
+import numpy as np
+import pytest
+
+from fink_al.errors import SettingsError
+from fink_al.strategies import names, strategy
+from fink_al.strategies.pool import Pool
+
+N, LABELLED, MEMBERS = 80, 12, 15
+
+
+def pool(seed=1, slots=4):
+    rng = np.random.default_rng(seed)
+    values = rng.normal(size=(N, 5))
+    values[rng.random((N, 5)) < 0.2] = np.nan
+    members = np.clip(0.5 + 0.3 * rng.normal(size=(MEMBERS, N)), 0, 1)
+    unscored = np.arange(N) % 10 == 0
+    values[unscored], members[:, unscored] = np.nan, np.nan
+    mag = rng.uniform(17, 20.5, N)
+    return Pool(
+        p=members.mean(axis=0),
+        uniform=rng.random(N),
+        values=values,
+        labelled=rng.normal(size=(LABELLED, 5)),
+        positive=np.arange(LABELLED) % 2 == 0,
+        ask_members=lambda: members,
+        mag=mag,
+        minutes=10 ** (0.8 * (mag - 18)),
+        slots=slots,
+    )
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_strategy_ranks_what_is_scored_the_same_each_time(name):
+    scores = strategy(name)(pool())
+    assert scores.shape == (N,)
+    again = strategy(name)(pool())
+    assert np.array_equal(scores, again, equal_nan=True)
+    assert np.isfinite(scores).sum() >= 50
+    assert len(np.unique(scores[np.isfinite(scores)])) > 4
+    if name != "random":
+        assert np.isnan(scores[np.isnan(pool().p)]).all()
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_pool_of_one_is_no_error(name):
+    whole = pool()
+    one = Pool(
+        p=whole.p[1:2],
+        uniform=whole.uniform[1:2],
+        values=whole.values[1:2],
+        labelled=whole.labelled,
+        positive=whole.positive,
+        ask_members=lambda: whole.members[:, 1:2],
+        mag=whole.mag[1:2],
+        minutes=whole.minutes[1:2],
+    )
+    assert np.isfinite(strategy(name)(one)).all()
+
+
+def best(scores, n=1):
+    return np.argsort(-np.nan_to_num(scores, nan=-np.inf), kind="stable")[:n]
+
+
+def test_uncertain_ones_are_near_one_half():
+    whole = pool()
+    for name in ("uncertainty", "margin", "entropy"):
+        assert best(strategy(name)(whole)) == np.nanargmin(np.abs(whole.p - 0.5))
+
+
+def test_what_costs_less_and_shows_a_type_more_often_is_better():
+    whole = pool()
+    equal = Pool(p=np.full(N, 0.5), uniform=whole.uniform, mag=whole.mag, minutes=whole.minutes)
+    assert best(strategy("cost")(equal)) == np.argmin(whole.mag)
+
+
+def test_members_that_disagree_are_asked_about():
+    p = np.full((MEMBERS, 4), 0.5)
+    p[:, 3] = np.arange(MEMBERS) % 2  # the same mean as all others
+    shown = Pool(p=p.mean(axis=0), uniform=np.full(4, 0.3), ask_members=lambda: p)
+    assert best(strategy("committee")(shown)) == 3
+
+
+def test_a_core_set_is_far_from_what_is_labelled():
+    values = np.linspace(0, 1, 21)[:, None]
+    shown = Pool(
+        p=np.full(21, 0.5),
+        uniform=np.full(21, 0.3),
+        values=values,
+        labelled=values[:2] - 0.01,
+        positive=np.array([True, False]),
+    )
+    assert best(strategy("coreset")(shown)) == 20
+
+
+def test_an_unknown_strategy_is_told_the_known_ones():
+    with pytest.raises(SettingsError, match="No strategy 'best'; known: random, uncertainty"):
+        strategy("best")
+
+
+def test_what_compares_alerts_is_not_for_a_stream():
+    with pytest.raises(SettingsError, match="For the stream: random, uncertainty"):
+        strategy("density", in_stream=True)
