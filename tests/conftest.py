@@ -54,6 +54,25 @@ def spark() -> Iterator[Any]:
 
 
 @pytest.fixture
+def points(tmp_path: Path) -> Path:
+    """60 objects: the positive ones rise three times as fast as the others."""
+    import numpy as np
+    import pandas as pd
+
+    rng = np.random.default_rng(1)
+    rows = [
+        (f"ZTF{i}", kind, 2461000.7 + 2 * k, 1 + k % 2, 20 - rate * k + rng.normal(0, 0.02), 0.05)
+        for i in range(60)
+        for kind, rate in [("SN Ia", 0.15) if i % 2 else ("SN II", 0.05)]
+        for k in range(10)
+    ]
+    names = ["objectId", "type", "jd", "fid", "magpsf", "sigmapsf"]
+    file = tmp_path / "points.parquet"
+    pd.DataFrame(rows, columns=names).to_parquet(file)
+    return file
+
+
+@pytest.fixture
 def world(broker: Any, tmp_path: Path) -> Callable[..., Any]:
     """Makes settings whose topics and folders no other test has.
 

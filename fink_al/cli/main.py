@@ -23,6 +23,7 @@ _COMMANDS = {
     "candidates": ("fink_al.cli.candidates", "Tonight's list for observers."),
     "features": ("fink_al.cli.features", "Features of a table of points."),
     "evaluate": ("fink_al.cli.evaluate", "How well a feature set tells types apart."),
+    "campaign": ("fink_al.cli.campaign", "Which query strategy buys most per spectrum."),
     "labels": ("fink_al.cli.labels", "What the objects turned out to be."),
     "model": ("fink_al.cli.model", "Models of the registry: list, compare, roll back."),
 }  # fmt: skip

@@ -22,6 +22,7 @@ def fit_boosting(
     values: npt.NDArray[np.float64],
     positive: npt.NDArray[np.bool_],
     weights: npt.NDArray[np.float64],
+    threads: int,
 ) -> HistGradientBoostingClassifier:
     """Boosted trees fitted to labelled examples.
 
@@ -39,6 +40,8 @@ def fit_boosting(
         Class of each example.
     weights : float64 array, shape (n,)
         Of each example.
+    threads : int
+        Not used: on few rows its threads spend their time waiting for each other.
     """
     chosen = settings.boosting
     leaf = settings.min_samples_leaf

@@ -44,6 +44,7 @@ def fit_estimator(
     values: npt.NDArray[np.float64],
     positive: npt.NDArray[np.bool_],
     objects: npt.NDArray[Any],
+    threads: int = -1,
 ) -> Estimator:
     """The target's estimator fitted to labelled examples, in which every object weighs the same.
 
@@ -58,11 +59,13 @@ def fit_estimator(
     objects : array, shape (n,)
         Object of each example. Alerts of one object are no independent examples: counted singly
         they make trees sure of what is one object's history.
+    threads : int
+        That may be used; -1 for one a core.
     """
     _, own, counts = np.unique(objects, return_inverse=True, return_counts=True)
     kind = _KINDS[settings.estimator]
     with _one_thread():
-        return kind.fit(settings, _bounded(values), positive, 1.0 / counts[own])
+        return kind.fit(settings, _bounded(values), positive, 1.0 / counts[own], threads)
 
 
 def predict(estimator: Estimator, values: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
@@ -72,6 +75,29 @@ def predict(estimator: Estimator, values: npt.NDArray[np.floating]) -> npt.NDArr
     if known.any():
         with _one_thread():
             p[known] = estimator.predict_proba(_bounded(values[known]))[:, 1]  # after False's
+    return p
+
+
+def member_probabilities(
+    estimator: Estimator, values: npt.NDArray[np.floating]
+) -> npt.NDArray[np.float64]:
+    """What each tree of a forest says, shape (trees, n); NaN where an alert has no feature at all.
+
+    Raises
+    ------
+    ModelError
+        If the estimator's trees are no models by themselves.
+    """
+    if not isinstance(estimator, RandomForestClassifier):
+        raise ModelError(
+            "A committee needs members that each give a probability: use the random_forest."
+        )
+    known = ~np.isnan(values).all(axis=1)
+    given = _bounded(values[known]).astype(np.float32)
+    p = np.full((len(estimator.estimators_), len(values)), np.nan)
+    for i, member in enumerate(estimator.estimators_):
+        leaves = member.tree_.predict(given).reshape(len(given), -1)
+        p[i, known] = leaves[:, -1] / leaves.sum(axis=1)
     return p
 
 

@@ -20,6 +20,7 @@ def fit_forest(
     values: npt.NDArray[np.float64],
     positive: npt.NDArray[np.bool_],
     weights: npt.NDArray[np.float64],
+    threads: int,
 ) -> RandomForestClassifier:
     """Forest fitted to labelled examples.
 
@@ -36,13 +37,15 @@ def fit_forest(
         Class of each example.
     weights : float64 array, shape (n,)
         Of each example.
+    threads : int
+        For growing trees; -1 for one a core. The trees are the same with any.
     """
     leaf = settings.min_samples_leaf
     forest = RandomForestClassifier(
         n_estimators=settings.n_estimators,
         min_samples_leaf=max(1, round(np.sqrt(len(values)) / 8)) if leaf == "auto" else leaf,
         random_state=settings.seed,
-        n_jobs=-1,
+        n_jobs=threads,
     )
     # Threads would add up the trees in any order, which shows in the last digit.
     return forest.fit(values, positive, weights).set_params(n_jobs=1)

@@ -2,7 +2,6 @@
 
 import json
 
-import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
@@ -14,22 +13,6 @@ from fink_al.errors import LightCurveError, SettingsError
 
 def run(command, *arguments):
     return CliRunner().invoke(command, [str(a) for a in arguments], catch_exceptions=False)
-
-
-@pytest.fixture
-def points(tmp_path):
-    """60 objects: the positive ones rise three times as fast as the others."""
-    rng = np.random.default_rng(1)
-    rows = [
-        (f"ZTF{i}", kind, 2461000.7 + 2 * k, 1 + k % 2, 20 - rate * k + rng.normal(0, 0.02), 0.05)
-        for i in range(60)
-        for kind, rate in [("SN Ia", 0.15) if i % 2 else ("SN II", 0.05)]
-        for k in range(10)
-    ]
-    names = ["objectId", "type", "jd", "fid", "magpsf", "sigmapsf"]
-    file = tmp_path / "points.parquet"
-    pd.DataFrame(rows, columns=names).to_parquet(file)
-    return file
 
 
 def test_features_of_a_table_are_null_with_a_reason_where_missing(points, tmp_path):

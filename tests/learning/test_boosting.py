@@ -13,13 +13,13 @@ def model(settings) -> ModelSettings:
 
 def learned(model: ModelSettings, n: int = 60):
     values = np.random.default_rng(1).normal(size=(n, 4))
-    return fit_boosting(model, values, values[:, 0] > 0, np.ones(n)), values
+    return fit_boosting(model, values, values[:, 0] > 0, np.ones(n), 1), values
 
 
 def test_a_feature_that_no_example_has_is_never_asked_for(model):
     values = np.random.default_rng(1).normal(size=(60, 2))
     values[:, 1] = np.nan
-    boosting = fit_boosting(model, values, values[:, 0] > 0, np.ones(60))
+    boosting = fit_boosting(model, values, values[:, 0] > 0, np.ones(60), 1)
     with_it = np.column_stack([values[:, 0], np.arange(60)])
     p, q = boosting.predict_proba(values), boosting.predict_proba(with_it)
     np.testing.assert_array_equal(p, q)
@@ -36,7 +36,7 @@ def test_a_part_tells_when_to_stop_where_labels_suffice(model):
     for least, stops in [(30, True), (31, False), (None, False)]:
         boosting = BoostingSettings(early_stopping_from=least, learning_rate=0.5)
         chosen = model.model_copy(update={"boosting": boosting})
-        trees = fit_boosting(chosen, values, positive, np.ones(60)).n_iter_
+        trees = fit_boosting(chosen, values, positive, np.ones(60), 1).n_iter_
         assert (trees < 30) == stops
 
 

@@ -8,14 +8,14 @@ from fink_al.learning.forest import fit_forest, forest_of_arrays, forest_to_arra
 def test_a_leaf_holds_more_examples_where_there_are_more(settings, n, leaf):
     model = settings.target.model.model_copy(update={"n_estimators": 1})
     values = np.random.default_rng(1).random((n, 2))
-    forest = fit_forest(model, values, values[:, 0] > 0.5, np.ones(n))
+    forest = fit_forest(model, values, values[:, 0] > 0.5, np.ones(n), 1)
     assert forest.min_samples_leaf == leaf
 
 
 def test_a_forest_of_arrays_is_the_forest_that_they_were_made_of(settings):
     rng = np.random.default_rng(1)
     values = rng.normal(size=(60, 4))
-    forest = fit_forest(settings.target.model, values, values[:, 0] > 0, np.ones(60))
+    forest = fit_forest(settings.target.model, values, values[:, 0] > 0, np.ones(60), 1)
     again = forest_of_arrays(forest_to_arrays(forest), 4)
     for own, other in zip(forest.estimators_, again.estimators_, strict=True):
         state, read = own.tree_.__getstate__(), other.tree_.__getstate__()

@@ -1,0 +1,1 @@
+"""Campaigns: the loop of labels and models, replayed over alerts whose types are known."""

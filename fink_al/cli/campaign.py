@@ -1,0 +1,248 @@
+"""``fink-al campaign``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import rich_click as click
+
+from fink_al.cli.points import (
+    config_option,
+    feature_options,
+    feature_settings,
+    read_points,
+    without_data,
+)
+from fink_al.errors import SettingsError
+from fink_al.strategies import names
+
+if TYPE_CHECKING:
+    from fink_al.campaign.plan import Plan
+    from fink_al.learning.labelled_alerts import LabelledAlerts
+    from fink_al.settings import FeatureSettings, Settings
+
+
+@click.command()
+@click.option(
+    "--points",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Whole light curves with types, one row a point: Parquet or CSV.",
+)
+@click.option(
+    "--archive",
+    type=click.Path(path_type=Path),
+    help="Instead: archived nights, a folder of folders night=YYYYMMDD.",
+)
+@click.option("--labels-store", help="Label store of the archive's objects: a folder or URI.")
+@click.option(
+    "--strategy",
+    "strategies",
+    default="random,uncertainty",
+    show_default=True,
+    metavar="NAME[@FEATURES][/ESTIMATOR],...",
+    help=f"What is compared. Known: {', '.join(names())}.",
+)
+@click.option(
+    "--mode",
+    type=click.Choice(["pool", "stream"]),
+    default="pool",
+    show_default=True,
+    help="Ask for any alert of the pool, as in the papers; or each night for its own.",
+)
+@feature_options
+@click.option(
+    "--phase",
+    type=click.Choice(["pre-peak", "all"]),
+    default="pre-peak",
+    show_default=True,
+    help="Alerts up to the night of the object's brightest detection, or all.",
+)
+@click.option(
+    "--subset",
+    type=click.Choice(["all", "published"]),
+    default="all",
+    show_default=True,
+    help="Every alert, or those with a fit in every band.",
+)
+@click.option("--alerts-per-object", type=click.IntRange(min=1), help="At the most.")
+@click.option(
+    "--initial",
+    default=10,
+    show_default=True,
+    type=click.IntRange(min=2),
+    help="Labelled objects at the beginning.",
+)
+@click.option(
+    "--labels",
+    default=310,
+    show_default=True,
+    type=click.IntRange(min=3),
+    help="Labelled objects at the end.",
+)
+@click.option(
+    "--per-night",
+    default=1,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Spectra between two trainings.",
+)
+@click.option(
+    "--delay",
+    default=1,
+    show_default=True,
+    type=click.IntRange(min=0),
+    help="Nights until a label arrives (stream).",
+)
+@click.option(
+    "--budget",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="MINUTES",
+    help="Telescope time of a night (stream) or of all (pool).",
+)
+@click.option(
+    "--seeds",
+    default=8,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Splits into pool and test half.",
+)
+@click.option(
+    "--trees", type=click.IntRange(min=1), help="Of the estimator.  [default: the target's]"
+)
+@click.option(
+    "--processes", type=click.IntRange(min=1), help="Side by side.  [default: one a core]"
+)
+@click.option(
+    "--output",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder; one with a part of the same campaign goes on.",
+)
+@config_option
+def campaign(
+    points: Path | None,
+    archive: Path | None,
+    labels_store: str | None,
+    strategies: str,
+    mode: Literal["pool", "stream"],
+    name: str | None,
+    phase: Literal["pre-peak", "all"],
+    subset: Literal["all", "published"],
+    alerts_per_object: int | None,
+    initial: int,
+    labels: int,
+    per_night: int,
+    delay: int,
+    budget: float | None,
+    seeds: int,
+    trees: int | None,
+    processes: int | None,
+    output: Path,
+    config: Path | None,
+    **changes: Any,
+) -> None:
+    """Which query strategy buys most per spectrum, before telescope nights are spent on it.
+
+    The objects are split in two halves: one can be asked for, the other judges. Each strategy
+    begins with the same few labels, asks for one object after the other (or night after night) and
+    trains after each answer.
+
+    POINTS has the columns objectId, type, jd, fid (1 g, 2 r, 3 i), magpsf and sigmapsf, and may
+    have diffmaglim. A strategy may bring a feature set and an estimator of its own:
+    uncertainty@sigmoid/random_forest is the published way.
+
+    Writes curves.parquet, queries.parquet, pictures and REPORT.md.
+    """
+    from fink_al.campaign.plan import Arm, Plan
+
+    settings = without_data(config)
+    if trees:
+        model = settings.target.model.model_copy(update={"n_estimators": trees})
+        target = settings.target.model_copy(update={"model": model})
+        settings = settings.model_copy(update={"target": target})
+    plan = Plan(
+        arms=tuple(map(Arm.parse, strategies.split(","))),
+        seeds=seeds, mode=mode, initial=initial, labels=labels, per_night=per_night,
+        alerts_per_object=alerts_per_object, subset=subset, delay=delay, budget=budget,
+    )  # fmt: skip
+    chosen = {
+        arm.feature_set: feature_settings(settings, arm.feature_set or name, **changes)
+        for arm in plan.arms
+    }
+    alerts = _alerts(settings, plan, chosen, points, archive, labels_store, phase)
+    output.mkdir(parents=True, exist_ok=True)
+    _run(alerts, plan, settings, output, processes)
+
+
+def _alerts(
+    settings: Settings,
+    plan: Plan,
+    chosen: dict[str | None, FeatureSettings],
+    points: Path | None,
+    archive: Path | None,
+    labels_store: str | None,
+    phase: Literal["pre-peak", "all"],
+) -> dict[str | None, LabelledAlerts]:
+    from rich.console import Console
+
+    read: Callable[[FeatureSettings], LabelledAlerts]
+    if points and not archive and not labels_store:
+        from fink_al.alerts.points import light_curves_of_points
+        from fink_al.learning.labelled_alerts import labelled_alerts
+
+        table = read_points(points)
+        whole = light_curves_of_points(table, settings.survey, "objectId", also=("type",))
+
+        def read(features: FeatureSettings) -> LabelledAlerts:
+            return labelled_alerts(whole, features, settings.target, phase)
+
+    elif archive and labels_store and not points:
+        from fink_al.campaign.archive import archived_alerts
+
+        def read(features: FeatureSettings) -> LabelledAlerts:
+            return archived_alerts(settings, archive, labels_store, features)
+
+    else:
+        raise SettingsError(
+            "Give the alerts of a campaign: --points with a table of whole light curves, or "
+            "--archive and --labels-store together."
+        )
+    with Console(stderr=True).status("computing features"):
+        return {key: read(features) for key, features in chosen.items()}
+
+
+def _run(
+    alerts: dict[str | None, LabelledAlerts],
+    plan: Plan,
+    settings: Settings,
+    output: Path,
+    processes: int | None,
+) -> None:
+    import pyarrow.parquet as pq
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from fink_al.campaign.side_by_side import run_all
+    from fink_al.report.campaign import draw_asked, draw_curves, page, verdict
+
+    columns = (
+        TextColumn("{task.completed:.0f} of {task.total:.0f} labels"), BarColumn(),
+        TimeRemainingColumn(), TextColumn("left"),
+    )  # fmt: skip
+    with Progress(*columns, console=Console(stderr=True)) as shown:
+        task = shown.add_task("", total=1)
+        made = run_all(
+            alerts, plan, settings.target, output, processes=processes,
+            progress=lambda done, total: shown.update(task, completed=done, total=total),
+        )  # fmt: skip
+    pq.write_table(made.curves, output / "curves.parquet")
+    pq.write_table(made.queries, output / "queries.parquet")
+    table = made.curves.to_pandas()
+    draw_curves(output / "curves.png", table)
+    draw_asked(output / "asked.png", made.queries.to_pandas())
+    text = page(table, plan, settings.target.stream_mix)
+    (output / "REPORT.md").write_text(text, "utf-8")
+    click.echo(verdict(table))
+    click.echo(f"{output}: REPORT.md, curves.png, asked.png, curves.parquet, queries.parquet")

@@ -1,0 +1,211 @@
+"""A campaign for people: curves with intervals over seeds, and a page that says who wins."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from fink_al.campaign.outcome import Comparison, Crossing, Curves, compare, crossing, curves_of
+from fink_al.campaign.plan import Plan
+from fink_al.settings import StreamMix
+
+_SHOWN = ("figure_of_merit", "auc", "log_loss", "calibration_error")
+_SURE = 0.95
+#: By which arms are compared, unless asked otherwise.
+METRIC = "figure_of_merit"
+
+
+def draw_curves(file: Path, table: pd.DataFrame) -> None:
+    """Four metrics against the number of labels, each arm with its 68% band over seeds.
+
+    Parameters
+    ----------
+    file : path
+        PNG.
+    table : pandas.DataFrame
+        Rows of ``curves.parquet``.
+    """
+    figure = Figure(figsize=(11, 7.5), layout="constrained")
+    for axes, metric in zip(figure.subplots(2, 2).flat, _SHOWN, strict=True):
+        curves = curves_of(table, metric)
+        for i, arm in enumerate(curves.arms):
+            low, high = curves.interval(arm)
+            axes.fill_between(curves.labels, low, high, alpha=0.2, color=f"C{i}", lw=0)
+            axes.plot(curves.labels, curves.mean(arm), color=f"C{i}", label=arm)
+        axes.set(xlabel="labels", ylabel=metric.replace("_", " "))
+        axes.xaxis.get_major_locator().set_params(integer=True)
+    figure.axes[0].legend()
+    figure.suptitle(
+        "mean over seeds, band: 68% of the mean, test objects that were never asked for"
+    )
+    figure.savefig(file, dpi=150)
+
+
+def draw_asked(file: Path, queries: pd.DataFrame) -> None:
+    """What each arm asked for: share of positives and magnitude as labels grow.
+
+    Parameters
+    ----------
+    file : path
+        PNG.
+    queries : pandas.DataFrame
+        Rows of ``queries.parquet``.
+    """
+    figure = Figure(figsize=(11, 4), layout="constrained")
+    share, mag = figure.subplots(1, 2)
+    asked = queries[queries["why"] != "initial"]
+    width = max(1, int(asked["n_labels"].max() - asked["n_labels"].min() + 1) // 12)
+    for i, (arm, rows) in enumerate(asked.groupby("strategy", sort=False)):
+        by = rows.groupby(rows["n_labels"] // width * width + width / 2)
+        share.plot(by["positive"].mean(), "o-", ms=3, color=f"C{i}", label=arm)
+        mag.plot(by["mag"].median(), "o-", ms=3, color=f"C{i}")
+    share.set(xlabel="labels", ylabel="share of positives among those asked for", ylim=(0, 1))
+    mag.set(xlabel="labels", ylabel="median magnitude of those asked for")
+    mag.invert_yaxis()
+    share.legend()
+    figure.savefig(file, dpi=150)
+
+
+def verdict(table: pd.DataFrame, metric: str = METRIC) -> str:
+    """Which arm wins, by how many labels, and how sure that is: one sentence."""
+    curves = curves_of(table, metric)
+    arms = _best_first(curves)
+    if len(arms) == 1:
+        return f"There is one arm only: nothing to compare {arms[0]} with."
+    best, second = arms[:2]
+    found = compare(curves, best, second)
+    low, high = found.interval
+    said = (
+        f"{best} has the best {_words(metric)} over the whole curve: {found.gain:+.3f} beside "
+        f"{second} ({low:+.3f} to {high:+.3f}), better in {found.confidence:.0%} of the "
+        "resamplings of seeds"
+    )
+    reached = crossing(curves, best, second)
+    if reached.labels is not None:
+        between = _between(reached, curves)
+        said += (
+            f"; it stays where {second} is with {curves.labels[-1]} labels from "
+            f"{reached.labels} labels on ({between})"
+        )
+    if found.confidence < _SURE:
+        said += ". That may be chance: more seeds would tell"
+    return said + "."
+
+
+def page(table: pd.DataFrame, plan: Plan, mix: StreamMix, metric: str = METRIC) -> str:
+    """The verdict and the figures behind it, as Markdown.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Rows of ``curves.parquet``.
+    plan : Plan
+        What was compared.
+    mix : StreamMix
+        What the re-weighted figures are weighted to.
+    metric : str
+        By which arms are compared; more is better.
+    """
+    curves = curves_of(table, metric)
+    arms, reference, first = _best_first(curves), _reference(curves), table.iloc[0]
+    told = (
+        f"{plan.mode} mode, {plan.seeds} seeds, {plan.initial} labels at the beginning, up to "
+        f"{plan.labels}, {plan.per_night} a night; subset {plan.subset}, "
+        f"{plan.alerts_per_object or 'all'} alerts an object. Pool: {first.pool_alerts} alerts of "
+        f"{first.pool_objects} objects; test half: {first.test_alerts} of {first.test_objects}. "
+        "Pool, test half and initial labels of a seed are the same for all arms; intervals are "
+        "68%, by resampling seeds."
+    )
+    name = _words(metric)
+    return "\n".join(
+        [
+            f"# Campaign: {', '.join(curves.arms)}\n",
+            f"{verdict(table, metric)}\n",
+            f"{told}\n",
+            f"Labels from which on the mean {name} stays where `{reference}` is with "
+            f"{curves.labels[-1]}:\n",
+            f"| arm | labels | 68% | reached in | {name} at the end "
+            f"| over the curve, less `{reference}` | better in |",
+            "|---|---|---|---|---|---|---|",
+            *(_row(curves, arm, reference) for arm in arms),
+            "",
+            *_samples(table, arms, mix),
+            "",
+        ]
+    )
+
+
+def _best_first(curves: Curves) -> list[str]:
+    return sorted(curves.arms, key=lambda arm: -np.nanmean(curves.values[arm]))
+
+
+def _reference(curves: Curves) -> str:
+    """What others are measured by: random sampling where it takes part, else the first arm."""
+    return next((arm for arm in curves.arms if arm.startswith("random")), curves.arms[0])
+
+
+def _words(metric: str) -> str:
+    return metric.replace("_", " ")
+
+
+def _row(curves: Curves, arm: str, reference: str) -> str:
+    end = curves.mean(arm)[np.isfinite(curves.mean(arm))][-1]
+    cells = [f"`{arm}`"]
+    found: Crossing = crossing(curves, arm, reference)
+    cells += [_or_more(found.labels, curves), _between(found, curves), f"{found.reached:.0%}"]
+    cells.append(f"{end:.3f}")
+    if arm == reference:
+        cells += ["", ""]
+    else:
+        beside: Comparison = compare(curves, arm, reference)
+        cells += [
+            f"{beside.gain:+.3f} ({beside.interval[0]:+.3f} to {beside.interval[1]:+.3f})",
+            f"{beside.confidence:.0%}",
+        ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _samples(table: pd.DataFrame, arms: list[str], mix: StreamMix) -> list[str]:
+    told = {
+        "_stream_like": f"weighted to {mix.positive_share:.1%} positives and "
+        f"{mix.bright_share:.0%} brighter than {mix.bright_magnitude:g} mag",
+        "_bright": f"brighter than {mix.bright_magnitude:g} mag",
+        "_faint": "fainter",
+    }
+    lines = [
+        "Labelled samples are brighter and richer in positives than a stream. The last models on "
+        "the test half as it is, weighted to what a stream holds, and by brightness (efficiency, "
+        "purity, figure of merit, AUC; mean ± error of the mean over seeds):",
+        "",
+        "| arm | sample | efficiency | purity | figure of merit | AUC |",
+        "|---|---|---|---|---|---|",
+    ]
+    last = table.sort_values("n_labels").groupby(["strategy", "seed"]).tail(1)
+    for arm in arms:
+        rows = last[last["strategy"] == arm]
+        for sample, words in {"": "as it is", **told}.items():
+            cells = [
+                _mean(rows[metric + sample])
+                for metric in ("efficiency", "purity", "figure_of_merit", "auc")
+            ]
+            lines.append(f"| `{arm}` | {words} | {' | '.join(cells)} |")
+    return lines
+
+
+def _mean(values: pd.Series) -> str:
+    values = values.dropna()
+    if not len(values):
+        return "-"
+    error = f" ± {values.std(ddof=1) / np.sqrt(len(values)):.3f}" if len(values) > 1 else ""
+    return f"{values.mean():.3f}{error}"
+
+
+def _or_more(labels: int | None, curves: Curves) -> str:
+    return str(labels) if labels is not None else f"more than {curves.labels[-1]}"
+
+
+def _between(found: Crossing, curves: Curves) -> str:
+    return " to ".join(_or_more(end, curves) for end in found.interval)

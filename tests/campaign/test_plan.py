@@ -1,0 +1,30 @@
+import pytest
+
+from fink_al.campaign.plan import Arm, Plan
+from fink_al.errors import SettingsError
+
+
+@pytest.mark.parametrize(
+    ("text", "arm"),
+    [
+        ("random", Arm("random")),
+        (" uncertainty@sigmoid", Arm("uncertainty", "sigmoid")),
+        ("uncertainty@sigmoid/random_forest", Arm("uncertainty", "sigmoid", "random_forest")),
+        ("entropy/gradient_boosting", Arm("entropy", None, "gradient_boosting")),
+    ],
+)
+def test_an_arm_is_strategy_features_and_estimator(text, arm):
+    assert Arm.parse(text) == arm
+    assert str(arm) == text.strip()
+
+
+def test_an_unknown_strategy_is_told_the_known_ones():
+    with pytest.raises(SettingsError, match="No strategy 'unc'; known: random, uncertainty"):
+        Arm.parse("unc@sigmoid")
+
+
+def test_a_plan_must_have_something_to_ask():
+    with pytest.raises(SettingsError, match="--labels 10 are all labels, and --initial 10"):
+        Plan((Arm("random"),), labels=10)
+    with pytest.raises(SettingsError, match="names random more than once"):
+        Plan((Arm("random"), Arm("random")))

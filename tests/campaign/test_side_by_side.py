@@ -1,0 +1,73 @@
+"""Runs beside each other, killed and going on."""
+
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from fink_al.campaign.plan import Arm, Plan
+from fink_al.campaign.side_by_side import _alone, run_all
+from fink_al.errors import SettingsError
+
+PLAN = Plan((Arm("random"), Arm("uncertainty")), seeds=2, labels=14)
+
+
+def test_all_runs_are_there_and_nothing_is_run_twice(alerts, target, tmp_path):
+    told = []
+    made = run_all(
+        {None: alerts}, PLAN, target, tmp_path, processes=2, progress=lambda *n: told.append(n)
+    )
+    rows = made.curves.to_pandas()
+    assert rows.groupby(["strategy", "seed"]).size().to_dict() == {
+        (name, seed): 5 for name in ("random", "uncertainty") for seed in (0, 1)
+    }
+    assert told[0] == (0, 16)
+    assert told[-1] == (16, 16)
+    (tmp_path / "runs" / "random-1.parquet").unlink()
+    stamps = {file: file.stat().st_mtime_ns for file in (tmp_path / "runs").iterdir()}
+    again = run_all({None: alerts}, PLAN, target, tmp_path, processes=1)
+    assert again.curves.equals(made.curves)
+    changed = {file.name for file, stamp in stamps.items() if file.stat().st_mtime_ns != stamp}
+    assert changed == {"random-1.queries.parquet"}
+
+
+def test_one_at_a_time_works_in_a_folder(alerts, target, tmp_path):
+    with _alone(tmp_path), pytest.raises(SettingsError, match="Another campaign is at work in"):
+        run_all({None: alerts}, PLAN, target, tmp_path)
+
+
+def test_other_arms_may_join_but_not_another_plan(alerts, target, tmp_path):
+    run_all({None: alerts}, PLAN, target, tmp_path, processes=1)
+    more = dataclasses.replace(PLAN, arms=(*PLAN.arms, Arm("entropy")), seeds=1)
+    rows = run_all({None: alerts}, more, target, tmp_path, processes=1).curves.to_pandas()
+    assert set(rows["strategy"]) == {"random", "uncertainty", "entropy"}
+    with pytest.raises(SettingsError, match=r"another labels \(14, now 12\): give"):
+        run_all({None: alerts}, dataclasses.replace(PLAN, labels=12), target, tmp_path)
+
+
+def test_a_killed_campaign_goes_on(points, tmp_path):
+    output = tmp_path / "campaign"
+    command = [
+        sys.executable, "-c", "from fink_al.cli.main import main; main()", "campaign",
+        "--points", points, "--strategy", "random,uncertainty", "--labels", "25", "--seeds", "3",
+        "--trees", "60", "--output", output, "--processes", "1",
+    ]  # fmt: skip
+    job = subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not list(output.glob("runs/*[0-9].parquet")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.killpg(job.pid, signal.SIGKILL)
+    job.wait()
+    done = list(output.glob("runs/*[0-9].parquet"))
+    stamps = {file: file.stat().st_mtime_ns for file in done}
+    assert 0 < len(done) < 6
+    again = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "figure of merit over the whole curve" in again.stdout
+    assert {file: file.stat().st_mtime_ns for file in done} == stamps
+    assert len(list(output.glob("runs/*[0-9].parquet"))) == 6
+    assert (output / "REPORT.md").exists()
+    assert not list(output.glob("runs/*.part*"))
