@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -22,8 +21,9 @@ from fink_al.errors import LabelError
 from fink_al.labels.digest import MOST_FILES, read_digest, write_digest
 from fink_al.labels.folder import Folder, open_folder
 from fink_al.labels.label import Label
+from fink_al.labels.news import news, words
 from fink_al.labels.standing import codes, standing, statements
-from fink_al.labels.taxonomy import UNCLASSIFIED, WITHDRAWN
+from fink_al.labels.taxonomy import UNCLASSIFIED
 
 _TIME = pa.timestamp("us", "UTC")
 
@@ -86,7 +86,7 @@ class LabelStore:
             raise LabelError("A store that is read as of a time cannot be added to.")
         rows = _table(labels)
         stored = self.read()
-        fresh = np.union1d(_new_modifications(rows, stored), _new_words(rows, stored))
+        fresh = news(rows, stored)
         if len(fresh):
             now = datetime.now(UTC)
             written = pa.scalar(now, _TIME)
@@ -130,7 +130,7 @@ class LabelStore:
             rows = pa.concat_tables([digest, *self._tables.values()]).sort_by("received")
             if self._until:
                 rows = rows.filter(pc.less_equal(rows["received"], pa.scalar(self._until, _TIME)))
-            _, first = np.unique(codes(_words(rows)), return_index=True)
+            _, first = np.unique(codes(words(rows)), return_index=True)
             self._read = names, rows.take(pa.array(np.sort(first))).combine_chunks()
         return self._read[1]
 
@@ -205,50 +205,3 @@ def _table(labels: Iterable[Label]) -> pa.Table:
         if field.name != "received"
     }
     return pa.table(columns | {"received": pa.nulls(len(labels), _TIME)}, SCHEMA)
-
-
-def _words(rows: pa.Table) -> pa.ChunkedArray:
-    """What each row says and when it was said, whoever wrote it down."""
-    modified = pc.cast(pc.cast(rows["modified"], pa.int64()), pa.string())
-    names = pc.fill_null(rows["name"], "")
-    return pc.binary_join_element_wise(statements(rows), rows["type"], names, modified, "\x1f")
-
-
-def _new_modifications(rows: pa.Table, stored: pa.Table) -> npt.NDArray[np.int64]:
-    """Numbers of the rows with a time of modification that are not `stored`."""
-    dated = np.flatnonzero(pc.is_valid(rows["modified"]).to_numpy())
-    words = _words(rows.take(pa.array(dated)))
-    _, first = np.unique(codes(words), return_index=True)
-    is_new = pc.invert(pc.is_in(words, _words(stored))).to_numpy()
-    return dated[first][is_new[first]]
-
-
-def _new_words(rows: pa.Table, stored: pa.Table) -> npt.NDArray[np.int64]:
-    """Numbers of the rows without such a time that say something new."""
-    said_now = np.flatnonzero(pc.is_null(rows["modified"]).to_numpy())
-    if not len(said_now):
-        return said_now
-    # A withdrawal that was stored once is not repeated by the same file, whatever came after it.
-    withdrawals = set(statements(stored.filter(pc.equal(stored["type"], WITHDRAWN))).to_pylist())
-    stands = standing(stored)
-    counts = dict(zip(statements(stands).to_pylist(), stands["type"].to_pylist(), strict=True))
-    told: set[str] = set()
-    withdrawn: set[str] = set()
-    fresh = []
-    said = rows.take(pa.array(said_now))
-    words = zip(
-        said_now.tolist(), statements(said).to_pylist(), said["object_id"].to_pylist(),
-        said["type"].to_pylist(), strict=True,
-    )  # fmt: skip
-    for i, statement, name, kind in reversed(list(words)):
-        if name in withdrawn:
-            continue
-        if kind == WITHDRAWN:
-            withdrawn.add(name)
-            is_new = statement not in withdrawals
-        else:
-            is_new = statement not in told and counts.get(statement) != kind
-            told.add(statement)
-        if is_new:
-            fresh.append(i)
-    return np.array(sorted(fresh), np.int64)
