@@ -48,7 +48,7 @@ def add(
 
     Types are written as the Transient Name Server does. "unclassified" is a spectrum that shows
     none: the object may be asked for again. "withdrawn" takes back all that was said of OBJECT
-    before. The same --source and --observed with another TYPE correct what was said.
+    before. The same --source, --observed and --who with another TYPE correct what was said.
     """
     from fink_al.labels.label import Label, utc
     from fink_al.labels.store import LabelStore

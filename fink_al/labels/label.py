@@ -38,8 +38,8 @@ class Label:
         Who says so.
     evidence : str, optional
         The source's own identity of what it speaks of, such as the ``objid`` of TNS. None: the time
-        of observation is the identity. Of what a source says of an object by one evidence the last
-        modification counts.
+        of observation and `who` are the identity. Of what a source says of an object by one
+        evidence the last modification counts.
     name : str, optional
         The object's name at the source: ``SN 2018bcb``.
     ra_deg, dec_deg : float, optional

@@ -37,8 +37,9 @@ def _new_words(rows: pa.Table, stored: pa.Table) -> npt.NDArray[np.int64]:
     said_now = np.flatnonzero(pc.is_null(rows["modified"]).to_numpy())
     if not len(said_now):
         return said_now
-    # A withdrawal that was stored once is not repeated by the same file, whatever came after it.
-    withdrawals = set(statements(stored.filter(pc.equal(stored["type"], WITHDRAWN))).to_pylist())
+    # A withdrawal that was stored once is not repeated by the same file, whatever came after it and
+    # whoever imports it.
+    withdrawals = set(_by_nobody(stored.filter(pc.equal(stored["type"], WITHDRAWN))))
     stands = standing(stored)
     counts = dict(zip(statements(stands).to_pylist(), stands["type"].to_pylist(), strict=True))
     told: set[str] = set()
@@ -46,18 +47,24 @@ def _new_words(rows: pa.Table, stored: pa.Table) -> npt.NDArray[np.int64]:
     fresh = []
     said = rows.take(pa.array(said_now))
     listed = zip(
-        said_now.tolist(), statements(said).to_pylist(), said["object_id"].to_pylist(),
-        said["type"].to_pylist(), strict=True,
+        said_now.tolist(), statements(said).to_pylist(), _by_nobody(said),
+        said["object_id"].to_pylist(), said["type"].to_pylist(), strict=True,
     )  # fmt: skip
-    for i, statement, name, kind in reversed(list(listed)):
+    for i, statement, withdrawal, name, kind in reversed(list(listed)):
         if name in withdrawn:
             continue
         if kind == WITHDRAWN:
             withdrawn.add(name)
-            is_new = statement not in withdrawals
+            is_new = withdrawal not in withdrawals
         else:
             is_new = statement not in told and counts.get(statement) != kind
             told.add(statement)
         if is_new:
             fresh.append(i)
     return np.array(sorted(fresh), np.int64)
+
+
+def _by_nobody(rows: pa.Table) -> list[str]:
+    """The statements of `rows` as if nobody had made them."""
+    nobody = pa.nulls(len(rows), pa.string())
+    return statements(rows.set_column(rows.column_names.index("who"), "who", nobody)).to_pylist()

@@ -22,7 +22,8 @@ class SpectraRows:
         Names of the columns: ``object_id,type,observed`` and, where given,
         ``source,who,modified,evidence,name,ra_deg,dec_deg``.
     who : str, optional
-        Who says so, where the row does not.
+        Who says so, where the row does not. An export says all that was known: its rows stay as
+        they are.
 
     Raises
     ------
@@ -39,7 +40,8 @@ class SpectraRows:
             )
         self._columns = [(name, header.index(name)) for name in NEEDED]
         self._columns += [(name, header.index(name)) for name in POSSIBLE if name in header]
-        self._who = who
+        is_export = {*NEEDED, *POSSIBLE, "received"} <= set(header)
+        self._who = None if is_export else who
 
     def labels(self, fields: Sequence[str]) -> list[Label]:
         """The label of a row.

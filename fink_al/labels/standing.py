@@ -40,12 +40,16 @@ def standing(rows: pa.Table) -> pa.Table:
 
 
 def statements(rows: pa.Table) -> pa.ChunkedArray:
-    """Identity of the statement to which each row belongs: object, source and evidence."""
+    """Identity of the statement to which each row belongs: object, source and evidence.
+
+    Without evidence it is who saw it when: two observers of one moment, which may be a mere date,
+    do not correct each other.
+    """
     observed = pc.cast(pc.cast(rows["observed"], pa.int64()), pa.string())
     evidence = pc.if_else(
         pc.is_valid(rows["evidence"]),
         pc.binary_join_element_wise("=", rows["evidence"], ""),
-        pc.binary_join_element_wise("@", observed, ""),
+        pc.binary_join_element_wise("@", observed, pc.fill_null(rows["who"], ""), "\x1f"),
     )
     return pc.binary_join_element_wise(rows["object_id"], rows["source"], evidence, "\x1f")
 

@@ -8,6 +8,7 @@ from fink_al.labels.intake import import_file
 from fink_al.labels.label import Label
 from fink_al.labels.spectra import SpectraRows
 from fink_al.labels.store import LabelStore
+from fink_al.labels.verdict import verdicts
 
 DAY = datetime(2026, 1, 5, 10, tzinfo=UTC)
 
@@ -75,6 +76,13 @@ def test_a_table_may_be_imported_again_and_grow(settings, tmp_path):
     read = LabelStore(settings.labels_dir).read()
     assert read["type"].to_pylist() == ["SN II", "CV"]
     assert read["modified"] == read["received"]
+
+
+def test_two_observers_of_one_night_are_two_statements(settings, tmp_path):
+    rows = "A,SN Ia,2026-01-05,Ann\nA,SN II,2026-01-05,Bob\nA,SN Ib,2026-01-05,Bob\n"
+    assert take(settings, tmp_path, f"object_id,type,observed,who\n{rows}").added == 2
+    (row,) = verdicts(LabelStore(settings.labels_dir), settings.target).to_pylist()
+    assert (row["reason"], row["why"]) == ("conflict", "spectrum: SN Ia; spectrum: SN Ib")
 
 
 def test_what_is_exported_can_be_imported(settings, tmp_path):

@@ -123,6 +123,21 @@ def test_the_same_table_again_adds_nothing(store):
     assert store.add(table[2:3]) == 1
 
 
+def test_two_observers_of_one_moment_do_not_correct_each_other(store):
+    ann, bob = (now(replace(SN, who=who)) for who in ("Ann", "Bob"))
+    other = now(bob, "SN II")
+    assert [store.add([ann, other]), store.add([ann, other])] == [2, 0]
+    assert stands(store) == [("A", "SN Ia"), ("A", "SN II")]
+    assert store.add([now(ann, "SN Ib")]) == 1
+    assert stands(store) == [("A", "SN II"), ("A", "SN Ib")]
+    # A table that withdraws does so once, whoever imports it next.
+    table = [
+        replace(now(label, "withdrawn"), who=who) for label, who in ((ann, "Ann"), (bob, "Bob"))
+    ]
+    assert [store.add(table[:1]), store.add([ann]), store.add(table[1:])] == [1, 1, 0]
+    assert stands(store) == [("A", "SN Ia")]
+
+
 def test_what_is_withdrawn_does_not_count_and_is_kept(store):
     store.add([SN, replace(TNS, type="AGN"), replace(SN, object_id="B")])
     store.add([later(SN, 1, "withdrawn")])
