@@ -10,6 +10,9 @@ import pyarrow.compute as pc
 from fink_al.labels.standing import codes, standing, statements
 from fink_al.labels.taxonomy import WITHDRAWN
 
+#: What the same statement may say anew.
+_FACTS = ("type", "observed", "who", "name", "ra_deg", "dec_deg")
+
 
 def news(rows: pa.Table, stored: pa.Table) -> npt.NDArray[np.int64]:
     """Numbers of the `rows` that are to be stored, as :meth:`LabelStore.add` says."""
@@ -17,10 +20,12 @@ def news(rows: pa.Table, stored: pa.Table) -> npt.NDArray[np.int64]:
 
 
 def words(rows: pa.Table) -> pa.ChunkedArray:
-    """What each row says and when it was said, whoever wrote it down."""
-    modified = pc.cast(pc.cast(rows["modified"], pa.int64()), pa.string())
-    names = pc.fill_null(rows["name"], "")
-    return pc.binary_join_element_wise(statements(rows), rows["type"], names, modified, "\x1f")
+    """All that each row says, and when it was said: what two writers stored is equal."""
+    texts = []
+    for column in rows.drop_columns("received").columns:
+        plain = pc.cast(column, pa.int64()) if pa.types.is_timestamp(column.type) else column
+        texts.append(pc.fill_null(pc.cast(plain, pa.string()), ""))
+    return pc.binary_join_element_wise(*texts, "\x1f")
 
 
 def _new_modifications(rows: pa.Table, stored: pa.Table) -> npt.NDArray[np.int64]:
@@ -37,31 +42,41 @@ def _new_words(rows: pa.Table, stored: pa.Table) -> npt.NDArray[np.int64]:
     said_now = np.flatnonzero(pc.is_null(rows["modified"]).to_numpy())
     if not len(said_now):
         return said_now
+    said = rows.take(pa.array(said_now))
     # A withdrawal that was stored once is not repeated by the same file, whatever came after it and
     # whoever imports it.
     withdrawals = set(_by_nobody(stored.filter(pc.equal(stored["type"], WITHDRAWN))))
-    stands = standing(stored)
-    counts = dict(zip(statements(stands).to_pylist(), stands["type"].to_pylist(), strict=True))
+    names = said["object_id"].combine_chunks()
+    stands = standing(stored.filter(pc.is_in(stored["object_id"], names)))
+    counts = dict(zip(*_statements_and_facts(stands), strict=True))
     told: set[str] = set()
     withdrawn: set[str] = set()
     fresh = []
-    said = rows.take(pa.array(said_now))
     listed = zip(
-        said_now.tolist(), statements(said).to_pylist(), _by_nobody(said),
-        said["object_id"].to_pylist(), said["type"].to_pylist(), strict=True,
+        said_now.tolist(), *_statements_and_facts(said), _by_nobody(said), names.to_pylist(),
+        strict=True,
     )  # fmt: skip
-    for i, statement, withdrawal, name, kind in reversed(list(listed)):
+    for i, statement, facts, withdrawal, name in reversed(list(listed)):
         if name in withdrawn:
             continue
-        if kind == WITHDRAWN:
+        if facts["type"] == WITHDRAWN:
             withdrawn.add(name)
             is_new = withdrawal not in withdrawals
         else:
-            is_new = statement not in told and counts.get(statement) != kind
+            known = counts.get(statement, {})
+            # What a row leaves out takes nothing back.
+            is_new = statement not in told and any(
+                fact not in (None, known.get(key)) for key, fact in facts.items()
+            )
             told.add(statement)
         if is_new:
             fresh.append(i)
     return np.array(sorted(fresh), np.int64)
+
+
+def _statements_and_facts(rows: pa.Table) -> tuple[list[str], list[dict]]:
+    """The statement of each row, and what may be corrected of it."""
+    return statements(rows).to_pylist(), rows.select(_FACTS).to_pylist()
 
 
 def _by_nobody(rows: pa.Table) -> list[str]:

@@ -13,9 +13,12 @@ from fink_al.labels.taxonomy import WITHDRAWN
 def standing(rows: pa.Table) -> pa.Table:
     """The last word of each statement that was not withdrawn, in the order of modification.
 
-    A statement is what a source says of an object by one evidence. Its times are those at which
-    the source first said the type that it says now: a new name, or the same word again, does not
-    make the type younger. Of words of the same time the one stored last counts.
+    A statement is what a source says of an object by one evidence. It is as old as the first word
+    of the type that it says now: a new name, or the same word again, does not make the type
+    younger. Of words of the same time the one stored last counts.
+
+    `observed` is the last that was told of that type. Where a source, such as TNS, tells no other
+    time than that of modification, the first one holds: the evidence was there by then.
 
     Parameters
     ----------
@@ -32,10 +35,13 @@ def standing(rows: pa.Table) -> pa.Table:
     begins = np.flatnonzero(is_other | (np.diff(kind, prepend=-1) != 0))
     last = np.flatnonzero(np.append(is_other[1:], True)[: len(rows)])
     first = begins[np.searchsorted(begins, last, side="right") - 1]
+    is_told = pc.not_equal(rows["observed"], rows["modified"]).to_numpy()
+    told = np.maximum.accumulate(np.where(is_told, np.arange(len(rows)), -1))[last]
     result = rows.take(pa.array(last))
-    since = rows.take(pa.array(first))
-    for name in ("observed", "modified", "received"):
-        result = result.set_column(result.column_names.index(name), name, since[name])
+    times = {"observed": np.maximum(told, first), "modified": first, "received": first}
+    for name, which in times.items():
+        values = rows[name].take(pa.array(which))
+        result = result.set_column(result.column_names.index(name), name, values)
     return result.take(pa.array(np.argsort(order[first])))
 
 

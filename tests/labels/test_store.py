@@ -123,6 +123,37 @@ def test_the_same_table_again_adds_nothing(store):
     assert store.add(table[2:3]) == 1
 
 
+@pytest.mark.parametrize("modified", [DAY, DAY + timedelta(days=1), None])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"observed": DAY - timedelta(days=3)},
+        {"observed": DAY - timedelta(days=1)},
+        {"who": "Bob"},
+        {"name": "SN 2026b"},
+        {"ra_deg": 11.0, "dec_deg": -4.0},
+    ],
+)
+def test_what_is_said_beside_the_type_can_be_corrected(store, change, modified):
+    wrong = replace(SN, evidence="e1", observed=DAY - timedelta(days=2), ra_deg=10.5, dec_deg=-3.25)
+    right = replace(wrong, modified=modified, **change)
+    assert [store.add([label]) for label in (wrong, right, right)] == [1, 1, 0]
+    (row,) = said(store.standing())
+    assert row == asdict(wrong) | change
+    assert store.add([replace(right, modified=None, name=None, who=None, ra_deg=None)]) == 0
+
+
+def test_a_time_of_observation_that_was_told_outlasts_a_touch_of_the_row(store):
+    store.add([TNS])
+    told = replace(later(TNS, 1, "SN Ia"), observed=DAY - timedelta(days=2))
+    touched = later(TNS, 2, "SN Ia", observed=DAY + timedelta(days=2))
+    store.add([told, touched])
+    assert said(store.standing()) == [asdict(replace(told, modified=DAY))]
+    retyped = later(TNS, 3, "SN II", observed=DAY + timedelta(days=3))
+    store.add([retyped])
+    assert said(store.standing()) == [asdict(retyped)]
+
+
 def test_two_observers_of_one_moment_do_not_correct_each_other(store):
     ann, bob = (now(replace(SN, who=who)) for who in ("Ann", "Bob"))
     other = now(bob, "SN II")
