@@ -11,8 +11,10 @@ from fink_al.errors import LabelError
 #: How much the clocks of two machines may differ.
 _CLOCKS = timedelta(days=1)
 
+SPECTRUM, TNS = "spectrum", "TNS"
 #: Source whose word settles what others said before.
 PERSON = "person"
+_SPELLED = {name.lower(): name for name in (SPECTRUM, TNS, PERSON)}
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Label:
         As the source writes it, ``unclassified`` for a spectrum without a type, or ``withdrawn``:
         nothing that was said of the object before counts any more.
     source : str
-        Where it comes from: ``spectrum``, ``TNS``, ``person`` ...
+        Where it comes from: ``spectrum``, ``TNS``, ``person``, in any capitals, or another one.
     observed : datetime
         When the evidence was taken, with time zone; not after `modified`. Training uses no alert
         from after it.
@@ -63,6 +65,9 @@ class Label:
     dec_deg: float | None = None
 
     def __post_init__(self) -> None:
+        # "Person" would be another source, whose word settles nothing.
+        source = self.source.strip()
+        object.__setattr__(self, "source", _SPELLED.get(source.lower(), source))
         for name in ("object_id", "type", "source"):
             if not getattr(self, name).strip():
                 raise LabelError(f"A label needs '{name}'; found '{getattr(self, name)}'.")

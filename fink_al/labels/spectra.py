@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fink_al.errors import LabelError
-from fink_al.labels.label import Label, utc
+from fink_al.labels.label import SPECTRUM, Label, utc
 from fink_al.labels.taxonomy import spelled
 
 NEEDED = ("object_id", "type", "observed")
@@ -56,7 +56,7 @@ class SpectraRows:
             Label(
                 row["object_id"],
                 spelled(row["type"]),
-                row.get("source") or "spectrum",
+                row.get("source") or SPECTRUM,
                 utc(row["observed"]),
                 utc(text) if (text := row.get("modified")) else None,
                 row.get("who") or self._who,

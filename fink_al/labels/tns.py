@@ -10,11 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fink_al.errors import LabelError
-from fink_al.labels.label import Label, utc
+from fink_al.labels.label import TNS, Label, utc
 from fink_al.labels.spectra import degrees
 from fink_al.labels.taxonomy import UNCLASSIFIED
-
-TNS = "TNS"
 
 #: Columns that are used; the table has others.
 NEEDED = (

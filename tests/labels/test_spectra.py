@@ -78,6 +78,13 @@ def test_a_table_may_be_imported_again_and_grow(settings, tmp_path):
     assert read["modified"] == read["received"]
 
 
+def test_a_source_that_is_known_has_one_spelling():
+    rows = SpectraRows(["object_id", "type", "observed", "source"])
+    written = ["", "SPECTRUM", "tns", "PERSON", " Person ", "My Catalogue"]
+    found = [rows.labels(["A", "SN Ia", "2026-01-05", source])[0].source for source in written]
+    assert found == ["spectrum", "spectrum", "TNS", "person", "person", "My Catalogue"]
+
+
 def test_two_observers_of_one_night_are_two_statements(settings, tmp_path):
     rows = "A,SN Ia,2026-01-05,Ann\nA,SN II,2026-01-05,Bob\nA,SN Ib,2026-01-05,Bob\n"
     assert take(settings, tmp_path, f"object_id,type,observed,who\n{rows}").added == 2

@@ -81,6 +81,8 @@ def test_without_labels_there_are_no_verdicts(store, target):
         ([("TNS", "SN Ia", 0), ("spectrum", "SN II", 1)], ("SN II", None, "conflict")),
         ([("TNS", "SN Ia", 0), ("spectrum", "SN II", 1), ("person", "SN Ia", 2)],
          ("SN Ia", True, None)),
+        ([("TNS", "SN Ia", 0), ("spectrum", "SN II", 1), (" Person", "SN Ia", 2)],
+         ("SN Ia", True, None)),
         ([("TNS", "SN Ia", 0), ("person", "SN II", 1), ("spectrum", "SN Ia", 2)],
          ("SN Ia", None, "conflict")),
         ([("TNS", "SN Ia", 0), ("person", "unclassified", 1)], ("SN Ia", True, None)),
