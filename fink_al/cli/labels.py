@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import sys
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import rich_click as click
 
 from fink_al.cli.fetch import fetch
+from fink_al.cli.labels_in import add, import_, settle, warn_of_unknown
 from fink_al.cli.points import config_option, without_data
 from fink_al.errors import LabelError
-
-_who = click.option("--who", envvar="USER", default="", show_default="you", help="Who says so.")
-
-#: Of the rows of a file some were rejected.
-_SOME_REJECTED = 1
 
 
 @click.group()
@@ -28,110 +23,8 @@ def labels() -> None:
     """
 
 
-labels.add_command(fetch)
-
-
-@labels.command()
-@click.argument("object_id", metavar="OBJECT")
-@click.argument("type", metavar="TYPE")
-@click.option(
-    "--source", default="spectrum", show_default=True,
-    help="Where it comes from; 'person' settles all that was said before.",
-)  # fmt: skip
-@click.option("--observed", help="When the spectrum was taken, UTC.  [default: now]")
-@_who
-@config_option
-def add(
-    object_id: str, type: str, source: str, observed: str | None, who: str, config: Path | None
-) -> None:
-    """Say that OBJECT is of TYPE ("SN Ia" ...), "unclassified", or "withdrawn".
-
-    Types are written as the Transient Name Server does. "unclassified" is a spectrum that shows
-    none: the object may be asked for again. "withdrawn" takes back all that was said of OBJECT
-    before. The same --source, --observed and --who with another TYPE correct what was said.
-    """
-    from fink_al.labels.label import Label, utc
-    from fink_al.labels.store import LabelStore
-    from fink_al.labels.taxonomy import spelled
-    from fink_al.labels.verdict import verdicts
-
-    settings = without_data(config)
-    store = LabelStore(settings.labels_dir)
-    seen = utc(observed) if observed else datetime.now(UTC)
-    label = Label(object_id.strip(), spelled(type), source, seen, who=who or None)
-    added = store.add([label])
-    click.echo("1 label added." if added else "0 labels added: that was said before.")
-    for row in verdicts(store, settings.target, label.object_id).to_pylist():
-        if row["reason"] == "conflict":
-            _warn(f"{row['object_id']} is no example, as types contradict: {_settle(row)}")
-        elif row["type"] != label.type and not added:
-            when = f"{row['observed']:%Y-%m-%dT%H:%M:%S.%f}"
-            _warn(
-                f"of {row['object_id']} '{row['type']}' counts, as {row['source']} says: correct "
-                f"it with --source {row['source']} --observed {when}."
-            )
-    _warn_of_unknown({label.type})
-
-
-@labels.command("import")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option(
-    "--format", type=click.Choice(["tns", "spectra"]), help="Of FILE.  [default: by its header]"
-)
-@click.option(
-    "--rejects", type=click.Path(dir_okay=False, path_type=Path),
-    help="CSV for rows that cannot be used: line, reason, text."
-    "  [default: a new one in labels_rejects of work_dir]",
-)  # fmt: skip
-@_who
-@config_option
-def import_(
-    file: Path,
-    format: Literal["tns", "spectra"] | None,
-    rejects: Path | None,
-    who: str,
-    config: Path | None,
-) -> None:
-    """Add the labels of FILE, a CSV or a zip with one; again, and nothing is added twice.
-
-    \b
-    tns      tns_public_objects.csv of the Transient Name Server, or a delta of a day or an hour
-    spectra  your own: object_id,type,observed and, if you like, source,who,modified,evidence,
-             name,ra_deg,dec_deg; what export writes, too
-
-    Good rows land, whatever others are like. Exit code 0: all rows could be used; 1: some were
-    rejected, and the file that lists them is named; 2: nothing was added, for the reason given.
-    """
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
-
-    from fink_al.labels.intake import import_file
-    from fink_al.labels.store import LabelStore
-    from fink_al.labels.verdict import verdicts
-
-    settings = without_data(config)
-    columns = (BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as bar:
-        task = bar.add_task("reading")
-        done = import_file(
-            settings, file, format=format, who=who or None, rejects=rejects,
-            progress=lambda read, size: bar.update(task, completed=read, total=size),
-        )  # fmt: skip
-    click.echo(f"{done.added} of {done.labels} labels added, from {done.rows} rows.")
-    if done.format == "tns":
-        click.echo(
-            f"{done.untyped} rows have no type, {done.other} no object of {settings.survey.name}."
-        )
-    _warn_of_unknown(set(done.types))
-    found = verdicts(LabelStore(settings.labels_dir), settings.target)["reason"]
-    if contradicting := sum(reason == "conflict" for reason in found.to_pylist()):
-        _warn(f"objects whose types contradict: {contradicting}; see fink-al labels conflicts.")
-    if done.rejected:
-        click.echo(f"{done.rejected} rows rejected: {done.rejects}", err=True)
-        sys.exit(_SOME_REJECTED)
+for command in (add, import_, fetch):
+    labels.add_command(command)
 
 
 @labels.command("list")
@@ -176,7 +69,7 @@ def show(object_id: str, config: Path | None) -> None:
     for row in verdicts(store, settings.target, object_id).to_pylist():
         click.echo(f"For {settings.target.name}: {row['type']}, {_class(row)} ({row['why']}).")
         if row["reason"] == "conflict":
-            click.echo(_settle(row))
+            click.echo(settle(row))
         return
     click.echo("All that was said is withdrawn.")
 
@@ -205,7 +98,7 @@ def conflicts(config: Path | None) -> None:
           _time(row["modified"]), row["who"] or "")
          for conflict in found for row in conflict.statements),
     )  # fmt: skip
-    _warn_of_unknown({row["type"] for conflict in found for row in conflict.statements})
+    warn_of_unknown({row["type"] for conflict in found for row in conflict.statements})
     if any(conflict.kind == "contradiction" for conflict in found):
         click.echo(
             "A person settles a contradiction: fink-al labels add OBJECT TYPE --source person"
@@ -232,29 +125,6 @@ def _class(row: dict[str, Any]) -> str:
     if row["positive"] is None:
         return f"no example: {row['reason']}"
     return "positive" if row["positive"] else "negative"
-
-
-def _settle(row: dict[str, Any]) -> str:
-    return (
-        f"{row['why']}. A person settles it: "
-        f"fink-al labels add {row['object_id']} TYPE --source person"
-    )
-
-
-def _warn_of_unknown(types: set[str]) -> None:
-    from fink_al.labels.taxonomy import Taxonomy
-
-    taxonomy = Taxonomy.load()
-    for kind in taxonomy.unknown(types):
-        near = ", ".join(taxonomy.nearest(kind))
-        _warn(
-            f"'{kind}' is not in conf/taxonomy.yml, so it is no example for training"
-            f"{f'; nearest: {near}' if near else ''}. Add the right type as well."
-        )
-
-
-def _warn(text: str) -> None:
-    click.echo(f"Warning: {text}", err=True)
 
 
 def _time(time: datetime) -> str:
