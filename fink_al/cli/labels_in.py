@@ -5,11 +5,14 @@ from __future__ import annotations
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import rich_click as click
 
 from fink_al.cli.points import config_option, without_data
+
+if TYPE_CHECKING:
+    from fink_al.labels.label import Label
 
 _who = click.option("--who", envvar="USER", default="", show_default="you", help="Who says so.")
 
@@ -38,7 +41,7 @@ def add(
     """
     from fink_al.labels.label import Label, utc
     from fink_al.labels.store import LabelStore
-    from fink_al.labels.taxonomy import spelled
+    from fink_al.labels.taxonomy import WITHDRAWN, spelled
     from fink_al.labels.verdict import verdicts
 
     settings = without_data(config)
@@ -47,15 +50,11 @@ def add(
     label = Label(object_id.strip(), spelled(type), source, seen, who=who or None)
     added = store.add([label])
     click.echo("1 label added." if added else "0 labels added: that was said before.")
-    for row in verdicts(store, settings.target, label.object_id).to_pylist():
-        if row["reason"] == "conflict":
-            _warn(f"{row['object_id']} is no example, as types contradict: {settle(row)}")
-        elif row["type"] != label.type and not added:
-            when = f"{row['observed']:%Y-%m-%dT%H:%M:%S.%f}"
-            _warn(
-                f"of {row['object_id']} '{row['type']}' counts, as {row['source']} says: correct "
-                f"it with --source {row['source']} --observed {when}."
-            )
+    row = next(iter(verdicts(store, settings.target, label.object_id).to_pylist()), None)
+    if row and row["reason"] == "conflict":
+        _warn(f"{row['object_id']} is no example, as types contradict: {settle(row)}")
+    elif label.type != (row["type"] if row else WITHDRAWN):
+        _warn(_overruled(label, row))
     warn_of_unknown({label.type})
 
 
@@ -118,6 +117,23 @@ def import_(
     if done.rejected:
         click.echo(f"{done.rejected} rows rejected: {done.rejects}", err=True)
         sys.exit(_SOME_REJECTED)
+
+
+def _overruled(label: Label, row: dict[str, Any] | None) -> str:
+    """Why the type of `label`, just said, is not the one that counts, and what helps."""
+    from fink_al.labels.taxonomy import UNCLASSIFIED, WITHDRAWN
+
+    again = f"fink-al labels add {label.object_id}"
+    if row is None:
+        return f"{label.object_id} is withdrawn at a time that is yet to come: say it again then."
+    counts = f"of {label.object_id} '{row['type']}' counts, as {row['source']} says"
+    if row["modified"] > datetime.now(UTC):
+        return f"{counts} at a time that is yet to come, {row['modified']}: say it again then."
+    if label.type == WITHDRAWN:
+        return f"{counts} since; this takes it back: {again} withdrawn"
+    if label.type == UNCLASSIFIED:
+        return f"{counts}, before any 'unclassified'; if it is wrong: {again} withdrawn"
+    return f'{counts}; a person settles it: {again} "{label.type}" --source person'
 
 
 def settle(row: dict[str, Any]) -> str:

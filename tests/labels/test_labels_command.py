@@ -1,12 +1,14 @@
 """What the commands say and with which code they end."""
 
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from click.testing import CliRunner
 
 from fink_al.cli.labels import labels
 from fink_al.errors import LabelError
+from fink_al.labels.label import Label
 from fink_al.labels.store import LabelStore
 from fink_al.settings import find_resource, read_yaml
 
@@ -112,13 +114,43 @@ def test_a_contradiction_is_shown_until_a_person_settles_it(run):
     assert cells(run("conflicts")[1]) == []
 
 
-def test_what_was_said_before_says_what_counts(run):
-    run("add", "A", "SN", "--observed", "2026-01-04T10:00:00")
+def test_a_type_that_does_not_count_is_told_with_what_helps(run):
+    first = ("--observed", "2026-01-04T10:00:00")
+    told = "Warning: of A 'SN Ia' counts, as spectrum says"
+    run("add", "A", "SN", *first)
     run("add", "A", "SN Ia", "--observed", "2026-01-05T10:00:00")
-    assert run("add", "A", "SN", "--observed", "2026-01-04T10:00:00") == (
+    assert run("add", "A", "Unclassified") == (
         0,
-        "0 labels added: that was said before.\nWarning: of A 'SN Ia' counts, as spectrum says: "
-        "correct it with --source spectrum --observed 2026-01-05T10:00:00.000000.\n",
+        f"1 label added.\n{told}, before any 'unclassified'; if it is wrong: "
+        "fink-al labels add A withdrawn\n",
+    )
+    assert run("add", "A", "SN", *first) == (
+        0,
+        f"0 labels added: that was said before.\n{told}; a person settles it: "
+        'fink-al labels add A "SN" --source person\n',
+    )
+    assert run("add", "A", "SN", "--source", "Person") == (0, "1 label added.\n")
+    assert run("add", "A", "withdrawn", *first) == (0, "1 label added.\n")
+    run("add", "A", "SN Ia", "--observed", "2026-01-05T10:00:00")
+    assert run("add", "A", "withdrawn", *first) == (
+        0,
+        f"0 labels added: that was said before.\n{told} since; this takes it back: "
+        "fink-al labels add A withdrawn\n",
+    )
+    assert run("add", "A", "withdrawn") == (0, "1 label added.\n")
+
+
+def test_a_clock_that_runs_ahead_is_told(settings, run):
+    ahead = datetime.now(UTC) + timedelta(hours=1)
+    for name, kind in (("A", "SN Ia"), ("B", "withdrawn")):
+        LabelStore(settings.labels_dir).add([Label(name, kind, "person", ahead, ahead)])
+    assert run("add", "A", "SN Ia-91T-like")[1] == (
+        "1 label added.\nWarning: of A 'SN Ia' counts, as person says at a time that is yet to "
+        f"come, {ahead}: say it again then.\n"
+    )
+    assert run("add", "B", "SN Ia")[1] == (
+        "1 label added.\nWarning: B is withdrawn at a time that is yet to come: say it again "
+        "then.\n"
     )
 
 
