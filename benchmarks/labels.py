@@ -81,8 +81,10 @@ def read_seconds(folder: Path, files: int) -> tuple[float, float]:
     # An empty store is asked what it has before each addition: write as other writers would.
     for i in range(files):
         names = (f"{i}-{k}" for k in range(20))
-        LabelStore(folder / str(i)).add(Label(n, "SN Ia", "TNS", told, told) for n in names)
-        (written,) = (folder / str(i)).iterdir()
+        other = LabelStore(folder / str(i))
+        other.make()
+        other.add(Label(n, "SN Ia", "TNS", told, told) for n in names)
+        written = max((folder / str(i)).iterdir())
         written.rename(folder / written.name)
     times = []
     for n in range(2):
@@ -128,7 +130,7 @@ def main() -> None:
                     "csv.DictReader alone",
                     flush=True,
                 )
-            store = LabelStore(load_settings(config, starting_set=None, test_set=None).labels_dir)
+            store = LabelStore.of(load_settings(config, starting_set=None, test_set=None))
             assert len(store.read()) == n
         reading, digested = read_seconds(Path(folder) / "small", files)
     print(f"{files} files of 20 labels: read in {reading:.2f} s, {digested:.2f} s by a digest")

@@ -157,7 +157,7 @@ def write_archive(settings: Settings, night: pa.Table, n: int, labels: int) -> i
     """Labels, and copies of `night` with `n` alerts; how many are of labelled objects."""
     rng = np.random.default_rng(1)
     names = [f"ZTF25zzz{number:04d}".translate(_DIGITS) for number in range(labels)]
-    LabelStore(settings.labels_dir).add(
+    LabelStore.of(settings).add(
         Label(name, _TYPES[i % len(_TYPES)], "spectrum", _OBSERVED, _OBSERVED)
         for i, name in enumerate(names)
     )

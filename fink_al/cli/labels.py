@@ -9,7 +9,7 @@ from typing import Any
 import rich_click as click
 
 from fink_al.cli.fetch import fetch
-from fink_al.cli.labels_in import add, import_, settle, warn_of_unknown
+from fink_al.cli.labels_in import add, import_, init, settle, warn_of_unknown
 from fink_al.cli.points import config_option, without_data
 from fink_al.errors import LabelError
 
@@ -23,7 +23,7 @@ def labels() -> None:
     """
 
 
-for command in (add, import_, fetch):
+for command in (add, import_, fetch, init):
     labels.add_command(command)
 
 
@@ -35,7 +35,7 @@ def list_(config: Path | None) -> None:
     from fink_al.labels.verdict import verdicts
 
     settings = without_data(config)
-    rows = verdicts(LabelStore(settings.labels_dir), settings.target).to_pylist()
+    rows = verdicts(LabelStore.of(settings), settings.target).to_pylist()
     _print(
         ("object", "type", settings.target.name, "why", "source", "observed [UTC]"),
         ((row["object_id"], row["type"], _class(row), row["why"], row["source"],
@@ -55,7 +55,7 @@ def show(object_id: str, config: Path | None) -> None:
     from fink_al.labels.verdict import verdicts
 
     settings = without_data(config)
-    store = LabelStore(settings.labels_dir)
+    store = LabelStore.of(settings)
     rows = store.history(object_id).to_pylist()
     if not rows:
         raise LabelError(f"There is no label of '{object_id}'; fink-al labels list shows all.")
@@ -89,7 +89,7 @@ def conflicts(config: Path | None) -> None:
     from fink_al.labels.verdict import conflicts as find
 
     settings = without_data(config)
-    found = find(LabelStore(settings.labels_dir), settings.target)
+    found = find(LabelStore.of(settings), settings.target)
     taxonomy = Taxonomy.load()
     _print(
         ("object", "what", "type", settings.target.name, "source", "modified [UTC]", "who"),
@@ -116,7 +116,7 @@ def export(file: Path, config: Path | None) -> None:
     from fink_al.labels.export import write_labels
     from fink_al.labels.store import LabelStore
 
-    rows = LabelStore(without_data(config).labels_dir).read()
+    rows = LabelStore.of(without_data(config)).read()
     write_labels(rows, file)
     click.echo(f"{len(rows)} labels: {file}")
 

@@ -1,4 +1,4 @@
-"""``fink-al labels add`` and ``import``: what people hand in."""
+"""``fink-al labels add`` and ``import``: what people hand in; and where, ``init``."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def add(
     from fink_al.labels.verdict import verdicts
 
     settings = without_data(config)
-    store = LabelStore(settings.labels_dir)
+    store = LabelStore.of(settings)
     seen = utc(observed) if observed else datetime.now(UTC)
     label = Label(object_id.strip(), spelled(type), source, seen, who=who or None)
     added = store.add([label])
@@ -111,12 +111,25 @@ def import_(
             f"{done.untyped} rows have no type, {done.other} no object of {settings.survey.name}."
         )
     warn_of_unknown(set(done.types))
-    found = verdicts(LabelStore(settings.labels_dir), settings.target)["reason"]
+    found = verdicts(LabelStore.of(settings), settings.target)["reason"]
     if contradicting := sum(reason == "conflict" for reason in found.to_pylist()):
         _warn(f"objects whose types contradict: {contradicting}; see fink-al labels conflicts.")
     if done.rejected:
         click.echo(f"{done.rejected} rows rejected: {done.rejects}", err=True)
         sys.exit(_SOME_REJECTED)
+
+
+@click.command()
+@config_option
+def init(config: Path | None) -> None:
+    """Make labels_path a label store, once; the one in the working folder is made by itself.
+
+    A folder without a store ends every command and job, as it may be a wrong one or not mounted.
+    """
+    from fink_al.labels.store import LabelStore
+
+    store = LabelStore(without_data(config).labels_dir)
+    click.echo(f"{store.folder.path} is a label store{' now' if store.make() else ' already'}.")
 
 
 def _overruled(label: Label, row: dict[str, Any] | None) -> str:

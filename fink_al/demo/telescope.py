@@ -65,7 +65,7 @@ class Telescope:
             labels.append(
                 Label(name, found, "spectrum", begin + _OBSERVED, begin + _RECEIVED, "demo")
             )
-        LabelStore(self._settings.labels_dir).add(labels)
+        LabelStore.of(self._settings).add(labels)
         return labels
 
 

@@ -93,7 +93,7 @@ def import_file(
     SettingsError
         If the survey has no pattern of object names.
     """
-    store = LabelStore(settings.labels_dir)
+    store = LabelStore.of(settings)
     if rejects is None:
         stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
         rejects = settings.work_dir / "labels_rejects" / f"{file.name}-{stamp}.csv"

@@ -7,6 +7,7 @@ once lose nothing; nothing is ever changed or removed.
 from __future__ import annotations
 
 import hashlib
+import os
 import uuid
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -17,13 +18,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from fink_al.errors import LabelError
+from fink_al.errors import LabelError, ServiceError
 from fink_al.labels.digest import MOST_FILES, read_digest, write_digest
 from fink_al.labels.folder import Folder, open_folder
 from fink_al.labels.label import Label
 from fink_al.labels.news import news, words
 from fink_al.labels.standing import codes, standing, statements
 from fink_al.labels.taxonomy import UNCLASSIFIED
+from fink_al.settings import Settings
 
 _TIME = pa.timestamp("us", "UTC")
 
@@ -56,7 +58,7 @@ class LabelStore:
     Parameters
     ----------
     folder : path, str or Folder
-        Path or URI, made when the first label is added.
+        Path or URI of a store that was made: without a file of labels it is out of reach.
     until : datetime, optional
         With time zone: the store is read as it was then, when all who wrote until then had
         finished, and cannot be added to.
@@ -69,6 +71,36 @@ class LabelStore:
         self._digest: tuple[frozenset[str], pa.Table] = frozenset(), SCHEMA.empty_table()
         self._read: tuple[list[str], pa.Table] = [], SCHEMA.empty_table()
 
+    @classmethod
+    def of(cls, settings: Settings, until: datetime | None = None) -> LabelStore:
+        """The store of `settings`; the one of the working folder is made if it is not there.
+
+        A place that `labels_path` names, or a folder that is there and empty, may be a share that
+        is not mounted: only :meth:`make` makes a store of it.
+
+        Raises
+        ------
+        ServiceError
+            If the one of the working folder cannot be made.
+        """
+        store = cls(settings.labels_dir, until)
+        if settings.labels_path is None and not os.path.lexists(settings.labels_dir):
+            store.make()
+        return store
+
+    def make(self) -> bool:
+        """Make the folder a store, by a file of no labels, unless it is one; whether it was none.
+
+        Raises
+        ------
+        ServiceError
+            If the folder cannot be read or written.
+        """
+        is_new = not any(map(_is_of_labels, self.folder.names()))
+        if is_new:
+            self._write(SCHEMA.empty_table(), datetime.now(UTC))
+        return is_new
+
     def add(self, labels: Iterable[Label]) -> int:
         """Store `labels`; how many were new.
 
@@ -80,8 +112,10 @@ class LabelStore:
 
         Raises
         ------
+        ServiceError
+            If the folder is no store, or cannot be read or written.
         LabelError
-            If the folder cannot be read or written, or the store is read as of a time.
+            If a file of the store is damaged, or the store is read as of a time.
         """
         if self._until:
             raise LabelError("A store that is read as of a time cannot be added to.")
@@ -98,10 +132,7 @@ class LabelStore:
             }
             for name, values in columns.items():
                 rows = rows.set_column(SCHEMA.get_field_index(name), SCHEMA.field(name), values)
-            sink = pa.BufferOutputStream()
-            pq.write_table(rows, sink)
-            name = f"{now:{_STAMP}}-{uuid.uuid4().hex}.parquet"
-            self.folder.write(name, sink.getvalue().to_pybytes())
+            name = self._write(rows, now)
             if len(self._tables) >= MOST_FILES:
                 write_digest(self.folder, name, *self._read)
                 self._digest, self._tables = (frozenset(self._read[0]), self._read[1]), {}
@@ -112,10 +143,12 @@ class LabelStore:
 
         Raises
         ------
+        ServiceError
+            If the folder is no store, or cannot be read.
         LabelError
-            If a file of the store cannot be read.
+            If a file of the store is damaged.
         """
-        present = self.folder.names()
+        present = self._present()
         names = self._files(present)
         if names != self._read[0]:
             if not self._read[0]:
@@ -177,14 +210,31 @@ class LabelStore:
     @property
     def version(self) -> str:
         """Changes whenever the store does."""
-        return hashlib.sha256("\n".join(self._files(self.folder.names())).encode()).hexdigest()[:16]
+        return hashlib.sha256("\n".join(self._files(self._present())).encode()).hexdigest()[:16]
+
+    def _present(self) -> list[str]:
+        present = self.folder.names()
+        # A store that was made has a file: else it is elsewhere, and by no means empty.
+        if not any(map(_is_of_labels, present)):
+            raise ServiceError(
+                f"{self.folder.path} is no label store, as it has no file of labels: see whether "
+                "labels_path is right and mounted; fink-al labels init makes a new store there."
+            )
+        return present
 
     def _files(self, present: list[str]) -> list[str]:
-        names = [name for name in present if name.endswith(".parquet") and name[0] != "_"]
+        names = list(filter(_is_of_labels, present))
         if self._until:
             stamp = f"{self._until:{_STAMP}}"
             names = [name for name in names if name.partition("-")[0] <= stamp]
         return names
+
+    def _write(self, rows: pa.Table, now: datetime) -> str:
+        sink = pa.BufferOutputStream()
+        pq.write_table(rows, sink)
+        name = f"{now:{_STAMP}}-{uuid.uuid4().hex}.parquet"
+        self.folder.write(name, sink.getvalue().to_pybytes())
+        return name
 
     def _file(self, name: str) -> pa.Table:
         content = self.folder.read(name)
@@ -196,6 +246,10 @@ class LabelStore:
                 f"{self.folder.path}/{name} is no file of labels ({str(error).splitlines()[0]}): "
                 "restore it from a copy or move it away."
             ) from None
+
+
+def _is_of_labels(name: str) -> bool:
+    return name.endswith(".parquet") and not name.startswith("_")
 
 
 def _table(labels: Iterable[Label]) -> pa.Table:

@@ -224,7 +224,7 @@ def examples_until(
     Objects of the test set are not among them: what a model learned from cannot judge it.
     """
     progress("reading labels")
-    labels = verdicts(LabelStore(settings.labels_dir, until), settings.target)
+    labels = verdicts(LabelStore.of(settings, until), settings.target)
     reasons = labels["reason"].drop_null().to_pylist()
     if disputed := reasons.count(CONFLICT):
         progress(f"{disputed} objects are left out as sources contradict: fink-al labels conflicts")

@@ -41,18 +41,20 @@ class State:
     Raises
     ------
     ServiceError, ModelError
-        If there should be a model and none can be had.
+        If there should be a model and none can be had, or the label store is out of reach.
     """
 
     def __init__(self, spark: SparkSession, settings: Settings):
         self._spark = spark
         self._settings = settings
         self._champions = ChampionWatch(spark, settings)
-        self._labels = LabelStore(settings.labels_dir)
+        self._labels = LabelStore.of(settings)
         self._labels_version: str | None = None
+        self._labels_are_away = False
         self._labelled: Broadcast | None = None
         self._published: OrderedDict[int, set[int]] = OrderedDict()
         self._shared_published: Broadcast | None = None
+        self._refresh_labels()  # none in reach: no start
         self.load_published(archived_nights(settings)[-_NIGHTS_KEPT:])
 
     def science(self) -> Science:
@@ -97,15 +99,20 @@ class State:
     def _refresh_labels(self) -> None:
         try:
             version = self._labels.version
-            if version == self._labels_version:
-                return
-            # The test set is never asked for: what it judges must not have been drawn from it.
-            names = [*self._labels.typed_objects(), *reserved_objects(self._settings)]
+            is_new = version != self._labels_version
+            typed = self._labels.typed_objects() if is_new else []
         except ServiceError as error:
             if self._labelled is None:
                 raise
-            log.warning("Label store out of reach, keeping the labels that are known: %s", error)
+            if not self._labels_are_away:
+                log.warning("Label store out of reach, keeping the known labels: %s", error)
+            self._labels_are_away = True
             return
+        self._labels_are_away = False
+        if not is_new:
+            return
+        # The test set is never asked for: what it judges must not have been drawn from it.
+        names = [*typed, *reserved_objects(self._settings)]
         keys = _sorted(object_keys(self._spark, names))
         if self._labelled:
             self._labelled.unpersist()

@@ -20,7 +20,7 @@ assert not {"pyspark", "mlflow", "sklearn"} & set(sys.modules)
     ("arguments", "words"),
     [
         ([], ["stream", "train", "replay", "candidates", "labels", "model", "demo"]),
-        (["labels"], ["add", "import", "fetch", "list", "show", "conflicts", "export"]),
+        (["labels"], ["add", "import", "fetch", "list", "show", "conflicts", "export", "init"]),
         (["labels", "fetch"], ["--url", "--minutes", "FINK_AL_TNS_API_KEY", "Exit code"]),
         (["model"], ["list", "show", "promote"]),
         (["replay"], ["--origin", "--model"]),

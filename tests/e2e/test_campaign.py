@@ -37,7 +37,7 @@ class Campaign:
 
     def __init__(self, settings, config, folder):
         self.settings, self.registry = settings, Registry(settings)
-        self.store = LabelStore(settings.labels_dir)
+        self.store = LabelStore.of(settings)
         self.sky = simulate(NIGHTS, ALERTS, SEED)
         self.oracle = Oracle(self.sky.truth, SEED)
         self.telescope = Telescope(settings, self.oracle, SPECTRA)

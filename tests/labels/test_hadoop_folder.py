@@ -53,6 +53,9 @@ def test_files_are_seen_when_they_are_whole_and_written_once(folder):
 
 def test_labels_come_back_as_they_were_added(folder):
     store = LabelStore(folder)
+    with pytest.raises(ServiceError, match="/labels is no label store"):
+        store.add([SN])
+    assert [store.make(), store.make()] == [True, False]
     assert [store.add([SN]), LabelStore(folder).add([SN])] == [1, 0]
     assert LabelStore(folder).read().drop_columns("received").to_pylist() == [asdict(SN)]
     assert store.version == LabelStore(folder).version
@@ -72,6 +75,7 @@ def write(uri: str, writer: int) -> None:
 
 def test_two_writers_at_once_lose_nothing(hdfs):
     uri = f"{hdfs.uri}/writers"
+    LabelStore(uri).make()
     context = multiprocessing.get_context("spawn")
     writers = [context.Process(target=write, args=(uri, n)) for n in range(2)]
     for writer in writers:
@@ -91,9 +95,10 @@ def test_the_command_needs_no_more_than_the_path(hdfs, tmp_path):
             [sys.executable, "-c", code, "labels", *arguments],
             env=os.environ | variables, capture_output=True, text=True,
         )
-        for arguments in (["add", "A", "SN Ia"], ["show", "A"])
+        for arguments in (["init"], ["add", "A", "SN Ia"], ["show", "A"])
     ]  # fmt: skip
-    assert [(done.returncode, done.stderr) for done in outputs] == [(0, ""), (0, "")]
-    assert outputs[0].stdout == "1 label added.\n"
-    assert "For early_snia: SN Ia, positive" in outputs[1].stdout
+    assert [(done.returncode, done.stderr) for done in outputs] == [(0, "")] * 3
+    assert outputs[0].stdout == f"{hdfs.uri}/command is a label store now.\n"
+    assert outputs[1].stdout == "1 label added.\n"
+    assert "For early_snia: SN Ia, positive" in outputs[2].stdout
     assert list(tmp_path.iterdir()) == []

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from fink_al.cli.labels import labels
-from fink_al.errors import LabelError
+from fink_al.errors import LabelError, ServiceError
 from fink_al.labels.label import Label
 from fink_al.labels.store import LabelStore
 from fink_al.settings import find_resource, read_yaml
@@ -43,7 +43,7 @@ def test_labels_are_added_imported_and_listed(settings, run, tmp_path):
     assert added == (0, "1 label added.\n")
     assert run("import", str(file)) == (0, "2 of 2 labels added, from 2 rows.\n")
     assert run("import", str(file)) == (0, "0 of 2 labels added, from 2 rows.\n")
-    assert LabelStore(settings.labels_dir).read()["who"].to_pylist() == ["Ann"] * 3
+    assert LabelStore.of(settings).read()["who"].to_pylist() == ["Ann"] * 3
     code, output = run("list")
     assert code == 0
     assert [[*row[:3], *row[4:]] for row in cells(output)] == [
@@ -80,7 +80,7 @@ def test_types_are_checked_when_they_are_handed_in(settings, run):
     assert add("Withdrawn") == (0, "1 label added.\n")
     with pytest.raises(LabelError, match=r"'observed' of the label of A is 2999-01-01 00:00, but"):
         add("SN Ia", "2999-01-01")
-    shown = LabelStore(settings.labels_dir).history("A")["type"].to_pylist()
+    shown = LabelStore.of(settings).history("A")["type"].to_pylist()
     assert shown == ["SN Ia", "SN II", "SN Ia", "unclassified", "sn ia", "withdrawn"]
     code, output = run("show", "A")
     assert (code, output.splitlines()[-1]) == (0, "All that was said is withdrawn.")
@@ -143,7 +143,7 @@ def test_a_type_that_does_not_count_is_told_with_what_helps(run):
 def test_a_clock_that_runs_ahead_is_told(settings, run):
     ahead = datetime.now(UTC) + timedelta(hours=1)
     for name, kind in (("A", "SN Ia"), ("B", "withdrawn")):
-        LabelStore(settings.labels_dir).add([Label(name, kind, "person", ahead, ahead)])
+        LabelStore.of(settings).add([Label(name, kind, "person", ahead, ahead)])
     assert run("add", "A", "SN Ia-91T-like")[1] == (
         "1 label added.\nWarning: of A 'SN Ia' counts, as person says at a time that is yet to "
         f"come, {ahead}: say it again then.\n"
@@ -161,3 +161,18 @@ def test_the_store_is_exported(settings, run, tmp_path):
     assert run("import", str(tmp_path / "labels.csv"))[1] == "0 of 1 labels added, from 1 rows.\n"
     with pytest.raises(LabelError, match=r"There is no label of 'B'"):
         run("show", "B")
+
+
+def test_a_store_at_a_named_place_is_made_on_purpose(run, tmp_path, monkeypatch):
+    place = tmp_path / "share" / "labels"
+    monkeypatch.setenv("FINK_AL_LABELS_PATH", str(place))
+    for arguments in (["add", "A", "SN Ia"], ["list"]):
+        with pytest.raises(ServiceError, match=r"is no label store.*labels init makes"):
+            run(*arguments)
+    assert not place.exists()
+    assert [run("init"), run("init"), run("add", "A", "SN Ia"), run("init")] == [
+        (0, f"{place} is a label store now.\n"),
+        (0, f"{place} is a label store already.\n"),
+        (0, "1 label added.\n"),
+        (0, f"{place} is a label store already.\n"),
+    ]

@@ -34,7 +34,7 @@ def test_spark_reads_the_folder_as_it_is(settings, spark, monkeypatch):
     monkeypatch.setattr("fink_al.labels.store.MOST_FILES", 2)
     seen = datetime(2026, 1, 5, tzinfo=UTC)
     for name in "ABCD":
-        LabelStore(settings.labels_dir).add([Label(name, "SN Ia", "spectrum", seen)])
+        LabelStore.of(settings).add([Label(name, "SN Ia", "spectrum", seen)])
     assert any(Path(settings.labels_dir).glob("_digest-*"))
     rows = spark.read.parquet(settings.labels_dir).orderBy("object_id").collect()
     assert [row.object_id for row in rows] == ["A", "B", "C", "D"]

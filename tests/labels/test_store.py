@@ -1,9 +1,11 @@
 import multiprocessing
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
+from hypothesis import settings as hypothesis
 from hypothesis import strategies as st
 
 from fink_al.errors import LabelError, ServiceError
@@ -35,7 +37,9 @@ def stands(store):
 
 @pytest.fixture
 def store(tmp_path):
-    return LabelStore(tmp_path / "labels")
+    store = LabelStore(tmp_path / "labels")
+    store.make()
+    return store
 
 
 def test_labels_come_back_as_they_were_added_with_the_time_at_which_they_were_stored(store):
@@ -50,6 +54,49 @@ def test_labels_come_back_as_they_were_added_with_the_time_at_which_they_were_st
 def test_an_empty_store_has_no_labels(store):
     assert (len(store.read()), stands(store), store.typed_objects()) == (0, [], [])
     assert store.add([]) == 0
+
+
+def test_a_store_is_made_once(store):
+    version = store.version
+    store.add([SN])
+    assert (LabelStore(store.folder).make(), said(store.read())) == (False, [asdict(SN)])
+    assert store.version != version
+
+
+@pytest.mark.parametrize("is_mount", [True, False])
+def test_a_store_that_is_away_is_not_empty(tmp_path, is_mount):
+    path = tmp_path / "share" / "labels"
+    other = LabelStore(path)
+    if is_mount:
+        path.mkdir(parents=True)
+    for ask in (other.read, other.typed_objects, lambda: other.add([SN]), lambda: other.version):
+        with pytest.raises(ServiceError, match=f"{path} is no label store, as it has no file"):
+            ask()
+    assert list(tmp_path.glob("share/labels/*")) == []
+
+
+def test_the_store_of_the_working_folder_is_made_if_it_is_not_there(settings):
+    folder = Path(settings.labels_dir)
+    assert len(LabelStore.of(settings).read()) == 0
+    LabelStore.of(settings).add([SN])
+    assert said(LabelStore.of(settings).read()) == [asdict(SN)]
+    for file in folder.iterdir():
+        file.unlink()
+    with pytest.raises(ServiceError, match="is no label store"):
+        LabelStore.of(settings).read()
+    folder.rmdir()
+    named = settings.model_copy(update={"labels_path": str(folder)})
+    with pytest.raises(ServiceError, match="is no label store"):
+        LabelStore.of(named).add([SN])
+
+
+def test_a_store_of_before_needs_no_making(tmp_path):
+    store = LabelStore(tmp_path)
+    store.make()
+    (begin,) = tmp_path.iterdir()
+    store.add([SN])
+    begin.unlink()
+    assert said(LabelStore(tmp_path).read()) == [asdict(SN)]
 
 
 def test_the_same_label_is_added_once(store):
@@ -202,6 +249,7 @@ def test_many_files_are_read_by_their_digest(tmp_path, monkeypatch, caplog):
     monkeypatch.setattr("fink_al.labels.store.MOST_FILES", 3)
     folder = tmp_path / "labels"
     old = LabelStore(folder)  # remembers what it has read
+    old.make()
     moments = []
     for i in range(9):
         LabelStore(folder).add([replace(SN, object_id=f"A{i}"), SN])
@@ -223,7 +271,7 @@ def test_many_files_are_read_by_their_digest(tmp_path, monkeypatch, caplog):
     assert LabelStore(folder).read() == moments[-1][1]
     assert "is no digest, reading the files" in caplog.text
     digests[-1].unlink()
-    min(folder.glob("2*.parquet")).unlink()
+    sorted(folder.glob("2*.parquet"))[1].unlink()
     assert len(LabelStore(folder).read()) == len(moments[-1][1]) - 2
 
 
@@ -238,12 +286,13 @@ _statements = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=40)
+@hypothesis(deadline=None, max_examples=40)
 @given(data=st.data(), labels=st.lists(_statements, unique_by=lambda x: x.modified, max_size=8))
 def test_neither_order_nor_repetition_of_imports_matters(tmp_path_factory, data, labels):
     stores = []
     for order in (labels, data.draw(st.permutations(labels))):
         store = LabelStore(tmp_path_factory.mktemp("labels"))
+        store.make()
         cut = data.draw(st.integers(0, len(order)))
         assert store.add(order[:cut]) + store.add(order[cut:]) == len(labels)
         assert store.add(order) == 0

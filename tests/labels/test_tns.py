@@ -26,12 +26,12 @@ def take(settings, tmp_path, tns_table):
 
 
 def stored(settings):
-    rows = LabelStore(settings.labels_dir).read().drop_columns("received").to_pylist()
+    rows = LabelStore.of(settings).read().drop_columns("received").to_pylist()
     return [Label(**row) for row in rows]
 
 
 def stands(settings):
-    rows = LabelStore(settings.labels_dir).standing().to_pylist()
+    rows = LabelStore.of(settings).standing().to_pylist()
     return sorted((row["object_id"], row["type"], row["name"]) for row in rows)
 
 
@@ -87,7 +87,7 @@ def test_retyped_renamed_and_taken_back_rows_keep_their_history(settings, take, 
     ]
     for row in rows:
         take(row)
-    history = LabelStore(settings.labels_dir).history("ZTF26aaaaaaa")
+    history = LabelStore.of(settings).history("ZTF26aaaaaaa")
     told = zip(history["type"].to_pylist(), history["name"].to_pylist(), strict=True)
     assert list(told) == expected
     assert stands(settings) == [("ZTF26aaaaaaa", "unclassified", "AT 2026a")]

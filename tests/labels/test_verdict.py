@@ -18,7 +18,9 @@ def target():
 
 @pytest.fixture
 def store(tmp_path):
-    return LabelStore(tmp_path / "labels")
+    store = LabelStore(tmp_path / "labels")
+    store.make()
+    return store
 
 
 def word(source, kind, day=0, name="A"):

@@ -53,7 +53,7 @@ def learn(settings, archive, archived):
         archive(*alerts)
         now = datetime.now(UTC)
         found = [Label(row["object_id"], row["type"], "spectrum", now, now) for row in alerts]
-        LabelStore(settings.labels_dir).add(found)
+        LabelStore.of(settings).add(found)
         return retrain(settings.model_copy(update=changes), archived)
 
     return on
@@ -73,7 +73,7 @@ def test_a_nightly_job_reads_the_archive_and_ends_with_zero(spark, settings, run
     archive(*alerts)
     now = datetime.now(UTC)
     found = [Label(row["object_id"], row["type"], "spectrum", now, now) for row in alerts]
-    LabelStore(settings.labels_dir).add(found)
+    LabelStore.of(settings).add(found)
     assert run(train)[0] == 0
     assert run(train)[0] == 0  # nothing new
     assert [v.is_champion for v in Registry(settings).versions()] == [True]

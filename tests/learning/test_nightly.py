@@ -45,7 +45,7 @@ def tell(settings, archive):
             )
             for row in alerts
         ]
-        LabelStore(settings.labels_dir).add(labels)
+        LabelStore.of(settings).add(labels)
 
     return put
 
@@ -283,7 +283,7 @@ def test_a_wrong_label_that_is_corrected_leaves_no_trace(retrain, settings, tell
     tell(sky("C", 1))
     assert decided(retrain(settings)) == ("promoted", "3", "3")
     # Once more the same examples as those of a former champion: it is judged again.
-    LabelStore(settings.labels_dir).add(
+    LabelStore.of(settings).add(
         Label(row["object_id"], "withdrawn", "person", OBSERVED)
         for row in sky("B", 1) + sky("C", 1)
     )
@@ -335,9 +335,7 @@ def test_the_label_store_overrides_the_starting_set(retrain, settings, tell, tmp
     pq.write_table(table(sky("Old", 10) + sky("Test", 1)), file)
     settings = settings.model_copy(update={"starting_set": file})
     seen = [("OldAGN0", "SN Ia"), ("OldAGN1", "SN"), ("OldAGN2", "unclassified")]
-    LabelStore(settings.labels_dir).add(
-        Label(name, kind, "spectrum", OBSERVED) for name, kind in seen
-    )
+    LabelStore.of(settings).add(Label(name, kind, "spectrum", OBSERVED) for name, kind in seen)
     summary = retrain(settings)
     # Two of the test set; one is another type, one excluded; without a type nothing changes.
     assert (summary.positive, summary.negative) == (11, 8)

@@ -20,7 +20,7 @@ OBSERVED = datetime(2026, 1, 10, 10, tzinfo=UTC)
 
 def tell(settings, **types):
     labels = [Label(name, type, "spectrum", OBSERVED, OBSERVED) for name, type in types.items()]
-    LabelStore(settings.labels_dir).add(labels)
+    LabelStore.of(settings).add(labels)
 
 
 @pytest.fixture

@@ -14,10 +14,13 @@ from fink_al.spark.state import State, object_keys
 pytestmark = pytest.mark.spark
 
 
-def test_labels_are_taken_up_and_outlast_their_storage(spark, tmp_path, monkeypatch, caplog):
+def test_labels_are_taken_up_and_outlast_their_storage(spark, tmp_path, caplog):
     settings = load_settings(
         environment={}, work_dir=tmp_path, starting_set=None, test_set=None
-    ).model_copy(update={"labels_path": str(tmp_path / "labels")})
+    ).model_copy(update={"labels_path": str(tmp_path / "share" / "labels")})
+    with pytest.raises(ServiceError, match="share/labels is no label store"):
+        State(spark, settings)
+    LabelStore(settings.labels_dir).make()
     state = State(spark, settings)
 
     def labelled():
@@ -25,21 +28,27 @@ def test_labels_are_taken_up_and_outlast_their_storage(spark, tmp_path, monkeypa
 
     def add(name, type):
         seen = datetime(2026, 1, 5, tzinfo=UTC)
-        LabelStore(settings.labels_dir).add([Label(name, type, "spectrum", seen)])
+        LabelStore.of(settings).add([Label(name, type, "spectrum", seen)])
+
+    def warned():
+        return caplog.text.count("share/labels is no label store")
 
     assert labelled() == []
     add("A", "SN Ia")
     add("B", "unclassified")
     assert labelled() == object_keys(spark, ["A"])
 
-    def away(self):
-        raise ServiceError("no such host")
-
-    monkeypatch.setattr(LabelStore, "version", property(away))
     caplog.set_level(logging.WARNING)
-    assert labelled() == object_keys(spark, ["A"])
-    assert "Label store out of reach, keeping the labels that are known: no such host" in (
-        caplog.text
-    )
-    with pytest.raises(ServiceError, match="no such host"):
-        State(spark, settings).science()
+    share, away = tmp_path / "share", tmp_path / "away"
+    for times in (1, 2):
+        share.rename(away)
+        share.mkdir()  # where it was mounted
+        assert [labelled() for _ in range(2)] == [object_keys(spark, ["A"])] * 2
+        assert warned() == times
+        with pytest.raises(ServiceError, match="share/labels is no label store"):
+            State(spark, settings)
+        share.rmdir()
+        away.rename(share)
+        assert labelled() == object_keys(spark, ["A"])
+    add("C", "CV")
+    assert labelled() == sorted(object_keys(spark, ["A", "C"]))
