@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fink_al.errors import LabelError
-from fink_al.labels.folder import Folder
+from fink_al.labels.folder import MOST_FILE_BYTES, Folder
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +56,12 @@ def read_digest(
 
 
 def write_digest(folder: Folder, name: str, files: Collection[str], rows: pa.Table) -> None:
-    """Write that `files` hold `rows`; `name` sorts behind those of the digests so far."""
+    """Write that `files` hold `rows`; `name` sorts behind those of the digests so far.
+
+    What would be too much for a file has no digest: its files go on being read.
+    """
     sink = pa.BufferOutputStream()
     pq.write_table(rows.replace_schema_metadata({_FILES: json.dumps(sorted(files))}), sink)
-    folder.write(f"{_PREFIX}{name}", sink.getvalue().to_pybytes())
+    content = sink.getvalue().to_pybytes()
+    if len(content) <= MOST_FILE_BYTES:
+        folder.write(f"{_PREFIX}{name}", content)

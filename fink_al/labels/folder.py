@@ -9,6 +9,10 @@ from typing import Protocol
 
 from fink_al.errors import ServiceError
 
+#: Bytes that a file may have: some millions of labels. It is held in memory whole, more than once
+#: where Java hands it over.
+MOST_FILE_BYTES = 1 << 28
+
 _SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*):/")
 
 
@@ -25,12 +29,27 @@ class Folder(Protocol):
         ...
 
     def read(self, name: str) -> bytes:
-        """Content of the file `name`."""
+        """Content of the file `name`, of `MOST_FILE_BYTES` at the most."""
         ...
 
     def write(self, name: str, content: bytes) -> None:
         """Make the file `name`, which nobody sees before it is whole and on the disk."""
         ...
+
+
+def check_size(file: str | Path, size: int) -> None:
+    """Refuse a file of too many bytes, before it is read or written.
+
+    Raises
+    ------
+    ServiceError
+        With the limit.
+    """
+    if size > MOST_FILE_BYTES:
+        raise ServiceError(
+            f"{file} has {size} bytes; a file of labels has {MOST_FILE_BYTES} at the most: move it "
+            "away, or import its table in parts."
+        )
 
 
 def open_folder(path: str | Path) -> Folder:
@@ -78,12 +97,15 @@ class LocalFolder:
         return sorted(name for name in found if not name.startswith("."))
 
     def read(self, name: str) -> bytes:
+        file = self._folder / name
         try:
-            return (self._folder / name).read_bytes()
+            check_size(file, file.stat().st_size)
+            return file.read_bytes()
         except OSError as error:
-            raise ServiceError(f"Cannot read {self._folder / name}: {error.strerror}.") from None
+            raise ServiceError(f"Cannot read {file}: {error.strerror}.") from None
 
     def write(self, name: str, content: bytes) -> None:
+        check_size(self._folder / name, len(content))
         partial = self._folder / f".{name}.partial"
         try:
             self._folder.mkdir(parents=True, exist_ok=True)

@@ -15,7 +15,7 @@ from typing import IO
 from fink_al.errors import LabelError
 
 #: Bytes that a CSV may have unpacked: thirty times what the largest catalogue has.
-MOST_BYTES = 1 << 31
+MOST_CSV_BYTES = 1 << 31
 _MOST_LINE_BYTES = 1 << 20
 _SHOWN = 200
 
@@ -61,9 +61,9 @@ def opened(file: Path, stack: ExitStack) -> tuple[IO[bytes], int]:
         inside = [entry for entry in archive.infolist() if entry.filename.lower().endswith(".csv")]
         if len(inside) != 1:
             raise LabelError(f"{file} holds {len(inside)} CSV files; it must be one.")
-        if (size := inside[0].file_size) > MOST_BYTES:
+        if (size := inside[0].file_size) > MOST_CSV_BYTES:
             raise LabelError(
-                f"{file} unpacks to {size} bytes; {MOST_BYTES} are allowed: is it a catalogue?"
+                f"{file} unpacks to {size} bytes; {MOST_CSV_BYTES} are allowed: is it a catalogue?"
             )
         # It gives no more bytes than it declares, and fails its checksum if it had more.
         return stack.enter_context(archive.open(inside[0])), size

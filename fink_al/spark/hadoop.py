@@ -13,6 +13,7 @@ from pyspark.errors import PySparkException
 from pyspark.java_gateway import launch_gateway
 
 from fink_al.errors import ServiceError
+from fink_al.labels.folder import check_size
 from fink_al.settings import find_resource
 
 
@@ -50,13 +51,16 @@ class HadoopFolder:
 
     def read(self, name: str) -> bytes:
         with clear(f"{self.path}/{name}", "read"):
-            stream = self._system.open(self._at(name))
+            file = self._at(name)
+            check_size(f"{self.path}/{name}", self._system.getFileStatus(file).getLen())
+            stream = self._system.open(file)
             try:
                 return bytes(stream.readAllBytes())
             finally:
                 stream.close()
 
     def write(self, name: str, content: bytes) -> None:
+        check_size(f"{self.path}/{name}", len(content))
         partial = self._at(f".{name}.partial")
         with clear(f"{self.path}/{name}", "written"):
             stream = self._system.create(partial, False)

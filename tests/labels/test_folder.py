@@ -38,3 +38,15 @@ def test_what_cannot_be_read_or_written_is_named(tmp_path):
         folder.write("a", b"1")
     with pytest.raises(ServiceError, match=r"Cannot read .*/file/a: Not a directory\."):
         folder.read("a")
+
+
+def test_a_file_of_too_many_bytes_is_named(tmp_path, monkeypatch):
+    folder = LocalFolder(tmp_path)
+    folder.write("a", b"1234")
+    monkeypatch.setattr("fink_al.labels.folder.MOST_FILE_BYTES", 3)
+    for act in (lambda: folder.read("a"), lambda: folder.write("a", b"5678")):
+        with pytest.raises(
+            ServiceError, match="/a has 4 bytes; a file of labels has 3 at the most"
+        ):
+            act()
+    assert (tmp_path / "a").read_bytes() == b"1234"

@@ -51,6 +51,15 @@ def test_files_are_seen_when_they_are_whole_and_written_once(folder):
         folder.read("c")
 
 
+def test_a_file_of_too_many_bytes_is_named(folder, monkeypatch):
+    folder.write("a", b"1234")
+    monkeypatch.setattr("fink_al.labels.folder.MOST_FILE_BYTES", 3)
+    for act in (lambda: folder.read("a"), lambda: folder.write("b", b"5678")):
+        with pytest.raises(ServiceError, match=r"/[ab] has 4 bytes; a file of labels has 3 at the"):
+            act()
+    assert folder.names() == ["a"]
+
+
 def test_labels_come_back_as_they_were_added(folder):
     store = LabelStore(folder)
     with pytest.raises(ServiceError, match="/labels is no label store"):

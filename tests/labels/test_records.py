@@ -86,7 +86,7 @@ def test_a_zip_gives_its_one_csv(tmp_path):
 
 
 def test_a_zip_with_too_much_or_too_little_in_it_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "MOST_BYTES", 1000)
+    monkeypatch.setattr(module, "MOST_CSV_BYTES", 1000)
     two = zipped(tmp_path / "two.zip", a_csv=b"a", b_csv=b"b")
     bomb = zipped(tmp_path / "bomb.zip", a_csv=b"0" * 1001)
     (tmp_path / "no.zip").write_bytes(b"PK\x03\x04 and so on")

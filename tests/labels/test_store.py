@@ -275,6 +275,15 @@ def test_many_files_are_read_by_their_digest(tmp_path, monkeypatch, caplog):
     assert len(LabelStore(folder).read()) == len(moments[-1][1]) - 2
 
 
+def test_what_is_too_much_for_a_digest_is_read_by_its_files(store, monkeypatch):
+    monkeypatch.setattr("fink_al.labels.store.MOST_FILES", 2)
+    monkeypatch.setattr("fink_al.labels.digest.MOST_FILE_BYTES", 1)
+    for name in "ABCD":
+        store.add([replace(SN, object_id=name)])
+    for reader in (store, LabelStore(store.folder)):
+        assert reader.read()["object_id"].to_pylist() == list("ABCD")
+
+
 _statements = st.builds(
     lambda name, source, kind, day: Label(
         name, kind, source, DAY + timedelta(days=day), DAY + timedelta(days=day), evidence="1"
