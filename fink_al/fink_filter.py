@@ -6,21 +6,21 @@ own, holds the survey's field names; ``docs/fink.md`` says how to install it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import pyarrow as pa
 from pyspark.sql.pandas.functions import pandas_udf
 from pyspark.sql.types import BooleanType
 
-from fink_al.alerts import adapter, light_curves, ztf
+from fink_al.alerts import adapter, ztf
 from fink_al.alerts.ztf import LIGHT_CURVE, MJD_OF_JD0
 from fink_al.errors import SettingsError
 from fink_al.selection import Selection, extragalactic_classes, select
 from fink_al.settings import Settings, load_settings
-from fink_al.spark.science import list_array
+from fink_al.spark.columns import curves_of
 
 #: What the survey writes where a catalogue has no source.
 _NO_SOURCE = -999.0
@@ -81,9 +81,7 @@ def candidate_filter(settings: Settings | None = None) -> Any:
         csigmapsfc: pd.Series,
         cdiffmaglimc: pd.Series,
     ) -> pd.Series:
-        lists = dict(
-            zip(LIGHT_CURVE, (cjdc, cfidc, cmagpsfc, csigmapsfc, cdiffmaglimc), strict=True)
-        )
+        lists = (cjdc, cfidc, cmagpsfc, csigmapsfc, cdiffmaglimc)
         context = {
             "mjd": _numbers(jd) - MJD_OF_JD0,
             "dec": _numbers(dec),
@@ -111,18 +109,17 @@ def _select(
     context: dict[str, npt.NDArray[np.float64]],
     host_class: pd.Series,
     fid: pd.Series,
-    lists: dict[str, pd.Series],
+    lists: Sequence[pd.Series],
 ) -> Selection:
     target, survey = settings.target, settings.survey
     hosts = host_class.isin(extragalactic_classes())
     bands = [survey.bands.index(band) + 1 for band in target.cuts.bands]
-    columns = {name: list_array(lists[name], kind) for name, kind in LIGHT_CURVE.items()}
     nothing = np.zeros(len(p), bool)
     return select(
         context,
         host_is_allowed=_numbers(hosts.where(host_class.notna())),
         band_is_allowed=_numbers(fid.isin(bands).where(fid.notna())),
-        history_start_mjd=light_curves(pa.table(columns), survey).first_detection_mjd(),
+        history_start_mjd=curves_of(lists, LIGHT_CURVE, survey).first_detection_mjd(),
         p=p,
         has_model=True,
         has_features=~np.isnan(p),

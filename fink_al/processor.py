@@ -23,13 +23,13 @@ from pyspark.sql import functions as F
 from pyspark.sql.pandas.functions import pandas_udf
 from pyspark.sql.types import DoubleType, StringType, StructField, StructType
 
-from fink_al.alerts import adapter, light_curves
+from fink_al.alerts import adapter
 from fink_al.errors import ModelError
 from fink_al.features.feature_set import Features, FeatureSet
 from fink_al.learning.model import Model, read_manifest
 from fink_al.learning.registry import Registry
 from fink_al.settings import FeatureSettings, Settings, Survey, load_settings
-from fink_al.spark.science import list_array
+from fink_al.spark.columns import curves_of
 
 #: Models that a Python worker keeps: one a target, and the one before a new version.
 _KEPT_MODELS = 4
@@ -276,20 +276,13 @@ def _score(bundle: Bundle, columns: tuple[pd.Series, ...]) -> tuple[np.ndarray, 
 
 
 def _extract(bundle: Bundle, feature_set: FeatureSet, columns: tuple[pd.Series, ...]) -> Features:
-    lists, numbers = bundle.lists, feature_set.context_columns
-    names = [*lists, *numbers]
-    if len(columns) != len(names):
+    kinds = bundle.lists | dict.fromkeys(feature_set.context_columns, pa.float64())
+    if len(columns) != len(kinds):
         raise ModelError(
-            f"The model reads {len(names)} columns ({', '.join(names)}), {len(columns)} were "
+            f"The model reads {len(kinds)} columns ({', '.join(kinds)}), {len(columns)} were "
             "given: call the function with *bundle.columns."
         )
-    table = {
-        name: list_array(column, kind)
-        for (name, kind), column in zip(lists.items(), columns, strict=False)
-    }
-    for name, column in zip(numbers, columns[len(lists) :], strict=True):
-        table[name] = pa.array(column, pa.float64(), from_pandas=True)
-    return feature_set.extract(light_curves(pa.table(table), bundle.survey))
+    return feature_set.extract(curves_of(columns, kinds, bundle.survey))
 
 
 def _words(words: tuple[str, ...], codes: np.ndarray) -> np.ndarray:

@@ -23,12 +23,11 @@ from pyspark.sql import functions as F
 from pyspark.sql.pandas.functions import pandas_udf
 from pyspark.sql.pandas.types import from_arrow_schema
 
-from fink_al.alerts import adapter, light_curves
 from fink_al.features.feature_set import FeatureSet
 from fink_al.learning.training_set import PROVENANCE, light_curve_columns
 from fink_al.selection import CUTS
 from fink_al.settings import MJD_EPOCH, Settings
-from fink_al.spark.science import list_array
+from fink_al.spark.columns import curves_of
 from fink_al.spark.session import spark_session
 from fink_al.spark.state import archived_nights
 
@@ -104,21 +103,14 @@ def _choose(spark: SparkSession, settings: Settings, labels: Path) -> DataFrame:
 
 def _has_features(settings: Settings) -> Column:
     """Whether an alert has any feature; only numbers enter the Python worker."""
-    features = FeatureSet.from_settings(settings.target.features)
-    survey, site = adapter(settings.survey), settings.survey
-    lists = survey.LIGHT_CURVE | survey.FORCED
+    features, survey = FeatureSet.from_settings(settings.target.features), settings.survey
+    kinds = light_curve_columns(settings)
 
     @pandas_udf("boolean")  # type: ignore[call-overload]
     def exist(*given: pd.Series) -> pd.Series:
-        table = {
-            name: list_array(column, kind)
-            for (name, kind), column in zip(lists.items(), given, strict=False)
-        }
-        for name, column in zip(features.context_columns, given[len(lists) :], strict=True):
-            table[name] = pa.array(column, pa.float64(), from_pandas=True)
-        return pd.Series(features.extract(light_curves(pa.table(table), site)).exist)
+        return pd.Series(features.extract(curves_of(given, kinds, survey)).exist)
 
-    return exist(*lists, *(F.col(name) for name in features.context_columns))
+    return exist(*kinds)
 
 
 @contextmanager

@@ -11,15 +11,16 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.functions import pandas_udf
 
-from fink_al.alerts import adapter, light_curves
+from fink_al.alerts import adapter
 from fink_al.features.feature_set import FeatureSet
+from fink_al.learning.training_set import light_curve_columns
 from fink_al.selection import CONTEXT, REASONS, extragalactic_classes, select, uniform_hash
 from fink_al.settings import Settings
+from fink_al.spark.columns import curves_of
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,6 @@ def with_science(alerts: DataFrame, science: Science) -> DataFrame:
     settings = science.settings
     target, features = settings.target, FeatureSet.from_settings(settings.target.features)
     survey = adapter(settings.survey)
-    lists = survey.LIGHT_CURVE | survey.FORCED
     rows = alerts.withColumns(
         {
             "night": _night(F.col("mjd"), settings.survey.day_start),
@@ -104,7 +104,7 @@ def with_science(alerts: DataFrame, science: Science) -> DataFrame:
         .cast("double"),
         F.col("band").isin(list(target.cuts.bands)).cast("double"),
         *(F.col(name).cast("double") for name in CONTEXT),
-        *(F.col(name) for name in lists),
+        *(F.col(name) for name in survey.LIGHT_CURVE | survey.FORCED),
         *(F.col(name).cast("double") for name in features.context_columns),
     ]  # fmt: skip
     rows = rows.withColumn("science", _udf(science, features)(*inputs))
@@ -174,9 +174,7 @@ def _words(rejected: Column) -> Column:
 
 def _udf(science: Science, features: FeatureSet):
     settings, champion, known = science.settings, science.champion, science.known
-    target = settings.target
-    survey = adapter(settings.survey)
-    lists = survey.LIGHT_CURVE | survey.FORCED
+    target, kinds = settings.target, light_curve_columns(settings)
     fields = [f"{name} double" for name in features.names]
     fields += [f"{name} int" for name in features.reason_names]
     fields += ["p double", "informativeness double", "rejected long"]
@@ -192,13 +190,7 @@ def _udf(science: Science, features: FeatureSet):
             name: column.to_numpy(np.float64, na_value=np.nan)
             for name, column in zip(CONTEXT, rows[4:], strict=False)
         }
-        table = {
-            name: list_array(column, kind)
-            for (name, kind), column in zip(lists.items(), rows[4 + len(CONTEXT) :], strict=False)
-        }
-        for name, column in zip(features.context_columns[::-1], rows[::-1], strict=False):
-            table[name] = pa.array(column, pa.float64(), from_pandas=True)
-        curves = light_curves(pa.table(table), settings.survey)
+        curves = curves_of(rows[4 + len(CONTEXT) :], kinds, settings.survey)
         extracted = features.extract(curves)
         if champion:
             model = _model(champion.checksum, champion.bundle, features.hash)
@@ -229,16 +221,6 @@ def _udf(science: Science, features: FeatureSet):
         return out.set_axis(np.flatnonzero(exists)).reindex(range(len(exists)))
 
     return score
-
-
-def list_array(column: pd.Series, kind: pa.ListType) -> pa.ListArray:
-    """Lists of a column as pandas functions get it, each an array or None, as Arrow of `kind`."""
-    values = [() if v is None else v for v in column]
-    offsets = np.zeros(len(values) + 1, np.int32)
-    np.cumsum([len(v) for v in values], out=offsets[1:])
-    flat = np.concatenate(values) if len(values) and offsets[-1] else np.array([])
-    inner = pa.array(flat.astype(np.float64), pa.float64(), from_pandas=True)
-    return pa.ListArray.from_arrays(offsets, inner.cast(kind.value_type))
 
 
 def _contains(ordered: np.ndarray | None, keys: np.ndarray) -> np.ndarray:
