@@ -40,6 +40,9 @@ for _name, _value in {
 
 _CHAMPION = "champion"
 _BUNDLE, _EXAMPLES = "bundle.zip", "examples.parquet"
+#: What a file of a version may weigh: what a bundle may unpack to. A registry may come to hold
+#: anything, and the stream's driver reads it into its memory.
+_MAX_BYTES = 1 << 30
 
 #: Tag of a version about which it is decided: ``promoted`` once, ``kept`` the champion instead, or
 #: ``rolled_back``.
@@ -133,7 +136,7 @@ class Registry:
         Raises
         ------
         ModelError
-            If there is no such version.
+            If there is no such version, or it is too large.
         """
         return self._download(version, _BUNDLE)
 
@@ -143,7 +146,7 @@ class Registry:
         Raises
         ------
         ModelError
-            If there is no such version.
+            If there is no such version, or it is too large.
         """
         return pq.read_table(pa.BufferReader(self._download(version, _EXAMPLES)))
 
@@ -246,9 +249,14 @@ class Registry:
         with self._clear():
             self._check(version)
             client = self._mlflow()
-            made = client.get_model_version(self._name, version)
+            run = client.get_model_version(self._name, version).run_id
+            for told in client.list_artifacts(run):
+                if told.path == name:
+                    _check_size(version, name, told.file_size or 0)
             with tempfile.TemporaryDirectory() as folder:
-                return Path(client.download_artifacts(made.run_id, name, folder)).read_bytes()
+                file = Path(client.download_artifacts(run, name, folder))
+                _check_size(version, name, file.stat().st_size)  # what was told need not be true
+                return file.read_bytes()
 
     def _held(self) -> str | None:
         found = self._registered()
@@ -308,6 +316,14 @@ class Registry:
                     f"{type(error).__name__}: {reason}"
                 )
             ) from error
+
+
+def _check_size(version: str, name: str, size: int) -> None:
+    if size > _MAX_BYTES:
+        raise ModelError(
+            f"{name} of model version {version} has {size} bytes in the registry, allowed are "
+            f"{_MAX_BYTES}: it is not read. Train again, with fewer trees if it is a model's size."
+        )
 
 
 def _without_login(text: str) -> str:

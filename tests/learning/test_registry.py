@@ -6,6 +6,7 @@ import pytest
 from small_world import N_FEATURES
 
 from fink_al.errors import ModelError, ServiceError
+from fink_al.learning import registry as module
 from fink_al.learning.model import Model, fit
 from fink_al.learning.registry import DECISION, WHY, Registry
 from fink_al.learning.training_set import TrainingSet
@@ -71,6 +72,26 @@ def test_a_version_is_the_bundle_that_was_registered(settings, model):
     np.testing.assert_array_equal(loaded.predict(values), model.predict(values))
     stored = [file.name for file in (settings.work_dir / "models").rglob("*") if file.is_file()]
     assert sorted(stored) == ["bundle.zip", "examples.parquet"]
+
+
+@pytest.mark.parametrize("is_told", [True, False])
+def test_a_file_that_is_too_large_is_not_read(settings, model, monkeypatch, is_told):
+    from mlflow import MlflowClient
+
+    registry = Registry(settings)
+    registry.register(model, {}, EXAMPLES)
+    size = len(registry.load("1"))
+    monkeypatch.setattr(module, "_MAX_BYTES", size - 1)
+    if is_told:
+        monkeypatch.setattr(MlflowClient, "download_artifacts", None)  # it is not fetched, either
+    else:
+        monkeypatch.setattr(MlflowClient, "list_artifacts", lambda *_: [])
+    told = f"bundle.zip of model version 1 has {size} bytes in the registry, allowed are {size - 1}"
+    with pytest.raises(ModelError, match=told):
+        registry.load("1")
+    monkeypatch.undo()
+    monkeypatch.setattr(module, "_MAX_BYTES", size)
+    assert len(registry.load("1")) == size
 
 
 def promote(registry: Registry, version: str) -> None:
