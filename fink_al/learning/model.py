@@ -156,19 +156,25 @@ def fit(
     return Model(estimator, manifest, calibration, unseen)
 
 
-def fingerprint(training: TrainingSet, target: Target, test_set: str | None = None) -> str:
-    """Identity of all that decides a fit and, with that of the test set, a promotion.
+def fingerprint(training: TrainingSet, target: Target) -> str:
+    """Identity of all that decides a fit: where it is the same, so is the model."""
+    return _identity(training, target)
 
-    Where it is the same, so are the model and what becomes of it.
-    """
+
+def question(training: TrainingSet, target: Target, test_set: str | None) -> str:
+    """Identity of all that decides a promotion beside the champion: fit, test set and rule."""
+    rule = [] if test_set is None else [test_set, target.promotion.model_dump_json()]
+    return _identity(training, target, *rule)
+
+
+def _identity(training: TrainingSet, target: Target, *others: str) -> str:
     parts = [
         training.snapshot,
         FeatureSet.from_settings(target.features).hash,
         json.dumps(target.model.applied()),
         version("scikit-learn"),
+        *others,
     ]
-    if test_set is not None:
-        parts += [test_set, target.promotion.model_dump_json()]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 

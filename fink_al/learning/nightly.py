@@ -24,7 +24,7 @@ from fink_al.labels.store import LabelStore
 from fink_al.labels.taxonomy import UNCLASSIFIED
 from fink_al.labels.verdict import CONFLICT, verdicts
 from fink_al.learning.evaluation import Metrics, evaluate
-from fink_al.learning.model import Model, fingerprint, fit, with_metrics
+from fink_al.learning.model import Model, fit, question, with_metrics
 from fink_al.learning.promotion import LOWER_IS_BETTER, compare, decide
 from fink_al.learning.registry import DECISION, WHY, Registry
 from fink_al.learning.test_set import TestSet, read_test_set, reserved_objects
@@ -44,8 +44,11 @@ log = logging.getLogger(__name__)
 Outcome = Literal["promoted", "kept", "nothing_new", "too_few_labels"]
 Progress = Callable[[str], None]
 
-#: Tags of a version: identity of all that decides, and the champion that it was compared with.
-_IDENTITY, _AGAINST = "fingerprint", "against"
+#: Tags of a version: what was decided about it, and the champion that it was compared with.
+_QUESTION, _AGAINST = "question", "against"
+#: The name of the former until it was told apart from the manifest's fingerprint, which is of the
+#: fit alone: what a person took back then stays so.
+_FORMER_QUESTION = "fingerprint"
 #: Tags of a version: what it was tested on and by which metric, and its value.
 _JUDGED_BY, _SCORE = "judged_by", "score"
 
@@ -139,7 +142,7 @@ def _retrain(settings: Settings, archived: ArchiveReader, progress: Progress) ->
             f"{target.model.min_labels}, {least} of each"
         )
         return replace(done, outcome="too_few_labels", why=why)
-    identity = fingerprint(training, target, test.identity if test else None)
+    identity = question(training, target, test.identity if test else None)
     if decided := _decided(settings, registry, identity, number):
         why = f"version {decided} was decided on the same examples and settings"
         return replace(done, why=why)
@@ -160,7 +163,7 @@ def _retrain(settings: Settings, archived: ArchiveReader, progress: Progress) ->
     else:
         better, why = True, "it is the first one; there is no test set to compare on"
     progress("registering")
-    tags |= {_IDENTITY: identity, _AGAINST: number or "", WHY: why}
+    tags |= {_QUESTION: identity, _AGAINST: number or "", WHY: why}
     version = registry.register(challenger, tags, rows_of(rows, training))
     # What a person decided while this one was fitted holds.
     if better and (hold := registry.held()):
@@ -188,7 +191,7 @@ def _decided(
     decision, as its job ended before its end.
     """
     for made in registry.versions():
-        if made.tags.get(_IDENTITY) != identity:
+        if made.tags.get(_QUESTION, made.tags.get(_FORMER_QUESTION)) != identity:
             continue
         decision = made.tags.get(DECISION)
         kept = decision == "kept" and made.tags.get(_AGAINST) == (champion or "")

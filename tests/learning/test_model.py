@@ -8,7 +8,7 @@ from small_world import N_FEATURES
 from fink_al.errors import ModelError
 from fink_al.features.feature_set import FeatureSet
 from fink_al.learning.evaluation import evaluate
-from fink_al.learning.model import Model, fingerprint, fit, read_manifest, with_metrics
+from fink_al.learning.model import Model, fingerprint, fit, question, read_manifest, with_metrics
 from fink_al.learning.training_set import TrainingSet
 
 
@@ -81,6 +81,16 @@ def test_the_fingerprint_follows_examples_and_settings(settings):
     prints = [fingerprint(examples(n), t) for n, t in [(40, target), (41, target), (40, other)]]
     assert len(set(prints)) == 3
     assert fingerprint(examples(40), target) == prints[0]
+
+
+def test_the_question_follows_the_fit_the_test_set_and_the_rule(settings):
+    target = settings.target
+    other = target.model_copy(
+        update={"promotion": target.promotion.model_copy(update={"margin": 0.5})}
+    )
+    asked = [("a", target), ("b", target), ("a", other), (None, target)]
+    assert len({question(examples(), t, test) for test, t in asked}) == 4
+    assert len({fingerprint(examples(), t) for _, t in asked}) == 1
 
 
 def test_examples_of_one_class_make_no_model(settings):

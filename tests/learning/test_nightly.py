@@ -10,7 +10,7 @@ from small_world import sky, table
 from fink_al.errors import FinkAlError, ServiceError
 from fink_al.labels.label import Label
 from fink_al.labels.store import LabelStore
-from fink_al.learning import model
+from fink_al.learning import model, nightly
 from fink_al.learning.model import read_manifest
 from fink_al.learning.nightly import AlreadyRunning
 from fink_al.learning.nightly import retrain as retrain_with
@@ -111,6 +111,16 @@ def test_nothing_new_registers_nothing(retrain, settings, tell):
     retrain(settings)
     assert decided(retrain(settings)) == ("nothing_new", None, "1")
     assert [v.number for v in Registry(settings).versions()] == ["1"]
+
+
+def test_what_was_decided_under_the_tag_of_before_is_decided(retrain, settings, tell, monkeypatch):
+    tell(sky("A", 10))
+    with monkeypatch.context() as patch:
+        patch.setattr(nightly, "_QUESTION", "fingerprint")
+        retrain(settings)
+    (made,) = Registry(settings).versions()
+    assert "question" not in made.tags
+    assert decided(retrain(settings)) == ("nothing_new", None, "1")
 
 
 def test_new_labels_make_a_new_champion(retrain, settings, tell):
