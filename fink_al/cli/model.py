@@ -111,11 +111,14 @@ def compare(first: str, second: str, config: Path | None) -> None:
 @model.command()
 @click.argument("version")
 @click.option(
-    "--archive", is_flag=True, help="Look for the examples in archive and labels of then, too."
+    "--archive", is_flag=True, help="Look for the examples in archive and labels as of then, too."
 )
 @_config
 def reproduce(version: str, archive: bool, config: Path | None) -> None:
     """Make VERSION again from its stored examples, and compare the probabilities.
+
+    With --archive the labels are those of then, everything else is as it is now: what changed since
+    is named.
 
     Exit code 0: the same model; 1: another one.
     """
@@ -133,7 +136,9 @@ def reproduce(version: str, archive: bool, config: Path | None) -> None:
         f"probabilities {done.largest_difference:.2g}."
     )
     if done.changes is not None:
-        click.echo(f"Archive and labels as of then: {_changes(done.changes)}.")
+        click.echo(f"From the archive and the labels as of then: {_changes(done.changes)}.")
+        if done.other_inputs:
+            click.echo(f"Not as they were then: {', '.join(done.other_inputs)}.")
     if not done.is_same:
         sys.exit(_NOT_THE_SAME)
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from fink_al.errors import FinkAlError
 from fink_al.learning.evaluation import Metrics, evaluate
+from fink_al.learning.inputs import read_inputs
 from fink_al.learning.model import read_manifest
 from fink_al.learning.nightly import examples_until
 from fink_al.learning.promotion import Difference, compare
@@ -76,12 +77,16 @@ class Remake:
     largest_difference : float
         Of the probabilities of these examples and of the test set.
     changes : Changes or None
-        From the stored examples to those of archive and labels as of then, where asked for.
+        From the stored examples to those of the archive as it is and of the labels as of then,
+        where asked for.
+    other_inputs : tuple of str
+        What is not any more as it was then, of what these examples are made of.
     """
 
     examples: int
     largest_difference: float
     changes: Changes | None
+    other_inputs: tuple[str, ...] = ()
 
     @property
     def is_same(self) -> bool:
@@ -121,7 +126,7 @@ def reproduce(settings: Settings, number: str, archived: ArchiveReader | None = 
     number : str
         Version.
     archived : callable, optional
-        Look for the examples in archive and label store as of then, too.
+        Look for the examples in the archive as it is and the label store as of then, too.
 
     Raises
     ------
@@ -135,14 +140,17 @@ def reproduce(settings: Settings, number: str, archived: ArchiveReader | None = 
     apart = [
         np.abs(stored.predict(settings, table) - made.predict(settings, table)) for table in tables
     ]
-    found = None
+    found, others = None, ()
     if archived:
-        until = read_manifest(registry.load(number))["labels"]["until"]
+        then = read_manifest(registry.load(number))["labels"]
+        until = datetime.fromisoformat(then["until"])
+        now = read_inputs(settings, until)
+        others = tuple(name for name, was in then.get("inputs", {}).items() if now.get(name) != was)
         target = settings.target.model_copy(update={"features": made.target.features})
         settings = settings.model_copy(update={"target": target})
-        again, _ = examples_until(settings, archived, datetime.fromisoformat(until))
+        again, _ = examples_until(settings, archived, until)
         found = changes(rows, rows_of(again, read_examples(settings, again)))
-    return Remake(len(rows), float(np.nanmax(np.concatenate(apart))), found)
+    return Remake(len(rows), float(np.nanmax(np.concatenate(apart))), found, others)
 
 
 def changes(before: pa.Table, after: pa.Table) -> Changes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -93,7 +94,11 @@ class Model:
 
 
 def fit(
-    training: TrainingSet, target: Target, parent: str | None, until: datetime | None = None
+    training: TrainingSet,
+    target: Target,
+    parent: str | None,
+    until: datetime | None = None,
+    inputs: Mapping[str, str] | None = None,
 ) -> Model:
     """Model of `target` fitted to `training`; `parent` is the version that it may replace.
 
@@ -110,6 +115,8 @@ def fit(
         Version of the champion.
     until : datetime, optional
         Time as of which the label store was read; the manifest keeps it.
+    inputs : mapping of str to str, optional
+        What the examples were made of (:mod:`fink_al.learning.inputs`); the manifest keeps it.
 
     Raises
     ------
@@ -140,6 +147,7 @@ def fit(
         "labels": {
             "snapshot": training.snapshot,
             "until": until.isoformat() if until else None,
+            "inputs": dict(inputs or {}),
             "positive": int(positive.sum()),
             "negative": int((~positive).sum()),
             "random": int(random.sum()),

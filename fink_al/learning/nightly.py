@@ -24,6 +24,7 @@ from fink_al.labels.store import LabelStore
 from fink_al.labels.taxonomy import UNCLASSIFIED
 from fink_al.labels.verdict import CONFLICT, verdicts
 from fink_al.learning.evaluation import Metrics, evaluate
+from fink_al.learning.inputs import read_inputs
 from fink_al.learning.model import Model, fit, question, with_metrics
 from fink_al.learning.promotion import LOWER_IS_BETTER, compare, decide
 from fink_al.learning.registry import DECISION, WHY, Registry
@@ -129,7 +130,7 @@ def retrain(settings: Settings, archived: ArchiveReader, progress: Progress = lo
 
 def _retrain(settings: Settings, archived: ArchiveReader, progress: Progress) -> Summary:
     target, registry, now = settings.target, Registry(settings), datetime.now(UTC)
-    test = read_test_set(settings)
+    test, inputs = read_test_set(settings), read_inputs(settings, now)
     rows, counts = examples_until(settings, archived, now, progress)
     training = read_examples(settings, rows)
     number = registry.champion()
@@ -147,7 +148,7 @@ def _retrain(settings: Settings, archived: ArchiveReader, progress: Progress) ->
         why = f"version {decided} was decided on the same examples and settings"
         return replace(done, why=why)
     progress(f"training on {positive} positive and {negative} negative examples")
-    challenger = fit(training, target, number, until=now)
+    challenger = fit(training, target, number, now, inputs)
     tags = {"examples": str(len(training))}
     if test:
         progress(f"testing on {len(test.positive)} objects")

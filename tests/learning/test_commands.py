@@ -2,7 +2,9 @@
 
 import fcntl
 import json
+import shutil
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
@@ -14,6 +16,7 @@ from fink_al.cli.model import model
 from fink_al.cli.train import train
 from fink_al.labels.label import Label
 from fink_al.labels.store import LabelStore
+from fink_al.labels.taxonomy import Taxonomy
 from fink_al.learning.nightly import retrain
 from fink_al.learning.registry import Registry
 from fink_al.settings import find_resource
@@ -81,7 +84,7 @@ def test_a_nightly_job_reads_the_archive_and_ends_with_zero(spark, settings, run
     assert code == 0
     assert output.endswith(
         "Version 1 made again from its 20 examples: largest difference of probabilities 0.\n"
-        "Archive and labels as of then: the same.\n"
+        "From the archive and the labels as of then: the same.\n"
     )
 
 
@@ -123,6 +126,36 @@ def test_versions_are_compared_on_the_test_set(run, learn, judges):
     assert "│ auc               │ 1.000 (1.000 to 1.000) │ 1.000 (1.000 to 1.000) │" in output
     assert "log_loss: version 2 is better by " in output
     assert output.endswith("Examples: 2 added (BAGN0, BSN Ia0).\n")
+
+
+def test_what_is_not_as_it_was_then_is_named(run, learn, settings, archived, tmp_path, monkeypatch):
+    start = tmp_path / "start.parquet"
+    pq.write_table(table(sky("Start", 1)), start)
+    learn(sky("A", 10), starting_set=start)
+    monkeypatch.setattr("fink_al.spark.examples.archived_examples", archived)
+    again = (model, "reproduce", "1", "--archive")
+    same = "From the archive and the labels as of then: the same.\n"
+    code, output = run(*again, FINK_AL_STARTING_SET=str(start))
+    assert (code, output.partition("\n")[2]) == (0, same)
+    # A file of labels that was being written when the model was trained.
+    (labels,) = Path(settings.labels_dir).glob("*.parquet")
+    shutil.copy(labels, labels.with_name(labels.name.replace("-", "-0", 1)))
+    code, output = run(*again, FINK_AL_STARTING_SET=str(start))
+    assert (code, output.partition("\n")[2]) == (
+        0,
+        f"{same}Not as they were then: label store.\n",
+    )
+    pq.write_table(table(sky("Start", 2)), start)
+    taxonomy = Taxonomy.load()
+    families = taxonomy.families | {"SN Ia-new": taxonomy.families["SN Ia"]}
+    changed = Taxonomy(families, taxonomy.why)
+    monkeypatch.setattr(Taxonomy, "load", lambda: changed)
+    code, output = run(*again, FINK_AL_STARTING_SET=str(start))
+    assert (code, output.partition("\n")[2]) == (
+        1,
+        "From the archive and the labels as of then: 2 added (StartAGN1, StartSN Ia1).\n"
+        "Not as they were then: label store, classes of the types, starting set.\n",
+    )
 
 
 def test_a_champion_is_rolled_back_and_held(settings, run, learn, judges):

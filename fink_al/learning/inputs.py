@@ -1,0 +1,39 @@
+"""What examples are made of beside the archive, told apart by short digests."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import datetime
+
+from fink_al.labels.store import LabelStore
+from fink_al.labels.taxonomy import Taxonomy
+from fink_al.learning.test_set import reserved_objects
+from fink_al.settings import Settings
+
+
+def read_inputs(settings: Settings, until: datetime) -> dict[str, str]:
+    """Digest of each input, by what it is called.
+
+    Take it before the labels are read: files of the store only ever appear, so where the digest is
+    the same later on, none appeared in between, from a writer that was at work in that very moment.
+
+    Parameters
+    ----------
+    settings : Settings
+        Where the inputs are.
+    until : datetime
+        Time as of which the label store is read.
+    """
+    taxonomy, start = Taxonomy.load(), settings.starting_set
+    classes = {kind: taxonomy.judge(kind, settings.target).positive for kind in taxonomy.families}
+    return {
+        "label store": LabelStore(settings.labels_dir, until).version,
+        "classes of the types": _digest(json.dumps(classes, sort_keys=True).encode()),
+        "starting set": _digest(start.read_bytes() if start and start.is_file() else b""),
+        "test set": _digest(json.dumps(sorted(reserved_objects(settings))).encode()),
+    }
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]
