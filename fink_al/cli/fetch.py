@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+from datetime import UTC, datetime, time
 from pathlib import Path
 
 import rich_click as click
 
 from fink_al.settings import load_settings
+
+#: Some of what TNS sent could not be used.
+_NOT_ALL_USED = 1
 
 
 @click.command()
@@ -22,32 +27,50 @@ from fink_al.settings import load_settings
 def fetch(config: Path | None, url: str | None, minutes: float) -> None:
     """Add the types that TNS, the Transient Name Server, has learnt since the last time.
 
-    The first time it takes the whole catalogue, then the changes of each day, and of each hour of
-    today: run it once an hour, from cron. Stop it anywhere: the next run goes on. Files are kept in
-    tns/ of work_dir. The key and the marker of your bot at TNS come from FINK_AL_TNS_API_KEY and
-    FINK_AL_TNS_USER_AGENT.
+    The first time and once a week it takes the whole catalogue, else the changes of each day, and
+    of each hour of today: run it once an hour, from cron. Stop it anywhere: the next run goes on.
+    Files lie in tns/ of work_dir until a larger one has what they have. A type whose row the
+    catalogue has no more is taken back, and named. The key and the marker of your bot at TNS come
+    from FINK_AL_TNS_API_KEY and FINK_AL_TNS_USER_AGENT.
 
-    Exit code 0: all that TNS has is here; 2: a wrong setting, a refusal, or TNS did not send all in
-    time (what came before is kept and imported; a later run goes on).
+    Exit code 0: all that TNS has is here; 1: it is, but some rows were rejected, and the file that
+    lists them is named, or the catalogue lacks so many rows that no type was taken back; 2: a wrong
+    setting, a refusal, or TNS did not send all in time (what came before is kept and imported; a
+    later run goes on).
     """
     settings = load_settings(config)
     from fink_al.labels.intake import import_file
+    from fink_al.labels.store import LabelStore
+    from fink_al.labels.taxonomy import UNCLASSIFIED
     from fink_al.labels.tns_client import TNS_URL, TnsClient
-    from fink_al.labels.tns_folder import TnsFolder
+    from fink_al.labels.tns_folder import TnsFolder, catalogue_day
+    from fink_al.labels.tns_gone import changes, listed_rows
 
     client = TnsClient(url or TNS_URL, seconds=60 * minutes)
-    rejects: list[Path] = []
+    store, warnings = LabelStore.of(settings), []
 
     def take(file: Path) -> int:
         done = import_file(settings, file, format="tns")
-        if done.rejected and done.rejects:
-            rejects.append(done.rejects)
-        return done.added
+        if done.rejects:
+            warnings.append(f"Rows rejected: {done.rejects}")
+        if not (day := catalogue_day(file)):
+            return done.added
+        at = datetime.combine(day, time(), UTC)
+        labels, doubted = changes(store, listed_rows(file), at)
+        if doubted:
+            warnings.append(f"{file.name} lacks {doubted} typed rows: no type is taken back.")
+        for label in labels:
+            row = f"{label.object_id}, row {label.evidence} of TNS"
+            is_gone = label.type == UNCLASSIFIED
+            click.echo(f"{row}: " + ("gone, unclassified" if is_gone else f"back, {label.type}"))
+        return done.added + store.add(labels)
 
     done = TnsFolder(settings.tns_dir).fetch(client, take, progress=click.echo)
     click.echo(
         f"{done.files} files fetched, {done.n_bytes} bytes; {done.imported} imported, "
         f"{done.rows} labels added."
     )
-    for file in rejects:
-        click.echo(f"Rows rejected: {file}", err=True)
+    for warning in warnings:
+        click.echo(warning, err=True)
+    if warnings:
+        sys.exit(_NOT_ALL_USED)

@@ -24,6 +24,7 @@ import requests
 import urllib3
 
 from fink_al.errors import ServiceError, SettingsError
+from fink_al.labels.records import MOST_CSV_BYTES
 from fink_al.settings import TNS_API_KEY, TNS_USER_AGENT
 
 log = logging.getLogger(__name__)
@@ -31,7 +32,7 @@ log = logging.getLogger(__name__)
 TNS_URL = "https://www.wis-tns.org/system/files/tns_public_objects"
 
 #: What a file may weigh; the whole catalogue of 2026 has some ten megabytes, fifty unpacked.
-_MAX_BYTES, _MAX_UNPACKED_BYTES = 1 << 28, 1 << 31
+_MAX_BYTES = 1 << 28
 _ATTEMPTS = 5
 _CONNECT_S, _READ_S = 10.0, 30.0
 #: The window of the rate limit, where a header does not say when it ends.
@@ -207,7 +208,7 @@ def covered_day(file: Path) -> date:
     try:
         with zipfile.ZipFile(file) as parts:
             (part,) = parts.infolist()
-            if part.file_size > _MAX_UNPACKED_BYTES:
+            if part.file_size > MOST_CSV_BYTES:
                 raise ValueError
             with parts.open(part) as lines:
                 first = lines.readline(100)

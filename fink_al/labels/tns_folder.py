@@ -22,8 +22,10 @@ log = logging.getLogger(__name__)
 
 _NAME, _END = "tns_public_objects", ".csv.zip"
 _FULL = f"{_NAME}{_END}"
-#: TNS keeps the changes of a day for a month; the catalogue catches up with older ones.
-_KEPT_DAYS = 28
+#: Days after which the catalogue is taken again, as an object that was deleted or merged is seen by
+#: its absence there alone. Each day it would be ten megabytes for few rows; and it must come before
+#: the month is over for which TNS keeps the changes of a day.
+_CATALOGUE_DAYS = 7
 
 
 @dataclass(frozen=True)
@@ -69,9 +71,8 @@ class TnsFolder:
     ) -> Fetched:
         """Bring what is new, and import each file before the next one is fetched.
 
-        First what an earlier run left; then the whole catalogue, if there is none or the changes
-        since then are not kept any more; the changes of each day since then; those of each hour of
-        today, UTC.
+        First what an earlier run left; then the whole catalogue, if there is none or it is a week
+        old; the changes of each day since then; those of each hour of today, UTC.
 
         Parameters
         ----------
@@ -117,8 +118,9 @@ class TnsFolder:
 
     def _days(self, client: TnsClient, today: date) -> Iterator[Path]:
         """The catalogue, where it is needed, and the days since then up to yesterday."""
-        day = self._next_day()
-        if day is None or (today - day).days > _KEPT_DAYS:
+        day, catalogue = self._next_day(), self._last_catalogue()
+        # Where yesterday's changes are here, too, it was tried today: TNS's may be an old one.
+        if not (day and catalogue) or (day < today and (today - catalogue).days >= _CATALOGUE_DAYS):
             yield self._catalogue(client, None)
             day = self._next_day()
         while day and day < today:
@@ -163,13 +165,15 @@ class TnsFolder:
 
     def _next_day(self) -> date | None:
         """First day whose changes are not here, None if there is no catalogue either."""
-        catalogues = [*self._folder.glob(f"{_NAME}_until_*"), *self._imported.glob("*_until_*")]
-        if not catalogues:
-            return None
-        day = max(map(_day_of, catalogues))
-        while self._has(f"{_NAME}_{day:%Y%m%d}{_END}"):
+        day = self._last_catalogue()
+        while day and self._has(f"{_NAME}_{day:%Y%m%d}{_END}"):
             day += timedelta(days=1)
         return day
+
+    def _last_catalogue(self) -> date | None:
+        """Day until which the last catalogue reaches, None if there is none."""
+        files = [*self._folder.glob(f"{_NAME}_*{_END}"), *self._imported.glob(f"{_NAME}_*{_END}")]
+        return max(filter(None, map(catalogue_day, files)), default=None)
 
     def _has(self, name: str) -> bool:
         return (self._folder / name).exists() or (self._imported / name).exists()
@@ -186,16 +190,16 @@ class TnsFolder:
             except ValueError as error:
                 log.warning("%s goes and is fetched again: %s", file, error)
                 file.unlink()
-        return sorted(whole, key=lambda file: ("_until_" not in file.name, file.name))
+        return sorted(whole, key=lambda file: (catalogue_day(file) is None, file.name))
 
     def _mark_imported(self, file: Path) -> None:
         file.replace(self._imported / file.name)
         # What the hours of a day said, the day says again, and the catalogue says all before it.
         for hour in self._imported.glob(f"{file.name.removesuffix(_END)}_*"):
             hour.unlink()
-        if "_until_" in file.name:
+        if day := catalogue_day(file):
             for other in self._imported.glob(f"{_NAME}_*"):
-                if _day_of(other) < _day_of(file):
+                if _day_of(other) < day:
                     other.unlink()
 
     @contextmanager
@@ -206,6 +210,11 @@ class TnsFolder:
             except BlockingIOError:
                 raise FinkAlError(f"Another fetch holds {lock.name}; wait for its end.") from None
             yield
+
+
+def catalogue_day(file: Path) -> date | None:
+    """Day, UTC, with whose begin the catalogue `file` ends; None if it is of a day or an hour."""
+    return _day_of(file) if file.name.startswith(f"{_NAME}_until_") else None
 
 
 def _day_of(file: Path) -> date:

@@ -28,7 +28,7 @@ def read_inputs(settings: Settings, until: datetime) -> dict[str, str]:
     taxonomy, start = Taxonomy.load(), settings.starting_set
     classes = {kind: taxonomy.judge(kind, settings.target).positive for kind in taxonomy.families}
     return {
-        "label store": LabelStore(settings.labels_dir, until).version,
+        "label store": LabelStore.of(settings, until).version,
         "classes of the types": _digest(json.dumps(classes, sort_keys=True).encode()),
         "starting set": _digest(start.read_bytes() if start and start.is_file() else b""),
         "test set": _digest(json.dumps(sorted(reserved_objects(settings))).encode()),

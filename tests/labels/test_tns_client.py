@@ -165,7 +165,7 @@ def test_a_file_of_any_length_is_not_taken(tns, client, tmp_path, monkeypatch):
 
 def test_a_file_that_unpacks_to_too_much_is_not_taken(tmp_path, monkeypatch):
     (tmp_path / "file").write_bytes(_BODY)
-    monkeypatch.setattr(tns_client, "_MAX_UNPACKED_BYTES", 50)
+    monkeypatch.setattr(tns_client, "MOST_CSV_BYTES", 50)
     with pytest.raises(ValueError, match="no whole zip file"):
         covered_day(tmp_path / "file")
 

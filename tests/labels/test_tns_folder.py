@@ -1,6 +1,7 @@
 """Which files are fetched, and that a run that ends anywhere is continued."""
 
-from datetime import UTC, datetime
+import shutil
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from tns_server import ENVIRONMENT, TnsServer, table, zipped
 
 from fink_al.cli.main import cli
 from fink_al.errors import FinkAlError, LabelError, ServiceError
+from fink_al.labels.store import LabelStore
 from fink_al.labels.tns_client import TnsClient
 from fink_al.labels.tns_folder import Fetched, TnsFolder
 
@@ -115,6 +117,25 @@ def test_where_a_day_will_not_come_the_catalogue_stands_for_it(tns, run, now, as
     assert run.files() == [f"imported/{day(f'until_{now:%Y%m%d}')}"]
 
 
+def test_after_a_week_the_catalogue_is_taken_again(tns, run):
+    run()
+    for number in range(6, 11):
+        name = f"2026-01-{number:02}"
+        tns.files[day(name.replace("-", ""))] = table(f"{name} 00:00:00 - 23:59:59", "6")
+    run(datetime(2026, 1, 10, 0, 30, tzinfo=UTC))
+    assert tns.asked == [day(f"202601{number:02}") for number in range(6, 10)]
+    at = datetime(2026, 1, 11, 0, 30, tzinfo=UTC)
+    # TNS's may be the old one yet: then it is not asked for again all day.
+    run(at)
+    assert tns.asked == [_FULL, day("20260110")]
+    run(at)
+    assert tns.asked == []
+    tns.files[_FULL] = table("2026-01-12 00:00:00", "8")
+    run(at.replace(day=12))
+    assert (tns.asked, run.imported) == ([_FULL], [day("until_20260112")])
+    assert run.files() == [f"imported/{day('until_20260112')}"]
+
+
 def test_a_catalogue_that_does_not_close_the_gap_is_no_help(tns, run):
     run()
     with pytest.raises(ServiceError, match="and no changes of 2026-01-06; try later"):
@@ -212,7 +233,7 @@ def test_the_command_says_each_file_and_the_sum(tns, tmp_path, monkeypatch, tns_
     tns.files = {_FULL: zipped(text)}
     done = CliRunner().invoke(cli, ["labels", "fetch", "--url", tns.url])
     size = len(tns.files[_FULL])
-    assert done.exit_code == 0
+    assert done.exit_code == 1
     said = [line for line in done.output.splitlines() if "tns_client" not in line]
     assert said[:2] == [
         f"tns_public_objects_until_{today.replace('-', '')}.csv.zip: {size} bytes, 1 new labels",
@@ -221,6 +242,33 @@ def test_the_command_says_each_file_and_the_sum(tns, tmp_path, monkeypatch, tns_
     rejects = Path(said[2].removeprefix("Rows rejected: "))
     assert "'far'" in rejects.read_text()
     assert (tmp_path / "tns" / "imported").is_dir()
+
+
+def test_the_command_takes_back_what_is_gone_and_gives_back_what_is_back(
+    tns, tmp_path, monkeypatch, tns_table, tns_row
+):
+    for name, value in {**ENVIRONMENT, "FINK_AL_WORK_DIR": str(tmp_path)}.items():
+        monkeypatch.setenv(name, value)
+    other = tns_row(18, "SN II", internal_names="ZTF26bbbbbbb")
+    whole, without = [tns_row(), other], [other]
+    said = []
+    # That a week has passed is said by the table, and by a folder that knows of none.
+    for days, rows in [(14, whole), (7, without), (0, whole)]:
+        covers = datetime.now(UTC) - timedelta(days=days)
+        tns.files = {_FULL: zipped(tns_table(*rows, stamp=f'"{covers:%Y-%m-%d} 00:00:00"\n'))}
+        for day_of in (covers + timedelta(days=n) for n in range(days)):
+            stamp = f'"{day_of:%Y-%m-%d} 00:00:00 - 23:59:59"\n'
+            tns.files[day(f"{day_of:%Y%m%d}")] = zipped(tns_table(stamp=stamp))
+        shutil.rmtree(tmp_path / "tns", ignore_errors=True)
+        done = CliRunner().invoke(cli, ["labels", "fetch", "--url", tns.url])
+        assert done.exit_code == 0, done.output
+        said += [line for line in done.output.splitlines() if line.startswith("ZTF")]
+    assert said == [
+        "ZTF26aaaaaaa, row 17 of TNS: gone, unclassified",
+        "ZTF26aaaaaaa, row 17 of TNS: back, SN Ia",
+    ]
+    store = LabelStore(tmp_path / "labels")
+    assert store.history("ZTF26aaaaaaa")["type"].to_pylist() == ["SN Ia", "unclassified", "SN Ia"]
 
 
 def test_the_command_names_the_missing_variable(tns, tmp_path, monkeypatch):
