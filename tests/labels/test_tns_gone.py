@@ -19,7 +19,9 @@ def label(objid, kind="SN Ia", *, source="TNS", modified=_SAID, name=None):
 
 @pytest.fixture
 def store(tmp_path):
-    return LabelStore(tmp_path)
+    made = LabelStore(tmp_path)
+    made.make()
+    return made
 
 
 def apply(store, listed, at=_TABLE):
