@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from fink_al.errors import SettingsError
+from fink_al.learning.estimator import ESTIMATORS
 from fink_al.strategies import strategy
 
 Mode = Literal["pool", "stream"]
@@ -36,11 +37,13 @@ class Arm:
         Raises
         ------
         SettingsError
-            If there is no such strategy.
+            If there is no such strategy or estimator.
         """
         rest, _, estimator = text.strip().partition("/")
         name, _, features = rest.partition("@")
         strategy(name)
+        if estimator and estimator not in ESTIMATORS:
+            raise SettingsError(f"No estimator '{estimator}'; known: {', '.join(ESTIMATORS)}.")
         return cls(name, features or None, estimator or None)
 
     def __str__(self) -> str:

@@ -37,6 +37,8 @@ _KINDS = {
         HistGradientBoostingClassifier, fit_boosting, boosting_to_arrays, boosting_of_arrays
     ),
 }  # fmt: skip
+#: Names of the estimators.
+ESTIMATORS = tuple(_KINDS)
 
 
 def fit_estimator(

@@ -1,0 +1,51 @@
+"""``fink-al campaign``, from a table of points to a page."""
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from fink_al.cli.campaign import campaign
+from fink_al.errors import SettingsError
+
+
+def run(*arguments):
+    return CliRunner().invoke(campaign, [str(a) for a in arguments], catch_exceptions=False)
+
+
+def test_arms_with_features_of_their_own_are_compared(points, tmp_path):
+    out = tmp_path / "out"
+    done = run("--points", points, "--strategy", "random,uncertainty,uncertainty@sigmoid",
+               "--labels", 14, "--seeds", 2, "--trees", 10, "--alerts-per-object", 2,
+               "--output", out)  # fmt: skip
+    assert done.exit_code == 0
+    assert "has the best figure of merit over the whole curve" in done.output
+    curves = pd.read_parquet(out / "curves.parquet")
+    assert set(curves["strategy"]) == {"random", "uncertainty", "uncertainty@sigmoid"}
+    assert curves["n_labels"].max() == 14
+    queries = pd.read_parquet(out / "queries.parquet")
+    # All begin with the same labels.
+    first = queries[queries["why"] == "initial"].groupby(["strategy", "seed"])["object_id"]
+    assert first.agg(tuple).groupby("seed").nunique().tolist() == [1, 1]
+    for name in ("REPORT.md", "curves.png", "asked.png"):
+        assert (out / name).stat().st_size > 500
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--strategy", "best"], "No strategy 'best'; known: random, uncertainty"),
+        (["--strategy", "random@best"], "Feature set: name"),
+        (["--strategy", "random/best"], "No estimator 'best'; known: random_forest"),
+        (["--labels", "10"], "--labels 10 are all labels"),
+    ],
+)
+def test_what_cannot_be_is_said_before_any_work(points, tmp_path, arguments, message):
+    with pytest.raises(SettingsError, match=message):
+        run("--points", points, *arguments, "--output", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_alerts_come_from_a_table_or_an_archive(points, tmp_path):
+    for arguments in ([], ["--points", points, "--archive", tmp_path], ["--archive", tmp_path]):
+        with pytest.raises(SettingsError, match="--points with a table of whole light curves, or"):
+            run(*arguments, "--output", tmp_path / "out")

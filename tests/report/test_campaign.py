@@ -1,0 +1,69 @@
+"""What a campaign's page says of curves whose winner is known."""
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from fink_al.campaign.judge import METRICS, SAMPLES
+from fink_al.campaign.plan import Arm, Plan
+from fink_al.report.campaign import draw_asked, draw_curves, page, verdict
+from fink_al.settings import StreamMix
+
+PLAN = Plan((Arm("random"), Arm("uncertainty")), seeds=4, labels=50)
+
+
+def table(gain=0.1, noise=0.001):
+    rng = np.random.default_rng(1)
+    rows = []
+    for arm, more in (("random", 0.0), ("uncertainty", gain)):
+        for seed in range(4):
+            for n in range(10, 51):
+                value = n / 100 + more + noise * rng.normal()
+                told = {m + s: value for m in METRICS for s in SAMPLES}
+                sizes = {f"{who}_{what}": 100 for who in ("pool", "test")
+                         for what in ("alerts", "objects")}  # fmt: skip
+                rows.append({"strategy": arm, "seed": seed, "n_labels": n, **told, **sizes})
+    return pd.DataFrame(rows)
+
+
+def test_the_winner_is_named_with_the_labels_it_saves_and_how_sure_that_is():
+    said = verdict(table())
+    assert said.startswith("uncertainty has the best figure of merit over the whole curve: +0.100")
+    assert "better in 100% of the resamplings of seeds" in said
+    assert "it stays where random is with 50 labels from 40 labels on (40 to 40)" in said
+    assert "chance" not in said
+
+
+def test_a_tie_may_be_chance():
+    assert "That may be chance: more seeds would tell" in verdict(table(gain=0.0, noise=0.1))
+
+
+def test_one_arm_has_nothing_to_be_compared_with():
+    rows = table()
+    said = verdict(rows[rows["strategy"] == "random"])
+    assert said == "There is one arm only: nothing to compare random with."
+
+
+def test_the_page_has_a_row_an_arm_and_says_what_samples_are_weighted_to():
+    text = page(table(), PLAN, StreamMix())
+    assert (
+        "| `uncertainty` | 40 | 40 to 40 | 100% | 0.600 | +0.100 (+0.100 to +0.100) | 100% |"
+        in text
+    )
+    assert "weighted to 6.7% positives and 25% brighter than 19 mag" in text
+    assert "pool mode, 4 seeds, 10 labels at the beginning, up to 50, 1 a night" in text
+
+
+def test_pictures_are_drawn(tmp_path):
+    draw_curves(tmp_path / "curves.png", table())
+    queries = pd.DataFrame(
+        [
+            {"strategy": arm, "n_labels": n, "why": arm, "positive": n % 2 == 0, "mag": 18 + n / 50}
+            for arm in ("random", "uncertainty")
+            for n in range(10, 50)
+        ]
+    )
+    draw_asked(tmp_path / "asked.png", queries)
+    for name in ("curves", "asked"):
+        pixels = np.asarray(Image.open(tmp_path / f"{name}.png").convert("RGB")).reshape(-1, 3)
+        assert len(np.unique(pixels, axis=0)) > 50
