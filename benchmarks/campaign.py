@@ -136,13 +136,14 @@ def alerts_of(n: int, features: int, rng: np.random.Generator) -> LabelledAlerts
         night=61000 + rng.integers(0, 300, n),
         mag=rng.uniform(17, 20.5, n),
         published=np.ones(n, bool),
-        names=tuple(f"f{i}" for i in range(features)),
+        features=load_settings(starting_set=None, test_set=None).target.features,
     )
 
 
 def with_trees(target: Target, trees: int) -> Target:
-    """`target` with so many trees."""
-    model = target.model.model_copy(update={"n_estimators": trees})
+    """`target` with the published estimator and so many trees."""
+    changes = {"estimator": "random_forest", "n_estimators": trees}
+    model = target.model.model_copy(update=changes)
     return target.model_copy(update={"model": model})
 
 

@@ -153,13 +153,23 @@ class BoostingSettings(_Section):
     early_stopping_from: Count | None = 500
 
 
+class PriorSettings(_Section):
+    """What simulated objects teach an informed forest."""
+
+    skies: Count = 3
+    alerts: Annotated[int, Field(ge=100)] = 9000
+    worth_labels: Positive = 40.0
+    few_features: Annotated[tuple[str, ...], AfterValidator(_distinct)] = ()
+
+
 class ModelSettings(_Section):
     """Classifier and the conditions under which one exists at all."""
 
-    estimator: Literal["random_forest", "gradient_boosting"]
+    estimator: Literal["informed_forest", "random_forest", "gradient_boosting"]
     n_estimators: Count
     min_samples_leaf: Literal["auto"] | Count = "auto"
     boosting: BoostingSettings = BoostingSettings()
+    prior: PriorSettings = PriorSettings()
     calibrate_from: Count | None = 50
     min_labels: Annotated[int, Field(ge=2)]
     min_labels_per_class: Count
@@ -176,7 +186,8 @@ class ModelSettings(_Section):
 
     def applied(self) -> dict[str, Any]:
         """Settings of the estimator that is chosen, as JSON's types."""
-        unused = set() if self.estimator == "gradient_boosting" else {"boosting"}
+        own = {"gradient_boosting": "boosting", "informed_forest": "prior"}
+        unused = set(own.values()) - {own.get(self.estimator)}
         return self.model_dump(mode="json", exclude=unused)
 
 
@@ -481,6 +492,21 @@ def load_settings(
         return Settings(**_merged(layers))
     except ValidationError as error:
         raise SettingsError(_sentence(error, layers, str(file))) from None
+
+
+def load_survey(name: str) -> Survey:
+    """Survey of ``conf/surveys/NAME.yml``.
+
+    Raises
+    ------
+    SettingsError
+        If there is no such file, or it is wrong.
+    """
+    file = find_resource(f"conf/surveys/{name}.yml")
+    try:
+        return Survey(**read_yaml(file))
+    except ValidationError as error:
+        raise SettingsError(f"{file}: {error.errors()[0]['msg']}.") from None
 
 
 #: What is to blame (a file, a variable, or nothing for an argument), and its values in sections.

@@ -15,6 +15,7 @@ from fink_al.campaign.plan import Arm, Plan
 from fink_al.campaign.world import World
 from fink_al.followup.exposure import chance_of_a_type, minutes
 from fink_al.learning.estimator import Estimator, fit_estimator, member_probabilities, predict
+from fink_al.learning.prior import prior_of
 from fink_al.settings import Target
 from fink_al.strategies import strategy
 from fink_al.strategies.pool import Pool
@@ -86,6 +87,9 @@ class _State:
         if self.arm.estimator:
             changes["estimator"] = self.arm.estimator
         self.model_settings = settings.model_copy(update=changes)
+        self.prior = prior_of(
+            self.target.model_copy(update={"model": self.model_settings}), pool.features
+        )
         self.judge = Judge(self.world.test, self.target.stream_mix)
         self.minutes = minutes(pool.mag, self.target.follow_up.exposure)
         self.spent = 0.0
@@ -109,7 +113,12 @@ class _State:
         p = np.full(len(test), np.nan)
         if len(set(pool.positive[rows].tolist())) == 2:
             self.model = fit_estimator(
-                self.model_settings, pool.values[rows], pool.positive[rows], pool.row[rows], 1
+                self.model_settings,
+                pool.values[rows],
+                pool.positive[rows],
+                pool.row[rows],
+                self.prior,
+                threads=1,
             )
             p = predict(self.model, test.values)
         self.known = rows

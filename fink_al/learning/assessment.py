@@ -23,6 +23,7 @@ from fink_al.learning.labelled_alerts import (
     halves,
     some_of_each,
 )
+from fink_al.learning.prior import prior_of
 from fink_al.settings import Target
 
 #: Metrics in the order of reports.
@@ -145,5 +146,7 @@ def _learned(
             "alerts of each or another feature set are needed."
         )
     settings = target.model.model_copy(update={"seed": seed})
-    model = fit_estimator(settings, learner.values, learner.positive, learner.row)
+    model = fit_estimator(
+        settings, learner.values, learner.positive, learner.row, prior_of(target, learner.features)
+    )
     return predict(model, test.values)

@@ -17,6 +17,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from fink_al.errors import ModelError
 from fink_al.learning.estimator import fit_estimator, predict
+from fink_al.learning.prior import Prior
 from fink_al.settings import ModelSettings
 
 _FOLDS = 5
@@ -96,6 +97,7 @@ def out_of_fold(
     values: npt.NDArray[np.float64],
     positive: npt.NDArray[np.bool_],
     objects: npt.NDArray[Any],
+    prior: Prior | None = None,
 ) -> npt.NDArray[np.float64]:
     """Probability of each example by an estimator that did not see its object, shape (n,).
 
@@ -112,6 +114,8 @@ def out_of_fold(
         Classes.
     objects : array, shape (n,)
         Object of each example.
+    prior : Prior, optional
+        Of the estimator.
     """
     p = np.full(len(positive), np.nan)
     folds = min(_FOLDS, *(len(np.unique(objects[positive == each])) for each in (True, False)))
@@ -119,7 +123,7 @@ def out_of_fold(
         return p
     split = StratifiedGroupKFold(folds, shuffle=True, random_state=settings.seed)
     for teach, test in split.split(values, positive, objects):
-        estimator = fit_estimator(settings, values[teach], positive[teach], objects[teach])
+        estimator = fit_estimator(settings, values[teach], positive[teach], objects[teach], prior)
         p[test] = predict(estimator, values[test])
     return p
 

@@ -12,11 +12,23 @@ from threadpoolctl import threadpool_limits
 
 from fink_al.errors import ModelError
 from fink_al.learning.boosting import boosting_of_arrays, boosting_to_arrays, fit_boosting
-from fink_al.learning.forest import fit_forest, forest_of_arrays, forest_to_arrays
+from fink_al.learning.forest import (
+    fit_forest,
+    forest_of_arrays,
+    forest_to_arrays,
+    tree_probabilities,
+)
+from fink_al.learning.informed import (
+    InformedForest,
+    fit_informed,
+    informed_of_arrays,
+    informed_to_arrays,
+)
+from fink_al.learning.prior import Prior
 from fink_al.learning.trees import Arrays
 from fink_al.settings import ModelSettings
 
-Estimator: TypeAlias = RandomForestClassifier | HistGradientBoostingClassifier
+Estimator: TypeAlias = RandomForestClassifier | InformedForest | HistGradientBoostingClassifier
 
 #: Trees compare in single precision: a runaway fit must not become infinite there.
 _LARGEST = float(np.finfo(np.float32).max)
@@ -27,11 +39,17 @@ class _Kind(NamedTuple):
     fit: Callable[..., Any]
     to_arrays: Callable[[Any], Arrays]
     of_arrays: Callable[[Arrays, int], Any]
+    members: Callable[[Any, npt.NDArray[np.float64]], npt.NDArray[np.float64]] | None = None
+    is_taught: bool = False  # by a prior
 
 
 _KINDS = {
     "random_forest": _Kind(
-        RandomForestClassifier, fit_forest, forest_to_arrays, forest_of_arrays
+        RandomForestClassifier, fit_forest, forest_to_arrays, forest_of_arrays, tree_probabilities
+    ),
+    "informed_forest": _Kind(
+        InformedForest, fit_informed, informed_to_arrays, informed_of_arrays,
+        InformedForest.members, is_taught=True,
     ),
     "gradient_boosting": _Kind(
         HistGradientBoostingClassifier, fit_boosting, boosting_to_arrays, boosting_of_arrays
@@ -46,6 +64,7 @@ def fit_estimator(
     values: npt.NDArray[np.float64],
     positive: npt.NDArray[np.bool_],
     objects: npt.NDArray[Any],
+    prior: Prior | None = None,
     threads: int = -1,
 ) -> Estimator:
     """The target's estimator fitted to labelled examples, in which every object weighs the same.
@@ -61,13 +80,17 @@ def fit_estimator(
     objects : array, shape (n,)
         Object of each example. Alerts of one object are no independent examples: counted singly
         they make trees sure of what is one object's history.
+    prior : Prior, optional
+        What :func:`fink_al.learning.prior.prior_of` gives for the target.
     threads : int
         That may be used; -1 for one a core.
     """
     _, own, counts = np.unique(objects, return_inverse=True, return_counts=True)
     kind = _KINDS[settings.estimator]
     with _one_thread():
-        return kind.fit(settings, _bounded(values), positive, 1.0 / counts[own], threads)
+        taught = {"prior": prior} if kind.is_taught else {}
+        weights = 1.0 / counts[own]
+        return kind.fit(settings, _bounded(values), positive, weights, threads, **taught)
 
 
 def predict(estimator: Estimator, values: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
@@ -90,16 +113,15 @@ def member_probabilities(
     ModelError
         If the estimator's trees are no models by themselves.
     """
-    if not isinstance(estimator, RandomForestClassifier):
+    (kind,) = (kind for kind in _KINDS.values() if type(estimator) is kind.type)
+    if kind.members is None:
         raise ModelError(
-            "A committee needs members that each give a probability: use the random_forest."
+            "A committee needs members that each give a probability: use a forest as estimator."
         )
     known = ~np.isnan(values).all(axis=1)
-    given = _bounded(values[known]).astype(np.float32)
-    p = np.full((len(estimator.estimators_), len(values)), np.nan)
-    for i, member in enumerate(estimator.estimators_):
-        leaves = member.tree_.predict(given).reshape(len(given), -1)
-        p[i, known] = leaves[:, -1] / leaves.sum(axis=1)
+    told = kind.members(estimator, _bounded(values[known]))
+    p = np.full((len(told), len(values)), np.nan)
+    p[:, known] = told
     return p
 
 

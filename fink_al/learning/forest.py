@@ -51,6 +51,18 @@ def fit_forest(
     return forest.fit(values, positive, weights).set_params(n_jobs=1)
 
 
+def tree_probabilities(
+    forest: RandomForestClassifier, values: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Probability of the positive class by each tree, shape (trees, n)."""
+    given = values.astype(np.float32)
+    p = np.empty((len(forest.estimators_), len(values)))
+    for i, member in enumerate(forest.estimators_):
+        leaves = member.tree_.predict(given).reshape(len(given), -1)
+        p[i] = leaves[:, -1] / leaves.sum(axis=1)
+    return p
+
+
 def forest_to_arrays(forest: RandomForestClassifier) -> Arrays:
     """Nodes and leaves of all trees, one behind the other."""
     states = [member.tree_.__getstate__() for member in forest.estimators_]

@@ -45,8 +45,8 @@ class LabelledAlerts:
         Magnitude of the alert.
     published : bool array, shape (n,)
         Whether the alert passes the published cuts: every band of the feature set can be fitted.
-    names : tuple of str
-        Of the features.
+    features : FeatureSettings
+        Feature set of `values`.
     """
 
     values: npt.NDArray[np.float64]
@@ -57,7 +57,7 @@ class LabelledAlerts:
     night: npt.NDArray[np.int64]
     mag: npt.NDArray[np.float64]
     published: npt.NDArray[np.bool_]
-    names: tuple[str, ...]
+    features: FeatureSettings
 
     def __len__(self) -> int:
         return len(self.row)
@@ -69,8 +69,8 @@ class LabelledAlerts:
 
     def take(self, rows: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> LabelledAlerts:
         """Alerts of `rows`: a mask of shape (n,), or row numbers."""
-        arrays = {f.name: getattr(self, f.name)[rows] for f in fields(self) if f.name != "names"}
-        return LabelledAlerts(**arrays, names=self.names)
+        arrays = {f.name: getattr(self, f.name)[rows] for f in fields(self) if f.name != "features"}
+        return LabelledAlerts(**arrays, features=self.features)
 
 
 def labelled_alerts(
@@ -124,11 +124,10 @@ def with_features(
     """Alerts with the light curves `curves`, their features, and what is `known` of each."""
     published = features.model_copy(update={"name": "sigmoid"})
     fits = FeatureSet.from_settings(published).extract(curves)
-    chosen = FeatureSet.from_settings(features)
     return LabelledAlerts(
-        values=chosen.extract(curves).values,
+        values=FeatureSet.from_settings(features).extract(curves).values,
         published=np.asarray((fits.codes == 0).all(axis=1)),
-        names=chosen.names,
+        features=features,
         **known,
     )
 

@@ -30,6 +30,7 @@ from fink_al.learning.calibration import (
 )
 from fink_al.learning.estimator import Estimator, fit_estimator, of_arrays, predict, to_arrays
 from fink_al.learning.evaluation import Metrics
+from fink_al.learning.prior import prior_of
 from fink_al.learning.training_set import TrainingSet
 from fink_al.settings import Target
 
@@ -127,10 +128,11 @@ def fit(
         raise ModelError(f"A model needs examples of both classes; found {len(training)} of one.")
     features = FeatureSet.from_settings(target.features)
     values, positive, objects = training.values, training.positive, training.object_id
-    estimator = fit_estimator(target.model, values, positive, objects)
+    prior = prior_of(target, target.features)
+    estimator = fit_estimator(target.model, values, positive, objects, prior)
     random, unseen = training.is_random, None
     if random.any() or may_be_calibrated(target.model, positive):
-        unseen = out_of_fold(target.model, values, positive, objects)
+        unseen = out_of_fold(target.model, values, positive, objects, prior)
     calibration, unseen = calibrate(target.model, unseen, positive, random)
     manifest = {
         "target": target.name,

@@ -10,12 +10,12 @@ OBJECTS, ALERTS, NIGHTS = 80, 3, 40
 @pytest.fixture(scope="session")
 def target():
     target = load_settings(starting_set=None, test_set=None).target
-    model = target.model.model_copy(update={"n_estimators": 20})
+    model = target.model.model_copy(update={"estimator": "random_forest", "n_estimators": 20})
     return target.model_copy(update={"model": model})
 
 
 @pytest.fixture(scope="session")
-def alerts():
+def alerts(target):
     """240 alerts of 80 objects: the first feature tells the class, the last is missing."""
     rng = np.random.default_rng(3)
     row = np.repeat(np.arange(OBJECTS), ALERTS)
@@ -34,5 +34,5 @@ def alerts():
         night=(61000 + first[row] + np.tile(np.arange(ALERTS), OBJECTS)).astype(np.int64),
         mag=rng.uniform(17, 20.5, len(row)),
         published=rng.random(len(row)) < 0.5,
-        names=("a", "b", "c", "d"),
+        features=target.features,
     )

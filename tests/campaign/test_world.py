@@ -20,7 +20,7 @@ def test_pool_and_test_share_no_object_and_the_seed_decides(alerts):
 
 
 def test_the_draw_does_not_depend_on_the_features(alerts):
-    few = dataclasses.replace(alerts, values=alerts.values[:, :1], names=("a",))
+    few = dataclasses.replace(alerts, values=alerts.values[:, :1])
     assert np.array_equal(draw(alerts, PLAN, 4, 2).initial, draw(few, PLAN, 4, 2).initial)
 
 

@@ -1,0 +1,109 @@
+"""What simulated objects teach before there are labels.
+
+A forest learns the target's classes from simulated alerts. It is a teacher whose sky is not quite
+the real one, so it sees shapes and colours alone: how deep a survey is, and how often it comes
+back, is not what it can know.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.ensemble import RandomForestClassifier
+
+from fink_al.alerts import light_curves
+from fink_al.errors import SettingsError
+from fink_al.features.feature_set import FeatureSet
+from fink_al.labels.taxonomy import Taxonomy
+from fink_al.settings import FeatureSettings, Survey, Target, load_survey
+from fink_al.simulation.nights import simulate
+from fink_al.simulation.objects import CLASSIFIED_MIX
+
+#: Features that tell of depth, cadence and noise.
+_OF_THE_SURVEY = ("limit", "detections", "nights", "age", "mag", "nrise", "snr")
+#: A sky is a season of one schedule; several differ as seasons do.
+_NIGHTS, _PER_NIGHT, _FIRST_SEED = 40, 400, 7100
+_TREES, _LEAF = 100, 10
+
+
+@dataclass(frozen=True)
+class Prior:
+    """A simulated teacher of a feature set.
+
+    Parameters
+    ----------
+    forest : RandomForestClassifier
+        Of simulated alerts.
+    columns : tuple of int
+        Features that it looks at.
+    few : tuple of int
+        Features that are learned from labels beside what it says.
+    worth : float
+        Labelled objects that count as much as it does.
+    """
+
+    forest: RandomForestClassifier
+    columns: tuple[int, ...]
+    few: tuple[int, ...]
+    worth: float
+
+
+def prior_of(target: Target, features: FeatureSettings) -> Prior | None:
+    """Teacher of a target by these features; None where its estimator has none.
+
+    Raises
+    ------
+    SettingsError
+        If the feature set has none of the features that are learned from few labels.
+    """
+    settings = target.model
+    if settings.estimator != "informed_forest":
+        return None
+    names = FeatureSet.from_settings(features).names
+    few = tuple(names.index(name) for name in settings.prior.few_features if name in names)
+    if not few:
+        raise SettingsError(
+            f"prior.few_features {list(settings.prior.few_features)}: feature set "
+            f"'{features.name}' has none of them; it has {', '.join(names)}."
+        )
+    columns = tuple(i for i, n in enumerate(names) if not n.startswith(_OF_THE_SURVEY))
+    # What decides, as text: the settings themselves hold what cannot be hashed.
+    target = target.model_copy(update={"features": features})
+    key = target.model_dump_json(include={"survey", "positive", "excluded", "features"})
+    forest = _forest(key, settings.prior.skies, settings.prior.alerts, columns)
+    return Prior(forest, columns, few, settings.prior.worth_labels)
+
+
+@lru_cache(maxsize=8)
+def _forest(key: str, skies: int, alerts: int, columns: tuple[int, ...]) -> RandomForestClassifier:
+    told = json.loads(key)
+    target = Target.model_construct(**{name: told[name] for name in ("positive", "excluded")})
+    features = FeatureSet.from_settings(FeatureSettings(**told["features"]))
+    survey = load_survey(told["survey"])
+    each = [_sky(survey, features, target, _FIRST_SEED + i, alerts // skies) for i in range(skies)]
+    values, positive = (np.concatenate(parts) for parts in zip(*each, strict=True))
+    share = positive.mean()
+    weights = np.where(positive, 0.5 / share, 0.5 / (1 - share))
+    forest = RandomForestClassifier(
+        _TREES, min_samples_leaf=_LEAF, random_state=_FIRST_SEED, n_jobs=-1
+    )
+    return forest.fit(values[:, columns], positive, weights).set_params(n_jobs=1)
+
+
+def _sky(
+    survey: Survey, features: FeatureSet, target: Target, seed: int, most: int
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+    """Features and classes of alerts before maximum, as many as `most`, of one simulated season."""
+    season = simulate(_NIGHTS, _PER_NIGHT, seed, mix=CLASSIFIED_MIX)
+    truth = season.truth.set_index("object_id").loc[season.alerts["object_id"]]
+    known = np.array(Taxonomy.load().classify(truth["type"].astype(str).tolist(), target), object)
+    is_late = season.alerts["mjd"].to_numpy() > truth["peak_mjd"].to_numpy()  # never without a peak
+    values = features.extract(light_curves(season.columns(), survey)).values
+    is_known = np.array([k is not None for k in known], bool)
+    usable = is_known & ~is_late & ~np.isnan(values).all(axis=1)
+    rows = np.random.default_rng(seed).permutation(np.flatnonzero(usable))[:most]
+    return values[rows], known[rows].astype(bool)
