@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
 from types import ModuleType
 
 import pyarrow as pa
 
-from fink_al.alerts import ztf
 from fink_al.errors import SettingsError
 from fink_al.lightcurve import LightCurves
 from fink_al.settings import Survey
 
-_ADAPTERS = {"ztf": ztf}
-
 
 def adapter(survey: Survey) -> ModuleType:
-    """Module that knows the packets of `survey`.
+    """Module that knows the packets of `survey`: the one of this package with its name.
 
     Raises
     ------
     SettingsError
         If no such module exists.
     """
-    if survey.name not in _ADAPTERS:
-        raise SettingsError(f"No survey '{survey.name}'; known: {', '.join(_ADAPTERS)}.")
-    return _ADAPTERS[survey.name]
+    known = _adapters()
+    if survey.name not in known:
+        raise SettingsError(f"No survey '{survey.name}'; known: {', '.join(known)}.")
+    return known[survey.name]
+
+
+@cache
+def _adapters() -> dict[str, ModuleType]:
+    """Modules of this package that say which fields of a packet are read, by name."""
+    names = sorted(module.name for module in iter_modules(__path__))
+    modules = {name: import_module(f"{__name__}.{name}") for name in names}
+    return {name: module for name, module in modules.items() if hasattr(module, "FIELDS")}
 
 
 def light_curves(columns: pa.Table, survey: Survey) -> LightCurves:
