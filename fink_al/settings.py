@@ -120,6 +120,7 @@ class Survey(_Section):
     bands: tuple[str, ...]
     wavelengths_nm: dict[str, Positive]
     topics: Pattern
+    framing: Literal["container"] = "container"
     object_name: Pattern | None = None
     day_start: Annotated[float, Field(ge=0, lt=1)]
     site: Site

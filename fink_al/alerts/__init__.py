@@ -22,18 +22,20 @@ def adapter(survey: Survey) -> ModuleType:
     SettingsError
         If no such module exists.
     """
-    known = _adapters()
-    if survey.name not in known:
-        raise SettingsError(f"No survey '{survey.name}'; known: {', '.join(known)}.")
-    return known[survey.name]
+    if found := _adapter(survey.name):
+        return found
+    known = [module.name for module in iter_modules(__path__) if _adapter(module.name)]
+    raise SettingsError(f"No survey '{survey.name}'; known: {', '.join(sorted(known))}.")
 
 
 @cache
-def _adapters() -> dict[str, ModuleType]:
-    """Modules of this package that say which fields of a packet are read, by name."""
-    names = sorted(module.name for module in iter_modules(__path__))
-    modules = {name: import_module(f"{__name__}.{name}") for name in names}
-    return {name: module for name, module in modules.items() if hasattr(module, "FIELDS")}
+def _adapter(name: str) -> ModuleType | None:
+    """Module `name` of this package, if it says which fields of a packet are read."""
+    try:
+        module = import_module(f"{__name__}.{name}")
+    except ImportError:  # others may need what is not installed
+        return None
+    return module if hasattr(module, "FIELDS") else None
 
 
 def light_curves(columns: pa.Table, survey: Survey) -> LightCurves:
