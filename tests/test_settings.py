@@ -104,6 +104,11 @@ def test_a_wrong_variable_is_to_blame_and_no_secret_is_shown(monkeypatch, name):
     assert str(error.value) == f"FINK_AL_{name}: {message}"
 
 
+def _registry(url):
+    schemas = {"name": "lsst.v{major}_{minor}.alert", "registry": url}
+    return {"survey": {"framing": "confluent", "schemas": schemas}}
+
+
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
@@ -113,6 +118,10 @@ def test_a_wrong_variable_is_to_blame_and_no_secret_is_shown(monkeypatch, name):
         ({"source": {"servers": ""}}, "source.servers: write host:port, .* \\(found ''\\)."),
         ({"source": {"servers": "a:1, b-2.c:23,[::1]:9092"}}, None),
         ({"stream": {"topics": "[a-z]+_[0-9]{8}"}}, None),
+        ({"survey": {"framing": "confluent"}}, "confluent needs schemas"),
+        (_registry("ftp://a"), "write an address that begins with https:// or http://"),
+        (_registry("https://me:s3cret@a"), r"leave only scheme.*found 'https://\*\*\*@a'"),
+        (_registry("http://a:8081/registry"), None),
     ],
 )
 def test_names_are_checked_before_anything_starts(overrides, message):

@@ -47,6 +47,12 @@ def canonical(text: str) -> str:
     return json.dumps(_strip(parsed, 0))
 
 
+def name_of(schema: str) -> str | None:
+    """Full name of the record that a canonical `schema` is; None if it is no record."""
+    found = json.loads(schema)
+    return found.get("name") if isinstance(found, dict) else None
+
+
 def reader_schema(fields: dict[str, Any], writer: Schema | None = None) -> Schema:
     """Avro schema that reads `fields` alone, every one of them nullable and null by default.
 
