@@ -28,6 +28,8 @@ _ATTEMPTS = 3
 _CONNECT_S, _READ_S = 5.0, 10.0
 #: For one schema, waiting included: the stream waits for it.
 _SECONDS = 30.0
+#: After a schema was given up, nothing is asked for so long: numbers may be many, and garbage.
+_PAUSE_S = 30.0
 _CHUNK = 1 << 16
 _ACCEPT = "application/vnd.schemaregistry.v1+json, application/json"
 
@@ -62,6 +64,7 @@ class SchemaRegistry:
     ):
         self._url = url.rstrip("/")
         self._seconds, self._sleep = seconds, sleep
+        self._quiet_until = 0.0
         #: A name for this registry that a folder may have.
         self.key = hashlib.sha256(self._url.encode()).hexdigest()[:16]
         credentials = _credentials(environment)
@@ -81,6 +84,8 @@ class SchemaRegistry:
             ``unknown_schema`` if the registry says that it has none; ``schema_unavailable`` if it
             does not say, in time and in a form that can be used.
         """
+        if time.monotonic() < self._quiet_until:
+            raise AlertError("schema_unavailable", f"{self._url} did not answer a moment ago")
         until = time.monotonic() + self._seconds
         problem = ""
         for attempt in range(_ATTEMPTS):
@@ -93,6 +98,7 @@ class SchemaRegistry:
                 log.warning("Schema registry %s, schema %d: %s", self._url, number, problem)
             if time.monotonic() >= until:
                 break
+        self._quiet_until = time.monotonic() + _PAUSE_S
         raise AlertError("schema_unavailable", f"{self._url}: {problem}"[:200])
 
     def _try(self, number: int, until: float) -> str:

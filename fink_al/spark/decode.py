@@ -22,6 +22,9 @@ from fink_al.settings import Settings
 #: Where an alert came from; these columns stay with it to the archive.
 SOURCE = ["topic", "partition", "offset"]
 
+#: Reason of a packet whose header could not be read with what was known when it was computed.
+UNKNOWN_SCHEMA = "unknown_schema"
+
 
 def with_columns(rows: DataFrame, survey: ModuleType) -> DataFrame:
     """Columns of alerts that are read, and the reason of those that are of no use.

@@ -9,6 +9,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from fink_al.alerts import adapter
 from fink_al.settings import Settings
+from fink_al.spark.confluent import Confluent
 from fink_al.spark.containers import Containers
 from fink_al.spark.decode import with_columns
 
@@ -61,7 +62,10 @@ class Packets(Protocol):
         """Take what `part`, now archived, tells for later batches."""
 
 
-_FRAMINGS: dict[str, Callable[[SparkSession, Settings], Packets]] = {"container": Containers}
+_FRAMINGS: dict[str, Callable[[SparkSession, Settings], Packets]] = {
+    "container": Containers,
+    "confluent": Confluent,
+}
 
 
 def packets(spark: SparkSession, settings: Settings) -> Packets:

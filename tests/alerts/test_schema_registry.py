@@ -61,6 +61,13 @@ def test_the_stream_does_not_wait_for_ever(registry, fault):
     assert time.monotonic() - began < 1.4
 
 
+def test_many_numbers_do_not_make_the_stream_wait_for_each(registry):
+    registry.faults[7] = [server.failing] * 3
+    asked = client(registry)
+    assert [reason(lambda n=n: asked.fetch(n)) for n in (7, 8, 1100)] == ["schema_unavailable"] * 3
+    assert registry.asked == [7, 7, 7]
+
+
 def test_nobody_there_is_no_error_of_the_stream():
     nobody = SchemaRegistry("http://127.0.0.1:9", {}, seconds=1.0, sleep=lambda seconds: None)
     assert reason(lambda: nobody.fetch(1100)) == "schema_unavailable"
