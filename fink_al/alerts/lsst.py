@@ -148,18 +148,18 @@ BROKER_FIELDS = [
 # nulls in the place of none: whether there is an object, its identifier says.
 _ID = "coalesce(nullif(alert.diaSource.{0}, 0L), nullif(alert.{1}.{0}, 0L))"
 _OBJECT, _MOVING = _ID.format("diaObjectId", "diaObject"), _ID.format("ssObjectId", "ssSource")
-_CODE = f"array_position(array({', '.join(map(repr, _BANDS))}), {{}}) - 1"
+_CODE = f"cast(array_position(array({', '.join(map(repr, _BANDS))}), b) AS INT) - 1"
 _FLUX = "alert.diaSource.psfFlux"
 
 
-def _of_sources(of_one: str) -> str:
-    """SQL: `of_one`, with a source in the place of ``{}``, for the history and the alert itself."""
-    history = f"transform(coalesce(alert.prvDiaSources, array()), s -> {of_one.format('s')})"
-    return f"concat({history}, array({of_one.format('alert.diaSource')}))"
+def _of_sources(field: str) -> str:
+    """SQL: `field` of the history, then of the alert itself."""
+    history = f"coalesce(alert.prvDiaSources.{field}, array())"
+    return f"concat({history}, array(alert.diaSource.{field}))"
 
 
-def _of_forced(of_one: str) -> str:
-    return f"transform(coalesce(alert.prvDiaForcedSources, array()), s -> {of_one.format('s')})"
+def _of_forced(field: str) -> str:
+    return f"coalesce(alert.prvDiaForcedSources.{field}, array())"
 
 
 #: SQL expression of each column over the decoded record ``alert``.
@@ -191,15 +191,15 @@ COLUMNS = {
     "n_detections": "alert.diaObject.nDiaSources",
     "first_detection_mjd": "alert.diaObject.firstDiaSourceMjdTai",
     "host_class": "cast(NULL AS STRING)",
-    "cmidpointMjdTai": _of_sources("{}.midpointMjdTai"),
-    "cband": _of_sources(f"cast({_CODE.format('{}.band')} AS INT)"),
-    "cpsfFlux": _of_sources("{}.psfFlux"),
-    "cpsfFluxErr": _of_sources("{}.psfFluxErr"),
-    "cflag": _of_sources("cast(coalesce({}.psfFlux_flag, false) AS INT)"),
-    "fmidpointMjdTai": _of_forced("{}.midpointMjdTai"),
-    "fband": _of_forced(f"cast({_CODE.format('{}.band')} AS INT)"),
-    "fpsfFlux": _of_forced("{}.psfFlux"),
-    "fpsfFluxErr": _of_forced("{}.psfFluxErr"),
+    "cmidpointMjdTai": _of_sources("midpointMjdTai"),
+    "cband": f"transform({_of_sources('band')}, b -> {_CODE})",
+    "cpsfFlux": _of_sources("psfFlux"),
+    "cpsfFluxErr": _of_sources("psfFluxErr"),
+    "cflag": f"transform({_of_sources('psfFlux_flag')}, f -> cast(coalesce(f, false) AS INT))",
+    "fmidpointMjdTai": _of_forced("midpointMjdTai"),
+    "fband": f"transform({_of_forced('band')}, b -> {_CODE})",
+    "fpsfFlux": _of_forced("psfFlux"),
+    "fpsfFluxErr": _of_forced("psfFluxErr"),
 }
 
 #: An alert is usable when this holds; SQL over the decoded record. Fails closed on null.

@@ -133,7 +133,7 @@ class Confluent:
         if not self._writers and any(why == UNAVAILABLE for why, _ in self._refused.values()):
             raise ServiceError(
                 "No packet can be read: no schema is known, and the schema registry does not "
-                "answer. Start again when it does, or give the schemas as files (docs/lsst.md)."
+                "answer. Start again when it does, or name a folder of schemas (schemas.folder)."
             )
         return True
 

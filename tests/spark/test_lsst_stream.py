@@ -8,6 +8,7 @@ from streaming import archive, dead_letters, drain, ledger_counts
 
 from fink_al.alerts.confluent import framed
 from fink_al.errors import ServiceError
+from fink_al.followup.subscriber import read_candidates
 from fink_al.kafka import Cluster, produce
 from fink_al.spark.replay import replay
 
@@ -105,6 +106,15 @@ def test_the_stream_goes_on_while_the_registry_comes_and_goes(
     moving = scored[scored["object_id"].str.startswith("ss")]
     assert set(moving["alert_id"]) == {records[i]["diaSourceId"] for i in _MOVING if i != 29}
     assert all("asteroid" in reasons for reasons in moving["reasons"])
+
+    # What is published has the names by which Fink's client finds its way.
+    topic = settings.target.candidates_topic
+    candidates = [record for _, _, record in read_candidates(settings.sink, topic)]
+    assert len(candidates) == scored["is_candidate"].sum() > 0
+    for record in candidates:
+        source = next(r for r in records if r["diaSourceId"] == record["diaSourceId"])["diaSource"]
+        assert record["diaObject"] == {"diaObjectId": source["diaObjectId"]}
+        assert record["diaSource"] == {name: source[name] for name in record["diaSource"]}
 
     # Nights of Chile: 05 UT of the 1st of January belongs to the 31st of December.
     nights = {path.name: path for path in settings.archive_dir.rglob("night=*")}
