@@ -17,6 +17,7 @@ from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 import yaml
 from pydantic import (
@@ -53,6 +54,15 @@ def _pattern(text: str) -> str:
     return text
 
 
+def _address(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("write an address that begins with https:// or http://")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError(f"leave only scheme, host and path; {REGISTRY_USER} names the user")
+    return text
+
+
 def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
     if len(set(names)) < len(names):
         raise ValueError("name each only once")
@@ -73,6 +83,7 @@ def _file(path: Path) -> Path:
 
 Servers = Annotated[str, AfterValidator(_servers)]
 TopicName = Annotated[str, AfterValidator(_topic)]
+Address = Annotated[str, AfterValidator(_address)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
 DataFile = Annotated[Path, AfterValidator(_file)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -87,6 +98,9 @@ ContextName = Literal[
 
 #: Kafka options that carry a secret come from these variables and from nowhere else.
 KAFKA_USER, KAFKA_PASSWORD = "FINK_AL_KAFKA_USERNAME", "FINK_AL_KAFKA_PASSWORD"
+#: User and password of a schema registry that asks for them.
+_REGISTRY = "FINK_AL_SCHEMA_REGISTRY"
+REGISTRY_USER, REGISTRY_PASSWORD = f"{_REGISTRY}_USERNAME", f"{_REGISTRY}_PASSWORD"
 #: What TNS wants of a bot: its key, and a marker as user agent.
 TNS_API_KEY, TNS_USER_AGENT = "FINK_AL_TNS_API_KEY", "FINK_AL_TNS_USER_AGENT"
 MJD_EPOCH = date(1858, 11, 17)
@@ -96,7 +110,7 @@ _SECRET = re.compile("password|passwd|secret|token|key|credential", re.IGNORECAS
 #: Variables that are read elsewhere and override no key.
 _NO_KEYS = {
     "FINK_AL_CONFIG", "FINK_AL_CACHE", "FINK_AL_IVY_SETTINGS",
-    KAFKA_USER, KAFKA_PASSWORD, TNS_API_KEY, TNS_USER_AGENT,
+    KAFKA_USER, KAFKA_PASSWORD, REGISTRY_USER, REGISTRY_PASSWORD, TNS_API_KEY, TNS_USER_AGENT,
 }  # fmt: skip
 
 
@@ -113,6 +127,34 @@ class Site(_Section):
     height_m: float
 
 
+class SchemaSource(_Section):
+    """Where schemas are that packets name by number: files of this machine first, then a registry.
+
+    Parameters
+    ----------
+    name : str
+        Full name of the alert's record, with ``{major}`` and ``{minor}`` for the version, which the
+        number tells: 100 times the major one plus the minor one.
+    registry : str or None
+        Address of a Schema Registry.
+    folder : Path or None
+        Folder of schema files, each called by its record's full name, with the ending ``avsc``.
+    package, package_folder : str or None, str
+        An installed package that has such files, and where they are below its modules.
+    """
+
+    name: str
+    registry: Address | None = None
+    folder: Path | None = None
+    package: str | None = None
+    package_folder: str = "."
+
+    def name_of(self, number: int) -> str:
+        """Full name of the alert's record in schema `number`."""
+        major, minor = divmod(number, 100)
+        return self.name.replace("{major}", str(major)).replace("{minor}", str(minor))
+
+
 class Survey(_Section):
     """What is particular to a survey and is not code (``conf/surveys/NAME.yml``)."""
 
@@ -120,9 +162,17 @@ class Survey(_Section):
     bands: tuple[str, ...]
     wavelengths_nm: dict[str, Positive]
     topics: Pattern
+    framing: Literal["container", "confluent"] = "container"
+    schemas: SchemaSource | None = None
     object_name: Pattern | None = None
     day_start: Annotated[float, Field(ge=0, lt=1)]
     site: Site
+
+    @model_validator(mode="after")
+    def _has_schemas(self) -> Survey:
+        if self.framing == "confluent" and self.schemas is None:
+            raise ValueError("framing confluent needs schemas: packets name theirs by number")
+        return self
 
     def night_of(self, mjd: float) -> int:
         """Night that holds `mjd`, as the integer YYYYMMDD of the UT date on which it begins."""

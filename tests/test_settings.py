@@ -104,15 +104,24 @@ def test_a_wrong_variable_is_to_blame_and_no_secret_is_shown(monkeypatch, name):
     assert str(error.value) == f"FINK_AL_{name}: {message}"
 
 
+def _registry(url):
+    schemas = {"name": "lsst.v{major}_{minor}.alert", "registry": url}
+    return {"survey": {"framing": "confluent", "schemas": schemas}}
+
+
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
         ({"target": {"strategy": "best"}}, "No strategy 'best'; known: random, uncertainty."),
-        ({"survey": {"name": "lsst"}}, "No survey 'lsst'; known: ztf."),
+        ({"survey": {"name": "sdss"}}, "No survey 'sdss'; known: .*ztf."),
         ({"target": {"positive": ["SN 1a"]}}, r"names families \['SN 1a'\]; known: AGN, CV, "),
         ({"source": {"servers": ""}}, "source.servers: write host:port, .* \\(found ''\\)."),
         ({"source": {"servers": "a:1, b-2.c:23,[::1]:9092"}}, None),
         ({"stream": {"topics": "[a-z]+_[0-9]{8}"}}, None),
+        ({"survey": {"framing": "confluent"}}, "confluent needs schemas"),
+        (_registry("ftp://a"), "write an address that begins with https:// or http://"),
+        (_registry("https://me:s3cret@a"), r"leave only scheme.*found 'https://\*\*\*@a'"),
+        (_registry("http://a:8081/registry"), None),
     ],
 )
 def test_names_are_checked_before_anything_starts(overrides, message):

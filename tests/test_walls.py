@@ -58,8 +58,21 @@ def test_nothing_imports_pickle(library):
     assert importers(library) == set()
 
 
+def test_nothing_imports_what_has_another_licence():
+    assert importers("lsst") == set()
+
+
+def test_a_survey_is_one_module_and_one_settings_file():
+    named = re.compile(r"\b(lsst|rubin)\b", re.IGNORECASE)
+    users = {file.relative_to(_PACKAGE).as_posix() for file in _FILES if named.search(words(file))}
+    assert users <= {"alerts/lsst.py"}
+    assert (_PACKAGE.parent / "conf" / "surveys" / "lsst.yml").is_file()
+
+
 def test_survey_field_names_end_at_the_light_curve():
-    own = re.compile(r"\b(magpsf|sigmapsf|jdstarthist|sgscore1|isdiffpos|psfFlux|diaSource)\b")
+    ztf = "magpsf|sigmapsf|jdstarthist|sgscore1|isdiffpos"
+    lsst = "psfFlux|psfFluxErr|diaSource|diaObject|prvDiaSources|midpointMjdTai|reliability"
+    own = re.compile(rf"\b({ztf}|{lsst})\b")
     users = {file.relative_to(_PACKAGE).parts[0] for file in _FILES if own.search(words(file))}
     # Fink hands columns to a filter by the names of its arguments.
     assert users == {"alerts", "simulation", "fink_filter.py"}

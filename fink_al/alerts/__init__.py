@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
 from types import ModuleType
 
 import pyarrow as pa
 
-from fink_al.alerts import ztf
 from fink_al.errors import SettingsError
 from fink_al.lightcurve import LightCurves
 from fink_al.settings import Survey
 
-_ADAPTERS = {"ztf": ztf}
-
 
 def adapter(survey: Survey) -> ModuleType:
-    """Module that knows the packets of `survey`.
+    """Module that knows the packets of `survey`: the one of this package with its name.
 
     Raises
     ------
     SettingsError
         If no such module exists.
     """
-    if survey.name not in _ADAPTERS:
-        raise SettingsError(f"No survey '{survey.name}'; known: {', '.join(_ADAPTERS)}.")
-    return _ADAPTERS[survey.name]
+    if found := _adapter(survey.name):
+        return found
+    known = [module.name for module in iter_modules(__path__) if _adapter(module.name)]
+    raise SettingsError(f"No survey '{survey.name}'; known: {', '.join(sorted(known))}.")
+
+
+@cache
+def _adapter(name: str) -> ModuleType | None:
+    """Module `name` of this package, if it says which fields of a packet are read."""
+    try:
+        module = import_module(f"{__name__}.{name}")
+    except ImportError:  # others may need what is not installed
+        return None
+    return module if hasattr(module, "FIELDS") else None
 
 
 def light_curves(columns: pa.Table, survey: Survey) -> LightCurves:

@@ -25,7 +25,7 @@ def canonical(text: str) -> str:
     """Schema `text` as JSON with nothing but what decoding needs.
 
     Documentation and defaults go: ZTF's own schema has a default of the wrong type, which the Java
-    library refuses.
+    library refuses. Names are full ones, without namespaces beside them.
 
     Raises
     ------
@@ -38,13 +38,19 @@ def canonical(text: str) -> str:
     if len(text) > _MAX_TEXT:
         raise AlertError("bad_schema", f"longer than {_MAX_TEXT} characters")
     try:
-        stripped = _strip(json.loads(text), 0)
-        _extent(fastavro.parse_schema(stripped), {})
+        parsed = fastavro.parse_schema(_strip(json.loads(text), 0))
+        _extent(parsed, {})
     except AlertError:
         raise
     except Exception as error:  # every fault of an untrusted schema means the same thing
         raise AlertError("bad_schema", f"{type(error).__name__}: {error}"[:200]) from None
-    return json.dumps(stripped)
+    return json.dumps(_strip(parsed, 0))
+
+
+def name_of(schema: str) -> str | None:
+    """Full name of the record that a canonical `schema` is; None if it is no record."""
+    found = json.loads(schema)
+    return found.get("name") if isinstance(found, dict) else None
 
 
 def reader_schema(fields: dict[str, Any], writer: Schema | None = None) -> Schema:
@@ -56,23 +62,41 @@ def reader_schema(fields: dict[str, Any], writer: Schema | None = None) -> Schem
         Name to Avro type; a dict is a record, a list of one dict an array of records.
     writer : parsed schema, optional
         Its record names are adopted, because both Avro libraries match records by name.
+
+    Raises
+    ------
+    AlertError
+        ``bad_schema`` if the writer has one record where different fields are read of two: Avro
+        has no two readings of one name.
     """
-    return _record(fields, writer, "alert", {})
+    return _Reader().record(fields, writer, "alert")
 
 
-def _record(fields: dict[str, Any], writer: Schema, default_name: str, named: dict) -> Schema:
-    writer = _record_in(writer, named)
-    written = {f["name"]: f["type"] for f in writer["fields"]} if writer else {}
-    name = writer["name"] if writer else default_name
-    result = []
-    for field, kind in fields.items():
-        if isinstance(kind, list):
-            items = _items_in(written.get(field), named)
-            kind = {"type": "array", "items": _record(kind[0], items, field, named)}
-        elif isinstance(kind, dict):
-            kind = _record(kind, written.get(field), field, named)
-        result.append({"name": field, "type": ["null", kind], "default": None})
-    return {"type": "record", "name": name, "fields": result}
+class _Reader:
+    """Records of the writer by name, and what is read of those that were met."""
+
+    def __init__(self) -> None:
+        self._named: dict[str, Schema] = {}
+        self._read: dict[str, dict[str, Any]] = {}
+
+    def record(self, fields: dict[str, Any], writer: Schema, default_name: str) -> Schema:
+        writer = _record_in(writer, self._named)
+        name = writer["name"] if writer else default_name
+        if writer and name in self._read:
+            if self._read[name] != fields:
+                raise AlertError("bad_schema", f"{name} in the place of two records"[:200])
+            return name
+        self._read[name] = fields
+        written = {f["name"]: f["type"] for f in writer["fields"]} if writer else {}
+        result = []
+        for field, kind in fields.items():
+            if isinstance(kind, list):
+                items = _items_in(written.get(field))
+                kind = {"type": "array", "items": self.record(kind[0], items, field)}
+            elif isinstance(kind, dict):
+                kind = self.record(kind, written.get(field), field)
+            result.append({"name": field, "type": ["null", kind], "default": None})
+        return {"type": "record", "name": name, "fields": result}
 
 
 def _branches(schema: Schema) -> list[Schema]:
@@ -89,7 +113,7 @@ def _record_in(schema: Schema, named: dict) -> Schema | None:
     return None
 
 
-def _items_in(schema: Schema, named: dict) -> Schema | None:
+def _items_in(schema: Schema) -> Schema | None:
     for branch in _branches(schema):
         if isinstance(branch, dict) and branch.get("type") == "array":
             return branch["items"]

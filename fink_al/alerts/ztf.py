@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from fink_al.alerts.lists import flat_lists
 from fink_al.lightcurve import FLUXCAL_ZERO_POINT, LightCurves, flux_from_mag
 from fink_al.settings import Survey
 
@@ -215,7 +216,7 @@ def light_curves(columns: pa.Table, survey: Survey) -> LightCurves:
 
 
 def _history(columns: pa.Table, context: pa.Table, survey: Survey) -> LightCurves:
-    offsets, values = _flat(columns, _POINTS)
+    offsets, values = flat_lists(columns, LIGHT_CURVE)
     mag, mag_err, limit = values["cmagpsf"], values["csigmapsf"], values["cdiffmaglim"]
     is_limit = np.isnan(mag)
     flux, flux_err = flux_from_mag(np.where(is_limit, limit, mag), mag_err)
@@ -234,7 +235,7 @@ def _history(columns: pa.Table, context: pa.Table, survey: Survey) -> LightCurve
 
 
 def _forced(columns: pa.Table, context: pa.Table, survey: Survey) -> LightCurves:
-    offsets, values = _flat(columns, _FORCED)
+    offsets, values = flat_lists(columns, FORCED)
     failed = values["fflux"] <= _NO_FORCED_FLUX
     scale = 10 ** (0.4 * (FLUXCAL_ZERO_POINT - values["fmagzp"]))
     n = len(failed)
@@ -252,35 +253,9 @@ def _forced(columns: pa.Table, context: pa.Table, survey: Survey) -> LightCurves
     )
 
 
-def _flat(
-    columns: pa.Table, names: Mapping[str, str]
-) -> tuple[npt.NDArray[np.int64], dict[str, npt.NDArray[np.float64]]]:
-    """Offsets of the lists, and all values of each of `names` end to end."""
-    lists = {name: _list_array(columns[name], (LIGHT_CURVE | FORCED)[name]) for name in names}
-    every = np.stack([np.asarray(array.value_lengths().fill_null(0)) for array in lists.values()])
-    lengths = every[0]
-    if (torn := (every != lengths).any(axis=0)).any():
-        # Which value is of which point cannot be told: such an alert has no light curve.
-        lengths = np.where(torn, 0, lengths)
-        lists = {
-            name: array.filter(pa.array(~torn & array.is_valid().to_numpy(zero_copy_only=False)))
-            for name, array in lists.items()
-        }
-    offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
-    return offsets, {
-        name: array.flatten().cast(pa.float64()).to_numpy(zero_copy_only=False)
-        for name, array in lists.items()
-    }
-
-
 def _band(fid: npt.NDArray[np.float64], survey: Survey) -> npt.NDArray[np.int8]:
     known = (fid >= 1) & (fid <= len(survey.bands))
     return np.where(known, np.nan_to_num(fid) - 1, -1).astype(np.int8)
-
-
-def _list_array(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ListArray:
-    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    return array.cast(kind) if array.type != kind else array
 
 
 def broker_values(alert: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,8 @@ from fink_al.errors import FinkAlError
 from fink_al.kafka import Cluster
 from fink_al.learning.registry import Registry
 from fink_al.settings import Settings
-from fink_al.spark.decode import SOURCE, decode
+from fink_al.spark.decode import SOURCE
+from fink_al.spark.framing import decode, packets
 from fink_al.spark.science import Champion, Science, with_science
 from fink_al.spark.session import spark_session
 from fink_al.spark.state import archived_nights, read_archive
@@ -100,7 +101,9 @@ def replay(
                 "alerts that have expired there may be in the archive: --origin archive."
             )
         messages = read_topics(spark, settings, pattern)
-        decoded = decode(messages, [], settings)
+        how = packets(spark, settings)
+        how.learn_all(messages)
+        decoded = decode(messages, how, settings)
         alerts = decoded.where("dead_reason IS NULL").drop("dead_reason", "packet")
     science = Science(settings, champion_of(spark, settings, version))
     return with_science(alerts, science).where(F.col("night") == night)

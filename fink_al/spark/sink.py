@@ -24,6 +24,7 @@ from pyspark.sql import functions as F
 from fink_al.followup.messages import CandidateWriter
 from fink_al.kafka import Publisher, Topic
 from fink_al.settings import Settings
+from fink_al.spark.decode import UNKNOWN_SCHEMA
 from fink_al.spark.source import Ledger
 
 log = logging.getLogger(__name__)
@@ -86,7 +87,8 @@ def _new_name() -> str:
 
 def _measure(staged: DataFrame, part: Part, known_headers: set[int]) -> None:
     new = F.col("header").isNotNull() & ~F.col("header").isin(*known_headers, -1)
-    new &= F.col("dead_reason").isNull()
+    dead = F.col("dead_reason")
+    new &= dead.isNull() | (dead == UNKNOWN_SCHEMA)
     new_header = F.when(new, F.col("header")).alias("header")
     groups = staged.groupBy("topic", "partition", "night", new_header).agg(
         F.min("offset").alias("first"),

@@ -10,11 +10,10 @@ from collections.abc import Callable, Mapping, Set
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming import StreamingQuery
 
-from fink_al.alerts.packet import Header, read_header
-from fink_al.errors import AlertError, ServiceError
-from fink_al.kafka import Cluster, Topic, ends, fetch
+from fink_al.errors import ServiceError
+from fink_al.kafka import Cluster, Topic, ends
 from fink_al.settings import Settings
-from fink_al.spark.decode import decode, java_accepts
+from fink_al.spark.framing import Packets, decode, packets
 from fink_al.spark.sink import Part
 from fink_al.spark.source import Batch, Ledger
 
@@ -22,13 +21,6 @@ log = logging.getLogger(__name__)
 
 #: Reading and decoding need no Python, so their tasks cost little.
 _PIECES_PER_TASK = 4
-
-#: Headers decoded in the JVM at the most; one takes 50 kB and a look at every packet. Each schema
-#: makes Spark's generated code longer, which is at an end at 64 kB.
-_MOST_HEADERS, _MOST_SCHEMAS = 16, 8
-
-#: Headers that could not be learned after which no more are tried: a producer may never repeat one.
-_MOST_FRUITLESS = 64
 
 
 class Topics:
@@ -54,7 +46,7 @@ class Topics:
         # Topics as the running query knows them, those that have gone since included.
         self._topics: dict[str, Topic] = {}
         self._began_with: dict[str, str] = {}
-        self._learned = _Learned(spark, settings)
+        self._packets = packets(spark, settings)
 
     @staticmethod
     def reach(settings: Settings) -> str:
@@ -84,7 +76,7 @@ class Topics:
         def handle(messages: DataFrame, number: int) -> None:
             topics = self.known()
             new = messages.where(ledger.is_new(topics))
-            process(_Messages(number, topics, new, self, self._learned, settings))
+            process(_Messages(number, topics, new, self, self._packets, settings))
 
         writer = messages.writeStream.foreachBatch(handle).option(
             "checkpointLocation", str(settings.checkpoint_dir)
@@ -134,75 +126,28 @@ class _Messages:
         topics: Mapping[str, Topic],
         new: DataFrame,
         source: Topics,
-        learned: _Learned,
+        how: Packets,
         settings: Settings,
     ):
         self.number, self.topics = number, topics
-        self._new, self._source, self._learned = new, source, learned
+        self._new, self._source, self._packets = new, source, how
         self._settings = settings
 
     @property
     def known_headers(self) -> Set[int]:
-        return self._learned.tried
+        return self._packets.known
 
     def alerts(self) -> DataFrame:
-        if not self._learned.headers:
-            self._learned.from_first(self._new)
-        return decode(self._new, self._learned.headers, self._settings)
+        self._packets.learn_first(self._new)
+        return decode(self._new, self._packets, self._settings)
 
     def accounts_for(self, part: Part, staged: DataFrame) -> bool:
         if part.offsets:
             self._source.known()  # rows of a topic made anew meanwhile are of nobody knows which
-        return True
+        return self._packets.accounts_for(part)
 
     def learn(self, part: Part) -> None:
-        self._learned.from_sources(part.unknown_headers)
-
-
-class _Learned:
-    """Headers of packets that the JVM decodes."""
-
-    def __init__(self, spark: SparkSession, settings: Settings):
-        self._spark, self._settings = spark, settings
-        self.headers: list[Header] = []
-        # What was tried and is no header, so that no garbage is fetched twice.
-        self._fruitless: set[int] = set()
-
-    @property
-    def tried(self) -> set[int]:
-        """Identifiers of those that are known or useless."""
-        return {header.identifier for header in self.headers} | self._fruitless
-
-    def from_first(self, new: DataFrame) -> None:
-        """Learn the header of one packet, so that the JVM decodes the first batch too."""
-        for row in new.select("value").head(1):
-            try:
-                self._take(read_header(bytes(row.value or b"")))
-            except AlertError:
-                return  # it will be a dead letter; the next batch has another first packet
-
-    def from_sources(self, unknown: Mapping[int, tuple[str, int, int]]) -> None:
-        """Fetch one packet of each new header, so that the JVM decodes the next ones."""
-        room = _MOST_HEADERS - len(self.headers)
-        if len(self._fruitless) >= _MOST_FRUITLESS:
-            room = 0
-        for identifier, source in list(unknown.items())[:room]:
-            try:
-                packet = fetch(self._settings.source, *source)
-                if self._take(read_header(packet or b"")):
-                    continue
-                error: Exception | str = "one more schema, or one that Java refuses"
-            except (AlertError, ServiceError) as fault:
-                error = fault
-            log.warning("Header of %s not learned, Python reads its packets: %s", source, error)
-            self._fruitless.add(identifier)
-
-    def _take(self, header: Header) -> bool:
-        writers = {known.writer for known in self.headers} | {header.writer}
-        if len(writers) > _MOST_SCHEMAS or not java_accepts(self._spark, header, self._settings):
-            return False
-        self.headers.append(header)
-        return True
+        self._packets.learn(part)
 
 
 def _identities(topics: Mapping[str, Topic]) -> dict[str, str]:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from fink_al.alerts.packet import read_header
-from fink_al.alerts.schema import canonical
+from fink_al.alerts.schema import canonical, reader_schema
 from fink_al.errors import AlertError
 
 
@@ -90,3 +90,47 @@ def test_schemas_of_surveys_pass(real_packets):
     others = [["null", record(f"r{i}", [["null", "double"]] * 120)] for i in range(4)]
     wide = record("lsst", [source, {"type": "array", "items": "source"}, *others])
     assert json.loads(canonical(json.dumps(wide))) == wide
+
+
+def test_a_record_that_the_writer_has_twice_is_defined_once_and_its_name_is_a_full_one():
+    point = {
+        "type": "record",
+        "name": "point",
+        "fields": [{"name": "t", "type": "double"}, {"name": "more", "type": "string"}],
+    }
+    alert = {
+        "type": "record",
+        "name": "alert",
+        "namespace": "lsst.v9",
+        "fields": [
+            {"name": "now", "type": point},
+            {"name": "past", "type": ["null", {"type": "array", "items": "lsst.v9.point"}]},
+        ],
+    }
+    writer = json.loads(canonical(json.dumps(alert)))
+    read = {"t": "double"}
+    assert reader_schema({"now": read, "past": [read]}, writer) == {
+        "type": "record",
+        "name": "lsst.v9.alert",
+        "fields": [
+            {
+                "name": "now",
+                "type": [
+                    "null",
+                    {
+                        "type": "record",
+                        "name": "lsst.v9.point",
+                        "fields": [{"name": "t", "type": ["null", "double"], "default": None}],
+                    },
+                ],
+                "default": None,
+            },
+            {
+                "name": "past",
+                "type": ["null", {"type": "array", "items": "lsst.v9.point"}],
+                "default": None,
+            },
+        ],
+    }
+    with pytest.raises(AlertError, match=r"lsst\.v9\.point in the place of two records"):
+        reader_schema({"now": read, "past": [read | {"more": "string"}]}, writer)

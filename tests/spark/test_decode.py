@@ -10,11 +10,13 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 from streaming import campaign
 
-from fink_al.alerts.packet import Header, read_header
+from fink_al.alerts.packet import read_header
 from fink_al.alerts.schema import canonical
 from fink_al.settings import load_settings
 from fink_al.simulation.packets import packets
-from fink_al.spark.decode import decode, java_accepts, with_known_alert
+from fink_al.spark.containers import Containers, with_known_alert
+from fink_al.spark.decode import java_accepts
+from fink_al.spark.framing import decode
 
 pytestmark = pytest.mark.spark
 
@@ -38,7 +40,8 @@ def messages_of(spark, values):
 
 
 def decoded(spark, values, headers):
-    alerts = decode(messages_of(spark, values), headers, settings())
+    how = Containers(spark, settings(), headers)
+    alerts = decode(messages_of(spark, values), how, settings())
     return [row.asDict() for row in alerts.orderBy("offset").collect()]
 
 
@@ -67,7 +70,7 @@ def test_many_headers_are_compiled_and_decoded_once_for_each_schema(spark, real_
         spark.conf.unset("spark.sql.codegen.fallback")
     assert sorted(rows) == sorted((True, read_header(value).identifier) for value in values)
     assert len(headers) == 7
-    assert plan.count("from_avro") == len({header.writer for header in headers}) == 6
+    assert plan.count("from_avro") == len({header.writer for header in headers}) == 5
 
 
 def test_java_is_asked_whether_it_takes_a_schema(spark):
@@ -75,9 +78,8 @@ def test_java_is_asked_whether_it_takes_a_schema(spark):
         {"type": "record", "name": "a", "fields": [{"name": name, "type": "int"}]}
         for name in ("x", "no name for Java")
     ]
-    headers = [Header(b"", canonical(json.dumps(schema))) for schema in schemas]
-    settings = load_settings(starting_set=None, test_set=None)
-    assert [java_accepts(spark, header, settings) for header in headers] == [True, False]
+    writers = [canonical(json.dumps(schema)) for schema in schemas]
+    assert [java_accepts(spark, writer, settings()) for writer in writers] == [True, False]
 
 
 def test_simulated_packets_are_the_same_both_ways_and_what_was_simulated(spark):
