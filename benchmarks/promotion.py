@@ -44,7 +44,9 @@ def main() -> None:
     if options.quick:
         options.campaigns, options.nights, options.trees = 1, 4, 20
     settings = load_settings(environment={})
-    model = settings.target.model.model_copy(update={"n_estimators": options.trees})
+    model = settings.target.model.model_copy(
+        update={"estimator": "random_forest", "n_estimators": options.trees}
+    )
     target = settings.target.model_copy(update={"model": model})
     settings = settings.model_copy(update={"target": target})
     start, test = (

@@ -24,6 +24,7 @@ from fink_al.features.feature_set import FeatureSet
 from fink_al.learning.assessment import METRICS, assess
 from fink_al.learning.estimator import fit_estimator, predict
 from fink_al.learning.labelled_alerts import LabelledAlerts, halves, labelled_alerts
+from fink_al.learning.prior import prior_of
 from fink_al.settings import FeatureSettings, Settings, load_settings
 
 _POINTS = Path(__file__).parents[2] / "shared/data/labelled/ztf_fink_tns_alerts.parquet"
@@ -104,7 +105,8 @@ def importance(data: LabelledAlerts, settings: Settings, seeds: int) -> None:
         rng = np.random.default_rng(seed)
         learner, test = halves(data, rng)
         model = settings.target.model.model_copy(update={"seed": seed})
-        forest = fit_estimator(model, learner.values, learner.positive, learner.row)
+        prior = prior_of(settings.target, learner.features)
+        forest = fit_estimator(model, learner.values, learner.positive, learner.row, prior)
         whole = roc_auc_score(test.positive, predict(forest, test.values))
         donors = other_objects(test.row, rng)
         for i, where in enumerate(columns):

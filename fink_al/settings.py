@@ -210,6 +210,7 @@ class PriorSettings(_Section):
     alerts: Annotated[int, Field(ge=100)] = 9000
     worth_labels: Positive = 40.0
     few_features: Annotated[tuple[str, ...], AfterValidator(_distinct)] = ()
+    all_features_from: Count = 500
 
 
 class ModelSettings(_Section):

@@ -93,7 +93,9 @@ def world(broker: Any, tmp_path: Path) -> Callable[..., Any]:
             stream={"topics": rf"{name}_[0-9]{{8}}", "trigger_seconds": 0},
         )
         follow_up = settings.target.follow_up.model_copy(update={"bootstrap_fraction": 1.0})
-        model = settings.target.model.model_copy(update={"n_estimators": 20})
+        model = settings.target.model.model_copy(
+            update={"estimator": "random_forest", "n_estimators": 20}
+        )
         changes = {
             "name": name,
             "candidates_topic": f"fink_{name}_ztf",

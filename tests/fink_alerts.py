@@ -34,7 +34,7 @@ def settings_with(features: dict[str, Any]) -> Settings:
     target = settings.target
     changes = {
         "features": target.features.model_copy(update=features),
-        "model": target.model.model_copy(update={"n_estimators": 20}),
+        "model": target.model.model_copy(update={"estimator": "random_forest", "n_estimators": 20}),
     }
     return settings.model_copy(update={"target": target.model_copy(update=changes)})
 

@@ -38,7 +38,7 @@ def test_the_environment_overrides_the_files(monkeypatch):
         ),
         (
             {"target": {"model": {"boosting": {"learning_rate": 0.1}}}},
-            "boosting has settings, but the estimator is random_forest: choose gradient_boosting",
+            "boosting has settings, but the estimator is informed_forest: choose gradient_boosting",
         ),
         (
             {"target": {"model": {"estimator": "gradient_boosting", "boosting": {"rate": 0.1}}}},

@@ -142,6 +142,8 @@ class Demo:
                 sink=kafka,
                 stream={"topics": None, "starting": "earliest", "trigger_seconds": 0.5},
                 registry={"tracking_uri": None},
+                # Its sky is the simulator's own: a model taught by that would know the answers.
+                target={"model": {"estimator": "random_forest"}},
                 starting_set="data/starting_set.parquet",
                 test_set="data/test_set.parquet",
             )

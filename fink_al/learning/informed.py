@@ -98,12 +98,13 @@ def fit_informed(
         The teacher.
     """
     assert prior is not None
-    few = np.array(prior.few, np.int64)
+    n = weights.sum()
+    few = np.array(prior.few if n < prior.all_from else range(values.shape[1]), np.int64)
     taught = _log_odds(prior.forest, values[:, prior.columns])
     given = np.column_stack([values[:, few], taught])
     own = fit_forest(settings, given, positive, weights, threads)
     a, b = _curve(taught, positive.astype(np.float64), weights)
-    curve = np.array([a, b, prior.worth / (prior.worth + weights.sum())])
+    curve = np.array([a, b, prior.worth / (prior.worth + n)])
     return InformedForest(prior.forest, own, np.array(prior.columns, np.int64), few, curve)
 
 

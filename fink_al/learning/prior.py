@@ -41,7 +41,9 @@ class Prior:
     columns : tuple of int
         Features that it looks at.
     few : tuple of int
-        Features that are learned from labels beside what it says.
+        Features that are learned from few labels, beside what it says.
+    all_from : int
+        Labelled objects from which all features are.
     worth : float
         Labelled objects that count as much as it does.
     """
@@ -49,6 +51,7 @@ class Prior:
     forest: RandomForestClassifier
     columns: tuple[int, ...]
     few: tuple[int, ...]
+    all_from: int
     worth: float
 
 
@@ -75,7 +78,9 @@ def prior_of(target: Target, features: FeatureSettings) -> Prior | None:
     target = target.model_copy(update={"features": features})
     key = target.model_dump_json(include={"survey", "positive", "excluded", "features"})
     forest = _forest(key, settings.prior.skies, settings.prior.alerts, columns)
-    return Prior(forest, columns, few, settings.prior.worth_labels)
+    return Prior(
+        forest, columns, few, settings.prior.all_features_from, settings.prior.worth_labels
+    )
 
 
 @lru_cache(maxsize=8)

@@ -28,7 +28,9 @@ def settings(tmp_path: Path, empty_registry: Path) -> Settings:
     """Settings with 20 trees and neither starting nor test set."""
     shutil.copy(empty_registry, tmp_path)
     loaded = load_settings(work_dir=tmp_path, starting_set=None, test_set=None)
-    model = loaded.target.model.model_copy(update={"n_estimators": 20})
+    model = loaded.target.model.model_copy(
+        update={"estimator": "random_forest", "n_estimators": 20}
+    )
     return loaded.model_copy(update={"target": loaded.target.model_copy(update={"model": model})})
 
 

@@ -8,6 +8,7 @@ from fink_al.features.feature_set import FeatureSet
 from fink_al.learning.estimator import fit_estimator, predict
 from fink_al.learning.labelled_alerts import halves, labelled_alerts
 from fink_al.learning.nightly_alerts import cut_into_alerts
+from fink_al.learning.prior import prior_of
 from fink_al.lightcurve import LightCurves
 from fink_al.settings import load_settings
 
@@ -36,7 +37,10 @@ def learned(whole, settings):
     """Forest of one half of the objects, the other half's alerts before maximum, their scores."""
     data = labelled_alerts(whole, settings.target.features, settings.target)
     learner, test = halves(data, np.random.default_rng(0))
-    forest = fit_estimator(settings.target.model, learner.values, learner.positive, learner.row)
+    prior = prior_of(settings.target, learner.features)
+    forest = fit_estimator(
+        settings.target.model, learner.values, learner.positive, learner.row, prior
+    )
     return forest, test, predict(forest, test.values)
 
 

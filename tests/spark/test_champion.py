@@ -33,7 +33,7 @@ SPARK = SimpleNamespace(sparkContext=SimpleNamespace(broadcast=Broadcast))
 def small():
     """Settings of a small forest."""
     loaded = load_settings(environment={}, starting_set=None, test_set=None)
-    model = loaded.target.model.model_copy(update={"n_estimators": 3})
+    model = loaded.target.model.model_copy(update={"estimator": "random_forest", "n_estimators": 3})
     return loaded.model_copy(update={"target": loaded.target.model_copy(update={"model": model})})
 
 
