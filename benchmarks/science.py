@@ -20,11 +20,11 @@ import pandas as pd
 from sklearn.metrics import roc_auc_score
 
 from fink_al.alerts.points import light_curves_of_points
+from fink_al.cli.points import with_untaught_estimator
 from fink_al.features.feature_set import FeatureSet
 from fink_al.learning.assessment import METRICS, assess
 from fink_al.learning.estimator import fit_estimator, predict
 from fink_al.learning.labelled_alerts import LabelledAlerts, halves, labelled_alerts
-from fink_al.learning.prior import prior_of
 from fink_al.settings import FeatureSettings, Settings, load_settings
 
 _POINTS = Path(__file__).parents[2] / "shared/data/labelled/ztf_fink_tns_alerts.parquet"
@@ -43,7 +43,7 @@ def main() -> None:
     if not options.points.exists():
         print(f"science: no labelled light curves at {options.points}: nothing was measured")
         sys.exit(1 if options.check else 0)
-    settings = load_settings(starting_set=None, test_set=None)
+    settings = with_untaught_estimator(load_settings(starting_set=None, test_set=None))
     if options.quick:
         model = settings.target.model.model_copy(update={"n_estimators": 50})
         target = settings.target.model_copy(update={"model": model})
@@ -105,8 +105,7 @@ def importance(data: LabelledAlerts, settings: Settings, seeds: int) -> None:
         rng = np.random.default_rng(seed)
         learner, test = halves(data, rng)
         model = settings.target.model.model_copy(update={"seed": seed})
-        prior = prior_of(settings.target, learner.features)
-        forest = fit_estimator(model, learner.values, learner.positive, learner.row, prior)
+        forest = fit_estimator(model, learner.values, learner.positive, learner.row)
         whole = roc_auc_score(test.positive, predict(forest, test.values))
         donors = other_objects(test.row, rng)
         for i, where in enumerate(columns):

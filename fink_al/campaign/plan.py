@@ -23,7 +23,7 @@ class Arm:
     feature_set : str or None
         Name of a feature set; None for that of the campaign.
     estimator : str or None
-        Name of an estimator; None for the target's.
+        Name of an estimator; None for the target's, and with ``sigmoid`` for the published forest.
     """
 
     strategy: str

@@ -83,9 +83,10 @@ class _State:
 
     def __post_init__(self) -> None:
         pool, settings = self.world.pool, self.target.model
-        changes: dict[str, Any] = {"seed": self.seed}
-        if self.arm.estimator:
-            changes["estimator"] = self.arm.estimator
+        # The published features come with the published estimator.
+        published = "random_forest" if pool.features.name == "sigmoid" else None
+        estimator = self.arm.estimator or published or settings.estimator
+        changes = {"seed": self.seed, "estimator": estimator}
         self.model_settings = settings.model_copy(update=changes)
         self.prior = prior_of(
             self.target.model_copy(update={"model": self.model_settings}), pool.features
@@ -128,6 +129,8 @@ class _State:
                 "seed": self.seed,
                 "n_labels": self.n_labels,
                 **self.judge.metrics(p),
+                "feature_set": pool.features.name,
+                "estimator": self.model_settings.estimator,
                 "positive_labels": int(pool.positive[self.labelled].sum()),
                 "minutes": self.spent,
                 "night": self.night,

@@ -151,7 +151,8 @@ def campaign(
 
     POINTS has the columns objectId, type, jd, fid (1 g, 2 r, 3 i), magpsf and sigmapsf, and may
     have diffmaglim. A strategy may bring a feature set and an estimator of its own:
-    uncertainty@sigmoid/random_forest is the published way.
+    uncertainty@sigmoid/random_forest is the published way (sigmoid comes with that forest unless
+    another is named).
 
     Writes curves.parquet, queries.parquet, pictures and REPORT.md.
     """

@@ -14,6 +14,7 @@ from fink_al.cli.points import (
     make_folder,
     points_option,
     read_points,
+    with_untaught_estimator,
     without_data,
 )
 
@@ -62,6 +63,9 @@ def evaluate(
     POINTS has the columns objectId, type, jd, fid (1 g, 2 r, 3 i), magpsf and sigmapsf, and may
     have diffmaglim. Light curves are cut into an alert a night with 30 days of history; for each
     seed one half of the objects teaches and the other is judged.
+
+    The estimator is the target's, but never one that simulations taught: that would tell what they
+    know, and not what the features do.
     """
     import json
 
@@ -73,7 +77,7 @@ def evaluate(
     from fink_al.learning.labelled_alerts import labelled_alerts
 
     make_folder(output)
-    settings = without_data(config)
+    settings = with_untaught_estimator(without_data(config))
     chosen = feature_settings(settings, name, **changes)
     table = read_points(points)
     console = Console(stderr=True)

@@ -45,6 +45,16 @@ def without_data(config: Path | None) -> Settings:
     return load_settings(config, starting_set=None, test_set=None)
 
 
+def with_untaught_estimator(settings: Settings) -> Settings:
+    """`settings` with the published forest in place of one that simulations taught."""
+    model = settings.target.model
+    if model.estimator != "informed_forest":
+        return settings
+    model = model.model_copy(update={"estimator": "random_forest"})
+    target = settings.target.model_copy(update={"model": model})
+    return settings.model_copy(update={"target": target})
+
+
 def feature_settings(settings: Settings, name: str | None, **changes: Any) -> FeatureSettings:
     """The target's feature set, or the one of a name or file, with `changes` that are not None."""
     from pydantic import ValidationError

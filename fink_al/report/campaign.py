@@ -125,6 +125,7 @@ def page(table: pd.DataFrame, plan: Plan, mix: StreamMix, metric: str = METRIC) 
             f"# Campaign: {', '.join(curves.arms)}\n",
             f"{verdict(table, metric)}\n",
             f"{told}\n",
+            *_learners(table),
             f"Labels from which on the mean {name} stays where `{reference}` is with "
             f"{curves.labels[-1]}:\n",
             f"| arm | labels | 68% | reached in | {name} at the end "
@@ -136,6 +137,14 @@ def page(table: pd.DataFrame, plan: Plan, mix: StreamMix, metric: str = METRIC) 
             "",
         ]
     )
+
+
+def _learners(table: pd.DataFrame) -> list[str]:
+    first = table.drop_duplicates("strategy")
+    return [
+        f"- `{row.strategy}`: features {row.feature_set}, {row.estimator}"
+        for row in first.itertuples()
+    ] + [""]
 
 
 def _best_first(curves: Curves) -> list[str]:

@@ -22,7 +22,17 @@ def table(gain=0.1, noise=0.001):
                 told = {m + s: value for m in METRICS for s in SAMPLES}
                 sizes = {f"{who}_{what}": 100 for who in ("pool", "test")
                          for what in ("alerts", "objects")}  # fmt: skip
-                rows.append({"strategy": arm, "seed": seed, "n_labels": n, **told, **sizes})
+                rows.append(
+                    {
+                        "strategy": arm,
+                        "feature_set": "early_v1",
+                        "estimator": "random_forest",
+                        "seed": seed,
+                        "n_labels": n,
+                        **told,
+                        **sizes,
+                    }
+                )
     return pd.DataFrame(rows)
 
 
@@ -50,6 +60,7 @@ def test_the_page_has_a_row_an_arm_and_says_what_samples_are_weighted_to():
         "| `uncertainty` | 40 | 40 to 40 | 100% | 0.600 | +0.100 (+0.100 to +0.100) | 100% |"
         in text
     )
+    assert "- `uncertainty`: features early_v1, random_forest" in text
     assert "weighted to 6.7% positives and 25% brighter than 19 mag" in text
     assert "pool mode, 4 seeds, 10 labels at the beginning, up to 50, 1 a night" in text
 
