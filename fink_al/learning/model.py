@@ -177,14 +177,28 @@ def question(training: TrainingSet, target: Target, test_set: str | None) -> str
     return _identity(training, target, *rule)
 
 
+def recipe(training: TrainingSet, target: Target) -> str:
+    """Identity of what a person judges a model by: examples, features, the estimator's settings.
+
+    Unlike :func:`fingerprint` it is not of the library that fits, nor of how many labels suffice.
+    """
+    settings = target.model.applied()
+    for name in ("min_labels", "min_labels_per_class"):
+        del settings[name]
+    return _hash(*_parts(training, target, settings))
+
+
 def _identity(training: TrainingSet, target: Target, *others: str) -> str:
-    parts = [
-        training.snapshot,
-        FeatureSet.from_settings(target.features).hash,
-        json.dumps(target.model.applied()),
-        version("scikit-learn"),
-        *others,
-    ]
+    parts = _parts(training, target, target.model.applied())
+    return _hash(*parts, version("scikit-learn"), *others)
+
+
+def _parts(training: TrainingSet, target: Target, settings: dict[str, Any]) -> list[str]:
+    features = FeatureSet.from_settings(target.features)
+    return [training.snapshot, features.hash, json.dumps(settings)]
+
+
+def _hash(*parts: str) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 

@@ -25,7 +25,7 @@ from fink_al.labels.taxonomy import UNCLASSIFIED
 from fink_al.labels.verdict import CONFLICT, verdicts
 from fink_al.learning.evaluation import Metrics, evaluate
 from fink_al.learning.inputs import read_inputs
-from fink_al.learning.model import Model, fit, question, with_metrics
+from fink_al.learning.model import Model, fit, question, recipe, with_metrics
 from fink_al.learning.promotion import LOWER_IS_BETTER, compare, decide
 from fink_al.learning.registry import DECISION, WHY, Registry
 from fink_al.learning.test_set import TestSet, read_test_set, reserved_objects
@@ -47,6 +47,8 @@ Progress = Callable[[str], None]
 
 #: Tags of a version: what was decided about it, and the champion that it was compared with.
 _QUESTION, _AGAINST = "question", "against"
+#: Tag of a version: what it was made of, however it is tested and judged.
+_RECIPE = "recipe"
 #: The name of the former until it was told apart from the manifest's fingerprint, which is of the
 #: fit alone: what a person took back then stays so.
 _FORMER_QUESTION = "fingerprint"
@@ -144,7 +146,8 @@ def _retrain(settings: Settings, archived: ArchiveReader, progress: Progress) ->
         )
         return replace(done, outcome="too_few_labels", why=why)
     identity = question(training, target, test.identity if test else None)
-    if decided := _decided(settings, registry, identity, number):
+    made_of = recipe(training, target)
+    if decided := _decided(settings, registry, identity, made_of, number):
         why = f"version {decided} was decided on the same examples and settings"
         return replace(done, why=why)
     progress(f"training on {positive} positive and {negative} negative examples")
@@ -164,7 +167,7 @@ def _retrain(settings: Settings, archived: ArchiveReader, progress: Progress) ->
     else:
         better, why = True, "it is the first one; there is no test set to compare on"
     progress("registering")
-    tags |= {_QUESTION: identity, _AGAINST: number or "", WHY: why}
+    tags |= {_QUESTION: identity, _RECIPE: made_of, _AGAINST: number or "", WHY: why}
     version = registry.register(challenger, tags, rows_of(rows, training))
     # What a person decided while this one was fitted holds.
     if better and (hold := registry.held()):
@@ -183,18 +186,20 @@ def _retrain(settings: Settings, archived: ArchiveReader, progress: Progress) ->
 
 
 def _decided(
-    settings: Settings, registry: Registry, identity: str, champion: str | None
+    settings: Settings, registry: Registry, identity: str, made_of: str, champion: str | None
 ) -> str | None:
     """Version about which there is nothing more to decide, made of the same; None if there is none.
 
-    The champion that can be loaded, what a person took back, and what was kept for this champion.
-    A former champion, as after a wrong label that was corrected, is judged again; so is what has no
+    The champion that can be loaded, and what was kept for this champion. What a person took back
+    stays so whatever the rule, the test set or scikit-learn are now. A former champion, as after a wrong label that was corrected, is judged again; so is what has no
     decision, as its job ended before its end.
     """
     for made in registry.versions():
+        decision = made.tags.get(DECISION)
+        if decision == "rolled_back" and made.tags.get(_RECIPE) == made_of:
+            return made.number
         if made.tags.get(_QUESTION, made.tags.get(_FORMER_QUESTION)) != identity:
             continue
-        decision = made.tags.get(DECISION)
         kept = decision == "kept" and made.tags.get(_AGAINST) == (champion or "")
         scores = made.number == champion and _is_loadable(settings, registry, made.number)
         if kept or scores or decision == "rolled_back":

@@ -189,6 +189,30 @@ def test_a_rolled_back_model_stays_so_until_there_are_new_labels(retrain, settin
     assert decided(retrain(settings)) == ("promoted", "3", "3")
 
 
+def test_a_rolled_back_model_stays_so_whatever_judges_it(retrain, settings, tell, monkeypatch):
+    tell(sky("A", 10))
+    retrain(settings)
+    tell(sky("B", 5))
+    retrain(settings)
+    Registry(settings).roll_back("it was wrong")
+    target = settings.target
+    rule = target.promotion.model_copy(update={"margin": 0.5})
+    fewer = target.model.model_copy(update={"min_labels": 9})
+    for update in ({"promotion": rule}, {"model": fewer}):
+        changed = settings.model_copy(update={"target": target.model_copy(update=update)})
+        assert decided(retrain(changed)) == ("nothing_new", None, "1")
+    known = model.version
+    other = {"scikit-learn": "9.9"}
+    with monkeypatch.context() as patch:
+        patch.setattr(model, "version", lambda name: other.get(name) or known(name))
+        assert decided(retrain(settings)) == ("nothing_new", None, "1")
+    pq.write_table(table(sky("Other", 20)), settings.test_set)
+    assert decided(retrain(settings)) == ("nothing_new", None, "1")
+    seed = target.model.model_copy(update={"seed": 2})
+    changed = settings.model_copy(update={"target": target.model_copy(update={"model": seed})})
+    assert decided(retrain(changed)) == ("promoted", "3", "3")
+
+
 def test_what_ended_before_the_promotion_is_done_again(retrain, settings, tell, monkeypatch):
     tell(sky("A", 10))
 
