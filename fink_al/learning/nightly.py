@@ -191,8 +191,9 @@ def _decided(
     """Version about which there is nothing more to decide, made of the same; None if there is none.
 
     The champion that can be loaded, and what was kept for this champion. What a person took back
-    stays so whatever the rule, the test set or scikit-learn are now. A former champion, as after a wrong label that was corrected, is judged again; so is what has no
-    decision, as its job ended before its end.
+    stays so whatever the rule, the test set or scikit-learn are now. A former champion, as after a
+    wrong label that was corrected, is judged again; so is what has no decision, as its job ended
+    before its end.
     """
     for made in registry.versions():
         decision = made.tags.get(DECISION)

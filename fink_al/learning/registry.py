@@ -173,8 +173,9 @@ class Registry:
     def roll_back(self, why: str, to: str | None = None) -> tuple[str, str]:
         """Take the champion back; the version that it was, and the one that scores instead.
 
-        The nightly job does not promote what was rolled back: it does not decide again about the
-        same examples and settings.
+        Back to an older one, all champions since then are taken back with it: they are not gone
+        back to, and no challenger is measured by them. The nightly job does not promote what was
+        rolled back: it does not decide again about the same examples and settings.
 
         Parameters
         ----------
@@ -204,6 +205,9 @@ class Registry:
         if chosen not in [v.number for v in versions]:
             self._check(chosen)
         # In this order, so that what was taken back is never a champion of before.
+        for since in earlier:
+            if int(chosen) < int(since.number) < int(current.number):
+                self._decide(since.number, "rolled_back", why)
         self._decide(current.number, "rolled_back", why)
         self.promote(chosen, f"instead of version {current.number}: {why}")
         return current.number, chosen

@@ -47,6 +47,25 @@ def test_versions_are_registered_promoted_and_rolled_back(settings, model):
         registry.roll_back("again", to="2")
 
 
+def test_going_back_takes_all_champions_since_then_back(settings, model):
+    registry = Registry(settings)
+    for version in ("1", "2", "3", "4"):
+        assert registry.register(model, {}, EXAMPLES) == version
+        registry.promote(version, "better")
+        if version == "2":
+            registry.roll_back("odd")
+    assert registry.roll_back("all wrong", to="1") == ("4", "1")
+    found = [(v.number, v.tags[WHY], v.tags[DECISION]) for v in registry.versions()]
+    assert found == [
+        ("1", "instead of version 4: all wrong", "promoted"),
+        ("2", "odd", "rolled_back"),
+        ("3", "all wrong", "rolled_back"),
+        ("4", "all wrong", "rolled_back"),
+    ]
+    with pytest.raises(ModelError, match="Version 1 is the only one that was champion and stands"):
+        registry.roll_back("forward")
+
+
 def test_without_a_champion_there_is_nothing_to_roll_back(settings):
     with pytest.raises(ModelError, match="There is no champion to roll back: train first"):
         Registry(settings).roll_back("wrong")
