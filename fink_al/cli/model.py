@@ -120,7 +120,7 @@ def reproduce(version: str, archive: bool, config: Path | None) -> None:
     With --archive the labels are those of then, everything else is as it is now: what changed since
     is named.
 
-    Exit code 0: the same model; 1: another one.
+    Exit code 0: the same model; 1: another one; 2: the stored one cannot be loaded here.
     """
     settings = load_settings(config)
     from fink_al.learning.history import reproduce as make

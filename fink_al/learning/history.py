@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
-from fink_al.errors import FinkAlError
+from fink_al.errors import FinkAlError, ModelError
 from fink_al.learning.evaluation import Metrics, evaluate
 from fink_al.learning.inputs import read_inputs
 from fink_al.learning.model import read_manifest
@@ -17,7 +18,7 @@ from fink_al.learning.promotion import Difference, compare
 from fink_al.learning.registry import Registry
 from fink_al.learning.test_set import read_test_set
 from fink_al.learning.training_set import ArchiveReader, read_examples, rows_of
-from fink_al.learning.versions import load, make_again
+from fink_al.learning.versions import as_stored, load, make_again
 from fink_al.settings import Settings
 
 #: Probabilities of the same forest on another machine differ by rounding only.
@@ -75,7 +76,8 @@ class Remake:
     examples : int
         What it learned from.
     largest_difference : float
-        Of the probabilities of these examples and of the test set.
+        Of the probabilities of these examples and of the test set; infinite where only one of the
+        models gives one.
     changes : Changes or None
         From the stored examples to those of the archive as it is and of the labels as of then,
         where asked for.
@@ -131,18 +133,23 @@ def reproduce(settings: Settings, number: str, archived: ArchiveReader | None = 
     Raises
     ------
     FinkAlError
-        If there is no such version, or what it was made with is not here any more.
+        If there is no such version, what was stored cannot be loaded here, or what it was made with
+        is not here any more.
     """
     registry = Registry(settings)
-    stored = load(settings, registry, number)
+    bundle = registry.load(number)
+    try:
+        stored = as_stored(settings, number, bundle)
+    except ModelError as error:
+        raise ModelError(f"Version {number} cannot be compared here: {error}") from None
     made, rows = make_again(settings, registry, number), registry.examples(number)
     tables = [rows] + ([test.rows] if (test := read_test_set(settings)) else [])
-    apart = [
-        np.abs(stored.predict(settings, table) - made.predict(settings, table)) for table in tables
-    ]
+    apart = max(
+        _apart(stored.predict(settings, table), made.predict(settings, table)) for table in tables
+    )
     found, others = None, ()
     if archived:
-        then = read_manifest(registry.load(number))["labels"]
+        then = read_manifest(bundle)["labels"]
         until = datetime.fromisoformat(then["until"])
         now = read_inputs(settings, until)
         others = tuple(name for name, was in then.get("inputs", {}).items() if now.get(name) != was)
@@ -150,7 +157,13 @@ def reproduce(settings: Settings, number: str, archived: ArchiveReader | None = 
         settings = settings.model_copy(update={"target": target})
         again, _ = examples_until(settings, archived, until)
         found = changes(rows, rows_of(again, read_examples(settings, again)))
-    return Remake(len(rows), float(np.nanmax(np.concatenate(apart))), found, others)
+    return Remake(len(rows), apart, found, others)
+
+
+def _apart(p: npt.NDArray[np.float64], other: npt.NDArray[np.float64]) -> float:
+    """Largest difference; none where both are missing, an infinite one where one is."""
+    known = ~(np.isnan(p) & np.isnan(other))
+    return float(np.nan_to_num(np.abs(p - other)[known], nan=np.inf).max(initial=0.0))
 
 
 def changes(before: pa.Table, after: pa.Table) -> Changes:

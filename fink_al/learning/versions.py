@@ -55,14 +55,25 @@ def load(settings: Settings, registry: Registry, number: str) -> Made:
         If there is no such version, or it can neither be loaded nor be made again.
     """
     bundle = registry.load(number)
-    manifest = read_manifest(bundle)
-    target = _target(settings, manifest)
     try:
-        return Made(number, Model.from_bytes(bundle, _features(target).hash), target)
+        return as_stored(settings, number, bundle)
     except ModelError as error:
+        target = _target(settings, read_manifest(bundle))
         log.warning("Version %s is fitted again to its examples, to compare: %s", number, error)
         model = fit(stored_examples(settings, registry, number, target), target, None)
         return Made(number, model, target)
+
+
+def as_stored(settings: Settings, number: str, bundle: bytes) -> Made:
+    """Version `number`, whose bundle this is, and nothing in its stead.
+
+    Raises
+    ------
+    ModelError
+        If it cannot be loaded here.
+    """
+    target = _target(settings, read_manifest(bundle))
+    return Made(number, Model.from_bytes(bundle, _features(target).hash), target)
 
 
 def make_again(settings: Settings, registry: Registry, number: str) -> Made:

@@ -6,6 +6,7 @@ import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import yaml
@@ -14,11 +15,14 @@ from small_world import sky, table
 
 from fink_al.cli.model import model
 from fink_al.cli.train import train
+from fink_al.errors import ModelError
 from fink_al.labels.label import Label
 from fink_al.labels.store import LabelStore
 from fink_al.labels.taxonomy import Taxonomy
+from fink_al.learning import model as learned
 from fink_al.learning.nightly import retrain
 from fink_al.learning.registry import Registry
+from fink_al.learning.versions import Made
 from fink_al.settings import find_resource
 
 
@@ -156,6 +160,31 @@ def test_what_is_not_as_it_was_then_is_named(run, learn, settings, archived, tmp
         "From the archive and the labels as of then: 2 added (StartAGN1, StartSN Ia1).\n"
         "Not as they were then: label store, classes of the types, starting set.\n",
     )
+
+
+def test_what_cannot_be_loaded_is_not_called_the_same(run, learn, monkeypatch):
+    learn(sky("A", 10))
+    known = learned.version
+    other = {"scikit-learn": "9.9"}
+    monkeypatch.setattr(learned, "version", lambda name: other.get(name) or known(name))
+    with pytest.raises(
+        ModelError, match=r"Version 1 cannot be compared here: .* installed is 9\.9"
+    ):
+        run(model, "reproduce", "1")
+
+
+def test_where_one_model_alone_gives_a_probability_they_are_not_the_same(run, learn, monkeypatch):
+    learn(sky("A", 10))
+    predict, asked = Made.predict, []
+
+    def silent_once(self, settings, rows):
+        p = predict(self, settings, rows)
+        asked.append(p)
+        return np.where((np.arange(len(p)) == 3) & (len(asked) == 2), np.nan, p)
+
+    monkeypatch.setattr(Made, "predict", silent_once)
+    code, output = run(model, "reproduce", "1")
+    assert (code, output.split()[-1]) == (1, "inf.")
 
 
 def test_a_champion_is_rolled_back_and_held(settings, run, learn, judges):
