@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
+from fink_al.errors import FinkAlError
 from fink_al.settings import load_settings
 
 if TYPE_CHECKING:  # scikit-learn and MLflow are imported by the commands that need them
     from fink_al.learning.history import Changes
+    from fink_al.learning.promotion import Difference
     from fink_al.learning.training_set import ArchiveReader
 
 _config = click.option("--config", type=click.Path(path_type=Path), help="Settings file.")
@@ -65,7 +67,7 @@ def show(version: str, as_json: bool, config: Path | None) -> None:
         click.echo(json.dumps(manifest, indent=1))
         return
     (made,) = [v for v in registry.versions() if v.number == version]
-    learned, metrics = manifest["labels"], manifest.get("metrics") or {}
+    learned, calibration = manifest["labels"], manifest["calibration"]
     decision = made.tags.get(DECISION, "undecided") + (", the champion" if made.is_champion else "")
     rows = {
         "made": f"{manifest['created']}, to replace version {manifest['parent'] or '(none)'}",
@@ -74,12 +76,17 @@ def show(version: str, as_json: bool, config: Path | None) -> None:
         "labels as of": learned.get("until") or "",
         "features": f"{manifest['feature_set']['name']} ({manifest['feature_set']['hash']})",
         "estimator": ", ".join(f"{k} {v}" for k, v in manifest["estimator"].items()),
+        "calibration": f"{calibration['method'] or 'none'}: {calibration['why']}",
         "written by": ", ".join(f"{k} {v}" for k, v in manifest["versions"].items()),
     }
     for name, value in rows.items():
         click.echo(f"{name:<13} {value}")
-    for name, interval in metrics.get("intervals", {}).items():
-        click.echo(f"{name:<18} {_with_interval(metrics[name], interval)}")
+    judges = {"metrics": "the test set", "metrics_random": "labels selected at random"}
+    for key, judge in judges.items():
+        if metrics := manifest.get(key):
+            click.echo(f"On {metrics['n']} objects of {judge}:")
+            for name, interval in metrics["intervals"].items():
+                click.echo(f"  {name:<18} {_with_interval(metrics[name], interval)}")
     click.echo(f"Make it again and compare: {_command(version, config)}")
 
 
@@ -100,10 +107,9 @@ def compare(first: str, second: str, config: Path | None) -> None:
     for name in both[0]["intervals"]:
         table.add_row(name, *(_with_interval(one[name], one["intervals"][name]) for one in both))
     show_whole(table)
-    gain, (low, high) = found.difference.gain, found.difference.interval
     click.echo(
-        f"{found.difference.metric}: version {second} is better by {gain:+.3f} "
-        f"({low:+.3f} to {high:+.3f}, 68%), object by object on {found.difference.objects}."
+        f"{found.difference.metric}: version {second} is {_better_or_worse(found.difference)}, "
+        f"object by object on {found.difference.objects}."
     )
     click.echo(f"Examples: {_changes(found.changes)}.")
 
@@ -179,13 +185,26 @@ def rollback(to: str | None, why: str, hold: bool, config: Path | None) -> None:
     from fink_al.learning.registry import Registry
 
     registry = Registry(load_settings(config))
+    before = registry.held()
     if hold:  # first, so that no job promotes in between
         registry.hold(why)
-    old, new = registry.roll_back(why, to)
+    try:
+        old, new = registry.roll_back(why, to)
+    except FinkAlError:
+        if hold:
+            registry.hold(before)
+        raise
     click.echo(
         f"Version {old} is rolled back: version {new} scores from the next micro-batch of a "
         "running stream on."
     )
+
+
+def _better_or_worse(found: Difference) -> str:
+    word, gain, (low, high) = "better", found.gain, found.interval
+    if gain < 0:
+        word, gain, low, high = "worse", -gain, -high, -low
+    return f"{word} by {gain:z.3f} ({low:z.3f} to {high:z.3f}, 68%)"
 
 
 def _with_interval(value: float | None, interval: list[float | None]) -> str:

@@ -6,7 +6,6 @@ or rolled back, which its tags say.
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 import tempfile
@@ -35,6 +34,7 @@ for _name, _value in {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "MLFLOW_SQLALCHEMYSTORE_POOLCLASS": "NullPool",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",  # its import sets its loggers' levels, whatever they were
 }.items():
     os.environ.setdefault(_name, _value)
 
@@ -294,8 +294,6 @@ class Registry:
 
     def _mlflow(self) -> Any:
         if self._client is None:
-            for name in ("mlflow", "alembic"):
-                logging.getLogger(name).setLevel(logging.WARNING)
             uri = self._settings.tracking_uri
             if uri.startswith("sqlite:///"):
                 Path(uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)

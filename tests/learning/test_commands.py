@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import re
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +21,7 @@ from fink_al.labels.label import Label
 from fink_al.labels.store import LabelStore
 from fink_al.labels.taxonomy import Taxonomy
 from fink_al.learning import model as learned
+from fink_al.learning.evaluation import evaluate
 from fink_al.learning.nightly import retrain
 from fink_al.learning.registry import Registry
 from fink_al.learning.versions import Made
@@ -113,6 +115,8 @@ def test_models_are_listed_shown_and_promoted(settings, run, learn):
     code, output = run(model, "show", "1")
     assert code == 0
     assert "examples      10 positive, 10 negative\n" in output
+    assert "calibration   none: fewer than 50 labels of each class (calibrate_from)\n" in output
+    assert "objects of" not in output
     assert "Make it again and compare: fink-al model reproduce 1 --archive --config " in output
     code, output = run(model, "show", "1", "--json")
     assert (code, json.loads(output)["labels"]["positive"]) == (0, 10)
@@ -128,8 +132,22 @@ def test_versions_are_compared_on_the_test_set(run, learn, judges):
     code, output = run(model, "compare", "1", "2", FINK_AL_TEST_SET=str(judges))
     assert code == 0
     assert "│ auc               │ 1.000 (1.000 to 1.000) │ 1.000 (1.000 to 1.000) │" in output
-    assert "log_loss: version 2 is better by " in output
+    assert "log_loss: version 2 is better by 0.000 (0.000 to 0.000, 68%), object by" in output
     assert output.endswith("Examples: 2 added (BAGN0, BSN Ia0).\n")
+
+
+def test_a_worse_version_is_called_worse(run, learn, judges):
+    learn(sky("A", 10), test_set=judges)
+    wrong = {"SN Ia": "AGN", "AGN": "SN Ia"}
+    learn([row | {"type": wrong[row["type"]]} for row in sky("B", 3)], test_set=judges)
+    said = r"log_loss: version (\d) is (\w+) by (0\.\d+) \((0\.\d+) to (0\.\d+), 68%\)"
+    found = []
+    for pair in (("1", "2"), ("2", "1")):
+        output = run(model, "compare", *pair, FINK_AL_TEST_SET=str(judges))[1]
+        found += re.findall(said, output)
+    numbers = found[0][2:]
+    assert found == [("2", "worse", *numbers), ("1", "better", *numbers)]
+    assert 0 < float(numbers[1]) <= float(numbers[0]) <= float(numbers[2])
 
 
 def test_what_is_not_as_it_was_then_is_named(run, learn, settings, archived, tmp_path, monkeypatch):
@@ -160,6 +178,27 @@ def test_what_is_not_as_it_was_then_is_named(run, learn, settings, archived, tmp
         "From the archive and the labels as of then: 2 added (StartAGN1, StartSN Ia1).\n"
         "Not as they were then: label store, classes of the types, starting set.\n",
     )
+
+
+def test_what_judged_a_model_is_shown(run, learn, judges, monkeypatch):
+    monkeypatch.setattr(
+        "fink_al.learning.nightly._on_random",
+        lambda model, training: evaluate(np.array([0.9, 0.1]), np.array([True, False])),
+    )
+    learn(sky("A", 10), test_set=judges)
+    output = run(model, "show", "1")[1]
+    assert "On 40 objects of the test set:\n  accuracy           1.000 (" in output
+    assert "On 2 objects of labels selected at random:\n  accuracy           1.000 (" in output
+
+
+def test_a_rollback_that_fails_leaves_promotion_as_it_was(run, learn, settings):
+    learn(sky("A", 10))
+    registry = Registry(settings)
+    for before in (None, "clouds"):
+        registry.hold(before)
+        with pytest.raises(ModelError, match="Version 1 is the only one"):
+            run(model, "rollback", "--hold", "--why", "odd")
+        assert registry.held() == before
 
 
 def test_what_cannot_be_loaded_is_not_called_the_same(run, learn, monkeypatch):

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -64,6 +66,18 @@ def test_going_back_takes_all_champions_since_then_back(settings, model):
     ]
     with pytest.raises(ModelError, match="Version 1 is the only one that was champion and stands"):
         registry.roll_back("forward")
+
+
+def test_a_new_registry_is_made_without_a_word(tmp_path):
+    code = (
+        "from fink_al.learning.registry import Registry\n"
+        "from fink_al.settings import load_settings\n"
+        "Registry(load_settings(work_dir='.')).champion()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert (done.stdout, done.stderr) == ("", "")
 
 
 def test_without_a_champion_there_is_nothing_to_roll_back(settings):
