@@ -2,7 +2,7 @@
 
 A bundle is a zip of ``model.skops``, a dict of arrays of numbers (neither pickle nor objects of any
 library: what is no array is refused before it is made), and of ``manifest.json``, which holds the
-checksum of the first.
+checksum of both.
 """
 
 from __future__ import annotations
@@ -34,13 +34,19 @@ _ALLOWED = {
 def pack(arrays: Arrays, manifest: dict[str, Any]) -> bytes:
     """The bundle of `arrays` and `manifest`, to which the checksum is added."""
     model = skops.io.dumps(arrays)
-    told = manifest | {"checksum": hashlib.sha256(model).hexdigest()}
+    told = manifest | {"checksum": checksum(model, manifest)}
     out = io.BytesIO()
     # Trees shrink to a fraction: every version travels to the registry and to every worker.
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as bundle:
         bundle.writestr(_MODEL, model)
         bundle.writestr(_MANIFEST, json.dumps(told, indent=1, allow_nan=False))
     return out.getvalue()
+
+
+def checksum(model: bytes, manifest: dict[str, Any]) -> str:
+    """SHA-256 of the inner file and of what the manifest says beside its checksum."""
+    told = {name: value for name, value in manifest.items() if name != "checksum"}
+    return hashlib.sha256(model + json.dumps(told).encode()).hexdigest()
 
 
 def unpack(data: bytes) -> tuple[bytes, dict[str, Any]]:
@@ -58,14 +64,15 @@ def unpack(data: bytes) -> tuple[bytes, dict[str, Any]]:
         # What loading asks for, before it does.
         features, versions = manifest["feature_set"], manifest["versions"]
         _ = features["hash"], len(features["names"]), versions["scikit-learn"]
-        checksum, _ = manifest["checksum"], manifest["estimator"]["estimator"]
+        _ = manifest["estimator"]["estimator"]
+        is_whole = manifest["checksum"] == checksum(model, manifest)
     except ModelError:
         raise
     except Exception as error:  # whatever a torn file makes the parsers say
         raise ModelError(
             f"The bundle is torn or no bundle ({type(error).__name__}): fetch it again or train."
         ) from None
-    if hashlib.sha256(model).hexdigest() != checksum:
+    if not is_whole:
         raise ModelError("The model's checksum is wrong: the bundle was altered; train again.")
     return model, manifest
 

@@ -1,6 +1,5 @@
 """A bundle may come from anywhere: what is not right in it is refused, and never followed."""
 
-import hashlib
 import io
 import json
 import zipfile
@@ -17,7 +16,7 @@ from small_world import N_FEATURES
 from fink_al.errors import ModelError
 from fink_al.features.feature_set import FeatureSet
 from fink_al.learning import bundle as module
-from fink_al.learning.bundle import read_arrays, unpack
+from fink_al.learning.bundle import checksum, read_arrays, unpack
 from fink_al.learning.model import Model, fit
 from fink_al.learning.training_set import TrainingSet
 
@@ -69,8 +68,9 @@ def rewritten(
     """`bundle` with another inner file, or its manifest changed, and the checksum made to fit."""
     inside, record = unpack(bundle)
     inside = inside if model is None else model
-    record["checksum"] = hashlib.sha256(inside).hexdigest()
+    del record["checksum"]
     manifest(record)
+    record.setdefault("checksum", checksum(inside, record))
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as parts:
         parts.writestr("model.skops", inside)
@@ -168,13 +168,28 @@ def _other_estimator(manifest: dict) -> None:
             _other_scikit_learn,
             r"written by scikit-learn 0\.24\.2, installed is .*: run fink-al train to make a new",
         ),
-        (_other_estimator, "is a perceptron; known: random_forest, gradient_boosting"),
+        (
+            _other_estimator,
+            "is a perceptron; known: random_forest, informed_forest, gradient_boosting",
+        ),
         (lambda manifest: manifest.pop("feature_set"), r"torn or no bundle \(KeyError\)"),
     ],
 )
 def test_a_manifest_of_something_else_is_refused(make, hash_, change, message):
     with pytest.raises(ModelError, match=message):
         Model.from_bytes(rewritten(make("random_forest"), manifest=change), hash_)
+
+
+def test_a_manifest_that_was_altered_is_refused(make, hash_):
+    bundle = make("random_forest")
+    sum_of_before = unpack(bundle)[1]["checksum"]
+
+    def steepen(manifest):
+        manifest["calibration"] |= {"method": "platt", "slope": 9.0, "intercept": 0.0}
+        manifest["checksum"] = sum_of_before
+
+    with pytest.raises(ModelError, match=r"checksum is wrong: .*; train again"):
+        Model.from_bytes(rewritten(bundle, manifest=steepen), hash_)
 
 
 def test_a_model_of_other_features_is_refused(make, hash_):
