@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from fink_al.alerts.ztf import LIGHT_CURVE, MJD_OF_JD0
 from fink_al.features.feature_set import FeatureSet
-from fink_al.settings import load_settings
+from fink_al.settings import Target, load_settings
 
 #: 2026-01-10 00:00 UTC.
 MJD = 61050.0
@@ -72,3 +72,10 @@ def sky(prefix: str, n: int) -> list[dict]:
         for name, mag in MAGNITUDES.items()
         for i in range(n)
     ]
+
+
+def informed(target: Target, **changes: object) -> Target:
+    """`target` with an informed forest, which a single small season taught."""
+    prior = target.model.prior.model_copy(update={"skies": 1, "alerts": 300} | changes)
+    update = {"estimator": "informed_forest", "prior": prior}
+    return target.model_copy(update={"model": target.model.model_copy(update=update)})

@@ -11,7 +11,7 @@ import pytest
 import skops.io
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
-from small_world import N_FEATURES
+from small_world import N_FEATURES, informed
 
 from fink_al.errors import ModelError
 from fink_al.features.feature_set import FeatureSet
@@ -21,6 +21,7 @@ from fink_al.learning.model import Model, fit
 from fink_al.learning.training_set import TrainingSet
 
 KINDS = ("random_forest", "gradient_boosting")
+ALL = (*KINDS, "informed_forest")  # which is two random forests
 LEFT = {"random_forest": "left_child", "gradient_boosting": "left"}
 RIGHT = {"random_forest": "right_child", "gradient_boosting": "right"}
 FEATURE = {"random_forest": "feature", "gradient_boosting": "feature_idx"}
@@ -44,7 +45,10 @@ def make(settings) -> Callable[[str], bytes]:
         names = np.array([f"O{i}" for i in range(40)], object)
         training = TrainingSet(names, np.arange(40), values[:, 0] > 0, values)
         model = settings.target.model.model_copy(update={"estimator": kind})
-        return fit(training, settings.target.model_copy(update={"model": model}), None).to_bytes()
+        target = settings.target.model_copy(update={"model": model})
+        if kind == "informed_forest":
+            target = informed(target)
+        return fit(training, target, None).to_bytes()
 
     return made
 
@@ -97,6 +101,7 @@ def with_file(skops_file: bytes, name: str, content: bytes) -> bytes:
     return out.getvalue()
 
 
+@pytest.mark.parametrize("kind", ALL)
 def test_a_bundle_is_read_as_it_was_written(bundle, hash_):
     loaded = Model.from_bytes(bundle, hash_)
     values = np.random.default_rng(2).normal(size=(50, N_FEATURES))
@@ -104,12 +109,14 @@ def test_a_bundle_is_read_as_it_was_written(bundle, hash_):
     np.testing.assert_array_equal(again.predict(values), loaded.predict(values))
 
 
+@pytest.mark.parametrize("kind", ALL)
 def test_a_torn_bundle_is_refused_wherever_it_is_torn(bundle, hash_):
     for end in range(0, len(bundle), len(bundle) // 50):
         with pytest.raises(ModelError, match="torn or no bundle"):
             Model.from_bytes(bundle[:end], hash_)
 
 
+@pytest.mark.parametrize("kind", ALL)
 def test_an_altered_bundle_is_refused_or_says_the_same(bundle, hash_):
     values = np.random.default_rng(2).normal(size=(20, N_FEATURES))
     true = Model.from_bytes(bundle, hash_)
@@ -127,6 +134,7 @@ def test_an_altered_bundle_is_refused_or_says_the_same(bundle, hash_):
     assert refused > 90
 
 
+@pytest.mark.parametrize("kind", ALL)
 def test_altered_trees_are_refused_or_give_probabilities(bundle, kind, hash_):
     """The checksum is made to fit: what is accepted can be followed by any alert to its end."""
     rng = np.random.default_rng(3)
@@ -136,7 +144,7 @@ def test_altered_trees_are_refused_or_give_probabilities(bundle, kind, hash_):
     for _ in range(100):
 
         def change(arrays):
-            raw = arrays["nodes"].view(np.uint8)
+            raw = arrays["nodes" if kind in KINDS else "own_nodes"].view(np.uint8)
             raw[rng.integers(0, len(raw), 3)] = rng.integers(0, 256, 3)
 
         try:

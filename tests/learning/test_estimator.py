@@ -1,15 +1,25 @@
 import numpy as np
 import pytest
+from sklearn.ensemble import RandomForestClassifier
 
 from fink_al.learning.estimator import fit_estimator, of_arrays, predict, to_arrays
+from fink_al.learning.prior import Prior
 
-KINDS = ("random_forest", "gradient_boosting")
+KINDS = ("random_forest", "informed_forest", "gradient_boosting")
 
 
 @pytest.fixture(params=KINDS)
 def model(settings, request):
     update = {"estimator": request.param, "n_estimators": 100}
     return settings.target.model.model_copy(update=update)
+
+
+@pytest.fixture(scope="module")
+def prior() -> Prior:
+    """A teacher that knows of one feature only, which the others do not take."""
+    values = np.random.default_rng(3).normal(size=(200, 2))
+    forest = RandomForestClassifier(10, min_samples_leaf=5, random_state=1)
+    return Prior(forest.fit(values, values[:, 0] > 0), columns=(0, 1), few=(0, 3), worth=10)
 
 
 @pytest.fixture
@@ -21,10 +31,11 @@ def values() -> np.ndarray:
 
 
 @pytest.fixture
-def estimator(model, values):
-    return fit_estimator(model, values, np.nan_to_num(values[:, 0]) > 0, np.arange(60))
+def estimator(model, values, prior):
+    return fit_estimator(model, values, np.nan_to_num(values[:, 0]) > 0, np.arange(60), prior)
 
 
+@pytest.mark.parametrize("model", ["random_forest", "gradient_boosting"], indirect=True)
 def test_an_object_weighs_the_same_however_many_alerts_it_has(model):
     # One positive object with as many alerts as fifty negative ones, all alike.
     model = model.model_copy(update={"min_samples_leaf": 100})
@@ -47,8 +58,8 @@ def test_a_probability_depends_on_its_alert_alone(estimator, values):
     np.testing.assert_array_equal(predict(estimator, values.astype(np.float32)), p)
 
 
-def test_equal_examples_and_seed_make_equal_estimators(model, estimator, values):
-    again = fit_estimator(model, values, np.nan_to_num(values[:, 0]) > 0, np.arange(60))
+def test_equal_examples_and_seed_make_equal_estimators(model, estimator, values, prior):
+    again = fit_estimator(model, values, np.nan_to_num(values[:, 0]) > 0, np.arange(60), prior)
     np.testing.assert_array_equal(predict(again, values), predict(estimator, values))
 
 
@@ -58,10 +69,10 @@ def test_an_estimator_survives_as_arrays(model, estimator, values):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_twenty_examples_make_an_estimator_that_tells_them_apart(settings, kind):
+def test_twenty_examples_make_an_estimator_that_tells_them_apart(settings, kind, prior):
     update = {"estimator": kind, "n_estimators": 1000}
     model = settings.target.model.model_copy(update=update)
     values = np.random.default_rng(1).normal(size=(20, 4))
     positive = values[:, 0] > 0
-    p = predict(fit_estimator(model, values, positive, np.arange(20)), values)
+    p = predict(fit_estimator(model, values, positive, np.arange(20), prior), values)
     assert p[positive].min() > 0.5 > p[~positive].max()
