@@ -1,6 +1,5 @@
 """Registries for tests: versions put there as they are, and a server that can fail."""
 
-import hashlib
 import io
 import json
 import pickle
@@ -18,6 +17,7 @@ import pyarrow as pa
 import skops.io
 
 from fink_al.features.feature_set import FeatureSet
+from fink_al.learning.bundle import checksum
 from fink_al.learning.model import Model, fit, read_manifest
 from fink_al.learning.registry import Registry
 from fink_al.learning.training_set import TrainingSet
@@ -148,12 +148,12 @@ def _with(bundle: bytes, *, fits: bool = True, model: bytes = b"", **manifest: A
     """`bundle` with other content, whose checksum `fits`."""
     with zipfile.ZipFile(io.BytesIO(bundle)) as parts:
         model = model or parts.read("model.skops")
-        record = json.loads(parts.read("manifest.json"))
-    record["checksum"] = hashlib.sha256(model).hexdigest() if fits else "0" * 64
+        record = json.loads(parts.read("manifest.json")) | manifest
+    record["checksum"] = checksum(model, record) if fits else "0" * 64
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as parts:
         parts.writestr("model.skops", model)
-        parts.writestr("manifest.json", json.dumps(record | manifest))
+        parts.writestr("manifest.json", json.dumps(record))
     return out.getvalue()
 
 
