@@ -126,8 +126,8 @@ def crossing(
     column = -1 if at is None else int(np.searchsorted(curves.labels, at))
 
     def needed(chosen: npt.NDArray[np.int64]) -> float:
-        level = fixed if fixed is not None else np.nanmean(other[chosen, column])
-        below = np.flatnonzero(~(np.nanmean(values[chosen], axis=0) >= level - _EXACT))
+        level = fixed if fixed is not None else float(_mean(other[chosen, column], 0))
+        below = np.flatnonzero(~(_mean(values[chosen], 0) >= level - _EXACT))
         stays = 0 if not len(below) else below[-1] + 1
         return curves.labels[stays] if stays < len(curves.labels) else np.inf
 
@@ -145,7 +145,8 @@ def compare(curves: Curves, arm: str, other: str, up_to: int | None = None) -> C
     """`arm` less `other`, averaged over the curve up to so many labels."""
     use = curves.labels <= (up_to or curves.labels[-1])
     both = curves.values[arm][:, use] - curves.values[other][:, use]
-    by_seed = np.nanmean(both, axis=1)
+    by_seed = _mean(both, 1)
+    by_seed = by_seed[np.isfinite(by_seed)]
     drawn = np.array([by_seed[chosen].mean() for chosen in _draws(len(by_seed))])
     low, high = np.percentile(drawn, _INTERVAL)
     return Comparison(float(by_seed.mean()), (float(low), float(high)), float((drawn > 0).mean()))
@@ -153,6 +154,12 @@ def compare(curves: Curves, arm: str, other: str, up_to: int | None = None) -> C
 
 def _draws(seeds: int, draws: int = _DRAWS) -> npt.NDArray[np.int64]:
     return np.random.default_rng(_SEED).integers(0, seeds, (draws, seeds))
+
+
+def _mean(values: npt.NDArray[np.float64], axis: int) -> npt.NDArray[np.float64]:
+    """Mean of what is there; NaN where nothing is, as after the last label of all seeds."""
+    n = np.isfinite(values).sum(axis=axis)
+    return np.asarray(np.where(n > 0, np.nansum(values, axis=axis) / np.maximum(n, 1), np.nan))
 
 
 def _or_none(value: float) -> int | None:

@@ -31,6 +31,7 @@ _KEPT = 0.01  # log odds of a forest's 0 and 1 would be infinite
 _SPREAD_OF_A = 10**0.5  # before there are labels: any shares of the classes may be true
 _SPREAD_OF_B = 20**-0.5  # and the teacher's odds are taken at their word
 _STEPS, _STILL = 30, 1e-9
+_LARGEST = 1e3
 _OF_PRIOR, _OWN = "prior_", "own_"
 
 
@@ -131,7 +132,8 @@ def informed_of_arrays(arrays: Arrays, n_features: int) -> InformedForest:
     columns = [left.pop(f"{part}columns", np.empty(0)) for part in (_OF_PRIOR, _OWN)]
     curve = left.pop("curve", np.empty(0))
     right = curve.dtype == np.float64 and curve.shape == (3,) and bool(np.isfinite(curve).all())
-    right = right and curve[1] > 0 and 0 <= curve[2] <= 1
+    right = right and abs(curve[0]) < _LARGEST and 0 < curve[1] < _LARGEST
+    right = right and 0 <= curve[2] <= 1
     for each in columns:
         right = right and each.dtype == np.int64 and each.ndim == 1 and len(each) > 0
         right = right and bool(((each >= 0) & (each < n_features)).all())

@@ -28,6 +28,7 @@ _OF_THE_SURVEY = ("limit", "detections", "nights", "age", "mag", "nrise", "snr")
 #: A sky is a season of one schedule; several differ as seasons do.
 _NIGHTS, _PER_NIGHT, _FIRST_SEED = 40, 400, 7100
 _TREES, _LEAF = 100, 10
+_SIMULATED = "ztf"
 
 
 @dataclass(frozen=True)
@@ -61,11 +62,17 @@ def prior_of(target: Target, features: FeatureSettings) -> Prior | None:
     Raises
     ------
     SettingsError
-        If the feature set has none of the features that are learned from few labels.
+        If the survey is not simulated, or the feature set has none of the features that are learned
+        from few labels.
     """
     settings = target.model
     if settings.estimator != "informed_forest":
         return None
+    if target.survey != _SIMULATED:
+        raise SettingsError(
+            f"model.estimator informed_forest: what teaches is of {_SIMULATED}'s bands and cadence, "
+            f"the target's survey is '{target.survey}': choose random_forest."
+        )
     names = FeatureSet.from_settings(features).names
     few = tuple(names.index(name) for name in settings.prior.few_features if name in names)
     if not few:

@@ -59,3 +59,11 @@ def test_a_model_stays_until_the_next_training():
     rows = table(a=lambda n, s: n)
     held = curves_of(rows[rows["n_labels"] % 10 == 0], "fom")
     assert held.values["a"][0].tolist() == [n // 10 * 10 for n in range(10, 51)]
+
+
+def test_an_arm_that_ends_early_has_nothing_after_its_end():
+    rows = table(a=lambda n, s: n / 100, b=lambda n, s: n / 100)
+    curves = curves_of(rows[(rows["strategy"] == "a") | (rows["n_labels"] <= 20)], "fom")
+    assert crossing(curves, "b", "a").labels is None
+    assert crossing(curves, "a", "b", at=20).labels == 20
+    assert compare(curves, "a", "b").gain == pytest.approx(0, abs=1e-12)

@@ -19,7 +19,9 @@ def prior() -> Prior:
     """A teacher that knows of one feature only, which the others do not take."""
     values = np.random.default_rng(3).normal(size=(200, 2))
     forest = RandomForestClassifier(10, min_samples_leaf=5, random_state=1)
-    return Prior(forest.fit(values, values[:, 0] > 0), columns=(0, 1), few=(0, 3), worth=10)
+    return Prior(
+        forest.fit(values, values[:, 0] > 0), columns=(0, 1), few=(0, 3), all_from=500, worth=10
+    )
 
 
 @pytest.fixture

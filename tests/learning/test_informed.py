@@ -32,7 +32,7 @@ def fit(settings, forest):
 
     def made(n, worth, intercept=0.0, alerts=1):
         values, positive = (np.repeat(a, alerts, axis=0) for a in world(n, 2, intercept))
-        prior = Prior(forest, columns=(1, 2), few=(0, 3), worth=worth)
+        prior = Prior(forest, columns=(1, 2), few=(0, 3), all_from=500, worth=worth)
         return fit_estimator(model, values, positive, np.repeat(np.arange(n), alerts), prior)
 
     return made
@@ -83,7 +83,7 @@ def test_a_teacher_whose_sky_has_other_shares_is_corrected(fit, forest):
 def test_a_curve_never_turns_the_order_around(settings, forest):
     values, positive = world(500, 2)
     model = settings.target.model.model_copy(update={"estimator": "informed_forest"})
-    prior = Prior(forest, columns=(1, 2), few=(0,), worth=40)
+    prior = Prior(forest, columns=(1, 2), few=(0,), all_from=500, worth=40)
     estimator = fit_estimator(model, values, ~positive, np.arange(500), prior)
     assert estimator.curve[1] > 0
 
