@@ -70,7 +70,7 @@ def prior_of(target: Target, features: FeatureSettings) -> Prior | None:
         return None
     if target.survey != _SIMULATED:
         raise SettingsError(
-            f"model.estimator informed_forest: what teaches is of {_SIMULATED}'s bands and cadence, "
+            f"informed_forest: what teaches is of {_SIMULATED}'s bands and cadence; "
             f"the target's survey is '{target.survey}': choose random_forest."
         )
     names = FeatureSet.from_settings(features).names

@@ -84,5 +84,5 @@ def test_a_feature_set_without_the_few_features_is_refused(settings):
 
 def test_a_survey_that_is_not_simulated_is_refused(settings):
     target = informed(settings.target).model_copy(update={"survey": "lsst"})
-    with pytest.raises(SettingsError, match=r"is of ztf's bands and cadence, .* is 'lsst': choose"):
+    with pytest.raises(SettingsError, match=r"is of ztf's bands and cadence; .* is 'lsst': choose"):
         prior_of(target, target.features)
