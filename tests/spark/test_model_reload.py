@@ -7,6 +7,7 @@ import threading
 import time
 from collections import defaultdict
 
+import numpy as np
 import pandas as pd
 import pytest
 from registries import MlflowServer, bad_bundles, fitted, make_champion, register
@@ -16,7 +17,9 @@ from fink_al import metrics
 from fink_al.errors import ServiceError
 from fink_al.features.feature_set import FeatureSet
 from fink_al.followup.subscriber import read_candidates
+from fink_al.learning.model import Model
 from fink_al.learning.nightly import retrain
+from fink_al.learning.registry import Registry
 from fink_al.settings import find_resource
 from fink_al.simulation.nights import simulate
 from fink_al.simulation.packets import packets
@@ -35,8 +38,17 @@ def run_until(settings, alerts, seconds=180):
         time.sleep(0.3)
 
 
-def test_a_running_stream_takes_up_the_new_champion(spark, world):
+@pytest.mark.parametrize("estimator", ["random_forest", "informed_forest", "gradient_boosting"])
+def test_a_running_stream_takes_up_the_new_champion(spark, world, estimator):
     settings = world()
+    changes = {"estimator": estimator}
+    if estimator == "informed_forest":
+        changes["prior"] = settings.target.model.prior.model_copy(
+            update={"skies": 1, "alerts": 1000}
+        )
+    model = settings.target.model.model_copy(update=changes)
+    target = settings.target.model_copy(update={"model": model})
+    settings = settings.model_copy(update={"target": target})
     sky = campaign()
     query = Pipeline(spark, settings).start()
     try:
@@ -61,6 +73,11 @@ def test_a_running_stream_takes_up_the_new_champion(spark, world):
     has_features = scored[list(names)].notna().any(axis=1)
     assert (scored["p"].notna() == has_features).all()
     assert has_features.any()
+    # The same as without Spark, from the archived features.
+    here = Model.from_bytes(
+        Registry(settings).load(made.version), rows["feature_set_hash"].iloc[0]
+    ).predict(scored[list(names)].to_numpy(float))
+    np.testing.assert_allclose(scored["p"].to_numpy(float), here, atol=1e-12)
     wide = settings.target.follow_up.uncertainty_width
     assert all(abs(r["p"] - 0.5) <= wide for r in records if r["p"] is not None)
 
