@@ -89,10 +89,13 @@ def import_file(
     Raises
     ------
     LabelError
-        If the file is not such a table, or damaged: then nothing of it is added.
+        If the file is not such a table, or damaged, or `rejects` is it, or is there and no list of
+        rejected rows: then nothing of it is added.
     SettingsError
         If the survey has no pattern of object names.
     """
+    if rejects and file.exists() and rejects.exists() and rejects.samefile(file):
+        raise LabelError(f"{rejects} is the file to import: name another file with --rejects.")
     store = LabelStore.of(settings)
     if rejects is None:
         stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}"

@@ -1,3 +1,4 @@
+import zipfile
 from datetime import UTC, datetime
 
 import pytest
@@ -65,6 +66,36 @@ def test_bad_lines_are_rejected_and_the_good_ones_land(settings, tmp_path):
     for i, (line, reason) in enumerate(zip(rejected, bad.values(), strict=True)):
         number, _, rest = line.partition(",")
         assert (int(number), rest.lstrip('"')[: len(reason)]) == (2 + 2 * i, reason)
+
+
+def test_the_list_of_rejected_rows_replaces_nothing_but_an_older_one(settings, tmp_path):
+    file, rejects, link = (tmp_path / name for name in ("night.csv", "rejects.csv", "link.csv"))
+    text = "object_id,type,observed\nA,SN Ia,2026-01-05\n,CV,2026-01-05\n"
+    file.write_text(text)
+    link.symlink_to(file)
+    for same in (file, link, tmp_path / "." / "night.csv"):
+        with pytest.raises(LabelError, match="is the file to import: name another file"):
+            import_file(settings, file, rejects=same)
+    for other in (tmp_path, tmp_path / "mine.csv"):
+        (tmp_path / "mine.csv").write_text("line,reason,text,mine\n")
+        with pytest.raises(LabelError, match="is no list of rejected rows and is not replaced"):
+            import_file(settings, file, rejects=other)
+    assert file.read_text() == text
+    assert (tmp_path / "mine.csv").read_text() == "line,reason,text,mine\n"
+    rejects.touch()
+    for again in (text, text.replace("CV", "AGN")):
+        file.write_text(again)
+        import_file(settings, file, rejects=rejects)
+        assert rejects.read_text().splitlines()[1].endswith(again.splitlines()[2] + '"')
+    before = rejects.read_text()
+    damaged = tmp_path / "night.zip"
+    with zipfile.ZipFile(damaged, "w") as archive:
+        archive.writestr("night.csv", f"{text}B,,,\n")
+    damaged.write_bytes(damaged.read_bytes().replace(b"B,,,", b"B,,;"))
+    with pytest.raises(LabelError, match="it is damaged"):
+        import_file(settings, damaged, rejects=rejects)
+    assert rejects.read_text() == before
+    assert not list(tmp_path.glob(".*"))
 
 
 def test_a_table_may_be_imported_again_and_grow(settings, tmp_path):
