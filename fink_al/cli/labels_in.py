@@ -13,6 +13,7 @@ from fink_al.cli.points import config_option, without_data
 
 if TYPE_CHECKING:
     from fink_al.labels.label import Label
+    from fink_al.labels.store import LabelStore
 
 _who = click.option("--who", envvar="USER", default="", show_default="you", help="Who says so.")
 
@@ -54,7 +55,7 @@ def add(
     if row and row["reason"] == "conflict":
         _warn(f"{row['object_id']} is no example, as types contradict: {settle(row)}")
     elif label.type != (row["type"] if row else WITHDRAWN):
-        _warn(_overruled(label, row))
+        _warn(_overruled(label, row, store))
     warn_of_unknown({label.type})
 
 
@@ -132,13 +133,16 @@ def init(config: Path | None) -> None:
     click.echo(f"{store.folder.path} is a label store{' now' if store.make() else ' already'}.")
 
 
-def _overruled(label: Label, row: dict[str, Any] | None) -> str:
+def _overruled(label: Label, row: dict[str, Any] | None, store: LabelStore) -> str:
     """Why the type of `label`, just said, is not the one that counts, and what helps."""
     from fink_al.labels.taxonomy import UNCLASSIFIED, WITHDRAWN
 
     again = f"fink-al labels add {label.object_id}"
+    person = f'{again} "{label.type}" --source person'
     if row is None:
-        return f"{label.object_id} is withdrawn at a time that is yet to come: say it again then."
+        if store.history(label.object_id)["modified"][-1].as_py() > datetime.now(UTC):
+            return f"{label.object_id} is withdrawn at a time yet to come: say it again then."
+        return f"{label.object_id} stays withdrawn; if it is of this type after all: {person}"
     counts = f"of {label.object_id} '{row['type']}' counts, as {row['source']} says"
     if row["modified"] > datetime.now(UTC):
         return f"{counts} at a time that is yet to come, {row['modified']}: say it again then."
@@ -146,7 +150,7 @@ def _overruled(label: Label, row: dict[str, Any] | None) -> str:
         return f"{counts} since; this takes it back: {again} withdrawn"
     if label.type == UNCLASSIFIED:
         return f"{counts}, before any 'unclassified'; if it is wrong: {again} withdrawn"
-    return f'{counts}; a person settles it: {again} "{label.type}" --source person'
+    return f"{counts}; a person settles it: {person}"
 
 
 def settle(row: dict[str, Any]) -> str:

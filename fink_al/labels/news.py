@@ -47,8 +47,9 @@ def _new_words(rows: pa.Table, stored: pa.Table) -> npt.NDArray[np.int64]:
     # whoever imports it.
     withdrawals = set(_by_nobody(stored.filter(pc.equal(stored["type"], WITHDRAWN))))
     names = said["object_id"].combine_chunks()
-    stands = standing(stored.filter(pc.is_in(stored["object_id"], names)))
-    counts = dict(zip(*_statements_and_facts(stands), strict=True))
+    # Nor does a word come back that somebody has withdrawn since.
+    is_word = pc.and_(pc.is_in(stored["object_id"], names), pc.not_equal(stored["type"], WITHDRAWN))
+    last = dict(zip(*_statements_and_facts(standing(stored.filter(is_word))), strict=True))
     told: set[str] = set()
     withdrawn: set[str] = set()
     fresh = []
@@ -63,7 +64,7 @@ def _new_words(rows: pa.Table, stored: pa.Table) -> npt.NDArray[np.int64]:
             withdrawn.add(name)
             is_new = withdrawal not in withdrawals
         else:
-            known = counts.get(statement, {})
+            known = last.get(statement, {})
             # What a row leaves out takes nothing back.
             is_new = statement not in told and any(
                 fact not in (None, known.get(key)) for key, fact in facts.items()

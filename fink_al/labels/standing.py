@@ -15,7 +15,8 @@ def standing(rows: pa.Table) -> pa.Table:
 
     A statement is what a source says of an object by one evidence. It is as old as the first word
     of the type that it says now: a new name, or the same word again, does not make the type
-    younger. Of words of the same time the one stored last counts.
+    younger, nor brings it back once it was withdrawn. Of words of the same time the one stored last
+    counts.
 
     `observed` is the last that was told of that type. Where a source, such as TNS, tells no other
     time than that of modification, the first one holds: the evidence was there by then.
@@ -26,15 +27,18 @@ def standing(rows: pa.Table) -> pa.Table:
         Rows of a label store, in the order in which they were stored.
     """
     rows = rows.take(pc.sort_indices(rows, sort_keys=[("modified", "ascending")]))  # stable
-    rows = rows.take(pa.array(_not_withdrawn(rows)))
-    statement = codes(statements(rows))
-    order = np.argsort(statement, kind="stable")
-    rows, statement = rows.take(pa.array(order)), statement[order]
+    is_withdrawn = _withdrawn(rows)
+    said = np.flatnonzero(pc.not_equal(rows["type"], WITHDRAWN).to_numpy())
+    statement = codes(statements(rows.take(pa.array(said))))
+    by_statement = np.argsort(statement, kind="stable")
+    order, statement = said[by_statement], statement[by_statement]
+    rows, is_withdrawn = rows.take(pa.array(order)), is_withdrawn[order]
     kind = codes(rows["type"])
     is_other = np.diff(statement, prepend=-1) != 0
     begins = np.flatnonzero(is_other | (np.diff(kind, prepend=-1) != 0))
     last = np.flatnonzero(np.append(is_other[1:], True)[: len(rows)])
     first = begins[np.searchsorted(begins, last, side="right") - 1]
+    first, last = first[~is_withdrawn[first]], last[~is_withdrawn[first]]
     is_told = pc.not_equal(rows["observed"], rows["modified"]).to_numpy()
     told = np.maximum.accumulate(np.where(is_told, np.arange(len(rows)), -1))[last]
     result = rows.take(pa.array(last))
@@ -67,11 +71,11 @@ def codes(values: pa.ChunkedArray) -> npt.NDArray[np.int64]:
     return values.combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int64)
 
 
-def _not_withdrawn(rows: pa.Table) -> npt.NDArray[np.int64]:
-    """Numbers of the rows that no later withdrawal of their object takes back."""
+def _withdrawn(rows: pa.Table) -> npt.NDArray[np.bool_]:
+    """Whether a later withdrawal of its object takes back each row; one takes back itself."""
     thing = codes(rows["object_id"])
     at = np.arange(len(rows))
     withdrawals = at[pc.equal(rows["type"], WITHDRAWN).to_numpy()]
     last = np.full(thing.max(initial=-1) + 1, -1)
     last[thing[withdrawals]] = withdrawals  # ascending: the last one stays
-    return at[at > last[thing]]
+    return at <= last[thing]

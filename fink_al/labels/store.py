@@ -106,9 +106,9 @@ class LabelStore:
 
         A label with a time of modification is new if the store does not have it. One without, which
         is said now, is new if it says another type, time of observation, name or position, or is of
-        somebody else, than what stands of the same statement. Of what one call says now of these
-        only the last is stored, and nothing from before a withdrawal, so that the same call again
-        adds nothing.
+        somebody else, than the last word of the same statement, withdrawn since or not. Of what one
+        call says now of these only the last is stored, and nothing from before a withdrawal, so
+        that the same call again adds nothing.
 
         Raises
         ------

@@ -131,7 +131,13 @@ def test_a_type_that_does_not_count_is_told_with_what_helps(run):
     )
     assert run("add", "A", "SN", "--source", "Person") == (0, "1 label added.\n")
     assert run("add", "A", "withdrawn", *first) == (0, "1 label added.\n")
-    run("add", "A", "SN Ia", "--observed", "2026-01-05T10:00:00")
+    assert run("add", "A", "SN Ia", "--observed", "2026-01-05T10:00:00") == (
+        0,
+        "0 labels added: that was said before.\nWarning: A stays withdrawn; if it is of this type "
+        'after all: fink-al labels add A "SN Ia" --source person\n',
+    )
+    assert run("add", "A", "SN Ia", "--source", "person") == (0, "1 label added.\n")
+    told = told.replace("spectrum", "person")
     assert run("add", "A", "withdrawn", *first) == (
         0,
         f"0 labels added: that was said before.\n{told} since; this takes it back: "
@@ -149,8 +155,7 @@ def test_a_clock_that_runs_ahead_is_told(settings, run):
         f"come, {ahead}: say it again then.\n"
     )
     assert run("add", "B", "SN Ia")[1] == (
-        "1 label added.\nWarning: B is withdrawn at a time that is yet to come: say it again "
-        "then.\n"
+        "1 label added.\nWarning: B is withdrawn at a time yet to come: say it again then.\n"
     )
 
 

@@ -223,8 +223,34 @@ def test_what_is_withdrawn_does_not_count_and_is_kept(store):
     assert store.typed_objects() == ["B"]
     assert store.history("A")["type"].to_pylist() == ["SN Ia", "AGN", "withdrawn"]
     assert store.history("A")["stands"].to_pylist() == [False] * 3
-    assert store.add([later(SN, 2, "SN Ia")]) == 1  # it was this object after all
-    assert store.typed_objects() == ["A", "B"]
+
+
+@pytest.mark.parametrize("is_retyped", [False, True])
+@pytest.mark.parametrize("is_dated", [False, True])
+def test_the_same_word_again_brings_nothing_back(store, is_dated, is_retyped):
+    table = [SN, TNS] if is_dated else [now(SN), now(TNS)]
+    if is_retyped:
+        store.add([replace(label, type="AGN", modified=DAY) for label in table])
+        table = [replace(label, modified=label.modified and DAY.replace(day=6)) for label in table]
+    store.add(table)
+    assert store.add([now(SN, "withdrawn")]) == 1
+    assert (store.add(table), stands(store)) == (0, [])
+    after = datetime.now(UTC)
+    touched = replace(TNS, modified=after, observed=after, name="SN 2026b")
+    assert (store.add([touched]), stands(store)) == (1, [])  # it is told, and stays withdrawn
+    assert (store.add([now(SN, "SN II")]), stands(store)) == (1, [("A", "SN II")])
+
+
+def test_a_person_a_new_statement_and_a_changed_type_count_after_a_withdrawal(store):
+    store.add([SN, TNS, later(SN, 1, "withdrawn")])
+    store.add([replace(later(TNS, 2, "SN Ia"), name="SN 2026b"), later(TNS, 3, "SN Ib")])
+    store.add([later(TNS, 4, "SN Ia")])
+    assert said(store.standing()) == [asdict(later(TNS, 4, "SN Ia"))]
+    store.add([later(SN, 5, "withdrawn"), later(TNS, 6, "SN Ia"), later(SN, 6, "SN Ia")])
+    assert stands(store) == []
+    store.add([later(SN, 7, "SN Ia", source="person", observed=DAY + timedelta(days=7))])
+    store.add([later(SN, 8, "SN Ia", who="Bob")])
+    assert [row["source"] for row in said(store.standing())] == ["person", "spectrum"]
 
 
 def test_a_spelling_that_nobody_knows_keeps_its_object_from_being_asked_for(store):
