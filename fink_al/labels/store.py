@@ -10,6 +10,7 @@ import hashlib
 import os
 import uuid
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -47,6 +48,8 @@ SCHEMA = pa.schema(
 )
 #: File names begin with the time at which they were written.
 _STAMP = "%Y%m%dT%H%M%S%f"
+#: File of a working folder that has, or had, a store.
+_MARK = ".labels-made"
 
 
 class LabelStore:
@@ -73,10 +76,11 @@ class LabelStore:
 
     @classmethod
     def of(cls, settings: Settings, until: datetime | None = None) -> LabelStore:
-        """The store of `settings`; the one of the working folder is made if it is not there.
+        """The store of `settings`; the one of the working folder is made if there never was one.
 
         A place that `labels_path` names, or a folder that is there and empty, may be a share that
-        is not mounted: only :meth:`make` makes a store of it.
+        is not mounted, and one of which the working folder has a mark, or to which its archive
+        belongs, was moved: only :meth:`make` makes a store of these.
 
         Raises
         ------
@@ -84,8 +88,14 @@ class LabelStore:
             If the one of the working folder cannot be made.
         """
         store = cls(settings.labels_dir, until)
-        if settings.labels_path is None and not os.path.lexists(settings.labels_dir):
-            store.make()
+        if settings.labels_path is None:
+            mark = settings.work_dir / _MARK
+            was_used = mark.exists() or (settings.work_dir / "archive").exists()
+            if not os.path.lexists(settings.labels_dir) and not was_used:
+                store.make()
+            if os.path.lexists(settings.labels_dir) and not mark.exists():
+                with suppress(OSError):  # who only reads may not be allowed to
+                    mark.touch()
         return store
 
     def make(self) -> bool:

@@ -90,6 +90,23 @@ def test_the_store_of_the_working_folder_is_made_if_it_is_not_there(settings):
         LabelStore.of(named).add([SN])
 
 
+def test_a_store_that_was_moved_out_of_the_working_folder_is_not_empty(settings, tmp_path):
+    folder = Path(settings.labels_dir)
+    LabelStore.of(settings).add([SN])
+    (settings.work_dir / ".labels-made").unlink()  # as if a version without the mark had made it
+    assert len(LabelStore.of(settings).read()) == 1
+    folder.rename(tmp_path / "elsewhere")
+    with pytest.raises(ServiceError, match="labels init makes a new store"):
+        LabelStore.of(settings).read()
+    assert not folder.exists()
+    (settings.work_dir / ".labels-made").unlink()
+    (settings.work_dir / "archive").mkdir()
+    with pytest.raises(ServiceError, match="labels init makes a new store"):
+        LabelStore.of(settings).add([SN])
+    LabelStore(folder).make()
+    assert len(LabelStore.of(settings).read()) == 0
+
+
 def test_a_store_of_before_needs_no_making(tmp_path):
     store = LabelStore(tmp_path)
     store.make()

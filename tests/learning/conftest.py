@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from small_world import MJD, table
 
+from fink_al.labels.store import LabelStore
 from fink_al.learning.registry import Registry
 from fink_al.learning.training_set import PROVENANCE, ArchiveReader
 from fink_al.settings import Settings, load_settings
@@ -56,6 +57,7 @@ def archive(settings: Settings) -> Callable[..., None]:
     """Puts alerts into the archive, as the stream does: Parquet by night."""
 
     def write(*alerts: dict) -> None:
+        LabelStore.of(settings)  # the stream's start makes it
         folder = settings.archive_dir / f"night={settings.survey.night_of(MJD)}"
         folder.mkdir(parents=True, exist_ok=True)
         part = len(list(folder.iterdir()))
