@@ -40,7 +40,7 @@ def add(
     none: the object may be asked for again. "withdrawn" takes back all that was said of OBJECT
     before. The same --source, --observed and --who with another TYPE correct what was said.
     """
-    from fink_al.labels.label import Label, utc
+    from fink_al.labels.label import Label, check_object_name, utc
     from fink_al.labels.store import LabelStore
     from fink_al.labels.taxonomy import WITHDRAWN, spelled
     from fink_al.labels.verdict import verdicts
@@ -49,6 +49,7 @@ def add(
     store = LabelStore.of(settings)
     seen = utc(observed) if observed else datetime.now(UTC)
     label = Label(object_id.strip(), spelled(type), source, seen, who=who or None)
+    check_object_name(label.object_id, settings.survey)
     added = store.add([label])
     click.echo("1 label added." if added else "0 labels added: that was said before.")
     row = next(iter(verdicts(store, settings.target, label.object_id).to_pylist()), None)

@@ -141,7 +141,7 @@ def _parser(
     header: list[str], format: Format | None, settings: Settings, store: LabelStore, who: str | None
 ) -> TnsRows | SpectraRows:
     if format == "spectra" or (format is None and "objid" not in header):
-        return SpectraRows(header, who)
+        return SpectraRows(header, who, settings.survey)
     if settings.survey.object_name is None:
         raise SettingsError(
             f"Survey '{settings.survey.name}' has no object_name, by which TNS lists its objects: "

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from fink_al.errors import LabelError
+from fink_al.settings import Survey
 
 #: How much the clocks of two machines may differ.
 _CLOCKS = timedelta(days=1)
@@ -98,6 +100,21 @@ class Label:
                     f"'{name}' of the label of {self.object_id} is {angle}; "
                     f"it lies between {least} and {most} degrees."
                 )
+
+
+def check_object_name(object_id: str, survey: Survey) -> None:
+    """Refuse a name that no object of `survey` has, where its settings tell such names.
+
+    Raises
+    ------
+    LabelError
+        With what is allowed.
+    """
+    if survey.object_name and not re.fullmatch(survey.object_name, object_id):
+        raise LabelError(
+            f"'{object_id}' is no name of survey '{survey.name}': object_name in its file in "
+            f"conf/surveys is {survey.object_name}."
+        )
 
 
 def utc(text: str) -> datetime:

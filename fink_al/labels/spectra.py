@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fink_al.errors import LabelError
-from fink_al.labels.label import SPECTRUM, Label, utc
+from fink_al.labels.label import SPECTRUM, Label, check_object_name, utc
 from fink_al.labels.taxonomy import spelled
+from fink_al.settings import Survey
 
 NEEDED = ("object_id", "type", "observed")
 #: Beside them; other columns are the observer's own and are passed over.
@@ -24,6 +25,8 @@ class SpectraRows:
     who : str, optional
         Who says so, where the row does not. An export says all that was known: its rows stay as
         they are.
+    survey : Survey, optional
+        Whose names the objects have.
 
     Raises
     ------
@@ -31,7 +34,7 @@ class SpectraRows:
         If a column is missing.
     """
 
-    def __init__(self, header: Sequence[str], who: str | None = None):
+    def __init__(self, header: Sequence[str], who: str | None = None, survey: Survey | None = None):
         missing = [name for name in NEEDED if name not in header]
         if missing:
             raise LabelError(
@@ -42,6 +45,7 @@ class SpectraRows:
         self._columns += [(name, header.index(name)) for name in POSSIBLE if name in header]
         is_export = {*NEEDED, *POSSIBLE, "received"} <= set(header)
         self._who = None if is_export else who
+        self._survey = survey
 
     def labels(self, fields: Sequence[str]) -> list[Label]:
         """The label of a row.
@@ -49,23 +53,24 @@ class SpectraRows:
         Raises
         ------
         LabelError
-            If the row cannot be understood.
+            If the row cannot be understood, or is of no object of the survey.
         """
         row = {name: fields[i].strip() for name, i in self._columns}
-        return [
-            Label(
-                row["object_id"],
-                spelled(row["type"]),
-                row.get("source") or SPECTRUM,
-                utc(row["observed"]),
-                utc(text) if (text := row.get("modified")) else None,
-                row.get("who") or self._who,
-                row.get("evidence") or None,
-                row.get("name") or None,
-                degrees(row.get("ra_deg")),
-                degrees(row.get("dec_deg")),
-            )
-        ]
+        label = Label(
+            row["object_id"],
+            spelled(row["type"]),
+            row.get("source") or SPECTRUM,
+            utc(row["observed"]),
+            utc(text) if (text := row.get("modified")) else None,
+            row.get("who") or self._who,
+            row.get("evidence") or None,
+            row.get("name") or None,
+            degrees(row.get("ra_deg")),
+            degrees(row.get("dec_deg")),
+        )
+        if self._survey:
+            check_object_name(label.object_id, self._survey)
+        return [label]
 
 
 def degrees(text: str | None) -> float | None:

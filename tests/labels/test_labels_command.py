@@ -15,10 +15,11 @@ from fink_al.settings import find_resource, read_yaml
 
 @pytest.fixture
 def run(settings, tmp_path):
-    """Runs a command with these settings; its exit code and output."""
+    """Runs a command with these settings and short names of objects; its exit code and output."""
     file = tmp_path / "fink_al.yml"
     listed = read_yaml(find_resource("conf/fink_al.yml"))
-    file.write_text(json.dumps(listed | {"work_dir": str(settings.work_dir)}))
+    changed = {"work_dir": str(settings.work_dir), "survey": {"object_name": "[A-Z]|ZTF26a{7}"}}
+    file.write_text(json.dumps(listed | changed))
 
     def call(*arguments):
         result = CliRunner().invoke(
@@ -80,6 +81,8 @@ def test_types_are_checked_when_they_are_handed_in(settings, run):
     assert add("Withdrawn") == (0, "1 label added.\n")
     with pytest.raises(LabelError, match=r"'observed' of the label of A is 2999-01-01 00:00, but"):
         add("SN Ia", "2999-01-01")
+    with pytest.raises(LabelError, match=r"'AB' is no name of survey 'ztf': .* is \[A-Z\]\|ZTF26a"):
+        run("add", "AB", "SN Ia", "--observed", "2026-01-04T10:00:00")
     shown = LabelStore.of(settings).history("A")["type"].to_pylist()
     assert shown == ["SN Ia", "SN II", "SN Ia", "unclassified", "sn ia", "withdrawn"]
     code, output = run("show", "A")

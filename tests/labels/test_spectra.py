@@ -14,6 +14,13 @@ from fink_al.labels.verdict import verdicts
 DAY = datetime(2026, 1, 5, 10, tzinfo=UTC)
 
 
+@pytest.fixture
+def settings(settings):
+    """Of a survey whose objects have short names."""
+    survey = settings.survey.model_copy(update={"object_name": "[A-Z]|Good[0-9]"})
+    return settings.model_copy(update={"survey": survey})
+
+
 def test_rows_become_labels():
     rows = SpectraRows(["object_id", "seeing", "type", "observed", "who"], "Bob")
     assert [rows.labels(line.split(",")) for line in (
@@ -52,6 +59,7 @@ def test_bad_lines_are_rejected_and_the_good_ones_land(settings, tmp_path):
         "A,SN II,soon": "'soon' is no time",
         ",SN Ia,2026-01-05": "A label needs 'object_id'; found ''.",
         "A,SN Ia": "'' is no time",
+        "AB,SN Ia,2026-01-05": "'AB' is no name of survey 'ztf': object_name in its file in conf/",
         "A,SN Ia,2999-01-05": "'observed' of the label of A is 2999-01-05 00:00",
         "A,SN Ia,2026-01-05,Zoë": "not UTF-8",
         "A,SN Ia,2026-01-05,Zoe,,": "6 fields; the header has 4",
@@ -61,7 +69,7 @@ def test_bad_lines_are_rejected_and_the_good_ones_land(settings, tmp_path):
     done = take(
         settings, tmp_path, "\n".join(["object_id,type,observed,who", *lines]), encoding="latin-1"
     )
-    assert (done.format, done.rows, done.added, done.rejected) == ("spectra", 16, 8, 8)
+    assert (done.format, done.rows, done.added, done.rejected) == ("spectra", 18, 9, 9)
     rejected = done.rejects.read_text("utf-8").splitlines()[1:]
     for i, (line, reason) in enumerate(zip(rejected, bad.values(), strict=True)):
         number, _, rest = line.partition(",")
@@ -96,6 +104,13 @@ def test_the_list_of_rejected_rows_replaces_nothing_but_an_older_one(settings, t
         import_file(settings, damaged, rejects=rejects)
     assert rejects.read_text() == before
     assert not list(tmp_path.glob(".*"))
+
+
+def test_a_survey_that_tells_no_names_has_any(settings, tmp_path):
+    survey = settings.survey.model_copy(update={"object_name": None})
+    settings = settings.model_copy(update={"survey": survey})
+    text = "object_id,type,observed\n170055002,SN Ia,2026-01-05\n"
+    assert take(settings, tmp_path, text).added == 1
 
 
 def test_a_table_may_be_imported_again_and_grow(settings, tmp_path):
