@@ -42,13 +42,13 @@ def add(
     """
     from fink_al.labels.label import Label, check_object_name, utc
     from fink_al.labels.store import LabelStore
-    from fink_al.labels.taxonomy import WITHDRAWN, spelled
+    from fink_al.labels.taxonomy import WITHDRAWN
     from fink_al.labels.verdict import verdicts
 
     settings = without_data(config)
     store = LabelStore.of(settings)
     seen = utc(observed) if observed else datetime.now(UTC)
-    label = Label(object_id.strip(), spelled(type), source, seen, who=who or None)
+    label = Label(object_id, type, source, seen, who=who or None)
     check_object_name(label.object_id, settings.survey)
     added = store.add([label])
     click.echo("1 label added." if added else "0 labels added: that was said before.")

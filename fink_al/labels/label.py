@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from fink_al.errors import LabelError
+from fink_al.labels.taxonomy import UNCLASSIFIED, WITHDRAWN
 from fink_al.settings import Survey
 
 #: How much the clocks of two machines may differ.
@@ -16,7 +17,8 @@ _CLOCKS = timedelta(days=1)
 SPECTRUM, TNS = "spectrum", "TNS"
 #: Source whose word settles what others said before.
 PERSON = "person"
-_SPELLED = {name.lower(): name for name in (SPECTRUM, TNS, PERSON)}
+_SOURCES = {name.lower(): name for name in (SPECTRUM, TNS, PERSON)}
+_TYPES = {name: name for name in (UNCLASSIFIED, WITHDRAWN)}
 
 
 @dataclass(frozen=True)
@@ -26,10 +28,11 @@ class Label:
     Parameters
     ----------
     object_id : str
-        The survey's name of the object.
+        The survey's name of the object, blanks around it left out.
     type : str
-        As the source writes it, ``unclassified`` for a spectrum without a type, or ``withdrawn``:
-        nothing that was said of the object before counts any more.
+        As the source writes it, blanks around it left out; ``unclassified`` for a spectrum without
+        a type, or ``withdrawn``, in any capitals: nothing that was said of the object before counts
+        any more.
     source : str
         Where it comes from: ``spectrum``, ``TNS``, ``person``, in any capitals, or another one.
     observed : datetime
@@ -67,12 +70,12 @@ class Label:
     dec_deg: float | None = None
 
     def __post_init__(self) -> None:
-        # "Person" would be another source, whose word settles nothing.
-        source = self.source.strip()
-        object.__setattr__(self, "source", _SPELLED.get(source.lower(), source))
-        for name in ("object_id", "type", "source"):
-            if not getattr(self, name).strip():
+        # "Person" would be another source, whose word settles nothing, "Withdrawn" a type.
+        for name, known in (("object_id", {}), ("type", _TYPES), ("source", _SOURCES)):
+            text = getattr(self, name).strip()
+            if not text:
                 raise LabelError(f"A label needs '{name}'; found '{getattr(self, name)}'.")
+            object.__setattr__(self, name, known.get(text.lower(), text))
         for name in ("observed", "modified"):
             time = getattr(self, name)
             if time is not None and time.tzinfo is None:

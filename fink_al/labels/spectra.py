@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from fink_al.errors import LabelError
 from fink_al.labels.label import SPECTRUM, Label, check_object_name, utc
-from fink_al.labels.taxonomy import spelled
 from fink_al.settings import Survey
 
 NEEDED = ("object_id", "type", "observed")
@@ -58,7 +57,7 @@ class SpectraRows:
         row = {name: fields[i].strip() for name, i in self._columns}
         label = Label(
             row["object_id"],
-            spelled(row["type"]),
+            row["type"],
             row.get("source") or SPECTRUM,
             utc(row["observed"]),
             utc(text) if (text := row.get("modified")) else None,

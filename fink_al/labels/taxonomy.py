@@ -25,12 +25,6 @@ WITHDRAWN = "withdrawn"
 UNKNOWN_TYPE, EXCLUDED = "unknown_type", "excluded"
 
 
-def spelled(text: str) -> str:
-    """Type as a person wrote it, without blanks around it; the words above in any capitals."""
-    text = text.strip()
-    return text.lower() if text.lower() in (UNCLASSIFIED, WITHDRAWN) else text
-
-
 @dataclass(frozen=True)
 class Class:
     """What a type is to a target.

@@ -389,6 +389,13 @@ def test_a_folder_that_cannot_be_used_is_one_sentence(tmp_path):
         LabelStore(tmp_path / "file").add([SN])
 
 
+def test_a_label_is_spelled_in_one_way():
+    written = [" Unclassified", "WITHDRAWN ", " SN Ia ", "sn ia"]
+    found = [replace(SN, object_id=" A\t", type=kind) for kind in written]
+    assert [label.type for label in found] == ["unclassified", "withdrawn", "SN Ia", "sn ia"]
+    assert {label.object_id for label in found} == {"A"}
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
