@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import rich_click as click
 
 from fink_al.cli.points import config_option, without_data
+from fink_al.errors import LabelError
 
 if TYPE_CHECKING:
     from fink_al.labels.label import Label
@@ -28,7 +29,10 @@ _SOME_REJECTED = 1
     "--source", default="spectrum", show_default=True,
     help="Where it comes from; 'person' settles all that was said before.",
 )  # fmt: skip
-@click.option("--observed", help="When the spectrum was taken, UTC.  [default: now]")
+@click.option(
+    "--observed",
+    help="When it was observed, UTC; a spectrum needs it.  [default: now]",
+)
 @_who
 @config_option
 def add(
@@ -40,16 +44,21 @@ def add(
     none: the object may be asked for again. "withdrawn" takes back all that was said of OBJECT
     before. The same --source, --observed and --who with another TYPE correct what was said.
     """
-    from fink_al.labels.label import Label, check_object_name, utc
+    from fink_al.labels.label import SPECTRUM, Label, check_object_name, utc
     from fink_al.labels.store import LabelStore
     from fink_al.labels.taxonomy import WITHDRAWN
     from fink_al.labels.verdict import verdicts
 
     settings = without_data(config)
-    store = LabelStore.of(settings)
     seen = utc(observed) if observed else datetime.now(UTC)
     label = Label(object_id, type, source, seen, who=who or None)
     check_object_name(label.object_id, settings.survey)
+    if not observed and label.source == SPECTRUM and label.type != WITHDRAWN:
+        raise LabelError(
+            "A spectrum needs --observed, when it was taken, such as 2026-01-05T10:00 in UTC: "
+            "training uses no alert from after it."
+        )
+    store = LabelStore.of(settings)
     added = store.add([label])
     click.echo("1 label added." if added else "0 labels added: that was said before.")
     row = next(iter(verdicts(store, settings.target, label.object_id).to_pylist()), None)

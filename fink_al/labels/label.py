@@ -37,7 +37,8 @@ class Label:
         Where it comes from: ``spectrum``, ``TNS``, ``person``, in any capitals, or another one.
     observed : datetime
         When the evidence was taken, with time zone; not after `modified`. Training uses no alert
-        from after it.
+        from after it, and of an object that a person settled none from after the first evidence
+        that showed a type (:func:`fink_al.labels.verdict.verdicts`).
     modified : datetime, optional
         When the source last changed its word, with time zone: the last one counts. None: it says
         so now, when the label is stored.

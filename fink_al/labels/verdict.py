@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fink_al.labels.label import PERSON
-from fink_al.labels.standing import codes
+from fink_al.labels.standing import codes, standing
 from fink_al.labels.store import LabelStore
-from fink_al.labels.taxonomy import UNCLASSIFIED, UNKNOWN_TYPE, Class, Taxonomy
+from fink_al.labels.taxonomy import UNCLASSIFIED, UNKNOWN_TYPE, WITHDRAWN, Class, Taxonomy
 from fink_al.settings import Target
 
 #: Why an object is no example: two standing statements put it into different classes.
@@ -70,7 +70,8 @@ def verdicts(store: LabelStore, target: Target, object_id: str | None = None) ->
         ``object_id``, ``type`` and ``source`` of the statement that counts, ``positive`` (null: no
         example), ``reason`` for that (``unclassified``, ``unknown_type``, ``excluded``,
         ``conflict``; else null), ``why`` in words, and the statement's ``observed``, ``modified``
-        and ``evidence``.
+        and ``evidence``. Where a person has settled the object, ``observed`` is the earliest of all
+        its typed statements, withdrawn ones included: the person knew of the spectra.
 
     Raises
     ------
@@ -94,6 +95,7 @@ def verdicts(store: LabelStore, target: Target, object_id: str | None = None) ->
     ]
     mask = pa.array(is_conflict)
     values = {
+        "observed": _observed(told, rows.settled, store),
         "positive": pc.if_else(mask, pa.scalar(None, pa.bool_()), found[0]),
         "reason": pc.if_else(mask, CONFLICT, found[1]),
         "why": pc.replace_with_mask(found[2], mask, pa.array(disputed, pa.string())),
@@ -130,6 +132,17 @@ def conflicts(store: LabelStore, target: Target) -> list[Conflict]:
     return sorted(result, key=lambda conflict: order.index(conflict.kind))
 
 
+def _observed(told: pa.Table, settled: pa.ChunkedArray, store: LabelStore) -> pa.ChunkedArray:
+    """When the evidence of each verdict of `told` was taken; of the objects `settled`, the first."""
+    rows = store.read()
+    is_said = pc.not_equal(rows["type"], WITHDRAWN)
+    rows = standing(rows.filter(pc.and_(is_said, pc.is_in(rows["object_id"], settled))))
+    typed = rows.filter(pc.not_equal(rows["type"], UNCLASSIFIED))
+    first = typed.group_by("object_id").aggregate([("observed", "min")])
+    which = pc.index_in(told["object_id"], first["object_id"].combine_chunks())
+    return pc.coalesce(first["observed_min"].take(which), told["observed"])
+
+
 class _Judged:
     """Standing statements, what their types are to a target, and whether they count."""
 
@@ -144,6 +157,8 @@ class _Judged:
         is_typed = pc.not_equal(table["type"], UNCLASSIFIED).to_numpy()
         is_person = pc.equal(table["source"], PERSON).to_numpy() & is_typed
         at = np.arange(len(table))
+        #: Objects of which a person said a type.
+        self.settled = table["object_id"].filter(pa.array(is_person)).unique()
         settled = np.full(self._thing.max(initial=-1) + 1, -1)
         settled[self._thing[is_person]] = at[is_person]  # ascending: the last one stays
         #: 2: typed, and nobody has settled it since; 1: unclassified; 0: settled.

@@ -89,6 +89,12 @@ def test_types_are_checked_when_they_are_handed_in(settings, run):
     assert (code, output.splitlines()[-1]) == (0, "All that was said is withdrawn.")
 
 
+def test_a_spectrum_needs_a_time(settings, run):
+    with pytest.raises(LabelError, match="A spectrum needs --observed, when it was taken"):
+        run("add", "A", "SN Ia")
+    assert run("add", "A", "withdrawn") == (0, "1 label added.\n")
+
+
 def test_a_contradiction_is_shown_until_a_person_settles_it(run):
     settle = "A person settles it: fink-al labels add A TYPE --source person"
     both = "spectrum: SN Ia; TNS: SN II"
@@ -122,7 +128,7 @@ def test_a_type_that_does_not_count_is_told_with_what_helps(run):
     told = "Warning: of A 'SN Ia' counts, as spectrum says"
     run("add", "A", "SN", *first)
     run("add", "A", "SN Ia", "--observed", "2026-01-05T10:00:00")
-    assert run("add", "A", "Unclassified") == (
+    assert run("add", "A", "Unclassified", "--observed", "2026-01-06") == (
         0,
         f"1 label added.\n{told}, before any 'unclassified'; if it is wrong: "
         "fink-al labels add A withdrawn\n",
@@ -153,11 +159,11 @@ def test_a_clock_that_runs_ahead_is_told(settings, run):
     ahead = datetime.now(UTC) + timedelta(hours=1)
     for name, kind in (("A", "SN Ia"), ("B", "withdrawn")):
         LabelStore.of(settings).add([Label(name, kind, "person", ahead, ahead)])
-    assert run("add", "A", "SN Ia-91T-like")[1] == (
+    assert run("add", "A", "SN Ia-91T-like", "--observed", "2026-01-05")[1] == (
         "1 label added.\nWarning: of A 'SN Ia' counts, as person says at a time that is yet to "
         f"come, {ahead}: say it again then.\n"
     )
-    assert run("add", "B", "SN Ia")[1] == (
+    assert run("add", "B", "SN Ia", "--observed", "2026-01-05")[1] == (
         "1 label added.\nWarning: B is withdrawn at a time yet to come: say it again then.\n"
     )
 
@@ -174,11 +180,12 @@ def test_the_store_is_exported(settings, run, tmp_path):
 def test_a_store_at_a_named_place_is_made_on_purpose(run, tmp_path, monkeypatch):
     place = tmp_path / "share" / "labels"
     monkeypatch.setenv("FINK_AL_LABELS_PATH", str(place))
-    for arguments in (["add", "A", "SN Ia"], ["list"]):
+    added = ["add", "A", "SN Ia", "--source", "person"]
+    for arguments in (added, ["list"]):
         with pytest.raises(ServiceError, match=r"is no label store.*labels init makes"):
             run(*arguments)
     assert not place.exists()
-    assert [run("init"), run("init"), run("add", "A", "SN Ia"), run("init")] == [
+    assert [run("init"), run("init"), run(*added), run("init")] == [
         (0, f"{place} is a label store now.\n"),
         (0, f"{place} is a label store already.\n"),
         (0, "1 label added.\n"),

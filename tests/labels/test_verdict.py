@@ -105,6 +105,24 @@ def test_a_touch_of_what_a_person_settled_leaves_it_settled(store, target):
     assert verdict(store, target, retyped) == ("SN IIP", None, "conflict")
 
 
+def test_what_a_person_settled_was_observed_with_the_first_typed_spectrum(store, target):
+    def observed(*labels):
+        store.add(labels)
+        return [row["observed"] - DAY for row in verdicts(store, target).to_pylist()]
+
+    day = timedelta(days=1)
+    store.add([word("spectrum", "unclassified"), word("TNS", "SN II", 3), word("person", "CV", 5)])
+    store.add([replace(word("TNS", "SN", 1), evidence="2")])
+    store.add([replace(word("TNS", "unclassified", 2), evidence="2")])  # no type any more
+    assert observed() == [3 * day]
+    assert observed(word("spectrum", "CV", 6)) == [3 * day]
+    early = replace(word("person", "CV", 7), observed=DAY + 2 * day)
+    assert observed(early) == [2 * day]
+    assert observed(word("person", "withdrawn", 8), word("person", "CV", 9)) == [2 * day]
+    assert observed(word("person", "SN Ia", 9, "B")) == [2 * day, 9 * day]
+    assert observed(word("TNS", "SN Ia", 1, "C"), word("TNS", "SN Ia", 4, "C"))[2] == 4 * day
+
+
 def test_conflicts_are_listed_with_who_said_what(store, target):
     store.add([word("TNS", "SN Ia"), word("spectrum", "SN II", 1), word("TNS", "CV", 0, "Fine")])
     store.add([word("spectrum", "SN Ia-91T-like", 1, "B"), word("TNS", "SN Ia", 0, "B")])
