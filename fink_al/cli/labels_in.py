@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +17,15 @@ if TYPE_CHECKING:
     from fink_al.labels.label import Label
     from fink_al.labels.store import LabelStore
 
-_who = click.option("--who", envvar="USER", default="", show_default="you", help="Who says so.")
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a number without a name, in a container
+        return ""
+
+
+_who = click.option("--who", envvar="USER", default=_user, show_default="you", help="Who says so.")
 
 #: Of the rows of a file some were rejected.
 _SOME_REJECTED = 1

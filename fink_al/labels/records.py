@@ -108,6 +108,10 @@ class Records:
             if isinstance(record, Reject):
                 raise LabelError(f"its first line cannot be read ({record.reason})")
             self.header = [name.strip() for name in record.fields]
+            # A time above the header has neither.
+            for mark, name in ((";", "semicolons"), ("\t", "tabs")):
+                if len(self.header) == 1 and mark in record.fields[0]:
+                    raise LabelError(f"{name} separate its columns: save it as CSV with commas")
             if len(self.header) > 1 or record.line > 1:
                 break
         repeated = sorted({name for name in self.header if self.header.count(name) > 1})
@@ -150,6 +154,8 @@ class Records:
             line = self._read()
             self.bytes_read += len(line)
             if not self._line:
+                if line.startswith((b"\xff\xfe", b"\xfe\xff")):
+                    raise LabelError("it is UTF-16: save it as CSV in UTF-8")
                 line = line.removeprefix(b"\xef\xbb\xbf")  # spreadsheets write the mark
         if not line:
             return None

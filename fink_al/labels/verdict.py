@@ -133,7 +133,7 @@ def conflicts(store: LabelStore, target: Target) -> list[Conflict]:
 
 
 def _observed(told: pa.Table, settled: pa.ChunkedArray, store: LabelStore) -> pa.ChunkedArray:
-    """When the evidence of each verdict of `told` was taken; of the objects `settled`, the first."""
+    """When the evidence of each verdict was taken; of the objects `settled`, the first one."""
     rows = store.read()
     is_said = pc.not_equal(rows["type"], WITHDRAWN)
     rows = standing(rows.filter(pc.and_(is_said, pc.is_in(rows["object_id"], settled))))

@@ -21,9 +21,9 @@ def run(settings, tmp_path):
     changed = {"work_dir": str(settings.work_dir), "survey": {"object_name": "[A-Z]|ZTF26a{7}"}}
     file.write_text(json.dumps(listed | changed))
 
-    def call(*arguments):
+    def call(*arguments, user="Ann"):
         result = CliRunner().invoke(
-            labels, [*arguments, "--config", str(file)], env={"USER": "Ann", "COLUMNS": "40"}
+            labels, [*arguments, "--config", str(file)], env={"USER": user, "COLUMNS": "40"}
         )
         if result.exception and not isinstance(result.exception, SystemExit):
             raise result.exception
@@ -87,6 +87,13 @@ def test_types_are_checked_when_they_are_handed_in(settings, run):
     assert shown == ["SN Ia", "SN II", "SN Ia", "unclassified", "sn ia", "withdrawn"]
     code, output = run("show", "A")
     assert (code, output.splitlines()[-1]) == (0, "All that was said is withdrawn.")
+
+
+def test_who_says_so_is_known_without_the_variable(settings, run, monkeypatch):
+    for i, user in enumerate((lambda: "Bob", lambda: {}["no such number"])):
+        monkeypatch.setattr("getpass.getuser", user)
+        run("add", "AB"[i], "SN Ia", "--source", "person", user=None)
+    assert LabelStore.of(settings).read()["who"].to_pylist() == ["Bob", None]
 
 
 def test_a_spectrum_needs_a_time(settings, run):

@@ -45,12 +45,22 @@ def take(settings, tmp_path, text, encoding="utf-8"):
     [
         ("object_id,type\nA,SN Ia\n", r"\['observed'\]; it has \['object_id', 'type'\]"),
         ("", r"lacks the columns .*; it has none"),
-        ("object_id;type;observed\n", r"it has \['object_id;type;observed'\]"),
+        (
+            "object_id;type;observed\nA;CV;2026-01-05\n",
+            "semicolons separate its columns: save it as",
+        ),
+        ("object_id\ttype\tobserved\nA\tCV\t2026-01-05\n", "tabs separate its columns: save it as"),
     ],
 )
 def test_a_table_without_the_columns_is_refused(settings, tmp_path, text, message):
     with pytest.raises(LabelError, match=message):
         take(settings, tmp_path, text)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_a_table_in_another_encoding_is_told_what_to_save_it_as(settings, tmp_path, encoding):
+    with pytest.raises(LabelError, match=r"night\.csv: it is UTF-16: save it as CSV in UTF-8\."):
+        take(settings, tmp_path, "\ufeffobject_id,type,observed\nA,CV,2026-01-05\n", encoding)
 
 
 def test_bad_lines_are_rejected_and_the_good_ones_land(settings, tmp_path):
