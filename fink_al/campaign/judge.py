@@ -17,6 +17,7 @@ METRICS = (
 )  # fmt: skip
 #: Samples of the test half, by the suffix of their metrics.
 SAMPLES = ("", "_stream_like", "_bright", "_faint")
+_ROUNDS = 50
 
 
 class Judge:
@@ -28,10 +29,19 @@ class Judge:
         What models are judged on.
     mix : StreamMix
         What the stream holds.
+    faintest : float
+        Magnitude down to which it does.
     """
 
-    def __init__(self, test: LabelledAlerts, mix: StreamMix):
-        self._test, self._mix = test, mix
+    def __init__(self, test: LabelledAlerts, mix: StreamMix, faintest: float):
+        self._test, self._mix, self._faintest = test, mix, faintest
+
+    @property
+    def effective(self) -> float:
+        """Alerts of equal weight that tell as much as those weighted to the stream (Kish 1965)."""
+        weights = self._weights[SAMPLES.index("_stream_like")]
+        total = float((weights**2).sum())
+        return float(weights.sum()) ** 2 / total if total else 0.0
 
     def metrics(self, p: npt.NDArray[np.float64]) -> dict[str, float]:
         """Each of `METRICS`, of each of `SAMPLES`; null (NaN) where a sample is of one class.
@@ -51,15 +61,19 @@ class Judge:
     @cached_property
     def _weights(self) -> npt.NDArray[np.float64]:
         bright = self._test.mag < self._mix.bright_magnitude
-        stream_like = _as(self._test.positive, self._mix.positive_share) * _as(
-            bright, self._mix.bright_share
-        )
+        within = self._test.mag <= self._faintest
+        stream_like = within.astype(np.float64)
+        for _ in range(_ROUNDS):  # raking: each share in turn, until both are right
+            stream_like *= _to_share(stream_like, self._test.positive, self._mix.positive_share)
+            stream_like *= _to_share(stream_like, bright, self._mix.bright_share)
         return np.stack([np.ones(len(bright)), stream_like, bright, ~bright]).astype(np.float64)
 
 
-def _as(is_one: npt.NDArray[np.bool_], share: float) -> npt.NDArray[np.float64]:
-    """Weights by which those of one kind have the share that they have in the stream."""
-    found = is_one.mean()
+def _to_share(
+    weights: npt.NDArray[np.float64], is_one: npt.NDArray[np.bool_], share: float
+) -> npt.NDArray[np.float64]:
+    """Factors by which those of one kind get the share of the weights that they are to have."""
+    found = weights[is_one].sum() / max(weights.sum(), 1e-300)
     if not 0 < found < 1:  # there is nothing to weigh against each other
         return np.ones(len(is_one))
     return np.where(is_one, share / found, (1 - share) / (1 - found))

@@ -40,9 +40,14 @@ class Curves:
         """In the order of the campaign."""
         return list(self.values)
 
+    def last(self, *arms: str) -> int:
+        """Index of the last number of labels that all seeds of `arms` have; all arms if none."""
+        found = [np.isfinite(self.values[arm]).all(axis=0) for arm in arms or self.arms]
+        return int(np.flatnonzero(np.logical_and.reduce(found)).max(initial=0))
+
     def mean(self, arm: str) -> npt.NDArray[np.float64]:
-        """Mean over seeds, shape (g,)."""
-        return self.values[arm].mean(axis=0)
+        """Mean over seeds, shape (g,); NaN where one of them has ended."""
+        return np.asarray(self.values[arm].mean(axis=0))
 
     def interval(self, arm: str) -> npt.NDArray[np.float64]:
         """68% interval of the mean by resampling seeds, shape (2, g); NaN with one seed."""
@@ -50,7 +55,7 @@ class Curves:
         if len(values) < 2:
             return np.full((2, len(self.labels)), np.nan)
         means = np.array([values[chosen].mean(axis=0) for chosen in _draws(len(values), 500)])
-        return np.percentile(means, _INTERVAL, axis=0)
+        return np.percentile(_widened(means, values), _INTERVAL, axis=0)
 
 
 @dataclass(frozen=True)
@@ -61,34 +66,37 @@ class Crossing:
     ----------
     labels : int or None
         None where it does not within the campaign.
-    interval : tuple
-        68% by resampling seeds, None for an end beyond the campaign.
-    reached : float
-        Share of the resamplings in which it is reached at all.
+    level : float
+        Of the mean.
+    interval : tuple or None
+        68% by resampling seeds, None for an end beyond the campaign; None with one seed.
+    reached : float or None
+        Share of the resamplings in which it is reached at all; None with one seed.
     """
 
     labels: int | None
-    interval: tuple[int | None, int | None]
-    reached: float
+    level: float
+    interval: tuple[int | None, int | None] | None
+    reached: float | None
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """An arm beside another, over the whole curve.
+    """An arm beside another, over the labels that both have.
 
     Parameters
     ----------
     gain : float
         Mean over labels and seeds of the difference.
-    interval : tuple of float
-        68% by resampling seeds.
-    confidence : float
-        Share of the resamplings in which it is above 0.
+    interval : tuple of float or None
+        68% by resampling seeds; None with one seed.
+    confidence : float or None
+        Share of the resamplings in which it is above 0; None with one seed.
     """
 
     gain: float
-    interval: tuple[float, float]
-    confidence: float
+    interval: tuple[float, float] | None
+    confidence: float | None
 
 
 def curves_of(table: pd.DataFrame, metric: str) -> Curves:
@@ -98,9 +106,8 @@ def curves_of(table: pd.DataFrame, metric: str) -> Curves:
     for arm, rows in table.groupby("strategy", sort=False):
         wide = rows.pivot_table(index="seed", columns="n_labels", values=metric, aggfunc="last")
         held = wide.reindex(columns=labels).ffill(axis=1)
-        last = wide.columns.max()
-        held.loc[:, labels > last] = np.nan
-        values[str(arm)] = held.to_numpy(np.float64)
+        last = wide.notna().mul(wide.columns).max(axis=1).to_numpy()
+        values[str(arm)] = np.where(labels > last[:, None], np.nan, held.to_numpy(np.float64))
     return Curves(metric, labels, values)
 
 
@@ -109,7 +116,8 @@ def crossing(
 ) -> Crossing:
     """Labels that `arm` needs for the level that `level_of` has with `at` labels.
 
-    The level is drawn anew with the seeds, as it has luck of its own.
+    The level is drawn anew with the seeds, as it has luck of its own. The arm must stay there as
+    far as all of its seeds go.
 
     Parameters
     ----------
@@ -118,48 +126,60 @@ def crossing(
     arm, level_of : str
         Arms.
     at : int, optional
-        Labels of the level; default: the last.
+        Labels of the level; default: the last that all seeds of `level_of` have.
     fixed : float, optional
         A level by itself, instead.
     """
-    values, other = curves.values[arm], curves.values[level_of]
-    column = -1 if at is None else int(np.searchsorted(curves.labels, at))
+    ends = curves.last(arm) + 1
+    values, labels = curves.values[arm][:, :ends], curves.labels[:ends]
+    column = curves.last(level_of) if at is None else int(np.searchsorted(curves.labels, at))
+    reference = curves.values[level_of][:, column]
 
-    def needed(chosen: npt.NDArray[np.int64]) -> float:
-        level = fixed if fixed is not None else float(_mean(other[chosen, column], 0))
-        below = np.flatnonzero(~(_mean(values[chosen], 0) >= level - _EXACT))
+    def needed(chosen: npt.NDArray[np.int64]) -> tuple[float, float]:
+        level = fixed if fixed is not None else float(reference[chosen].mean())
+        below = np.flatnonzero(~(values[chosen].mean(axis=0) >= level - _EXACT))
         stays = 0 if not len(below) else below[-1] + 1
-        return curves.labels[stays] if stays < len(curves.labels) else np.inf
+        return (labels[stays] if stays < ends else np.inf), level
 
-    seeds = np.arange(len(values))
-    drawn = np.array([needed(chosen) for chosen in _draws(len(values))])
+    n = len(values)
+    found, level = needed(np.arange(n))
+    if n < 2:
+        return Crossing(_or_none(found), level, None, None)
+    drawn = np.array([needed(chosen)[0] for chosen in _draws(n)])
     low, high = np.percentile(drawn, _INTERVAL, method="nearest")
-    return Crossing(
-        _or_none(needed(seeds)),
-        (_or_none(low), _or_none(high)),
-        float(np.isfinite(drawn).mean()),
-    )
+    interval = _or_none(low), _or_none(high)
+    return Crossing(_or_none(found), level, interval, float(np.isfinite(drawn).mean()))
 
 
-def compare(curves: Curves, arm: str, other: str, up_to: int | None = None) -> Comparison:
-    """`arm` less `other`, averaged over the curve up to so many labels."""
-    use = curves.labels <= (up_to or curves.labels[-1])
-    both = curves.values[arm][:, use] - curves.values[other][:, use]
-    by_seed = _mean(both, 1)
-    by_seed = by_seed[np.isfinite(by_seed)]
-    drawn = np.array([by_seed[chosen].mean() for chosen in _draws(len(by_seed))])
+def compare(curves: Curves, arm: str, other: str) -> Comparison:
+    """`arm` less `other`, averaged over the labels that all seeds of both have."""
+    ends = curves.last(arm, other) + 1
+    by_seed = (curves.values[arm] - curves.values[other])[:, :ends].mean(axis=1)
+    gain, n = float(by_seed.mean()), len(by_seed)
+    if n < 2:
+        return Comparison(gain, None, None)
+    means = np.array([by_seed[chosen].mean() for chosen in _draws(n)])
+    drawn = _widened(means, by_seed)
     low, high = np.percentile(drawn, _INTERVAL)
-    return Comparison(float(by_seed.mean()), (float(low), float(high)), float((drawn > 0).mean()))
+    return Comparison(gain, (float(low), float(high)), float((drawn > 0).mean()))
+
+
+def best_first(curves: Curves) -> list[str]:
+    """Arms by their mean over the labels that all seeds of all arms have."""
+    ends = curves.last() + 1
+    return sorted(curves.arms, key=lambda arm: -float(curves.values[arm][:, :ends].mean()))
+
+
+def _widened(
+    drawn: npt.NDArray[np.float64], values: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Means of resampled seeds, whose spread is too small where seeds are few."""
+    mean, n = values.mean(axis=0), len(values)
+    return np.asarray(mean + (drawn - mean) * np.sqrt(n / (n - 1)))
 
 
 def _draws(seeds: int, draws: int = _DRAWS) -> npt.NDArray[np.int64]:
     return np.random.default_rng(_SEED).integers(0, seeds, (draws, seeds))
-
-
-def _mean(values: npt.NDArray[np.float64], axis: int) -> npt.NDArray[np.float64]:
-    """Mean of what is there; NaN where nothing is, as after the last label of all seeds."""
-    n = np.isfinite(values).sum(axis=axis)
-    return np.asarray(np.where(n > 0, np.nansum(values, axis=axis) / np.maximum(n, 1), np.nan))
 
 
 def _or_none(value: float) -> int | None:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from fink_al.errors import SettingsError
-from fink_al.learning.estimator import ESTIMATORS
-from fink_al.strategies import strategy
+from fink_al.learning.estimator import ESTIMATORS, has_members
+from fink_al.settings import FeatureSettings, Target
+from fink_al.strategies import asks_members, strategy
 
 Mode = Literal["pool", "stream"]
 
@@ -39,12 +40,31 @@ class Arm:
         SettingsError
             If there is no such strategy or estimator.
         """
-        rest, _, estimator = text.strip().partition("/")
+        rest, _, estimator = text.strip().rpartition("/")
+        if estimator not in ESTIMATORS:
+            if rest and "@" not in rest:  # else it may be the file of a feature set
+                raise SettingsError(f"No estimator '{estimator}'; known: {', '.join(ESTIMATORS)}.")
+            rest, estimator = text.strip(), ""
         name, _, features = rest.partition("@")
         strategy(name)
-        if estimator and estimator not in ESTIMATORS:
-            raise SettingsError(f"No estimator '{estimator}'; known: {', '.join(ESTIMATORS)}.")
         return cls(name, features or None, estimator or None)
+
+    def estimator_of(self, target: Target, features: FeatureSettings) -> str:
+        """Estimator that learns: its own, or the target's; `sigmoid` brings the published one.
+
+        Raises
+        ------
+        SettingsError
+            If the strategy asks for members that the estimator does not have.
+        """
+        published = "random_forest" if features.name == "sigmoid" else None
+        chosen = self.estimator or published or target.model.estimator
+        if asks_members(self.strategy) and not has_members(chosen):
+            raise SettingsError(
+                f"--strategy {self}: '{self.strategy}' asks the trees of a forest; "
+                f"{chosen} has none that could answer. Add /random_forest."
+            )
+        return chosen
 
     def __str__(self) -> str:
         features = f"@{self.feature_set}" if self.feature_set else ""

@@ -13,6 +13,7 @@ import pyarrow as pa
 from fink_al.campaign.judge import Judge
 from fink_al.campaign.plan import Arm, Plan
 from fink_al.campaign.world import World
+from fink_al.features.feature_set import FeatureSet
 from fink_al.followup.exposure import chance_of_a_type, minutes
 from fink_al.learning.estimator import Estimator, fit_estimator, member_probabilities, predict
 from fink_al.learning.prior import prior_of
@@ -83,16 +84,16 @@ class _State:
 
     def __post_init__(self) -> None:
         pool, settings = self.world.pool, self.target.model
-        # The published features come with the published estimator.
-        published = "random_forest" if pool.features.name == "sigmoid" else None
-        estimator = self.arm.estimator or published or settings.estimator
+        estimator = self.arm.estimator_of(self.target, pool.features)
         changes = {"seed": self.seed, "estimator": estimator}
         self.model_settings = settings.model_copy(update=changes)
         self.prior = prior_of(
             self.target.model_copy(update={"model": self.model_settings}), pool.features
         )
-        self.judge = Judge(self.world.test, self.target.stream_mix)
-        self.minutes = minutes(pool.mag, self.target.follow_up.exposure)
+        follow_up = self.target.follow_up
+        self.judge = Judge(self.world.test, self.target.stream_mix, follow_up.max_magnitude)
+        self.minutes = minutes(pool.mag, follow_up.exposure)
+        self.names = FeatureSet.from_settings(pool.features).names
         self.spent = 0.0
         self.night: int | None = None
         self.rng = np.random.default_rng([self.seed, 1])
@@ -131,6 +132,7 @@ class _State:
                 **self.judge.metrics(p),
                 "feature_set": pool.features.name,
                 "estimator": self.model_settings.estimator,
+                "stream_like_effective": self.judge.effective,
                 "positive_labels": int(pool.positive[self.labelled].sum()),
                 "minutes": self.spent,
                 "night": self.night,
@@ -177,6 +179,7 @@ class _State:
             mag=pool.mag[rows],
             minutes=self.minutes[rows],
             slots=slots,
+            names=self.names,
         )
 
     def _note(self, row: int, why: str, p: float, score: float, cost: float) -> None:

@@ -7,6 +7,7 @@ import hashlib
 import json
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
@@ -77,6 +78,11 @@ def _run_all(
     processes: int | None,
     progress: Callable[[int, int], None],
 ) -> Run:
+    # Whatever cannot be is found before the folder is this campaign's.
+    for arm in plan.arms:
+        arm.estimator_of(target, alerts[arm.feature_set].features)
+        for seed in range(plan.seeds):
+            draw(alerts[arm.feature_set], plan, seed, target.model.min_labels_per_class)
     _claim(alerts, plan, target, folder)
     runs = [(arm, seed) for seed in range(plan.seeds) for arm in plan.arms]
     todo = [(arm, seed) for arm, seed in runs if not _file(folder, arm, seed).exists()]
@@ -127,7 +133,16 @@ _shared: dict[str, Any] = {}
 
 
 def _prepare(alerts: Alerts, plan: Plan, target: Target, folder: Path, labels: Any) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _shared.update(alerts=alerts, plan=plan, target=target, folder=folder, labels=labels)
+
+
+def _end_with_parent() -> None:
+    """A worker whose campaign was killed would compute on, beside the one that goes on."""
+    parent = multiprocessing.parent_process()
+    assert parent
+    parent.join()
+    os._exit(1)
 
 
 def _one(number: int, arm: Arm, seed: int) -> None:
@@ -145,11 +160,11 @@ def _one(number: int, arm: Arm, seed: int) -> None:
 
 def _write(folder: Path, arm: Arm, seed: int, made: Run) -> None:
     file = _file(folder, arm, seed)
-    part = file.with_suffix(".part")
     # Queries first: a run is done when its curves are there.
-    pq.write_table(made.queries, _queries(file))
-    pq.write_table(made.curves, part)
-    part.replace(file)
+    for table, whole in ((made.queries, _queries(file)), (made.curves, file)):
+        part = whole.with_suffix(f".{os.getpid()}.part")
+        pq.write_table(table, part)
+        part.replace(whole)
 
 
 def _read(folder: Path, arm: Arm, seed: int) -> Run:
@@ -217,6 +232,7 @@ def _short(value: Any) -> str:
 
 def _digest(alerts: LabelledAlerts) -> str:
     parts = hashlib.sha256()
-    for values in (alerts.values, alerts.positive, alerts.row, alerts.night):
+    for values in (alerts.values, alerts.positive, alerts.row, alerts.night, alerts.mag,
+                   alerts.published):  # fmt: skip
         parts.update(np.ascontiguousarray(values).tobytes())
     return parts.hexdigest()[:16]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -55,9 +56,8 @@ if TYPE_CHECKING:
 @click.option(
     "--phase",
     type=click.Choice(["pre-peak", "all"]),
-    default="pre-peak",
-    show_default=True,
-    help="Alerts up to the night of the object's brightest detection, or all.",
+    help="Alerts of POINTS up to the night of the object's brightest detection, or all; those of "
+    "an archive passed the target's cuts instead.  [default: pre-peak]",
 )
 @click.option(
     "--subset",
@@ -128,7 +128,7 @@ def campaign(
     strategies: str,
     mode: Literal["pool", "stream"],
     name: str | None,
-    phase: Literal["pre-peak", "all"],
+    phase: Literal["pre-peak", "all"] | None,
     subset: Literal["all", "published"],
     alerts_per_object: int | None,
     initial: int,
@@ -184,9 +184,11 @@ def _alerts(
     points: Path | None,
     archive: Path | None,
     labels_store: str | None,
-    phase: Literal["pre-peak", "all"],
+    phase: Literal["pre-peak", "all"] | None,
 ) -> dict[str | None, LabelledAlerts]:
     from rich.console import Console
+
+    from fink_al.followup.exposure import minutes
 
     read: Callable[[FeatureSettings], LabelledAlerts]
     if points and not archive and not labels_store:
@@ -197,9 +199,9 @@ def _alerts(
         whole = light_curves_of_points(table, settings.survey, "objectId", also=("type",))
 
         def read(features: FeatureSettings) -> LabelledAlerts:
-            return labelled_alerts(whole, features, settings.target, phase)
+            return labelled_alerts(whole, features, settings.target, phase or "pre-peak")
 
-    elif archive and labels_store and not points:
+    elif archive and labels_store and not points and not phase:
         from fink_al.campaign.archive import archived_alerts
 
         def read(features: FeatureSettings) -> LabelledAlerts:
@@ -208,10 +210,18 @@ def _alerts(
     else:
         raise SettingsError(
             "Give the alerts of a campaign: --points with a table of whole light curves, or "
-            "--archive and --labels-store together."
+            "--archive and --labels-store together, which take no --phase."
         )
     with Console(stderr=True).status("computing features"):
-        return {key: read(features) for key, features in chosen.items()}
+        alerts = {key: read(features) for key, features in chosen.items()}
+    # Which alerts are the published ones is asked of the first set, for all arms alike.
+    first = next(iter(alerts.values()))
+    cheapest = minutes(first.mag, settings.target.follow_up.exposure).min()
+    if plan.budget and plan.budget < cheapest:
+        raise SettingsError(
+            f"--budget {plan.budget:g}: the cheapest spectrum takes {cheapest:.1f} min."
+        )
+    return {key: replace(each, published=first.published) for key, each in alerts.items()}
 
 
 def _run(

@@ -59,6 +59,11 @@ _KINDS = {
 ESTIMATORS = tuple(_KINDS)
 
 
+def has_members(name: str) -> bool:
+    """Whether estimator `name` has members that each give a probability."""
+    return _KINDS[name].members is not None
+
+
 def fit_estimator(
     settings: ModelSettings,
     values: npt.NDArray[np.float64],

@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from fink_al.campaign.outcome import Comparison, Crossing, Curves, compare, crossing, curves_of
+from fink_al.campaign.outcome import Crossing, Curves, best_first, compare, crossing, curves_of
 from fink_al.campaign.plan import Plan
+from fink_al.errors import SettingsError
 from fink_al.settings import StreamMix
 
 _SHOWN = ("figure_of_merit", "auc", "log_loss", "calibration_error")
-_SURE = 0.95
+_SURE = 0.975  # the best arm is picked from the same seeds
 #: By which arms are compared, unless asked otherwise.
 METRIC = "figure_of_merit"
 
@@ -57,6 +58,8 @@ def draw_asked(file: Path, queries: pd.DataFrame) -> None:
     figure = Figure(figsize=(11, 4), layout="constrained")
     share, mag = figure.subplots(1, 2)
     asked = queries[queries["why"] != "initial"]
+    if not len(asked):
+        raise SettingsError("No alert was asked for: the budget is below what any spectrum takes.")
     width = max(1, int(asked["n_labels"].max() - asked["n_labels"].min() + 1) // 12)
     for i, (arm, rows) in enumerate(asked.groupby("strategy", sort=False)):
         by = rows.groupby(rows["n_labels"] // width * width + width / 2)
@@ -70,28 +73,31 @@ def draw_asked(file: Path, queries: pd.DataFrame) -> None:
 
 
 def verdict(table: pd.DataFrame, metric: str = METRIC) -> str:
-    """Which arm wins, by how many labels, and how sure that is: one sentence."""
+    """Which arm wins, by how many labels, and how sure that is: a sentence or two."""
     curves = curves_of(table, metric)
-    arms = _best_first(curves)
+    arms = best_first(curves)
     if len(arms) == 1:
         return f"There is one arm only: nothing to compare {arms[0]} with."
     best, second = arms[:2]
     found = compare(curves, best, second)
+    end = curves.labels[curves.last()]
+    if found.gain <= 0:
+        return f"No arm is ahead up to {end} labels: {best} and {second} are alike."
+    said = f"{best} has the best {_words(metric)} up to {end} labels: {found.gain:+.3f} beside "
+    said += second
+    if found.interval is None or found.confidence is None:
+        return f"{said}. With one seed nobody can tell whether that is chance: give --seeds 8."
     low, high = found.interval
-    said = (
-        f"{best} has the best {_words(metric)} over the whole curve: {found.gain:+.3f} beside "
-        f"{second} ({low:+.3f} to {high:+.3f}), better in {found.confidence:.0%} of the "
-        "resamplings of seeds"
-    )
+    said += f" ({low:+.3f} to {high:+.3f}), better in {found.confidence:.0%} of the resamplings"
+    said += " of seeds"
     reached = crossing(curves, best, second)
     if reached.labels is not None:
-        between = _between(reached, curves)
         said += (
-            f"; it stays where {second} is with {curves.labels[-1]} labels from "
-            f"{reached.labels} labels on ({between})"
+            f"; it stays where {second} is with {curves.labels[curves.last(second)]} labels from "
+            f"{reached.labels} labels on ({_between(reached, curves)})"
         )
     if found.confidence < _SURE:
-        said += ". That may be chance: more seeds would tell"
+        said += ". That may be chance"
     return said + "."
 
 
@@ -110,14 +116,17 @@ def page(table: pd.DataFrame, plan: Plan, mix: StreamMix, metric: str = METRIC) 
         By which arms are compared; more is better.
     """
     curves = curves_of(table, metric)
-    arms, reference, first = _best_first(curves), _reference(curves), table.iloc[0]
+    arms, reference, first = best_first(curves), _reference(curves), table.iloc[0]
+    reached, level_at = curves.labels[-1], curves.labels[curves.last(_reference(curves))]
     told = (
         f"{plan.mode} mode, {plan.seeds} seeds, {plan.initial} labels at the beginning, up to "
-        f"{plan.labels}, {plan.per_night} a night; subset {plan.subset}, "
+        f"{plan.labels}{_short(reached, plan)}, {plan.per_night} a night{_limits(plan)}; "
+        f"subset {plan.subset}, "
         f"{plan.alerts_per_object or 'all'} alerts an object. Pool: {first.pool_alerts} alerts of "
         f"{first.pool_objects} objects; test half: {first.test_alerts} of {first.test_objects}. "
-        "Pool, test half and initial labels of a seed are the same for all arms; intervals are "
-        "68%, by resampling seeds."
+        "Pool, test half and initial labels of a seed are the same for all arms. Intervals are "
+        "68%, by resampling seeds: seeds split the same objects anew, so what another sample of "
+        "objects would say is not in them."
     )
     name = _words(metric)
     return "\n".join(
@@ -126,13 +135,13 @@ def page(table: pd.DataFrame, plan: Plan, mix: StreamMix, metric: str = METRIC) 
             f"{verdict(table, metric)}\n",
             f"{told}\n",
             *_learners(table),
-            f"Labels from which on the mean {name} stays where `{reference}` is with "
-            f"{curves.labels[-1]}:\n",
-            f"| arm | labels | 68% | reached in | {name} at the end "
+            f"Labels from which on the mean {name} stays where `{reference}` is with {level_at}:\n",
+            f"| arm | labels | 68% | reached in | {name} at its end "
             f"| over the curve, less `{reference}` | better in |",
             "|---|---|---|---|---|---|---|",
             *(_row(curves, arm, reference) for arm in arms),
             "",
+            *_bought(table, arms, plan),
             *_samples(table, arms, mix),
             "",
         ]
@@ -147,8 +156,33 @@ def _learners(table: pd.DataFrame) -> list[str]:
     ] + [""]
 
 
-def _best_first(curves: Curves) -> list[str]:
-    return sorted(curves.arms, key=lambda arm: -np.nanmean(curves.values[arm]))
+def _short(reached: int, plan: Plan) -> str:
+    return "" if reached >= plan.labels else f" (pool, nights or budget ended at {reached})"
+
+
+def _limits(plan: Plan) -> str:
+    limits = f", budget {plan.budget:g} min" if plan.budget else ""
+    return limits + (f", labels after {plan.delay} nights" if plan.mode == "stream" else "")
+
+
+def _bought(table: pd.DataFrame, arms: list[str], plan: Plan) -> list[str]:
+    """What the same telescope time bought, where time is what is limited."""
+    if not plan.budget:
+        return []
+    last = table.sort_values("n_labels").groupby(["strategy", "seed"]).tail(1)
+    lines = [
+        f"What the telescope time bought, at its end (mean over seeds; {plan.budget:g} min "
+        f"{'a night' if plan.mode == 'stream' else 'in all'}):",
+        "",
+        "| arm | minutes | labels | figure of merit | AUC |",
+        "|---|---|---|---|---|",
+    ]
+    for arm in arms:
+        rows = last[last["strategy"] == arm]
+        cells = [_mean(rows[name]) for name in ("figure_of_merit", "auc")]
+        minutes, labels = rows["minutes"].mean(), rows["n_labels"].mean()
+        lines.append(f"| `{arm}` | {minutes:.0f} | {labels:.1f} | {' | '.join(cells)} |")
+    return [*lines, ""]
 
 
 def _reference(curves: Curves) -> str:
@@ -161,26 +195,29 @@ def _words(metric: str) -> str:
 
 
 def _row(curves: Curves, arm: str, reference: str) -> str:
-    end = curves.mean(arm)[np.isfinite(curves.mean(arm))][-1]
-    cells = [f"`{arm}`"]
-    found: Crossing = crossing(curves, arm, reference)
-    cells += [_or_more(found.labels, curves), _between(found, curves), f"{found.reached:.0%}"]
-    cells.append(f"{end:.3f}")
+    found = crossing(curves, arm, reference)
+    cells = [f"`{arm}`", _or_more(found.labels, curves), _between(found, curves)]
+    cells += [_share(found.reached), f"{curves.mean(arm)[curves.last(arm)]:.3f}"]
     if arm == reference:
         cells += ["", ""]
     else:
-        beside: Comparison = compare(curves, arm, reference)
-        cells += [
-            f"{beside.gain:+.3f} ({beside.interval[0]:+.3f} to {beside.interval[1]:+.3f})",
-            f"{beside.confidence:.0%}",
-        ]
+        beside = compare(curves, arm, reference)
+        low_high = ""
+        if beside.interval:
+            low_high = f" ({beside.interval[0]:+.3f} to {beside.interval[1]:+.3f})"
+        cells += [f"{beside.gain:+.3f}{low_high}", _share(beside.confidence)]
     return f"| {' | '.join(cells)} |"
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.0%}"
 
 
 def _samples(table: pd.DataFrame, arms: list[str], mix: StreamMix) -> list[str]:
     told = {
         "_stream_like": f"weighted to {mix.positive_share:.1%} positives and "
-        f"{mix.bright_share:.0%} brighter than {mix.bright_magnitude:g} mag",
+        f"{mix.bright_share:.0%} brighter than {mix.bright_magnitude:g} mag, which counts like "
+        f"{table['stream_like_effective'].mean():.0f} alerts",
         "_bright": f"brighter than {mix.bright_magnitude:g} mag",
         "_faint": "fainter",
     }
@@ -217,4 +254,6 @@ def _or_more(labels: int | None, curves: Curves) -> str:
 
 
 def _between(found: Crossing, curves: Curves) -> str:
+    if found.interval is None:
+        return "-"
     return " to ".join(_or_more(end, curves) for end in found.interval)

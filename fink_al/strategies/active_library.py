@@ -110,7 +110,8 @@ def _ask(pool: Pool, kind: type, **options: Any) -> Floats:
         there = np.column_stack([there, np.where(pool.positive, 1.0, 0.0)])
         options["clf"] = options["clf"].fit(here[known], np.full(len(known), np.nan))
     x, y = _rows(here[known], there, pool)
-    slots = min(pool.slots, len(known))
+    # More than the slots, as of an object's alerts one alone is asked for.
+    slots = min(2 * pool.slots if pool.slots > 1 else 1, len(known))
     query = kind(random_state=_seed(pool)).query
     taken = query(x, y, candidates=np.arange(len(known)), batch_size=slots, **options)
     found[known[taken]] = np.linspace(1, 0.5, slots)

@@ -38,6 +38,8 @@ class Pool:
         Telescope time that a spectrum takes.
     slots : int
         Spectra that will be taken now: a strategy may choose them for how they differ.
+    names : tuple of str
+        Of the features.
     """
 
     p: Floats
@@ -49,6 +51,13 @@ class Pool:
     mag: Floats | None = None
     minutes: Floats | None = None
     slots: int = 1
+    names: tuple[str, ...] = ()
+
+    def feature(self, name: str) -> Floats:
+        """Feature `name` of each alert, shape (n,); NaN where missing, or where no set has it."""
+        if name not in self.names:
+            return np.full(len(self), np.nan)
+        return self.values[:, self.names.index(name)]
 
     def __len__(self) -> int:
         return len(self.p)

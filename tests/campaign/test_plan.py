@@ -28,3 +28,16 @@ def test_a_plan_must_have_something_to_ask():
         Plan((Arm("random"),), labels=10)
     with pytest.raises(SettingsError, match="names random more than once"):
         Plan((Arm("random"), Arm("random")))
+
+
+def test_a_feature_set_may_be_a_file_in_a_folder():
+    assert Arm.parse("random@sets/mine.yml") == Arm("random", "sets/mine.yml")
+    expected = Arm("random", "/sets/mine.yml", "random_forest")
+    assert Arm.parse("random@/sets/mine.yml/random_forest") == expected
+
+
+def test_who_asks_members_needs_a_forest(target):
+    boosting = Arm.parse("committee/gradient_boosting")
+    with pytest.raises(SettingsError, match="asks the trees of a forest; "):
+        boosting.estimator_of(target, target.features)
+    assert Arm("committee").estimator_of(target, target.features) == "random_forest"

@@ -7,11 +7,12 @@ import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 
 from fink_al.campaign.plan import Arm, Plan
 from fink_al.campaign.side_by_side import _alone, run_all
-from fink_al.errors import SettingsError
+from fink_al.errors import LightCurveError, SettingsError
 
 PLAN = Plan((Arm("random"), Arm("uncertainty")), seeds=2, labels=14)
 
@@ -66,8 +67,32 @@ def test_a_killed_campaign_goes_on(points, tmp_path):
     stamps = {file: file.stat().st_mtime_ns for file in done}
     assert 0 < len(done) < 6
     again = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert "figure of merit over the whole curve" in again.stdout
+    assert "has the best figure of merit up to 25 labels" in again.stdout
     assert {file: file.stat().st_mtime_ns for file in done} == stamps
     assert len(list(output.glob("runs/*[0-9].parquet"))) == 6
     assert (output / "REPORT.md").exists()
     assert not list(output.glob("runs/*.part*"))
+
+
+def test_a_plan_that_cannot_be_leaves_the_folder_to_another(alerts, target, tmp_path):
+    wrong = dataclasses.replace(PLAN, initial=60, labels=70)
+    with pytest.raises(LightCurveError, match="a smaller --initial"):
+        run_all({None: alerts}, wrong, target, tmp_path)
+    assert run_all({None: alerts}, PLAN, target, tmp_path, processes=1).curves.num_rows == 20
+
+
+def test_no_worker_outlives_its_campaign(points, tmp_path):
+    command = [
+        sys.executable, "-c", "from fink_al.cli.main import main; main()", "campaign",
+        "--points", points, "--labels", "29", "--seeds", "8", "--trees", "300",
+        "--output", tmp_path / "out", "--processes", "1",
+    ]  # fmt: skip
+    job = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not list(tmp_path.glob("out/runs/*[0-9].parquet")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    workers = psutil.Process(job.pid).children(recursive=True)
+    assert workers
+    job.kill()
+    job.wait()
+    assert not psutil.wait_procs(workers, timeout=20)[1]

@@ -18,7 +18,8 @@ def test_arms_with_features_of_their_own_are_compared(points, tmp_path):
                "--labels", 14, "--seeds", 2, "--trees", 10, "--alerts-per-object", 2,
                "--output", out)  # fmt: skip
     assert done.exit_code == 0
-    assert "has the best figure of merit over the whole curve" in done.output
+    assert "figure of merit" in done.output
+    assert "14 labels" in done.output
     curves = pd.read_parquet(out / "curves.parquet")
     assert set(curves["strategy"]) == {"random", "uncertainty", "uncertainty@sigmoid"}
     assert curves["n_labels"].max() == 14
@@ -37,6 +38,7 @@ def test_arms_with_features_of_their_own_are_compared(points, tmp_path):
         (["--strategy", "random@best"], "Feature set: name"),
         (["--strategy", "random/best"], "No estimator 'best'; known: random_forest"),
         (["--labels", "10"], "--labels 10 are all labels"),
+        (["--budget", "0.5"], "--budget 0.5: the cheapest spectrum takes"),
     ],
 )
 def test_what_cannot_be_is_said_before_any_work(points, tmp_path, arguments, message):

@@ -1,5 +1,7 @@
 """What a campaign's page says of curves whose winner is known."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 from PIL import Image
@@ -27,6 +29,8 @@ def table(gain=0.1, noise=0.001):
                         "strategy": arm,
                         "feature_set": "early_v1",
                         "estimator": "random_forest",
+                        "stream_like_effective": 17.0,
+                        "minutes": 10.0 * n,
                         "seed": seed,
                         "n_labels": n,
                         **told,
@@ -38,14 +42,14 @@ def table(gain=0.1, noise=0.001):
 
 def test_the_winner_is_named_with_the_labels_it_saves_and_how_sure_that_is():
     said = verdict(table())
-    assert said.startswith("uncertainty has the best figure of merit over the whole curve: +0.100")
+    assert said.startswith("uncertainty has the best figure of merit up to 50 labels: +0.100")
     assert "better in 100% of the resamplings of seeds" in said
     assert "it stays where random is with 50 labels from 40 labels on (40 to 40)" in said
     assert "chance" not in said
 
 
 def test_a_tie_may_be_chance():
-    assert "That may be chance: more seeds would tell" in verdict(table(gain=0.0, noise=0.1))
+    assert "That may be chance" in verdict(table(gain=0.0, noise=0.1))
 
 
 def test_one_arm_has_nothing_to_be_compared_with():
@@ -78,3 +82,23 @@ def test_pictures_are_drawn(tmp_path):
     for name in ("curves", "asked"):
         pixels = np.asarray(Image.open(tmp_path / f"{name}.png").convert("RGB")).reshape(-1, 3)
         assert len(np.unique(pixels, axis=0)) > 50
+
+
+def test_one_seed_says_nothing_about_chance():
+    rows = table()
+    said = verdict(rows[rows["seed"] == 0])
+    assert "With one seed nobody can tell whether that is chance" in said
+    assert "| - | - |" in page(rows[rows["seed"] == 0], PLAN, StreamMix())
+
+
+def test_arms_are_compared_where_both_have_labels():
+    rows = table(gain=-0.02)
+    longer = rows[(rows["strategy"] == "uncertainty") | (rows["n_labels"] <= 20)]
+    assert verdict(longer).startswith("random has the best figure of merit up to 20 labels: +0.020")
+    assert "stays where `random` is with 20" in page(longer, PLAN, StreamMix())
+
+
+def test_a_budget_tells_what_it_bought():
+    text = page(table(), dataclasses.replace(PLAN, budget=500.0), StreamMix())
+    assert "| `uncertainty` | 500 | 50.0 | 0.600" in text
+    assert "1 a night, budget 500 min" in text
