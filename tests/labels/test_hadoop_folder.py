@@ -98,13 +98,14 @@ def test_two_writers_at_once_lose_nothing(hdfs):
 
 def test_the_command_needs_no_more_than_the_path(hdfs, tmp_path):
     code, name = "from fink_al.cli.main import main; main()", "ZTF26aaaaaaa"
+    observed = ["--observed", "2026-01-05"]
     variables = {"FINK_AL_LABELS_PATH": f"{hdfs.uri}/command", "FINK_AL_WORK_DIR": str(tmp_path)}
     outputs = [
         subprocess.run(
             [sys.executable, "-c", code, "labels", *arguments],
             env=os.environ | variables, capture_output=True, text=True,
         )
-        for arguments in (["init"], ["add", name, "SN Ia"], ["show", name])
+        for arguments in (["init"], ["add", name, "SN Ia", *observed], ["show", name])
     ]  # fmt: skip
     assert [(done.returncode, done.stderr) for done in outputs] == [(0, "")] * 3
     assert outputs[0].stdout == f"{hdfs.uri}/command is a label store now.\n"
