@@ -191,6 +191,42 @@ class FeatureSettings(_Section):
     last_limit: bool = False
     context: tuple[ContextName, ...] = ()
     forced: bool = False
+    rainbow: bool = False
+    wavelengths_nm: dict[str, Positive] = {}
+
+    @model_validator(mode="after")
+    def _has_colours(self) -> FeatureSettings:
+        if self.rainbow and self.name == "sigmoid":
+            raise ValueError("rainbow is no feature of the set sigmoid: choose early_v1")
+        if self.rainbow and len(self.bands) < 2:
+            raise ValueError("rainbow needs two bands at least: one tells no temperature")
+        return self
+
+    def of_survey(self, survey: Survey) -> FeatureSettings:
+        """These settings with the survey's effective wavelengths, if `rainbow` needs them.
+
+        They are settings so that a model keeps those which it was trained with.
+
+        Raises
+        ------
+        ValueError
+            If others are set, or the survey has none of a band.
+        """
+        if not self.rainbow:
+            return self
+        missing = [band for band in self.bands if band not in survey.wavelengths_nm]
+        if missing:
+            raise ValueError(
+                f"rainbow needs the effective wavelengths of bands {missing}; survey "
+                f"'{survey.name}' knows {list(survey.wavelengths_nm)}: add them to its file"
+            )
+        known = {band: survey.wavelengths_nm[band] for band in self.bands}
+        if self.wavelengths_nm not in ({}, known):
+            raise ValueError(
+                f"wavelengths_nm are {self.wavelengths_nm}, those of survey '{survey.name}' are "
+                f"{known}: leave them out, they come from the survey's file"
+            )
+        return self.model_copy(update={"wavelengths_nm": known})
 
 
 class BoostingSettings(_Section):
@@ -426,6 +462,9 @@ class Settings(_Section):
                 f"target '{self.target.name}' uses bands {sorted(unknown)}; "
                 f"survey '{self.survey.name}' has {list(self.survey.bands)}."
             )
+        features = self.target.features.of_survey(self.survey)
+        target = self.target.model_copy(update={"features": features})
+        object.__setattr__(self, "target", target)  # frozen, but not ready before this
         topics = self.target.candidates_topic, self.target.dead_letter_topic
         if len({*topics, self.target.ledger_topic}) < 3:
             raise ValueError("candidates, dead letters and ledger need three different topics.")

@@ -78,7 +78,10 @@ def feature_settings(settings: Settings, name: str | None, **changes: Any) -> Fe
             f"Feature set: bands {unknown} are not of survey '{settings.survey.name}', which has "
             f"{list(settings.survey.bands)}."
         )
-    return made
+    try:
+        return made.of_survey(settings.survey)
+    except ValueError as error:
+        raise SettingsError(f"Feature set: {error}.") from None
 
 
 def make_folder(output: Path) -> None:

@@ -21,13 +21,15 @@ in `conf/targets/NAME.yml`; its hash stands in every model and in every scored a
 replay and training make it from the same settings.
 
 - `name`: `sigmoid` for the twelve published features, `early_v1` for those and all below but
-  context and forced photometry.
+  context, forced photometry and the fit over all bands.
 - `bands`: bands in use, from blue to red; points of others are left out.
 - `criterion`, `min_data_points`, `min_rising_points`: which bands the sigmoid is fitted to.
 - `last_limit`: take the last non-detection before the first detection as a point of the fit, as the
   nightly active-learning job of Fink does.
 - `context`: columns of the alert's context to use, where all training rows have them.
 - `forced`: use forced photometry, where all training rows have it.
+- `rainbow`: fit a black body over all bands; the survey's file has the wavelengths, which a model
+  keeps as `wavelengths_nm`.
 
 A night stands for its mean time, its mean flux and its mean error: errors are not averaged down, as
 most of them is common to a night. Where magnitudes are fitted their error is 0.02 mag at the least,

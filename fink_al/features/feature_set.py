@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from fink_al.errors import SettingsError
 from fink_al.features.colour import Colour
 from fink_al.features.context import Context
 from fink_al.features.forced import Forced
@@ -20,13 +21,14 @@ from fink_al.features.history import History
 from fink_al.features.limit import Limit
 from fink_al.features.magnitude import Magnitude
 from fink_al.features.noise import Noise
+from fink_al.features.rainbow import Rainbow
 from fink_al.features.rate import Rate
 from fink_al.features.sigmoid import Sigmoid
 from fink_al.lightcurve import LightCurves
 from fink_al.settings import FeatureSettings
 
 #: Every kind of feature, in the order of the documentation.
-FEATURES = (Sigmoid, Magnitude, Rate, Noise, Limit, Colour, History, Context, Forced)
+FEATURES = (Sigmoid, Magnitude, Rate, Noise, Limit, Colour, History, Context, Forced, Rainbow)
 
 
 class Feature(Protocol):
@@ -157,6 +159,16 @@ def _sigmoid(settings: FeatureSettings) -> list[Feature]:
     ]
 
 
+def _rainbow(settings: FeatureSettings) -> Feature:
+    bands, known = settings.bands, settings.wavelengths_nm
+    if missing := [band for band in bands if band not in known]:
+        raise SettingsError(
+            f"rainbow needs the effective wavelengths of bands {missing}; known: {known}. "
+            "FeatureSettings.of_survey takes them from a survey."
+        )
+    return Rainbow(bands, tuple(known[band] for band in bands), settings.forced)
+
+
 def _early_v1(settings: FeatureSettings) -> list[Feature]:
     bands = settings.bands
     features: list[Feature] = _sigmoid(settings)
@@ -168,6 +180,8 @@ def _early_v1(settings: FeatureSettings) -> list[Feature]:
         features.append(Context(settings.context))
     if settings.forced:
         features += [Forced(band) for band in bands]
+    if settings.rainbow:
+        features.append(_rainbow(settings))
     return features
 
 

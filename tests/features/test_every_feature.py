@@ -16,6 +16,7 @@ from fink_al.features.history import History
 from fink_al.features.limit import Limit
 from fink_al.features.magnitude import Magnitude
 from fink_al.features.noise import Noise
+from fink_al.features.rainbow import Rainbow
 from fink_al.features.rate import Rate
 from fink_al.features.sigmoid import Sigmoid
 from fink_al.lightcurve import LightCurves
@@ -32,6 +33,8 @@ EVERY = (
     History(("g", "r")),
     Context(("real_bogus", "galactic_latitude")),
     Forced("g"),
+    Rainbow(BANDS, (475.3, 636.9, 791.5)),
+    Rainbow(("g", "r"), (475.3, 636.9), forced=True),
 )
 
 
