@@ -3,8 +3,8 @@
 Levenberg and Marquardt's method on the normal equations, with the damping of Nielsen (1999); a
 parameter on a bound that the gradient pushes outwards is left out of a step, and a step ends at
 the bounds. :mod:`fink_al.features.least_squares` is of no use here: it repeats SciPy's way to the
-last bit for three parameters, without bounds. Parameters enter as logarithms where they are scales,
-so that six digits of a Hessian's diagonal are enough.
+last bit for three parameters, without bounds. Normal equations lose half of the digits; with
+parameters that are of order one, scales as their logarithms, the other half is enough.
 """
 
 from __future__ import annotations

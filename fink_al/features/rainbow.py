@@ -19,7 +19,7 @@ from fink_al.features.black_body import (
     N_PARAMETERS,
     T0,
     band_constants,
-)  # fmt: skip
+)
 from fink_al.features.compiled import compiled
 from fink_al.features.rainbow_errors import standard_errors
 from fink_al.features.rainbow_points import gather
@@ -48,16 +48,17 @@ class Rainbow:
     prior left out. ``rainbow_t0_err``, ``rainbow_rise_time_err``, ``rainbow_amplitude_err``,
     ``rainbow_t_min_err``, ``rainbow_t_max_err`` and ``rainbow_k_sig_err`` are standard errors from
     the curvature at the minimum; one is missing where its parameter stands at a bound, where it is
-    wider than the
-    bounds, or where nothing fixes the parameter. Points are single exposures, negative fluxes too,
-    in the observer's frame without extinction.
+    wider than the bounds, or where nothing fixes the parameter. Points are single exposures,
+    negative fluxes too, in the observer's frame without extinction.
 
-    Source: Russeil et al. 2024 (arXiv 2310.02916), as `RainbowFit` of the ``light-curve`` package
-    (0.13; `bolometric="sigmoid"`, `temperature="sigmoid"`, no baseline), of which bounds and the
-    prior are: a relative change of temperature (t_max - t_min) / (t_max + t_min) of 0 +- 0.25.
-    Departures: chi2 is not halved; the minimum is looked for by compiled least squares from several
-    beginnings instead of by Minuit from one; the time scale of the bounds is at least a hundredth
-    of the span of the points; at the bounds Minuit ends within a barrier, this fit on them.
+    Source: Russeil et al. 2024 (A&A 683, A251; arXiv 2310.02916), in the form of `RainbowFit` of
+    the ``light-curve`` package (0.13; `bolometric="sigmoid"`, `temperature="sigmoid"`, no
+    baseline). The bounds are the package's, and so is the prior, which the paper does not have: a
+    relative change of temperature (t_max - t_min) / (t_max + t_min) of 0 +- 0.25.
+    Departures from the package: chi2 is not halved; the minimum is looked for by compiled least
+    squares from several beginnings instead of by Minuit from one; the time scale of the bounds is
+    at least a hundredth of the span of the points; where Minuit stops short of a bound, at a
+    barrier, this fit stands on it.
     Missing: ``too_few_points`` where there are fewer than seven or no detection, ``one_band`` where
     all are of one band, as nothing then tells the temperature, ``one_time`` where all are of one
     time, ``fit_failed`` where no answer is finite or the amplitude is zero. A band without points

@@ -27,7 +27,7 @@ def standard_errors(x, low, high, hessian, out):
     for a in range(n):
         edge = 1e-6 * (high[a] - low[a])
         free[a] = low[a] + edge < x[a] < high[a] - edge and hessian[a, a] > 0.0
-    if not factorise(hessian, 0.0, high, free, factored):
+    if not factorise(hessian, 0.0, np.ones(n), free, factored):
         return
     sound = np.empty(n, np.bool_)
     for a in range(n):

@@ -18,7 +18,7 @@ from fink_al.features.black_body import (
     LN_T,
     T0,
     normal_equations,
-)  # fmt: skip
+)
 from fink_al.features.box_least_squares import fit_between
 from fink_al.features.compiled import compiled
 

@@ -27,6 +27,10 @@ class FeatureExtractor(  # type: ignore[call-arg]
         From blue to red.
     criterion, min_data_points, min_rising_points, last_limit
         Of the sigmoid: :class:`fink_al.features.sigmoid.Sigmoid`.
+    rainbow : bool
+        Whether there is the fit over all bands (:class:`fink_al.features.rainbow.Rainbow`) too.
+    wavelengths_nm : dict of str to float, optional
+        Its effective wavelengths [nm], such as ``load_survey("ztf").wavelengths_nm``.
 
     Examples
     --------
@@ -49,6 +53,8 @@ class FeatureExtractor(  # type: ignore[call-arg]
         min_data_points: int = 3,
         min_rising_points: int = 1,
         last_limit: bool = False,
+        rainbow: bool = False,
+        wavelengths_nm: dict[str, float] | None = None,
     ):
         self.name = name
         self.bands = bands
@@ -56,6 +62,8 @@ class FeatureExtractor(  # type: ignore[call-arg]
         self.min_data_points = min_data_points
         self.min_rising_points = min_rising_points
         self.last_limit = last_limit
+        self.rainbow = rainbow
+        self.wavelengths_nm = wavelengths_nm
 
     def fit(self, X: Any = None, y: Any = None) -> FeatureExtractor:
         """Nothing is learned; the parameters are checked."""
@@ -85,4 +93,5 @@ class FeatureExtractor(  # type: ignore[call-arg]
         return True
 
     def _feature_set(self) -> FeatureSet:
-        return FeatureSet.from_settings(FeatureSettings(**self.get_params()))
+        chosen = self.get_params() | {"wavelengths_nm": self.wavelengths_nm or {}}
+        return FeatureSet.from_settings(FeatureSettings(**chosen))

@@ -4,10 +4,12 @@ import pytest
 from plain_rainbow import CHANGE_PRIOR, WAVELENGTHS_NM, fit, model
 from pydantic import ValidationError
 
+from fink_al.cli.points import feature_settings
 from fink_al.errors import SettingsError
 from fink_al.features.black_body import CHANGE, N_PARAMETERS, band_constants, normal_equations
 from fink_al.features.feature_set import FeatureSet
 from fink_al.features.rainbow import Rainbow
+from fink_al.features.transformer import FeatureExtractor
 from fink_al.lightcurve import LightCurves
 from fink_al.settings import FeatureSettings, load_settings, load_survey
 
@@ -209,3 +211,21 @@ def test_wrong_settings_say_what_is_missing():
         settings_of(rainbow=True, name="sigmoid")
     with pytest.raises(ValueError, match="add them to its file"):
         settings_of(rainbow=True, bands=("g", "u")).of_survey(load_survey("ztf"))
+
+
+def test_a_file_of_a_feature_set_needs_no_wavelengths(tmp_path):
+    file = tmp_path / "set.yml"
+    file.write_text(
+        "{name: early_v1, bands: [g, r, i], criterion: ewma, min_data_points: 3,"
+        " min_rising_points: 1, rainbow: true}"
+    )
+    settings = load_settings(environment={}, starting_set=None, test_set=None)
+    assert feature_settings(settings, str(file)).wavelengths_nm == WAVELENGTHS_NM
+
+
+def test_the_transformer_has_it():
+    extractor = FeatureExtractor(bands=BANDS, rainbow=True, wavelengths_nm=WAVELENGTHS_NM)
+    batch = curves(simulated())
+    found = extractor.fit_transform(batch)[:, -len(RAINBOW.names) :]
+    np.testing.assert_array_equal(found, RAINBOW.extract(batch)[0])
+    assert tuple(extractor.get_feature_names_out()[-13:]) == RAINBOW.names
