@@ -1,0 +1,117 @@
+"""What the unlabelled pool, and other learners, are worth beside the forests, with few labels.
+
+Needs ``../shared/data/labelled/ztf_fink_tns_alerts.parquet`` beside the project, or another table
+of whole light curves as `benchmarks/science.py` takes. Labels are drawn at random, alike for all.
+
+    python benchmarks/unlabelled.py [--points FILE] [--seeds 8] [--quick]
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import warnings
+
+import numpy as np
+from science import _POINTS, load
+from sklearn.decomposition import PCA
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.gaussian_process import GaussianProcessClassifier
+from sklearn.gaussian_process.kernels import RBF
+from sklearn.preprocessing import QuantileTransformer
+from sklearn.semi_supervised import LabelSpreading, SelfTrainingClassifier
+
+from fink_al.campaign.plan import Arm, Plan
+from fink_al.campaign.world import World, draw
+from fink_al.learning.estimator import fit_estimator, predict
+from fink_al.learning.evaluation import metrics
+from fink_al.learning.prior import prior_of
+from fink_al.settings import Target, load_settings
+
+LABELS = (20, 40, 60, 120)
+
+
+def main() -> None:
+    """Measure and print figure of merit and AUC of each learner."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--points", default=_POINTS, help="whole light curves, Parquet")
+    parser.add_argument("--seeds", type=int, default=8)
+    parser.add_argument("--quick", action="store_true", help="one seed, one number of labels")
+    options = parser.parse_args()
+    if not _POINTS.exists() and options.points == _POINTS:
+        print(f"unlabelled: no labelled light curves at {options.points}: nothing was measured")
+        sys.exit(0)
+    seeds, numbers = (1, LABELS[:1]) if options.quick else (options.seeds, LABELS)
+    settings = load_settings(starting_set=None, test_set=None)
+    data = load(options.points, settings, "early_v1")
+    for subset in ("published", "all"):
+        plan = Plan((Arm("random"),), labels=120, alerts_per_object=2, subset=subset)
+        found: dict[tuple[str, int], list[tuple[float, float]]] = {}
+        for seed in range(seeds):
+            world = draw(data, plan, seed, 2)
+            rows = labelled_rows(world, seed)
+            for n in numbers:
+                for name, p in learners(world, rows[:n], settings.target, seed).items():
+                    told = metrics(p, world.test.positive, np.ones((1, len(p))))
+                    pair = told["figure_of_merit"][0], told["auc"][0]
+                    found.setdefault((name, n), []).append(pair)
+        for name in dict.fromkeys(name for name, _ in found):
+            told = (np.mean(found[name, n], axis=0) for n in numbers)
+            cells = [f"{n}: {m:.3f} {a:.3f}" for n, (m, a) in zip(numbers, told, strict=True)]
+            print(f"{subset:>9} {name:<30} {'   '.join(cells)}", flush=True)
+
+
+def labelled_rows(world: World, seed: int) -> np.ndarray:
+    """Rows of the pool in the order in which they are labelled, one an object."""
+    rest = np.random.default_rng(seed).permutation(len(world.pool))
+    rest = rest[~np.isin(world.pool.row[rest], world.pool.row[world.initial])]
+    _, first = np.unique(world.pool.row[rest], return_index=True)
+    return np.concatenate([world.initial, rest[np.sort(first)]])
+
+
+def learners(world: World, rows: np.ndarray, target: Target, seed: int) -> dict[str, np.ndarray]:
+    """Probabilities of the test half by each learner of the labels of `rows`."""
+    pool, test = world.pool, world.test
+    positive, objects = pool.positive[rows], pool.row[rows]
+    found = {}
+    for kind in ("random_forest", "informed_forest"):
+        changes = {"estimator": kind, "n_estimators": 200, "seed": seed}
+        model = target.model.model_copy(update=changes)
+        prior = prior_of(target.model_copy(update={"model": model}), pool.features)
+        fitted = fit_estimator(model, pool.values[rows], positive, objects, prior)
+        found[kind] = predict(fitted, test.values)
+        few = list(prior.few) if prior else []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # features without a value, pools in several pieces
+        middle = np.nan_to_num(np.nanmedian(pool.values, axis=0))
+        known, unknown = (
+            np.where(np.isnan(part.values), middle, part.values) for part in (pool, test)
+        )
+        plain = QuantileTransformer(
+            n_quantiles=100, output_distribution="normal", random_state=0
+        ).fit(known)
+        known, unknown = plain.transform(known), plain.transform(unknown)
+        axes = PCA(6, random_state=0).fit(known)
+        spaces = {
+            "few features": (known[:, few], unknown[:, few]),
+            "6 axes of the pool": (axes.transform(known), axes.transform(unknown)),
+        }
+        labels = np.full(len(pool), -1)
+        labels[rows] = positive
+        for where, (here, there) in spaces.items():
+            spreading = LabelSpreading(kernel="knn", n_neighbors=10, alpha=0.2).fit(here, labels)
+            found[f"spreading, {where}"] = spreading.predict_proba(there)[:, 1]
+            forest = RandomForestClassifier(200, random_state=seed)
+            found[f"forest, {where}"] = forest.fit(here[rows], positive).predict_proba(there)[:, 1]
+        here, there = spaces["few features"]
+        teacher = SelfTrainingClassifier(
+            RandomForestClassifier(200, random_state=seed), threshold=0.85
+        ).fit(here, labels)
+        found["self-training"] = teacher.predict_proba(there)[:, 1]
+        gaussian = GaussianProcessClassifier(RBF(2.0), optimizer=None).fit(here[rows], positive)
+        found["Gaussian process"] = gaussian.predict_proba(there)[:, 1]
+    return found
+
+
+if __name__ == "__main__":
+    main()
