@@ -51,7 +51,9 @@ def archived_alerts(
         )
     known = verdicts(LabelStore(labels_store), settings.target)
     known = known.filter(pc.is_valid(known["positive"]))
-    lists = light_curve_columns(settings)
+    # The context that this set asks for, which need not be that of the target's own.
+    target = settings.target.model_copy(update={"features": features})
+    lists = light_curve_columns(settings.model_copy(update={"target": target}))
     rows = ds.dataset(archive, partitioning="hive").to_table(
         ["object_id", "mjd", "mag", "reasons", *lists],
         filter=pc.field("object_id").isin(known["object_id"].combine_chunks()),

@@ -81,8 +81,8 @@ def _run_all(
     # Whatever cannot be is found before the folder is this campaign's.
     for arm in plan.arms:
         arm.estimator_of(target, alerts[arm.feature_set].features)
-        for seed in range(plan.seeds):
-            draw(alerts[arm.feature_set], plan, seed, target.model.min_labels_per_class)
+    for seed in range(plan.seeds):  # the same rows for all feature sets
+        draw(alerts[plan.arms[0].feature_set], plan, seed, target.model.min_labels_per_class)
     _claim(alerts, plan, target, folder)
     runs = [(arm, seed) for seed in range(plan.seeds) for arm in plan.arms]
     todo = [(arm, seed) for arm, seed in runs if not _file(folder, arm, seed).exists()]

@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import rich_click as click
 
 from fink_al.cli.points import (
+    alerts_option,
     config_option,
     feature_options,
     feature_settings,
     read_points,
+    seeds_option,
+    subset_option,
     without_data,
 )
 from fink_al.errors import SettingsError
@@ -59,14 +62,8 @@ if TYPE_CHECKING:
     help="Alerts of POINTS up to the night of the object's brightest detection, or all; those of "
     "an archive passed the target's cuts instead.  [default: pre-peak]",
 )
-@click.option(
-    "--subset",
-    type=click.Choice(["all", "published"]),
-    default="all",
-    show_default=True,
-    help="Every alert, or those with a fit in every band.",
-)
-@click.option("--alerts-per-object", type=click.IntRange(min=1), help="At the most.")
+@subset_option
+@alerts_option
 @click.option(
     "--initial",
     default=10,
@@ -101,13 +98,7 @@ if TYPE_CHECKING:
     metavar="MINUTES",
     help="Telescope time of a night (stream) or of all (pool).",
 )
-@click.option(
-    "--seeds",
-    default=8,
-    show_default=True,
-    type=click.IntRange(min=1),
-    help="Splits into pool and test half.",
-)
+@seeds_option
 @click.option(
     "--trees", type=click.IntRange(min=1), help="Of the estimator.  [default: the target's]"
 )

@@ -8,12 +8,15 @@ from typing import Any, Literal
 import rich_click as click
 
 from fink_al.cli.points import (
+    alerts_option,
     config_option,
     feature_options,
     feature_settings,
     make_folder,
     points_option,
     read_points,
+    seeds_option,
+    subset_option,
     with_untaught_estimator,
     without_data,
 )
@@ -28,18 +31,10 @@ from fink_al.cli.points import (
     show_default=True,
     help="Alerts up to the night of the object's brightest detection, or all.",
 )
-@click.option(
-    "--subset",
-    type=click.Choice(["all", "published"]),
-    default="all",
-    show_default=True,
-    help="Every alert, or those with a fit in every band.",
-)
+@subset_option
 @feature_options
-@click.option(
-    "--alerts-per-object", type=click.IntRange(min=1), help="At the most.  [default: all]"
-)
-@click.option("--seeds", default=8, show_default=True, type=click.IntRange(min=1), help="Splits.")
+@alerts_option
+@seeds_option
 @click.option(
     "--output",
     required=True,

@@ -21,6 +21,19 @@ points_option = click.option(
 config_option = click.option("--config", type=click.Path(path_type=Path), help="Settings file.")
 
 
+subset_option = click.option(
+    "--subset", type=click.Choice(["all", "published"]), default="all", show_default=True,
+    help="Every alert, or those with a fit in every band.",
+)  # fmt: skip
+alerts_option = click.option(
+    "--alerts-per-object", type=click.IntRange(min=1), help="At the most.  [default: all]"
+)
+seeds_option = click.option(
+    "--seeds", default=8, show_default=True, type=click.IntRange(min=1),
+    help="Splits of the objects: one half is judged.",
+)  # fmt: skip
+
+
 def feature_options(function: Callable) -> Callable:
     """Options that choose a feature set; what is not given is the target's."""
     for option in reversed(

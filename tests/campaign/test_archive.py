@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from fink_al.alerts.ztf import FORCED
 from fink_al.campaign.archive import archived_alerts
 from fink_al.errors import FinkAlError
+from fink_al.features.feature_set import FeatureSet
 from fink_al.labels.label import Label
 from fink_al.labels.store import LabelStore
 from fink_al.settings import load_settings
@@ -66,3 +68,12 @@ def test_a_folder_without_nights_is_refused(archive, tmp_path):
     settings = load_settings(starting_set=None, test_set=None)
     with pytest.raises(FinkAlError, match="has no nights: give the folder that holds night="):
         archived_alerts(settings, tmp_path, str(tmp_path), settings.target.features)
+
+
+def test_a_feature_set_may_ask_for_other_context_than_the_target(archive):
+    folder, _ = archive
+    settings = load_settings(starting_set=None, test_set=None)
+    features = settings.target.features.model_copy(update={"context": ("real_bogus",)})
+    found = archived_alerts(settings, folder / "nights", str(folder / "labels"), features)
+    at = FeatureSet.from_settings(features).names.index("context_real_bogus")
+    assert np.isfinite(found.values[:, at]).all()
