@@ -24,7 +24,9 @@ from fink_al.simulation.nights import simulate
 from fink_al.simulation.objects import CLASSIFIED_MIX
 
 #: Features that tell of depth, cadence and noise.
-_OF_THE_SURVEY = ("limit", "detections", "nights", "age", "mag", "nrise", "snr")
+_OF_THE_SURVEY = (
+    "limit", "detections", "nights", "age", "mag", "nrise", "snr", "context", "forced",
+)  # fmt: skip
 #: A sky is a season of one schedule; several differ as seasons do.
 _NIGHTS, _PER_NIGHT, _FIRST_SEED = 40, 400, 7100
 _TREES, _LEAF = 100, 10

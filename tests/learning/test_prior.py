@@ -86,3 +86,11 @@ def test_a_survey_that_is_not_simulated_is_refused(settings):
     target = informed(settings.target).model_copy(update={"survey": "lsst"})
     with pytest.raises(SettingsError, match=r"is of ztf's bands and cadence; .* is 'lsst': choose"):
         prior_of(target, target.features)
+
+
+def test_the_teacher_does_not_look_at_scores_of_the_survey(target):
+    with_context = target.features.model_copy(update={"context": ("real_bogus",), "forced": True})
+    names = FeatureSet.from_settings(with_context).names
+    seen = {names[i] for i in prior_of(target, with_context).columns}
+    assert "rate_g" in seen
+    assert not [name for name in seen if name.startswith(("context", "forced", "mag"))]
