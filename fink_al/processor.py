@@ -183,7 +183,7 @@ def probability(bundle: Bundle) -> Any:
     >>> from pyspark.sql import functions as F
     >>> from fink_al.processor import Bundle, probability, score
     >>> from fink_al.settings import find_resource
-    >>> alerts = spark.read.parquet(str(find_resource("data/test_set.parquet")))
+    >>> alerts = spark.read.parquet(str(find_resource("data/early_snia/test_set.parquet")))
     >>> alerts = alerts.withColumn("candidate", F.expr("struct(null AS jdstarthist)"))
     >>> bundle = Bundle.from_file(bundle_path)
     >>> alerts = alerts.withColumn("fink_al_p", probability(bundle)(*bundle.columns))

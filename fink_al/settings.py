@@ -70,7 +70,7 @@ def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _file(path: Path) -> Path:
-    if path.is_file():
+    if path.is_file() or _TARGET in str(path):  # of which target, only all settings tell
         return path
     try:
         found = find_resource(str(path))
@@ -106,6 +106,12 @@ TNS_API_KEY, TNS_USER_AGENT = "FINK_AL_TNS_API_KEY", "FINK_AL_TNS_USER_AGENT"
 MJD_EPOCH = date(1858, 11, 17)
 
 _PREFIX = "FINK_AL_"
+#: Stands for the target's name in the path of a data set.
+_TARGET = "{target}"
+#: The target whose file has all that another one's does not say.
+_LIKE = "like"
+#: What two targets must not share.
+_OWN_KEYS = ("name", "candidates_topic", "dead_letter_topic", "ledger_topic")
 _SECRET = re.compile("password|passwd|secret|token|key|credential", re.IGNORECASE)
 #: Variables that are read elsewhere and override no key.
 _NO_KEYS = {
@@ -307,12 +313,13 @@ class Cuts(_Section):
 
 
 class Exposure(_Section):
-    """How long a spectrum takes."""
+    """How long a spectrum takes, and how often it shows a type."""
 
     minutes: Positive = 20.0
     at_magnitude: float = 18.5
     sky_magnitude: float = 18.5
     overhead_min: Annotated[float, Field(ge=0)] = 5.0
+    half_typed_magnitude: float = 19.75
 
 
 class FollowUp(_Section):
@@ -465,6 +472,14 @@ class Settings(_Section):
         features = self.target.features.of_survey(self.survey)
         target = self.target.model_copy(update={"features": features})
         object.__setattr__(self, "target", target)  # frozen, but not ready before this
+        for key in ("starting_set", "test_set"):
+            path = str(getattr(self, key))
+            if _TARGET in path:
+                try:
+                    file = _file(Path(path.replace(_TARGET, target.name)))
+                except ValueError as error:
+                    raise ValueError(f"{key}: {error}") from None
+                object.__setattr__(self, key, file)
         topics = self.target.candidates_topic, self.target.dead_letter_topic
         if len({*topics, self.target.ledger_topic}) < 3:
             raise ValueError("candidates, dead letters and ledger need three different topics.")
@@ -626,12 +641,25 @@ def _with_target(layers: list[_Layer], beside: Path) -> list[_Layer]:
     if not named:
         return layers
     last = named[-1]
-    origin, values = _named("targets", layers[last][1]["target"], beside, layers[last][0])
+    files = _target_files(layers[last][1]["target"], beside, layers[last][0])
     below = [
         (source, {key: value for key, value in layer.items() if key != "target"})
         for source, layer in layers[: last + 1]
     ]
-    return [(origin, {"target": values}), *below, *layers[last + 1 :]]
+    return [*files, *below, *layers[last + 1 :]]
+
+
+def _target_files(name: str, beside: Path, blamed: str) -> list[_Layer]:
+    """The file of a target, after those of the targets that it is `like`."""
+    files: list[_Layer] = []
+    while name:
+        blamed, values = _named("targets", name, beside, blamed)
+        if blamed in (file for file, _ in files):
+            raise SettingsError(f"{blamed}: {_LIKE}: targets cannot be like each other.")
+        inherited = {k: v for k, v in values.items() if not files or k not in _OWN_KEYS}
+        name = inherited.pop(_LIKE, None)
+        files.insert(0, (blamed, {"target": inherited}))
+    return files
 
 
 def _sentence(error: ValidationError, layers: list[_Layer], file: str) -> str:
@@ -642,9 +670,14 @@ def _sentence(error: ValidationError, layers: list[_Layer], file: str) -> str:
         where = [str(part) for part in problem["loc"]]
         key = ".".join(where)
         if problem["type"] == "missing":
-            # A section is as complete as the first that has it, which is a file.
-            parts = [origin for origin, layer in layers if where[:-1] and _has(layer, where[:-1])]
-            missing.setdefault(parts[0] if parts else file, []).append(key)
+            # A section is to be completed in the last file that has it.
+            files = [
+                (origin, layer) for origin, layer in layers if origin[: len(_PREFIX)] != _PREFIX
+            ]
+            parts = [
+                name for name, layer in files if where[:-1] and _has(layer, where[:-1]) and name
+            ]
+            missing.setdefault(parts[-1] if parts else file, []).append(key)
             continue
         origin = next((name for name, layer in reversed(layers) if _has(layer, where)), "")
         if not origin.startswith(_PREFIX):

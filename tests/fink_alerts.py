@@ -41,7 +41,7 @@ def settings_with(features: dict[str, Any]) -> Settings:
 
 def trained(settings: Settings) -> Model:
     """A model of the package's starting set."""
-    starting = pq.read_table(find_resource("data/starting_set.parquet"))
+    starting = pq.read_table(find_resource("data/early_snia/starting_set.parquet"))
     return fit(read_examples(settings, starting), settings.target, None)
 
 

@@ -1,6 +1,7 @@
 """A wrong setting is one clear sentence, before anything starts."""
 
 import pytest
+import yaml
 
 from fink_al.errors import SettingsError
 from fink_al.settings import find_resource, load_settings
@@ -70,7 +71,10 @@ _WRONG = {
         "no such key; source has: servers, security_protocol, sasl_mechanism; credentials come "
         "from FINK_AL_KAFKA_USERNAME and FINK_AL_KAFKA_PASSWORD only.",
     ),
-    "TARGET": ("late_snia", f"No target 'late_snia'; known: early_snia in {_TARGETS}."),
+    "TARGET": (
+        "late_snia",
+        f"No target 'late_snia'; known: early_snia, early_snia_lsst in {_TARGETS}.",
+    ),
     "SOURCE__SERVERS": (
         "me:s3cret@broker",
         "write host:port, several with commas between them (found '***@broker').",
@@ -220,3 +224,42 @@ def test_a_night_is_the_date_on_which_it_begins():
     assert (survey.night_of(61050.0), survey.night_of(61050.999)) == (20260110, 20260110)
     chile = survey.model_copy(update={"day_start": 0.7})
     assert (chile.night_of(61050.69), chile.night_of(61050.71)) == (20260109, 20260110)
+
+
+def test_a_target_is_like_another_but_for_what_it_says(tmp_path):
+    (tmp_path / "targets").mkdir()
+    file = tmp_path / "targets" / "mine.yml"
+    topics = {f"{name}_topic": f"mine_{name}" for name in ("candidates", "dead_letter", "ledger")}
+    said = {"like": "early_snia", "name": "mine", "cuts": {"max_age_days": 9}, **topics}
+    file.write_text(yaml.safe_dump(said), "utf-8")
+    config = tmp_path / "fink_al.yml"
+    config.write_text(find_resource("conf/fink_al.yml").read_text("utf-8"), "utf-8")
+    none = {"starting_set": None, "test_set": None}
+    mine = load_settings(config, environment={"FINK_AL_TARGET": "mine"}, **none).target
+    theirs = load_settings(environment={}, **none).target
+    assert mine.cuts == theirs.cuts.model_copy(update={"max_age_days": 9.0})
+    assert (mine.name, mine.ledger_topic) == ("mine", "mine_ledger")
+    assert mine.features == theirs.features
+
+    # Its topics are its own, and it has the file to blame.
+    file.write_text(yaml.safe_dump({"like": "early_snia", "name": "mine"}), "utf-8")
+    with pytest.raises(SettingsError) as error:
+        load_settings(config, environment={"FINK_AL_TARGET": "mine"}, **none)
+    keys = ", ".join(f"target.{name}" for name in topics)
+    assert str(error.value) == f"{file}: missing: {keys}."
+    file.write_text(yaml.safe_dump({"like": "mine", "name": "mine", **topics}), "utf-8")
+    with pytest.raises(SettingsError, match=r"mine\.yml: like: targets cannot be like each other"):
+        load_settings(config, environment={"FINK_AL_TARGET": "mine"}, **none)
+    file.write_text(yaml.safe_dump({"like": "nobody"}), "utf-8")
+    with pytest.raises(SettingsError, match=r"mine\.yml: No target 'nobody'; known: "):
+        load_settings(config, environment={"FINK_AL_TARGET": "mine"}, **none)
+
+
+def test_each_target_has_its_own_data_sets():
+    for name in ("early_snia", "early_snia_lsst"):
+        settings = load_settings(environment={"FINK_AL_TARGET": name})
+        for key in ("starting_set", "test_set"):
+            found = getattr(settings, key).resolve()
+            assert found == find_resource(f"data/{name}/{key}.parquet").resolve()
+    with pytest.raises(SettingsError, match=r"test_set: 'x/early_snia\.p' not found; .*or null"):
+        load_settings(environment={}, test_set="x/{target}.p")

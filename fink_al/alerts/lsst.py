@@ -28,8 +28,8 @@ SOURCES = ("kafka",)
 _BANDS = ("u", "g", "r", "i", "z", "y")
 
 #: AB magnitude of 1 nJy, and FLUXCAL of 1 nJy: both by definition.
-_MAG_OF_NJY = 31.4
-_FLUXCAL_OF_NJY = 10 ** (-0.4 * (_MAG_OF_NJY - 27.5))
+MAG_OF_NJY = 31.4
+FLUXCAL_OF_NJY = 10 ** (-0.4 * (MAG_OF_NJY - 27.5))
 
 #: Flags that say that a source is no measurement of the sky, or of the sky alone: at the centre,
 #: or wherever one is enough. Flags of its whole footprint are often raised for sound sources.
@@ -171,7 +171,7 @@ COLUMNS = {
     "ra": "alert.diaSource.ra",
     "dec": "alert.diaSource.dec",
     "band": "alert.diaSource.band",
-    "mag": f"CASE WHEN {_FLUX} > 0 THEN {_MAG_OF_NJY}D - 2.5D * log10({_FLUX}) END",
+    "mag": f"CASE WHEN {_FLUX} > 0 THEN {MAG_OF_NJY}D - 2.5D * log10({_FLUX}) END",
     "mag_err": f"CASE WHEN {_FLUX} > 0"
     f" THEN 2.5D / ln(10) * alert.diaSource.psfFluxErr / {_FLUX} END",
     # Real sources with a negative flux have isNegative false.
@@ -261,8 +261,8 @@ def _points(
         offsets=offsets,
         mjd=mjd,
         band=np.array(bands, np.int8)[np.where(known, code, -1).astype(int)],
-        flux=flux * _FLUXCAL_OF_NJY,
-        flux_err=flux_err * _FLUXCAL_OF_NJY,
+        flux=flux * FLUXCAL_OF_NJY,
+        flux_err=flux_err * FLUXCAL_OF_NJY,
         is_upper_limit=np.zeros(n, bool),
         is_forced=np.full(n, kinds is FORCED),
         bands=survey.bands,

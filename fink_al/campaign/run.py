@@ -93,6 +93,7 @@ class _State:
         follow_up = self.target.follow_up
         self.judge = Judge(self.world.test, self.target.stream_mix, follow_up.max_magnitude)
         self.minutes = minutes(pool.mag, follow_up.exposure)
+        self.chance = chance_of_a_type(pool.mag, follow_up.exposure)
         self.names = FeatureSet.from_settings(pool.features).names
         self.spent = 0.0
         self.night: int | None = None
@@ -176,7 +177,7 @@ class _State:
             labelled=pool.values[self.known],
             positive=pool.positive[self.known],
             ask_members=lambda: member_probabilities(model, values),
-            mag=pool.mag[rows],
+            chance=self.chance[rows],
             minutes=self.minutes[rows],
             slots=slots,
             names=self.names,
@@ -242,7 +243,7 @@ def _by_nights(state: _State) -> Iterator[None]:
         if slots <= 0 or not len(tonight):
             continue
         asked = state.ask(tonight, slots, plan.budget)
-        typed = asked[state.luck[asked] < chance_of_a_type(pool.mag[asked])]
+        typed = asked[state.luck[asked] < state.chance[asked]]
         state.is_open &= ~np.isin(pool.row, pool.row[typed])
         waiting += [(int(night) + plan.delay, int(row)) for row in typed]
         for query in state.queries[len(state.queries) - len(asked) :]:

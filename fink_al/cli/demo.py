@@ -22,6 +22,13 @@ _MOST_SEEDS = 7000  # beyond are those of the starting set and the test set
 
 @click.command()
 @click.option(
+    "--survey",
+    type=click.Choice(["ztf", "lsst"]),
+    default="ztf",
+    show_default=True,
+    help="Whose alerts are simulated, by its cadence, bands and packets.",
+)
+@click.option(
     "--nights", default=6, show_default=True, type=click.IntRange(1, 60), help="Simulated nights."
 )
 @click.option(
@@ -64,11 +71,11 @@ _MOST_SEEDS = 7000  # beyond are those of the starting set and the test set
     is_flag=True,
     help="Keep broker and stream running at the end until Ctrl-C, to subscribe to.",
 )
-def demo(nights: int, alerts_per_night: int, spectra: int, folder_of_alerts: Path | None,
-         folder: Path, seed: int, keep: bool) -> None:  # fmt: skip
+def demo(survey: str, nights: int, alerts_per_night: int, spectra: int,
+         folder_of_alerts: Path | None, folder: Path, seed: int, keep: bool) -> None:  # fmt: skip
     """Run the whole loop on this machine, with a real Kafka and a real Spark, in a few minutes.
 
-    Simulated nights of ZTF alerts go through the stream; a simulated telescope reads the
+    Simulated nights of alerts go through the stream; a simulated telescope reads the
     candidates, takes spectra and hands in types; a better model returns to the running stream.
     Settings come from conf/ and the demo itself, never from FINK_AL_* variables.
     Exit code 1: a part of the loop does not work, which is named; 2: a wrong option or setting.
@@ -89,7 +96,9 @@ def demo(nights: int, alerts_per_night: int, spectra: int, folder_of_alerts: Pat
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, end)
-    plan = Plan(folder, nights, alerts_per_night, spectra, seed, folder_of_alerts)
+    if folder_of_alerts and survey != "ztf":
+        raise SettingsError("--alerts takes ZTF's packets, so it goes with --survey ztf only.")
+    plan = Plan(folder, nights, alerts_per_night, spectra, seed, survey, folder_of_alerts)
     status = console.status("simulating the sky")
 
     def say(text: str) -> None:
@@ -149,7 +158,7 @@ def _show(console, outcome) -> None:
     topic, servers = settings.target.candidates_topic, settings.sink.servers
     subscribe = (
         f'AlertConsumer(["{topic}"], {{"bootstrap.servers": "{servers}", "group.id": "me"}}, '
-        'survey="ztf")'
+        f'survey="{settings.survey.name}")'
     )
     program = shlex.quote(sys.argv[0])  # as this one was started, found again the same way
     for line in (

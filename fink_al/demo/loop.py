@@ -6,6 +6,7 @@ import fcntl
 import shutil
 import subprocess
 import sys
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -17,6 +18,7 @@ import yaml
 from fink_al.demo.baseline import RandomSelection, archived
 from fink_al.demo.comparison import Comparison, compare
 from fink_al.demo.stream_job import StreamJob
+from fink_al.demo.surveys import SURVEYS
 from fink_al.demo.telescope import Telescope, typed
 from fink_al.errors import FinkAlError, SettingsError
 from fink_al.features.feature_set import FeatureSet
@@ -28,7 +30,6 @@ from fink_al.settings import Settings, find_resource, load_settings
 from fink_al.simulation.embedded_kafka import EmbeddedKafka, die_with_parent
 from fink_al.simulation.nights import Campaign, simulate
 from fink_al.simulation.oracle import Oracle
-from fink_al.simulation.packets import packets
 
 _BASELINE_SEEDS = 3
 _STREAM_TIMEOUT_S = 300.0  # without a new batch: a loaded machine starts slowly
@@ -53,6 +54,8 @@ class Plan:
         Budget of the telescope.
     seed : int
         Of the simulation and the telescope's luck.
+    survey : str
+        One of :data:`fink_al.demo.surveys.SURVEYS`.
     packets : path, optional
         Folder of real packets, published before the first night.
     """
@@ -62,6 +65,7 @@ class Plan:
     alerts_per_night: int
     spectra_per_night: int
     seed: int
+    survey: str = "ztf"
     packets: Path | None = None
 
 
@@ -121,14 +125,18 @@ class Demo:
         self._plan = replace(plan, folder=plan.folder.resolve())
         self._say = say
         self._open = ExitStack()
+        self._shown = SURVEYS[plan.survey]
+        self._sent: Counter[str] = Counter()
+        self._done: defaultdict[str, Counter[str]] = defaultdict(Counter)
 
     def __enter__(self) -> Demo:
         plan = self._plan
         try:
             self._open.enter_context(_claim(plan.folder))
             with _link("simulation"):
-                self._campaign: Campaign = simulate(plan.nights, plan.alerts_per_night, plan.seed)
-                self._oracle = Oracle(self._campaign.truth, plan.seed)
+                self._campaign: Campaign = simulate(
+                    plan.nights, plan.alerts_per_night, plan.seed, survey=plan.survey
+                )
             with _link("broker"):
                 self._say("starting Kafka")
                 broker = self._open.enter_context(EmbeddedKafka(plan.folder / "kafka"))
@@ -136,7 +144,8 @@ class Demo:
             # All that could lead to an installation of the user's is the demo's own.
             self.settings = load_settings(
                 find_resource("conf/fink_al.yml"),
-                environment={},
+                environment={"FINK_AL_TARGET": self._shown.target},
+                survey=self._shown.settings(plan.folder),
                 work_dir=plan.folder,
                 source=kafka,
                 sink=kafka,
@@ -144,12 +153,12 @@ class Demo:
                 registry={"tracking_uri": None},
                 # Its sky is the simulator's own: a model taught by that would know the answers.
                 target={"model": {"estimator": "random_forest"}},
-                starting_set="data/starting_set.parquet",
-                test_set="data/test_set.parquet",
             )
             self.config = plan.folder / "fink_al.yml"
             self.config.write_text(yaml.safe_dump(self.settings.model_dump(mode="json")), "utf-8")
             self._registry = Registry(self.settings)
+            exposure = self.settings.target.follow_up.exposure
+            self._oracle = Oracle(self._campaign.truth, exposure, plan.seed)
             self._telescope = Telescope(self.settings, self._oracle, plan.spectra_per_night)
             self._say("training the first model on the starting set")
             self._train()
@@ -192,13 +201,13 @@ class Demo:
     def _night(self, night: int, labels: int) -> Night:
         champion = self._registry.champion() or "none"
         with _link("broker"):
-            topic = f"ztf_{night}_programid1"
+            topic = self._shown.topic.format(night=night)
             self._say(f"{night}: publishing packets to {topic}")
-            sent = self._publish(topic, packets(self._campaign, night))
+            sent = self._publish(topic, self._shown.packets(self._campaign, night))
         with _link("stream"):
             self._say(f"{night}: scoring {sent} alerts")
             # Of this topic: the night's archive may hold packets of a folder, too.
-            counts = _sums(self._stream.wait_for({topic: sent}, _STREAM_TIMEOUT_S))
+            counts = self._wait_for(topic)
             alerts = self._campaign.alerts
             sent_ids = alerts["alert_id"][alerts["night"] == night]
             found = sent_ids.isin(archived(self.settings, night, ["alert_id"])["alert_id"])
@@ -240,8 +249,19 @@ class Demo:
 
     def _publish(self, topic: str, values: Any) -> int:
         kafka = self.settings.source
-        Cluster(kafka).create_topic(topic)
-        return produce(kafka, topic, values)
+        if not self._sent[topic]:
+            Cluster(kafka).create_topic(topic)
+        sent = produce(kafka, topic, values)
+        self._sent[topic] += sent
+        return sent
+
+    def _wait_for(self, topic: str) -> Counter[str]:
+        """What became of the messages of `topic` that were sent since the last call."""
+        sent = {topic: self._sent[topic]}
+        total = Counter(_sums(self._stream.wait_for(sent, _STREAM_TIMEOUT_S)))
+        new = Counter({name: n - self._done[topic][name] for name, n in total.items()})
+        self._done[topic] = total
+        return new
 
     def _publish_folder(self, folder: Path) -> dict[str, int]:
         files = sorted(file for file in folder.iterdir() if file.is_file())
@@ -250,12 +270,12 @@ class Demo:
         )
         with _link("broker"):
             self._say(f"publishing the {len(files)} packets of {folder} to {topic}")
-            sent = self._publish(topic, (file.read_bytes() for file in files))
+            self._publish(topic, (file.read_bytes() for file in files))
         with _link("stream"):
-            counts = _sums(self._stream.wait_for({topic: sent}, _STREAM_TIMEOUT_S))
+            counts = self._wait_for(topic)
         with _link("telescope"):
             self._telescope.pass_over()
-        return counts
+        return dict(counts)
 
     def _model(self, version: str) -> Model:
         features = FeatureSet.from_settings(self.settings.target.features)

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
+from fink_al.demo.surveys import SURVEYS
 from fink_al.followup.subscriber import read_candidates
 from fink_al.labels.label import Label
 from fink_al.labels.store import LabelStore
 from fink_al.labels.taxonomy import UNCLASSIFIED
 from fink_al.settings import Settings
 from fink_al.simulation.oracle import Oracle
-
-#: Spectra are taken in the site's night after the alerts', types handed in on the next day.
-_OBSERVED, _RECEIVED = timedelta(hours=15), timedelta(hours=34)
 
 
 class Telescope:
@@ -34,6 +32,8 @@ class Telescope:
         self._settings = settings
         self._oracle = oracle
         self._budget = spectra_per_night
+        shown = SURVEYS[settings.survey.name]
+        self._after = shown.observed, shown.received
         self._next: dict[int, int] = {}
         self._spectra: Counter[str] = Counter()
 
@@ -62,9 +62,8 @@ class Telescope:
             name = candidate["object_id"]
             self._spectra[name] += 1
             found = self._oracle.observe(name, candidate["mag"], self._spectra[name])
-            labels.append(
-                Label(name, found, "spectrum", begin + _OBSERVED, begin + _RECEIVED, "demo")
-            )
+            observed, received = (begin + after for after in self._after)
+            labels.append(Label(name, found, "spectrum", observed, received, "demo"))
         LabelStore.of(self._settings).add(labels)
         return labels
 

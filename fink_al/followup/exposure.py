@@ -7,16 +7,20 @@ import numpy.typing as npt
 
 from fink_al.settings import Exposure
 
-_HALF_MAG, _WIDTH_MAG = 19.75, 0.5
+_WIDTH_MAG = 0.5
 
 
-def chance_of_a_type(mag: npt.NDArray[np.float64] | float) -> npt.NDArray[np.float64]:
+def chance_of_a_type(
+    mag: npt.NDArray[np.float64] | float, exposure: Exposure
+) -> npt.NDArray[np.float64]:
     """Chance that a spectrum at magnitude `mag` shows a type: the fainter, the smaller.
 
-    ``1 / (1 + exp((m - 19.75) / 0.5))``: 62% at 19.5, the median magnitude and the typed part (110
-    of 178) in the campaign of Möller et al. 2025; 92% at 18.5 and 38% at 20.
+    ``1 / (1 + exp((m - half) / 0.5))``. With the 19.75 of the 2.3 m telescope it is 62% at 19.5,
+    the median magnitude and the typed part (110 of 178) in the campaign of Möller et al. 2025; 92%
+    at 18.5 and 38% at 20.
     """
-    return np.asarray(1 / (1 + np.exp((np.asarray(mag) - _HALF_MAG) / _WIDTH_MAG)))
+    half = exposure.half_typed_magnitude
+    return np.asarray(1 / (1 + np.exp((np.asarray(mag) - half) / _WIDTH_MAG)))
 
 
 def minutes(mag: npt.NDArray[np.float64], exposure: Exposure) -> npt.NDArray[np.float64]:

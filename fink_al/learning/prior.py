@@ -20,7 +20,7 @@ from fink_al.errors import SettingsError
 from fink_al.features.feature_set import FeatureSet
 from fink_al.labels.taxonomy import Taxonomy
 from fink_al.settings import FeatureSettings, Survey, Target, load_survey
-from fink_al.simulation.nights import simulate
+from fink_al.simulation.nights import SKIES, simulate
 from fink_al.simulation.objects import CLASSIFIED_MIX
 
 #: Features that tell of depth, cadence and noise.
@@ -30,7 +30,6 @@ _OF_THE_SURVEY = (
 #: A sky is a season of one schedule; several differ as seasons do.
 _NIGHTS, _PER_NIGHT, _FIRST_SEED = 40, 400, 7100
 _TREES, _LEAF = 100, 10
-_SIMULATED = "ztf"
 
 
 @dataclass(frozen=True)
@@ -70,10 +69,10 @@ def prior_of(target: Target, features: FeatureSettings) -> Prior | None:
     settings = target.model
     if settings.estimator != "informed_forest":
         return None
-    if target.survey != _SIMULATED:
+    if target.survey not in SKIES:
         raise SettingsError(
-            f"informed_forest: what teaches is of {_SIMULATED}'s bands and cadence; "
-            f"the target's survey is '{target.survey}': choose random_forest."
+            f"informed_forest: survey '{target.survey}' is not simulated, so nothing teaches; "
+            f"simulated are {', '.join(SKIES)}: choose random_forest."
         )
     names = FeatureSet.from_settings(features).names
     few = tuple(names.index(name) for name in settings.prior.few_features if name in names)
@@ -112,7 +111,7 @@ def _sky(
     survey: Survey, features: FeatureSet, target: Target, seed: int, most: int
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
     """Features and classes of alerts before maximum, as many as `most`, of one simulated season."""
-    season = simulate(_NIGHTS, _PER_NIGHT, seed, mix=CLASSIFIED_MIX)
+    season = simulate(_NIGHTS, _PER_NIGHT, seed, mix=CLASSIFIED_MIX, survey=survey.name)
     truth = season.truth.set_index("object_id").loc[season.alerts["object_id"]]
     known = np.array(Taxonomy.load().classify(truth["type"].astype(str).tolist(), target), object)
     is_late = season.alerts["mjd"].to_numpy() > truth["peak_mjd"].to_numpy()  # never without a peak

@@ -9,8 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from fink_al.alerts import light_curves
-from fink_al.alerts.ztf import LIGHT_CURVE
+from fink_al.alerts import adapter, light_curves
 from fink_al.features.feature_set import FeatureSet
 from fink_al.labels.taxonomy import Taxonomy
 from fink_al.selection import CONTEXT, select
@@ -20,7 +19,8 @@ from fink_al.simulation.nights import simulate
 _NIGHTS = 15
 _STARTING_SEED, _STARTING_ALERTS, _STARTING_PER_CLASS = 7001, 400, 10
 _TEST_SEED, _TEST_ALERTS, _TEST_OBJECTS = 7002, 4500, 600
-_COLUMNS = ["object_id", "type", "alert_id", "mjd", "band", "mag", "ra", "dec", *LIGHT_CURVE]
+_TARGETS = ("early_snia", "early_snia_lsst")
+_COLUMNS = ["object_id", "type", "alert_id", "mjd", "band", "mag", "ra", "dec"]
 
 
 def starting_set(settings: Settings) -> pa.Table:
@@ -42,7 +42,7 @@ def early_alerts(settings: Settings, seed: int, alerts_per_night: int) -> pa.Tab
     Which of an object's alerts, and the order of objects, are random. Columns are those of the
     archive that a labelled example needs.
     """
-    campaign = simulate(_NIGHTS, alerts_per_night, seed)
+    campaign = simulate(_NIGHTS, alerts_per_night, seed, survey=settings.survey.name)
     columns = campaign.columns()
     curves = light_curves(columns, settings.survey)
     n, none = len(curves), np.zeros(len(curves), bool)
@@ -67,13 +67,22 @@ def early_alerts(settings: Settings, seed: int, alerts_per_night: int) -> pa.Tab
     usable = np.random.default_rng(seed).permutation(usable)
     _, first = np.unique(truth.index.to_numpy()[usable], return_index=True)
     columns = columns.append_column("type", pa.array(truth["type"], pa.string()))
-    return pa.table({name: columns[name] for name in _COLUMNS}).take(usable[np.sort(first)])
+    survey = adapter(settings.survey)
+    lists = [name for name in survey.LIGHT_CURVE | survey.FORCED if name in columns.column_names]
+    return columns.select([*_COLUMNS, *lists]).take(usable[np.sort(first)])
+
+
+def main(folder: Path) -> None:
+    """Make both sets of every target that comes with the package, in a folder of each."""
+    for target in _TARGETS:
+        settings = load_settings(environment={}, target=target, starting_set=None, test_set=None)
+        (folder / target).mkdir(parents=True, exist_ok=True)
+        for make in (starting_set, test_set):
+            made = make(settings)
+            file = folder / target / f"{make.__name__}.parquet"
+            pq.write_table(made, file, compression="zstd")
+            print(f"{file}: {len(made)} objects")
 
 
 if __name__ == "__main__":
-    folder = Path(sys.argv[1] if len(sys.argv) > 1 else "data")
-    folder.mkdir(parents=True, exist_ok=True)
-    for make in (starting_set, test_set):
-        made = make(load_settings(starting_set=None, test_set=None))
-        pq.write_table(made, folder / f"{make.__name__}.parquet", compression="zstd")
-        print(f"{make.__name__}: {len(made)} objects")
+    main(Path(sys.argv[1] if len(sys.argv) > 1 else "data"))

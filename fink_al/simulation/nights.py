@@ -1,37 +1,25 @@
-"""Nights of simulated ZTF alerts, each with the history that its packet would carry."""
+"""Nights of simulated alerts, each with the history that its packet would carry."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
+from types import ModuleType
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from fink_al.alerts.ztf import LIGHT_CURVE, MJD_OF_JD0
-from fink_al.settings import MJD_EPOCH
-from fink_al.simulation import scores, survey
-from fink_al.simulation.objects import KINDS, Objects, default_mix, draw, figures
+from fink_al.alerts import adapter
+from fink_al.errors import SettingsError
+from fink_al.settings import MJD_EPOCH, Survey, load_survey
+from fink_al.simulation import exposures, lsst, scores, ztf
+from fink_al.simulation.objects import KINDS, MOVING, Objects, default_mix, draw, figures
 
-#: What a packet's ``prv_candidates`` reach back to.
-HISTORY_DAYS = 30
-
-_ZTF_BEGIN = date(2017, 1, 1)  # night 0 of ZTF's own counting
-_LETTERS = 26
-#: Packets hold these as 32-bit floats; what is simulated is what their reader sees.
-_SINGLE = [
-    "mag",
-    "mag_err",
-    "limit_mag",
-    "real_bogus",
-    "deep_real_bogus",
-    "classtar",
-    "star_score",
-    "star_distance_arcsec",
-    "asteroid_distance_arcsec",
-]
+#: What is particular to the surveys that can be simulated, by their names.
+SKIES: dict[str, ModuleType] = {"ztf": ztf, "lsst": lsst}
 
 
 @dataclass(frozen=True)
@@ -40,9 +28,12 @@ class Campaign:
 
     Parameters
     ----------
+    survey : Survey
+        Whose alerts they are.
     truth : pandas.DataFrame
-        One row an object: ``object_id kind type redshift peak_mjd peak_mag ra dec``, the peak in g;
-        type is null for bogus, redshift and peak are NaN where there is none.
+        One row an object: ``object_id kind type redshift peak_mjd peak_mag ra dec``, the peak in
+        the survey's reference band (g of ZTF, r of LSST); type is null for bogus, redshift and peak
+        are NaN where there is none.
     points : pandas.DataFrame
         Every point, detection or not, by object, then time.
     alerts : pandas.DataFrame
@@ -50,6 +41,7 @@ class Campaign:
         the alert is row ``point`` of `points`, its history the rows before from ``first``.
     """
 
+    survey: Survey
     truth: pd.DataFrame
     points: pd.DataFrame
     alerts: pd.DataFrame
@@ -65,32 +57,28 @@ class Campaign:
         Returns
         -------
         pyarrow.Table
-            One row an alert: ids, ``mjd band mag mag_err``, context and the light curve's
-            ``c``-columns (:data:`fink_al.alerts.ztf.LIGHT_CURVE`).
+            One row an alert: ids, ``mjd band mag mag_err``, context and the light curve's columns
+            (``LIGHT_CURVE`` of :mod:`fink_al.alerts`' adapter, and ``FORCED`` where simulated).
         """
         alerts = self.alerts if night is None else self.alerts[self.alerts["night"] == night]
         lengths = (alerts["point"] - alerts["first"] + 1).to_numpy()
         offsets = np.concatenate([[0], np.cumsum(lengths)])
         rows = np.arange(offsets[-1]) + np.repeat(alerts["first"] - offsets[:-1], lengths)
-        points = self.points.iloc[rows]
-        values = {
-            "cjd": points["mjd"] + MJD_OF_JD0,
-            "cfid": points["band"] + 1,
-            "cmagpsf": points["mag"],
-            "csigmapsf": points["mag_err"],
-            "cdiffmaglim": points["limit_mag"],
-        }
+        owner = np.repeat(np.arange(len(alerts)), lengths)
+        began = np.floor(alerts["mjd"] - self.survey.day_start) + self.survey.day_start
+        sky, points = SKIES[self.survey.name], self.points.iloc[rows]
         table = pa.table(
             {
                 name: pa.array(column.to_numpy(), from_pandas=True)
                 for name, column in alerts.drop(columns=["night", "first", "point"]).items()
             }
         )
-        for name, kind in LIGHT_CURVE.items():
-            flat = pa.array(values[name].to_numpy(), kind.value_type, from_pandas=True)
-            table = table.append_column(
-                name, pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), flat)
-            )
+        kinds = adapter(self.survey).LIGHT_CURVE | adapter(self.survey).FORCED
+        for name, chosen, values in sky.lists(points, owner, began.to_numpy()[owner]):
+            counts = np.bincount(owner[chosen], minlength=len(alerts))
+            ends = pa.array(np.concatenate([[0], np.cumsum(counts)]), pa.int32())
+            flat = pa.array(values.to_numpy()[chosen], kinds[name].value_type, from_pandas=True)
+            table = table.append_column(name, pa.ListArray.from_arrays(ends, flat))
         return table
 
 
@@ -98,13 +86,14 @@ def simulate(
     n_nights: int,
     alerts_per_night: int,
     seed: int,
-    start: str = "2026-01-05",
+    start: str | None = None,
     mix: Mapping[str, float] | None = None,
+    survey: str = "ztf",
 ) -> Campaign:
     """Nights of alerts, the same for the same arguments.
 
-    Every detection is an alert. Transients have their first light from 30 days before `start` to
-    the last night, as in a stream that keeps what began within a month.
+    Every detection is an alert. Transients have their first light from a month before `start` (two
+    for LSST) to the last night, as in a stream that keeps what began not long ago.
 
     Parameters
     ----------
@@ -113,63 +102,65 @@ def simulate(
         one for two alerts, which a mix of short-lived objects does not fill.
     seed : int
         Also part of the object ids: below 17 576, other seeds make other objects.
-    start : str
-        First night, ISO date (UT).
+    start : str, optional
+        First night, ISO date (UT) on which it begins. Default: one when the fields are up.
     mix : mapping of str to float, optional
         Share of each of :data:`fink_al.simulation.objects.KINDS` among the objects drawn.
+    survey : str
+        One of `SKIES`.
+
+    Raises
+    ------
+    SettingsError
+        If the survey is not simulated.
     """
-    rng = np.random.default_rng(seed)
-    start_mjd = (date.fromisoformat(start) - MJD_EPOCH).days
+    if survey not in SKIES:
+        raise SettingsError(f"Survey '{survey}' is not simulated; known: {', '.join(SKIES)}.")
+    sky, rng = SKIES[survey], np.random.default_rng(seed)
+    start_mjd = (date.fromisoformat(start or sky.START) - MJD_EPOCH).days
     stop_mjd = start_mjd + n_nights
-    span = start_mjd - HISTORY_DAYS, start_mjd, stop_mjd
-    plan = survey.schedule(*span, rng)
+    span = start_mjd - sky.LEAD_DAYS, start_mjd, stop_mjd
+    plan = sky.schedule(*span, rng)
     wanted = n_nights * alerts_per_night
-    # In the default mix an object makes four alerts in five nights: twice as many as needed.
-    n = -(-wanted // 2)
-    objects = draw(n, *span, mix or default_mix(), rng)
-    field, ra, dec = survey.place(plan, n, rng)
-    points = survey.observe(objects, field, plan, rng)
+    n = int(np.ceil(wanted * sky.OBJECTS_PER_ALERT))
+    known = load_survey(survey)
+    objects = draw(n, *span, mix or default_mix(), sky.VIEW, rng)
+    field, ra, dec = exposures.place(plan, n, rng)
+    points = exposures.observe(objects, field, plan, rng)
     seen = points["mag"].notna()
-    is_alert = (seen & (points["mjd"] >= start_mjd)).to_numpy()
+    is_alert = (seen & (points["mjd"] >= start_mjd + known.day_start)).to_numpy()
     total = np.bincount(points["object"], is_alert, minlength=n).cumsum()
     kept = int(np.searchsorted(total, wanted)) + 1
     chosen = (points["object"] < kept).to_numpy()
     points, is_alert = points[chosen].reset_index(drop=True), is_alert[chosen]
 
-    around = _single(scores.surroundings(objects, start_mjd - HISTORY_DAYS, rng))
-    points = _single(_detections(points, objects, field, rng))
+    around = scores.surroundings(objects, sky.SURVEY_BEGIN_MJD, span[0], rng)
+    around = _single(around, sky)
+    points = _detections(points, objects, rng)
+    points = _single(sky.numbered(points, field), sky)
     first_seen = points[points["mag"].notna()].groupby("object")["mjd"].min().reindex(range(n))
     begun = around["past_mjd"].fillna(first_seen)
     points = points.assign(ra=ra[points["object"]], dec=dec[points["object"]])
-    truth = _truth(objects, _object_ids(begun.fillna(start_mjd), seed), ra, dec)
-    alerts = _alerts(points, is_alert, truth, around, begun)
-    return Campaign(truth[:kept], points, alerts)
+    ids = sky.object_ids(begun.fillna(start_mjd), objects.kind == MOVING, seed)
+    truth = _truth(objects, ids, ra, dec, sky.VIEW.reference)
+    alerts = sky.recorded(_alerts(points, is_alert, truth, around, begun, known))
+    return Campaign(known, truth[:kept], points, alerts)
 
 
-def _single(frame: pd.DataFrame) -> pd.DataFrame:
-    names = frame.columns.intersection(_SINGLE)
+def _single(frame: pd.DataFrame, sky: ModuleType) -> pd.DataFrame:
+    names = frame.columns.intersection(sky.SINGLE)
     return frame.assign(**frame[names].astype(np.float32).astype(np.float64))
 
 
-def _detections(
-    points: pd.DataFrame, objects: Objects, field: np.ndarray, rng: np.random.Generator
-) -> pd.DataFrame:
-    """`points` with ids, counts so far and quality, which means nothing without a detection."""
-    seen = points["mag"].notna()
-    quality = scores.quality(objects.kind[points["object"]], rng)
-    # ZTF's ids hold the night, the fraction of the day, the readout channel and a running number.
-    channel = field[points["object"]] % 64
-    night = np.floor(points["mjd"]).astype(int)
-    moment = ((points["mjd"] % 1) * 1e6).astype(int)
-    exposure_id = (night - (_ZTF_BEGIN - MJD_EPOCH).days) * 10**9 + moment * 1000 + channel * 10 + 5
-    running = points.groupby("exposure").cumcount()
+def _detections(points: pd.DataFrame, objects: Objects, rng: np.random.Generator) -> pd.DataFrame:
+    """`points` with counts so far and quality, which means nothing without a detection."""
+    kind = objects.kind[points["object"]]
     counts = {
-        "exposure_id": exposure_id,
-        "alert_id": np.where(seen, exposure_id * 10**6 + 15_000 + running, -1),
-        "n_detections": seen.groupby(points["object"]).cumsum(),
+        "is_moving": kind == MOVING,
+        "n_detections": points["mag"].notna().groupby(points["object"]).cumsum(),
         "n_exposures": points.groupby("object").cumcount() + 1,
     }
-    return pd.concat([points, quality, pd.DataFrame(counts)], axis=1)
+    return pd.concat([points, scores.quality(kind, rng), pd.DataFrame(counts)], axis=1)
 
 
 def _alerts(
@@ -178,17 +169,17 @@ def _alerts(
     truth: pd.DataFrame,
     around: pd.DataFrame,
     begun: pd.Series,
+    survey: Survey,
 ) -> pd.DataFrame:
+    history_days = SKIES[survey.name].HISTORY_DAYS
     # Times of all objects on one rising axis: the history's begin is then one search.
     axis = points["object"] * 1e6 + points["mjd"]
     point = np.nonzero(is_alert)[0]
     point = point[np.argsort(points["mjd"].to_numpy()[point], kind="stable")]
     rows = points.iloc[point].reset_index(drop=True)
     index = rows["object"].to_numpy()
-    days = np.floor(rows["mjd"]).astype(int)
-    names = {
-        day: int(f"{MJD_EPOCH + timedelta(days=day):%Y%m%d}") for day in days.unique().tolist()
-    }
+    days = np.floor(rows["mjd"] - survey.day_start).astype(int)
+    names = {day: survey.night_of(day + survey.day_start) for day in days.unique().tolist()}
     past, near = around["past_detections"].to_numpy()[index], around.iloc[index]
     return pd.DataFrame(
         {
@@ -198,7 +189,7 @@ def _alerts(
             "mjd": rows["mjd"],
             "ra": rows["ra"],
             "dec": rows["dec"],
-            "band": rows["band"].map(dict(enumerate("gri"))),
+            "band": rows["band"].map(dict(enumerate(survey.bands))),
             "mag": rows["mag"],
             "mag_err": rows["mag_err"],
             "is_positive": rows["is_positive"],
@@ -212,38 +203,32 @@ def _alerts(
             "n_detections": past + rows["n_detections"],
             "n_exposures": past + rows["n_exposures"],
             "first_detection_mjd": begun.to_numpy()[index],
-            "first": np.searchsorted(axis, axis.to_numpy()[point] - HISTORY_DAYS),
+            "first": np.searchsorted(axis, axis.to_numpy()[point] - history_days),
             "point": point,
         }
     )
 
 
-def _truth(objects: Objects, ids: list[str], ra: np.ndarray, dec: np.ndarray) -> pd.DataFrame:
+def _truth(
+    objects: Objects,
+    ids: list[str],
+    ra: npt.NDArray[np.float64],
+    dec: npt.NDArray[np.float64],
+    reference: int,
+) -> pd.DataFrame:
     is_event = (objects.amplitude_mag == 0) & np.isinf(figures("duration_days")[objects.kind])
     names = np.array(list(KINDS), object)
     types = np.array([kind.type for kind in KINDS.values()], object)
+    peak_mjd = objects.begin_mjd + objects.rise_days[:, reference]
     return pd.DataFrame(
         {
             "object_id": ids,
             "kind": names[objects.kind],
             "type": types[objects.kind],
             "redshift": objects.redshift,
-            "peak_mjd": np.where(is_event, objects.begin_mjd + objects.rise_days[:, 0], np.nan),
-            "peak_mag": np.where(is_event, objects.mag[:, 0], np.nan),
+            "peak_mjd": np.where(is_event, peak_mjd, np.nan),
+            "peak_mag": np.where(is_event, objects.mag[:, reference], np.nan),
             "ra": ra,
             "dec": dec,
         }
     )
-
-
-def _object_ids(first_mjd: pd.Series, seed: int) -> list[str]:
-    """ZTF's names: year of the first detection, three letters of the seed, four of the object."""
-    return [
-        f"ZTF{(MJD_EPOCH + timedelta(days=int(mjd))):%y}"
-        + "".join(
-            chr(97 + number // _LETTERS**place % _LETTERS)
-            for number, places in ((seed, 3), (i, 4))
-            for place in reversed(range(places))
-        )
-        for i, mjd in enumerate(first_mjd)
-    ]

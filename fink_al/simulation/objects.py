@@ -1,4 +1,4 @@
-"""Light-curve models of what ZTF's alerts are made of, and objects drawn from them."""
+"""Light-curve models of what alerts are made of, and objects drawn from them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from fink_al.lightcurve import FLUXCAL_ZERO_POINT
 
 #: Days after maximum, at rest and at unit pace, at which the declines below are given.
 DECLINE_DAYS = np.array([0.0, 5.0, 15.0, 30.0, 60.0, 100.0])
+#: Wavelengths [nm] of the magnitudes below: ultraviolet, u, then ZTF's g, r and i, z, y.
+WAVELENGTHS_NM = (250.0, 300.0, 360.0, 475.3, 636.9, 791.5, 900.0, 1000.0)
+_G_R_I_NM = WAVELENGTHS_NM[3:6]
 _FLAT = ((0.0,) * 6,) * 2
 
 
@@ -29,17 +32,17 @@ class Kind:
         Nearest catalogued source: "galaxy" (the host), "nucleus" (the object itself is its
         centre), "star" or "any" (none but by chance).
     absolute_mag : tuple of float or None
-        At maximum in g, r and i; None for what has no redshift: there only the colours count.
+        AB, at maximum, at `WAVELENGTHS_NM` at rest; None for what has no redshift: no colours.
     scatter_mag : float
         Of `absolute_mag`.
     rise_days : tuple of float
-        From first light to maximum in g, r and i, at rest and at unit pace.
+        From first light to maximum in g, r and i, at rest and at unit pace; beyond as at the ends.
     pace_scatter : float
         Of the logarithm of the pace, which stretches rise and decline.
     power : float
         Shape of the rise: flux is ``sin(pi/2 x) ** power``, x from 0 at first light to 1.
     decline_mag : tuple of 2 x 6 float
-        Magnitudes below maximum at `DECLINE_DAYS` in g and in r (and i).
+        Magnitudes below maximum at `DECLINE_DAYS` in g (and bluer) and in r (and redder).
     duration_days : float
         What ends sooner than one night is seen in that night only.
     amplitude_mag : float
@@ -55,7 +58,7 @@ class Kind:
     type: str | None
     share: float
     neighbour: str
-    absolute_mag: tuple[float, float, float] | None = None
+    absolute_mag: tuple[float, ...] | None = None
     scatter_mag: float = 0.0
     rise_days: tuple[float, float, float] = (1e-3, 1e-3, 1e-3)
     pace_scatter: float = 0.0
@@ -74,38 +77,56 @@ class Kind:
 #: 2015 (A&A 574, A60), of SN IIn Nyholm et al. 2020 (A&A 637, A73); decline of SN II Anderson et
 #: al. 2014 (ApJ 786, 67); TDE van Velzen et al. 2021 (ApJ 908, 4); AGN MacLeod et al. 2010 (ApJ
 #: 721, 1014); outbursts of cataclysmic variables Otulakowska-Hypka et al. 2016 (MNRAS 460, 2526).
-#: Shares, and figures that these do not give, are our own round numbers.
+#: Shares, and figures that these do not give, are our own round numbers: so is all in the
+#: ultraviolet, where metals take the light of thermonuclear and stripped supernovae, and hot gas
+#: does not.
 KINDS: dict[str, Kind] = {
     "SN Ia": Kind(
-        "SN Ia", 0.30, "galaxy", (-19.25, -19.2, -18.6), 0.25, (17.5, 19.0, 17.0), 0.10, 2.0,
+        "SN Ia", 0.30, "galaxy",
+        (-16.0, -17.4, -18.8, -19.25, -19.2, -18.6, -18.6, -18.5),
+        0.25, (17.5, 19.0, 17.0), 0.10, 2.0,
         ((0, 0.10, 0.85, 2.1, 3.1, 3.9), (0, 0.07, 0.60, 1.1, 2.3, 3.3)),
     ),
     "SN Ia-91T": Kind(
-        "SN Ia-91T-like", 0.02, "galaxy", (-19.5, -19.45, -18.9), 0.25, (19.0, 20.5, 18.5), 0.08,
+        "SN Ia-91T-like", 0.02, "galaxy",
+        (-16.8, -18.0, -19.2, -19.5, -19.45, -18.9, -18.8, -18.7),
+        0.25, (19.0, 20.5, 18.5), 0.08,
         1.8, ((0, 0.08, 0.70, 1.8, 2.9, 3.7), (0, 0.05, 0.50, 1.0, 2.1, 3.1)),
     ),
     "SN II": Kind(
-        "SN II", 0.18, "galaxy", (-17.7, -17.8, -17.8), 0.9, (7.0, 9.5, 12.0), 0.30, 1.0,
+        "SN II", 0.18, "galaxy",
+        (-17.2, -17.5, -17.7, -17.7, -17.8, -17.8, -17.8, -17.7),
+        0.9, (7.0, 9.5, 12.0), 0.30, 1.0,
         ((0, 0.05, 0.40, 1.0, 2.0, 3.0), (0, 0.02, 0.15, 0.4, 1.0, 2.0)),
     ),
     "SN IIP": Kind(
-        "SN IIP", 0.03, "galaxy", (-17.1, -17.3, -17.3), 0.7, (6.5, 9.0, 11.0), 0.30, 1.0,
+        "SN IIP", 0.03, "galaxy",
+        (-16.4, -16.8, -17.0, -17.1, -17.3, -17.3, -17.3, -17.2),
+        0.7, (6.5, 9.0, 11.0), 0.30, 1.0,
         ((0, 0.04, 0.30, 0.8, 1.5, 2.7), (0, 0.01, 0.05, 0.1, 0.2, 1.5)),
     ),
     "SN Ib": Kind(
-        "SN Ib", 0.02, "galaxy", (-17.5, -17.9, -17.9), 0.8, (16.0, 19.0, 21.0), 0.25, 1.7,
+        "SN Ib", 0.02, "galaxy",
+        (-14.8, -15.8, -16.8, -17.5, -17.9, -17.9, -17.9, -17.9),
+        0.8, (16.0, 19.0, 21.0), 0.25, 1.7,
         ((0, 0.15, 1.10, 2.0, 2.6, 3.3), (0, 0.08, 0.70, 1.5, 2.1, 2.8)),
     ),
     "SN Ic": Kind(
-        "SN Ic", 0.02, "galaxy", (-17.6, -18.0, -18.0), 0.8, (13.0, 15.5, 17.0), 0.30, 1.7,
+        "SN Ic", 0.02, "galaxy",
+        (-14.6, -15.6, -16.8, -17.6, -18.0, -18.0, -18.0, -18.0),
+        0.8, (13.0, 15.5, 17.0), 0.30, 1.7,
         ((0, 0.18, 1.20, 2.1, 2.7, 3.4), (0, 0.10, 0.80, 1.6, 2.2, 2.9)),
     ),
     "SN IIn": Kind(
-        "SN IIn", 0.03, "galaxy", (-19.0, -19.0, -19.0), 1.0, (22.0, 27.0, 30.0), 0.40, 1.2,
+        "SN IIn", 0.03, "galaxy",
+        (-19.2, -19.2, -19.1, -19.0, -19.0, -19.0, -18.9, -18.8),
+        1.0, (22.0, 27.0, 30.0), 0.40, 1.2,
         ((0, 0.04, 0.30, 0.7, 1.5, 2.4), (0, 0.03, 0.20, 0.5, 1.1, 1.8)),
     ),
     "TDE": Kind(
-        "TDE", 0.01, "nucleus", (-19.6, -19.4, -19.3), 0.8, (25.0, 26.0, 27.0), 0.35, 1.8,
+        "TDE", 0.01, "nucleus",
+        (-20.3, -20.1, -19.9, -19.6, -19.4, -19.3, -19.2, -19.1),
+        0.8, (25.0, 26.0, 27.0), 0.35, 1.8,
         ((0, 0.06, 0.30, 0.7, 1.4, 2.1), (0, 0.06, 0.30, 0.7, 1.4, 2.1)),
     ),
     "CV": Kind(
@@ -134,7 +155,38 @@ _CODES = {name: code for code, name in enumerate(KINDS)}
 BOGUS, MOVING = _CODES["bogus"], _CODES["moving object"]
 _WAVES = 24  # cosines of a variable source
 _HUBBLE_KM_S_MPC, _LIGHT_KM_S, _DECELERATION = 70.0, 299_792.458, -0.55
-_PEAK_MAG = (15.5, 20.5)
+#: At `WAVELENGTHS_NM`: by how many magnitudes dust of unit E(g-r) dims less than in g, after
+#: Fitzpatrick 1999 (PASP 111, 63) in round numbers; how much variable sources vary, beside in r.
+_REDDENING = (-2.5, -1.8, -1.0, 0.0, 1.0, 1.6, 1.9, 2.1)
+_SWING = (1.6, 1.5, 1.4, 1.2, 1.0, 0.9, 0.85, 0.8)
+_DUST_IN_G = 3.3
+_DISTANCE_STEPS = 4
+
+
+@dataclass(frozen=True)
+class View:
+    """What of the sky a survey sees.
+
+    Parameters
+    ----------
+    wavelengths_nm : tuple of float
+        Of its bands.
+    reference : int
+        Band in which peak magnitudes are drawn.
+    peak_mag : tuple of float
+        Brightest and faintest of them.
+    bogus_bands : int
+        The first so many bands have bogus detections.
+    is_deep : bool
+        Whether it sees so far that light has moved between bands. Without, redshift stretches time
+        alone: below 0.1 it moves light by less than the width of a band.
+    """
+
+    wavelengths_nm: tuple[float, ...]
+    reference: int
+    peak_mag: tuple[float, float]
+    bogus_bands: int
+    is_deep: bool
 
 
 @dataclass(frozen=True)
@@ -149,14 +201,18 @@ class Objects:
         NaN where it means nothing.
     begin_mjd : float64 array
         First light of a transient.
-    mag : float64 array, shape (n, 3)
-        At maximum, or of the constant source, in g, r and i.
-    rise_days, pace : float64 arrays, shapes (n, 3) and (n,)
+    mag : float64 array, shape (n, b)
+        At maximum, or of the constant source, in each band.
+    rise_days, pace : float64 arrays, shapes (n, b) and (n,)
         As observed: with pace and time dilation.
+    redness : float64 array, shape (n, b)
+        How the decline is mixed: 0 that of g, 1 that of r.
     power : float64 array
         Of the rise.
-    amplitude_mag : float64 array
+    amplitude_mag : float64 array, shape (n,)
         Of variability.
+    swing : float64 array, shape (b,)
+        Factor of it in each band.
     frequency, phase : float64 arrays, shape (n, k)
         Cosines whose sum is the variability [1/day, radian].
     """
@@ -167,8 +223,10 @@ class Objects:
     mag: npt.NDArray[np.float64]
     rise_days: npt.NDArray[np.float64]
     pace: npt.NDArray[np.float64]
+    redness: npt.NDArray[np.float64]
     power: npt.NDArray[np.float64]
     amplitude_mag: npt.NDArray[np.float64]
+    swing: npt.NDArray[np.float64]
     frequency: npt.NDArray[np.float64]
     phase: npt.NDArray[np.float64]
 
@@ -192,6 +250,7 @@ def draw(
     start_mjd: int,
     stop_mjd: int,
     mix: Mapping[str, float],
+    view: View,
     rng: np.random.Generator,
 ) -> Objects:
     """`n` objects, of each kind in proportion to its share in `mix`.
@@ -199,27 +258,27 @@ def draw(
     First light is uniform from `first_mjd` to `stop_mjd`, of what lasts less than a night from
     `start_mjd`: earlier nights make no alerts.
 
-    Peak magnitudes follow ``10 ** (0.4 m)`` from 15.5 to 20.5: flatter than the 0.6 of a Euclidean
-    volume, as the faintest are too distant for it. Distances follow from them with H0 = 70 km/s/Mpc
-    and q0 = -0.55 to second order in redshift; dust in the host dims and reddens (E(g-r)
-    exponential, mean 0.08). Neither K-corrections nor dust of our own galaxy.
+    Peak magnitudes follow ``10 ** (0.4 m)``: flatter than the 0.6 of a Euclidean volume, as the
+    faintest are too distant for it. Distances follow from them with H0 = 70 km/s/Mpc and q0 = -0.55
+    to second order in redshift; dust in the host dims and reddens (E(g-r) exponential, mean 0.08).
+    A band of a deep survey shows the wavelength at rest that redshift moves into it. No dust of our
+    own galaxy.
     """
     shares = np.zeros(len(KINDS))
     for name, share in mix.items():
         shares[_CODES[name]] = share
     kind = rng.choice(len(KINDS), n, p=shares / shares.sum())
-    first, last = 10 ** (0.4 * np.array(_PEAK_MAG))
+    first, last = 10 ** (0.4 * np.array(view.peak_mag))
     peak = 2.5 * np.log10(rng.uniform(first, last, n))
 
-    luminosity = np.array([k.absolute_mag or (np.nan,) * 3 for k in KINDS.values()])[kind]
-    is_distant = np.isfinite(luminosity[:, 0])
+    is_distant = np.array([k.absolute_mag is not None for k in KINDS.values()])[kind]
     reddening = np.where(is_distant, rng.exponential(0.08, n), rng.normal(0, 0.1, n))
-    colour = np.nan_to_num(luminosity[:, 1:] - luminosity[:, :1])
-    mag = np.stack([peak, *(peak + (colour - np.outer(reddening, [1.0, 1.6])).T)], axis=1)
-    brightest = luminosity[:, 0] + figures("scatter_mag")[kind] * rng.normal(size=n)
-    distance_mpc = 10 ** (0.2 * (peak - 3.3 * reddening - brightest - 25))
-    x = distance_mpc * _HUBBLE_KM_S_MPC / _LIGHT_KM_S
-    redshift = (np.sqrt(1 + 2 * (1 - _DECELERATION) * x) - 1) / (1 - _DECELERATION)
+    scatter = figures("scatter_mag")[kind] * rng.normal(size=n)
+    redshift, rest = _redshift(kind, peak, reddening, scatter, view)
+    luminosity = _at(rest, "absolute_mag", WAVELENGTHS_NM, kind)
+    dust = np.interp(rest, WAVELENGTHS_NM, _REDDENING)
+    colour = np.nan_to_num(luminosity - luminosity[:, [view.reference]])
+    mag = peak[:, None] + (colour - reddening[:, None] * (dust - dust[:, [view.reference]]))
     pace = np.exp(figures("pace_scatter")[kind] * rng.normal(size=n))
     pace *= 1 + np.nan_to_num(redshift)
 
@@ -227,7 +286,8 @@ def draw(
     begin = rng.uniform(np.where(is_short, start_mjd, first_mjd), stop_mjd)
     begin[is_short] = np.floor(begin[is_short])
     # A bogus detection is of one image: no other band sees it.
-    mag[(kind == BOGUS)[:, None] & (np.arange(3) != rng.integers(0, 2, n)[:, None])] = np.inf
+    band = np.arange(len(view.wavelengths_nm)) != rng.integers(0, view.bogus_bands, n)[:, None]
+    mag[(kind == BOGUS)[:, None] & band] = np.inf
     amplitude = figures("amplitude_mag")[kind] * rng.lognormal(0, 0.4, n)
     mag[amplitude > 0] -= 1.5  # sources that vary are brighter than what they vary by
     period = figures("period_days")[kind]
@@ -239,13 +299,54 @@ def draw(
         redshift=redshift,
         begin_mjd=begin,
         mag=mag,
-        rise_days=figures("rise_days")[kind] * pace[:, None],
+        rise_days=_at(rest, "rise_days", _G_R_I_NM, kind) * pace[:, None],
         pace=pace,
+        redness=np.interp(rest, _G_R_I_NM[:2], [0.0, 1.0]),
         power=figures("power")[kind] * rng.lognormal(0, 0.10, n),
         amplitude_mag=amplitude,
+        swing=np.interp(view.wavelengths_nm, WAVELENGTHS_NM, _SWING),
         frequency=np.where(figures("is_periodic")[kind][:, None], regular[:, None], walk),
         phase=rng.uniform(0, 2 * np.pi, (n, _WAVES)),
     )
+
+
+def _redshift(
+    kind: npt.NDArray[np.int64],
+    peak: npt.NDArray[np.float64],
+    reddening: npt.NDArray[np.float64],
+    scatter: npt.NDArray[np.float64],
+    view: View,
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Redshift of each object, NaN where it has none, and the wavelength at rest of each band."""
+    observed = np.broadcast_to(view.wavelengths_nm, (len(kind), len(view.wavelengths_nm)))
+    redshift, rest = np.zeros(len(kind)), observed
+    for _ in range(_DISTANCE_STEPS if view.is_deep else 1):
+        there = rest[:, [view.reference]]
+        brightest = _at(there, "absolute_mag", WAVELENGTHS_NM, kind)[:, 0] + scatter
+        dust = _DUST_IN_G - np.interp(there[:, 0], WAVELENGTHS_NM, _REDDENING)
+        if view.is_deep:
+            brightest = brightest - 2.5 * np.log10(1 + np.nan_to_num(redshift))
+        distance_mpc = 10 ** (0.2 * (peak - dust * reddening - brightest - 25))
+        x = distance_mpc * _HUBBLE_KM_S_MPC / _LIGHT_KM_S
+        redshift = (np.sqrt(1 + 2 * (1 - _DECELERATION) * x) - 1) / (1 - _DECELERATION)
+        if view.is_deep:
+            rest = observed / (1 + np.nan_to_num(redshift))[:, None]
+    return redshift, rest
+
+
+def _at(
+    wavelengths: npt.NDArray[np.float64],
+    name: str,
+    given_at: tuple[float, ...],
+    kind: npt.NDArray[np.int64],
+) -> npt.NDArray[np.float64]:
+    """Figure `name` of each object's kind at `wavelengths`, shape (n, b); NaN where it has none."""
+    found = np.full(wavelengths.shape, np.nan)
+    for code, each in enumerate(KINDS.values()):
+        values, rows = getattr(each, name), kind == code
+        if values is not None:
+            found[rows] = np.interp(wavelengths[rows], given_at, values)
+    return found
 
 
 def flux(
@@ -261,14 +362,15 @@ def flux(
     objects : Objects
         Where the points' parameters come from.
     index, mjd, band : arrays, shape (p,)
-        Object, time and band (0 g, 1 r, 2 i) of each point.
+        Object, time and band of each point.
 
     Notes
     -----
     Transients rise as ``sin(pi/2 x) ** power`` (power 2: the expanding fireball's t squared, level
     at maximum) and fall along the table of their kind. Variable sources change by
     ``sqrt(2/k) * sum(cos)``: with the frequencies of `draw` a damped random walk (Kelly et al.
-    2009, ApJ 698, 895) or a sinusoid, 20% stronger in g than in r.
+    2009, ApJ 698, 895) or a sinusoid, 20% stronger in g than in r. Deep in the ultraviolet a
+    transient rises and falls as in g.
     """
     scale = 10 ** (-0.4 * (objects.mag[index, band] - FLUXCAL_ZERO_POINT))
     varies = objects.amplitude_mag[index] > 0
@@ -283,9 +385,10 @@ def _transient(objects: Objects, i: npt.NDArray, mjd: npt.NDArray, band: npt.NDA
     rising = np.sin(np.pi / 2 * np.clip(age / rise, 0, 1)) ** objects.power[i]
     days = np.clip((age - rise) / objects.pace[i], 0, DECLINE_DAYS[-1])
     knot = np.clip(np.searchsorted(DECLINE_DAYS, days, "right") - 1, 0, len(DECLINE_DAYS) - 2)
-    decline = figures("decline_mag")[kind, np.minimum(band, 1)]
-    row = np.arange(len(i))
-    before, after = decline[row, knot], decline[row, knot + 1]
+    decline, red = figures("decline_mag"), objects.redness[i, band]
+    before, after = (
+        (1 - red) * decline[kind, 0, at] + red * decline[kind, 1, at] for at in (knot, knot + 1)
+    )
     part = (days - DECLINE_DAYS[knot]) / np.diff(DECLINE_DAYS)[knot]
     is_on = (age >= 0) & (age < figures("duration_days")[kind])
     return np.where(is_on, rising * 10 ** (-0.4 * (before + (after - before) * part)), 0.0)
@@ -294,5 +397,5 @@ def _transient(objects: Objects, i: npt.NDArray, mjd: npt.NDArray, band: npt.NDA
 def _variable(objects: Objects, i: npt.NDArray, mjd: npt.NDArray, band: npt.NDArray):
     angle = 2 * np.pi * objects.frequency[i] * mjd[:, None] + objects.phase[i]
     change = np.sqrt(2 / _WAVES) * np.cos(angle).sum(axis=1)
-    change *= objects.amplitude_mag[i] * np.array([1.2, 1.0, 0.9])[band]
+    change *= objects.amplitude_mag[i] * objects.swing[band]
     return 10 ** (-0.4 * change) - 1

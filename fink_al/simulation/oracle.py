@@ -7,6 +7,7 @@ import pandas as pd
 
 from fink_al.followup.exposure import chance_of_a_type
 from fink_al.labels.taxonomy import UNCLASSIFIED
+from fink_al.settings import Exposure
 
 
 class Oracle:
@@ -19,13 +20,16 @@ class Oracle:
     ----------
     truth : pandas.DataFrame
         ``object_id`` and ``type`` of the objects, type null where nothing is there.
+    exposure : Exposure
+        Of the telescope.
     seed : int
         Of the luck.
     """
 
-    def __init__(self, truth: pd.DataFrame, seed: int):
+    def __init__(self, truth: pd.DataFrame, exposure: Exposure, seed: int):
         types = truth["type"].fillna(UNCLASSIFIED)
         self._types = dict(zip(truth["object_id"], types, strict=True))
+        self._exposure = exposure
         self._seed = seed
 
     @property
@@ -45,4 +49,6 @@ class Oracle:
         """
         true_type = self._types[object_id]
         luck = np.random.default_rng([self._seed, attempt, *object_id.encode()]).random()
-        return true_type if luck >= 1 - chance_of_a_type(magnitude) else UNCLASSIFIED
+        return (
+            true_type if luck >= 1 - chance_of_a_type(magnitude, self._exposure) else UNCLASSIFIED
+        )

@@ -1,4 +1,4 @@
-"""What ZTF's pipeline says about an object's surroundings and about each of its detections."""
+"""What a survey's pipeline says about an object's surroundings and about each of its detections."""
 
 from __future__ import annotations
 
@@ -8,12 +8,22 @@ import pandas as pd
 
 from fink_al.simulation.objects import BOGUS, MOVING, Objects, figures
 
-_SURVEY_BEGIN_MJD = 58_194  # 2018-03-17
 _HOSTLESS = 0.1
 
 
-def surroundings(objects: Objects, start_mjd: int, rng: np.random.Generator) -> pd.DataFrame:
+def surroundings(
+    objects: Objects, survey_begin_mjd: int, start_mjd: int, rng: np.random.Generator
+) -> pd.DataFrame:
     """Neighbours and past of each object, one row an object.
+
+    Parameters
+    ----------
+    objects : Objects
+        Whose.
+    survey_begin_mjd, start_mjd : int
+        Between these the past lies.
+    rng : Generator
+        Source of chance.
 
     Returns
     -------
@@ -40,7 +50,7 @@ def surroundings(objects: Objects, start_mjd: int, rng: np.random.Generator) -> 
             "star_distance_arcsec": np.where(is_chance, rng.uniform(2, 20, n), distance),
             "asteroid_distance_arcsec": asteroid,
             "past_detections": np.where(is_old, rng.integers(1, 300, n), 0),
-            "past_mjd": np.where(is_old, rng.uniform(_SURVEY_BEGIN_MJD, start_mjd, n), np.nan),
+            "past_mjd": np.where(is_old, rng.uniform(survey_begin_mjd, start_mjd, n), np.nan),
         }
     )
 

@@ -32,8 +32,8 @@ class Pool:
         Their classes.
     ask_members : callable, optional
         Returns the probabilities of the model's members, shape (m, n), if it has any.
-    mag : float64 array, shape (n,), optional
-        Magnitudes.
+    chance : float64 array, shape (n,), optional
+        Chance that a spectrum shows a type.
     minutes : float64 array, shape (n,), optional
         Telescope time that a spectrum takes.
     slots : int
@@ -48,7 +48,7 @@ class Pool:
     labelled: Floats = field(default_factory=lambda: np.empty((0, 0)))
     positive: npt.NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, bool))
     ask_members: Callable[[], Floats] | None = None
-    mag: Floats | None = None
+    chance: Floats | None = None
     minutes: Floats | None = None
     slots: int = 1
     names: tuple[str, ...] = ()

@@ -1,5 +1,6 @@
 """Real packets, whatever their night: nobody observes their objects, no night counts them."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from fink_al.demo import telescope
 from fink_al.demo.baseline import RandomSelection
 from fink_al.demo.loop import BrokenLink, Demo, Plan
+from fink_al.demo.surveys import SURVEYS
 from fink_al.features.feature_set import FeatureSet
 from fink_al.learning.evaluation import evaluate
 from fink_al.settings import load_settings
@@ -39,7 +41,7 @@ def settings(tmp_path):
 
 
 def test_random_selection_takes_simulated_objects_only(settings):
-    selection = RandomSelection(settings, Oracle(TRUTH, 1), 0)
+    selection = RandomSelection(settings, Oracle(TRUTH, settings.target.follow_up.exposure, 1), 0)
     assert selection._pool(NIGHT)["object_id"].tolist() == ["A", "B"]
 
 
@@ -50,7 +52,7 @@ def test_the_telescope_passes_over_what_came_before_the_first_night(settings, mo
         return [(0, i, topic[i]) for i in range(start.get(0, 0), len(topic))]
 
     monkeypatch.setattr(telescope, "read_candidates", read)
-    ours = telescope.Telescope(settings, Oracle(TRUTH, 1), 10)
+    ours = telescope.Telescope(settings, Oracle(TRUTH, settings.target.follow_up.exposure, 1), 10)
     ours.pass_over()
     topic.append({"night": NIGHT, "alert_id": 7, "informativeness": 0.5})
     assert [record["alert_id"] for record in ours.receive(NIGHT)] == [7]
@@ -70,7 +72,7 @@ def test_a_night_counts_what_was_sent_to_its_topic(settings, tmp_path, monkeypat
     demo._telescope = SimpleNamespace(receive=lambda night: [], observe=lambda *_: [])
     demo._registry = SimpleNamespace(champion=lambda: "1", load=lambda version: b"")
     metrics = evaluate(np.array([1.0, 0.0]), np.array([True, False])).to_dict()
-    monkeypatch.setattr("fink_al.demo.loop.packets", lambda campaign, night: [])
+    demo._shown = replace(SURVEYS["ztf"], packets=lambda campaign, night: [])
     monkeypatch.setattr("fink_al.demo.loop.read_manifest", lambda _: {"metrics": metrics})
     monkeypatch.setattr(Demo, "_publish", lambda *_: len(sent))
     monkeypatch.setattr(Demo, "_train", lambda _: None)

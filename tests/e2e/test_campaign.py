@@ -19,7 +19,7 @@ from fink_al.labels.taxonomy import UNCLASSIFIED
 from fink_al.learning.history import reproduce
 from fink_al.learning.nightly import retrain
 from fink_al.learning.registry import DECISION, Registry
-from fink_al.settings import find_resource
+from fink_al.settings import Exposure, find_resource
 from fink_al.simulation.nights import simulate
 from fink_al.simulation.oracle import Oracle
 from fink_al.simulation.packets import packets
@@ -39,7 +39,7 @@ class Campaign:
         self.settings, self.registry = settings, Registry(settings)
         self.store = LabelStore.of(settings)
         self.sky = simulate(NIGHTS, ALERTS, SEED)
-        self.oracle = Oracle(self.sky.truth, SEED)
+        self.oracle = Oracle(self.sky.truth, Exposure(), SEED)
         self.telescope = Telescope(settings, self.oracle, SPECTRA)
         self.config, self.log = config, folder / "stream.log"
         self.scored_by, self.summaries, self.sent = {}, [], Counter()
@@ -69,7 +69,10 @@ def campaign(world, tmp_path):
     follow_up = settings.target.follow_up.model_copy(update={"uncertainty_width": 0.5})
     target = settings.target.model_copy(update={"model": model, "follow_up": follow_up})
     stream = settings.stream.model_copy(update={"max_offsets_per_trigger": ALERTS // 2})
-    files = {name: find_resource(f"data/{name}.parquet") for name in ("starting_set", "test_set")}
+    files = {
+        name: find_resource(f"data/early_snia/{name}.parquet")
+        for name in ("starting_set", "test_set")
+    }
     settings = settings.model_copy(update={"target": target, "stream": stream, **files})
     config = tmp_path / "fink_al.yml"
     config.write_text(yaml.safe_dump(settings.model_dump(mode="json")), "utf-8")

@@ -83,8 +83,9 @@ def test_a_feature_set_without_the_few_features_is_refused(settings):
 
 
 def test_a_survey_that_is_not_simulated_is_refused(settings):
-    target = informed(settings.target).model_copy(update={"survey": "lsst"})
-    with pytest.raises(SettingsError, match=r"is of ztf's bands and cadence; .* is 'lsst': choose"):
+    target = informed(settings.target).model_copy(update={"survey": "atlas"})
+    message = r"survey 'atlas' is not simulated, .*; simulated are ztf, lsst: choose random_forest"
+    with pytest.raises(SettingsError, match=message):
         prior_of(target, target.features)
 
 

@@ -1,6 +1,7 @@
 import numpy as np
 
 from fink_al.labels.taxonomy import Taxonomy
+from fink_al.simulation import lsst, ztf
 from fink_al.simulation.objects import KINDS, Objects, draw, flux
 
 G, R = 0, 1
@@ -15,8 +16,10 @@ def one(name, **changes):
         "mag": np.full((1, 3), 20.0),
         "rise_days": np.full((1, 3), 10.0),
         "pace": np.array([1.0]),
+        "redness": np.array([[0.0, 1.0, 1.0]]),
         "power": np.array([2.0]),
         "amplitude_mag": np.array([0.0]),
+        "swing": np.array([1.2, 1.0, 0.9]),
         "frequency": np.zeros((1, 24)),
         "phase": np.zeros((1, 24)),
     }
@@ -60,7 +63,7 @@ def test_a_variable_source_changes_with_either_sign_about_nothing():
 
 def test_a_population_varies_by_its_amplitude_and_remembers_for_its_time_scale():
     rng = np.random.default_rng(1)
-    agn = draw(4000, 0, 30, 40, {"AGN": 1}, rng)
+    agn = draw(4000, 0, 30, 40, {"AGN": 1}, ztf.VIEW, rng)
     i, band = np.arange(4000), np.full(4000, R)
 
     def change(mjd):
@@ -74,7 +77,7 @@ def test_a_population_varies_by_its_amplitude_and_remembers_for_its_time_scale()
 
 
 def test_supernovae_are_as_luminous_as_their_kind_and_lie_at_the_distance_of_their_magnitude():
-    sn = draw(4000, 0, 30, 40, {"SN Ia": 1}, np.random.default_rng(1))
+    sn = draw(4000, 0, 30, 40, {"SN Ia": 1}, ztf.VIEW, np.random.default_rng(1))
     assert ((sn.mag[:, G] > 15.5) & (sn.mag[:, G] < 20.5)).all()
     distance = 299_792.458 / 70 * sn.redshift * (1 + 0.775 * sn.redshift)
     absolute = sn.mag[:, G] - 5 * np.log10(distance) - 25
@@ -82,13 +85,31 @@ def test_supernovae_are_as_luminous_as_their_kind_and_lie_at_the_distance_of_the
     np.testing.assert_allclose([absolute.mean(), absolute.std()], [-19.25 + dust, 0.36], atol=0.03)
 
 
+def test_light_of_distant_supernovae_is_seen_where_redshift_has_moved_it():
+    sn = draw(4000, 0, 60, 70, {"SN Ia": 1}, lsst.VIEW, np.random.default_rng(1))
+    distance = 299_792.458 / 70 * sn.redshift * (1 + 0.775 * sn.redshift)
+    modulus = 5 * np.log10(distance) + 25 - 2.5 * np.log10(1 + sn.redshift)
+    far, near = np.abs(sn.redshift - 0.45) < 0.02, sn.redshift < 0.15
+    assert min(far.sum(), near.sum()) > 50
+    # g shows 327 nm at rest then: between -17.4 at 300 nm and -18.8 at 360 nm, through dust.
+    ultraviolet = np.median((sn.mag[:, 1] - modulus)[far])
+    assert abs(ultraviolet - (-18.03 + 0.06 * 4.7)) < 0.1
+    u, g, r, i, z, _ = range(6)
+    colours = [np.median((sn.mag[:, a] - sn.mag[:, b])[chosen])
+               for chosen in (near, far) for a, b in ((u, g), (g, r), (r, i), (i, z))]  # fmt: skip
+    assert colours[0] < 1.2 < colours[4]
+    assert colours[1] < 0.3 < 0.8 < colours[5]
+    assert colours[2] < 0 < colours[6]  # what is red in i nearby is not there any more
+
+
 def test_draw_keeps_the_mix_and_its_times():
     mix = {"SN Ia": 3, "bogus": 1}
-    drawn = draw(4000, 0, 30, 40, mix, np.random.default_rng(1))
+    drawn = draw(4000, 0, 30, 40, mix, ztf.VIEW, np.random.default_rng(1))
     is_bogus = drawn.kind == list(KINDS).index("bogus")
     found = [is_bogus.mean(), drawn.begin_mjd[is_bogus].min(), drawn.begin_mjd[~is_bogus].min()]
     np.testing.assert_allclose(found, [0.25, 30, 0], atol=0.02)
     assert np.isinf(drawn.mag[is_bogus]).sum(axis=1).tolist() == [2] * is_bogus.sum()
+    assert np.isfinite(drawn.mag[~is_bogus]).all()
 
 
 def test_every_type_is_known_to_the_taxonomy():

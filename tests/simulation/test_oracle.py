@@ -1,6 +1,7 @@
 import pandas as pd
 import pytest
 
+from fink_al.settings import Exposure
 from fink_al.simulation.oracle import Oracle
 
 N = 4000
@@ -9,7 +10,7 @@ TRUTH = pd.DataFrame({"object_id": NAMES, "type": ["SN Ia"] * (N - 1) + [None]})
 
 
 def failed(magnitude):
-    oracle = Oracle(TRUTH, seed=1)
+    oracle = Oracle(TRUTH, Exposure(), seed=1)
     return sum(oracle.observe(name, magnitude) == "unclassified" for name in NAMES) / N
 
 
@@ -20,7 +21,7 @@ def test_faint_objects_stay_unclassified_more_often():
 
 def test_a_replay_agrees_and_another_attempt_is_another_spectrum():
     def types(seed, attempt):
-        oracle = Oracle(TRUTH, seed)
+        oracle = Oracle(TRUTH, Exposure(), seed)
         return [oracle.observe(name, 19.7, attempt) for name in NAMES[:200]]
 
     assert types(1, 1) == types(1, 1)
@@ -29,10 +30,10 @@ def test_a_replay_agrees_and_another_attempt_is_another_spectrum():
 
 
 def test_a_spectrum_of_nothing_gives_no_type():
-    assert Oracle(TRUTH, seed=1).observe(NAMES[-1], 10.0) == "unclassified"
-    assert Oracle(TRUTH, seed=1).observe(NAMES[0], 10.0) == "SN Ia"
+    assert Oracle(TRUTH, Exposure(), seed=1).observe(NAMES[-1], 10.0) == "unclassified"
+    assert Oracle(TRUTH, Exposure(), seed=1).observe(NAMES[0], 10.0) == "SN Ia"
 
 
 def test_an_unknown_object_is_an_error():
     with pytest.raises(KeyError, match="ZTF00zzzzzzz"):
-        Oracle(TRUTH, seed=1).observe("ZTF00zzzzzzz", 19.0)
+        Oracle(TRUTH, Exposure(), seed=1).observe("ZTF00zzzzzzz", 19.0)

@@ -1,5 +1,6 @@
 import numpy as np
 
+from fink_al.simulation import ztf
 from fink_al.simulation.objects import BOGUS, KINDS, draw
 from fink_al.simulation.scores import quality, surroundings
 
@@ -8,7 +9,8 @@ N = 4000
 
 def near(name):
     rng = np.random.default_rng(1)
-    return surroundings(draw(N, 60_000, 60_030, 60_040, {name: 1}, rng), 60_000, rng)
+    objects = draw(N, 60_000, 60_030, 60_040, {name: 1}, ztf.VIEW, rng)
+    return surroundings(objects, ztf.SURVEY_BEGIN_MJD, 60_000, rng)
 
 
 def test_bogus_detections_score_low_and_real_ones_high():

@@ -154,7 +154,9 @@ def test_files_give_what_the_same_packets_give_and_publish_nothing_again(
 ):
     settings = world()
     made = retrain(
-        settings.model_copy(update={"starting_set": find_resource("data/starting_set.parquet")}),
+        settings.model_copy(
+            update={"starting_set": find_resource("data/early_snia/starting_set.parquet")}
+        ),
         archived_examples,
     )
     night = sky.nights[0]
@@ -193,7 +195,7 @@ def test_files_that_come_while_it_runs_are_read_by_the_newest_model(spark, scien
     try:
         put(science, f"{sky.nights[0]}/part-0.parquet", table_of(first))
         wait_until(lambda: ledger_counts(science)["alerts"] == len(first))
-        starting = find_resource("data/starting_set.parquet")
+        starting = find_resource("data/early_snia/starting_set.parquet")
         made = retrain(science.model_copy(update={"starting_set": starting}), archived_examples)
         put(science, f"{sky.nights[1]}/part-0.parquet", table_of(second[:-20]))
         wait_until(lambda: ledger_counts(science)["alerts"] == len(first + second) - 20)

@@ -29,7 +29,7 @@ def test_replay_gives_the_scores_of_the_stream(spark, world, sky, origin, featur
     chosen = settings.target.features.model_copy(update={"name": features, "forced": True})
     target = settings.target.model_copy(update={"features": chosen})
     settings = settings.model_copy(update={"target": target})
-    starting = find_resource("data/starting_set.parquet")
+    starting = find_resource("data/early_snia/starting_set.parquet")
     made = retrain(settings.model_copy(update={"starting_set": starting}), archived_examples)
     night = sky.nights[0]
     n = fill_night(settings, sky, night)

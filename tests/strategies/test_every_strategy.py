@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from fink_al.errors import SettingsError
+from fink_al.followup.exposure import chance_of_a_type
+from fink_al.settings import Exposure
 from fink_al.strategies import names, strategy
 from fink_al.strategies.pool import Pool
 
@@ -25,7 +27,7 @@ def pool(seed=1, slots=4):
         labelled=rng.normal(size=(LABELLED, 5)),
         positive=np.arange(LABELLED) % 2 == 0,
         ask_members=lambda: members,
-        mag=mag,
+        chance=chance_of_a_type(mag, Exposure()),
         minutes=10 ** (0.8 * (mag - 18)),
         slots=slots,
     )
@@ -53,7 +55,7 @@ def test_a_pool_of_one_is_no_error(name):
         labelled=whole.labelled,
         positive=whole.positive,
         ask_members=lambda: whole.members[:, 1:2],
-        mag=whole.mag[1:2],
+        chance=whole.chance[1:2],
         minutes=whole.minutes[1:2],
     )
     assert np.isfinite(strategy(name)(one)).all()
@@ -71,8 +73,10 @@ def test_uncertain_ones_are_near_one_half():
 
 def test_what_costs_less_and_shows_a_type_more_often_is_better():
     whole = pool()
-    equal = Pool(p=np.full(N, 0.5), uniform=whole.uniform, mag=whole.mag, minutes=whole.minutes)
-    assert best(strategy("cost")(equal)) == np.argmin(whole.mag)
+    equal = Pool(
+        p=np.full(N, 0.5), uniform=whole.uniform, chance=whole.chance, minutes=whole.minutes
+    )
+    assert best(strategy("cost")(equal)) == np.argmin(whole.minutes)
 
 
 def test_members_that_disagree_are_asked_about():

@@ -2,12 +2,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from fink_al.simulation import survey
+from fink_al.simulation import exposures, lsst, ztf
 from fink_al.simulation.objects import draw
 
 
-def plan(seed=1):
-    return survey.schedule(60_950, 60_980, 60_990, np.random.default_rng(seed))
+def plan(seed=1, sky=ztf):
+    return sky.schedule(60_950, 60_980, 60_990, np.random.default_rng(seed))
 
 
 def test_exposures_lie_in_palomars_night_in_time_order_in_each_field():
@@ -30,8 +30,8 @@ def test_fields_are_seen_in_g_and_r_in_most_nights_and_seldom_in_i():
 
 def test_no_night_that_was_asked_for_is_lost():
     for seed in range(20):
-        exposures = np.bincount((plan(seed).mjd - 60_980).astype(int).clip(-1) + 1)[1:]
-        assert exposures.min() > 40  # of 76 in a night without clouds
+        made = np.bincount((plan(seed).mjd - 60_980).astype(int).clip(-1) + 1)[1:]
+        assert made.min() > 40  # of 76 in a night without clouds
 
 
 def test_a_third_of_the_fields_lies_too_far_north_for_the_telescope():
@@ -48,21 +48,23 @@ def test_limits_scatter_about_the_median_depth():
 
 def test_what_is_measured_scatters_by_its_error_and_is_detected_above_5_sigma():
     n, rng = 4000, np.random.default_rng(1)
-    source = replace(draw(1, 0, 100, 101, {"moving object": 1}, rng), mag=np.full((1, 3), 20.0))
-    seen = survey.Schedule(
+    source = draw(1, 0, 100, 101, {"moving object": 1}, ztf.VIEW, rng)
+    source = replace(source, mag=np.full((1, 3), 20.0))
+    seen = exposures.Schedule(
         ra=np.zeros(1),
         dec=np.zeros(1),
         offsets=np.array([0, n]),
         mjd=np.linspace(100.1, 100.6, n),
         band=np.zeros(n, int),
         limit_mag=np.full(n, 20.0),
+        half_width_deg=1.0,
     )
-    points = survey.observe(source, np.array([0]), seen, rng)
+    points = exposures.observe(source, np.array([0]), seen, rng)
     # At the limit half of the measurements exceed 5 sigma.
     assert abs(points["mag"].notna().mean() - 0.5) < 0.03
 
     seen.limit_mag[:] = 22.0
-    points = survey.observe(source, np.array([0]), seen, rng)
+    points = exposures.observe(source, np.array([0]), seen, rng)
     flux = 10 ** (-0.4 * (points["mag"] - 27.5))
     error = flux * points["mag_err"] * np.log(10) / 2.5
     # 1000 FLUXCAL at 20 mag; the sky gives a fifth of the limit, calibration 2%.
@@ -74,7 +76,33 @@ def test_what_is_measured_scatters_by_its_error_and_is_detected_above_5_sigma():
 
 def test_objects_lie_in_their_fields():
     seen = plan()
-    field, ra, dec = survey.place(seen, 1000, np.random.default_rng(1))
+    field, ra, dec = exposures.place(seen, 1000, np.random.default_rng(1))
     across = (ra - seen.ra[field]) * np.cos(np.radians(dec))
     assert np.abs(across).max() < 3.4
     assert np.abs(dec - seen.dec[field]).max() < 3.4
+
+
+def test_rubin_sees_a_field_every_third_night_in_two_images_of_one_night_of_chile():
+    seen = [plan(seed, lsst) for seed in range(20)]
+    # Of 40 nights 30 may be lost as a whole (15%); of the fields of each night 15% are.
+    visits = np.mean([np.diff(one.offsets).mean() for one in seen])
+    np.testing.assert_allclose(visits, 2 * 0.33 * 0.85 * (0.85 * 30 + 10), rtol=0.05)
+    for one in seen:
+        pairs = one.mjd.reshape(-1, 2)
+        assert (np.diff(pairs) > 0.02).all()
+        assert (np.floor(pairs - 0.5)[:, 0] == np.floor(pairs - 0.5)[:, 1]).all()
+        assert (np.floor(pairs[:, 0]) != np.floor(pairs[:, 0] - 0.5) + 1).any()  # two dates
+        assert one.mjd.min() > 60_950.9
+        assert one.mjd.max() < 60_990.5
+
+
+def test_rubins_bands_have_the_shares_of_the_survey():
+    counts = np.sum([np.bincount(plan(s, lsst).band, minlength=6) for s in range(40)], axis=0)
+    expected = np.array([56, 80, 184, 184, 160, 160]) / 824
+    np.testing.assert_allclose(counts / counts.sum(), expected, atol=0.01)
+
+
+def test_rubins_limits_scatter_about_those_of_the_survey():
+    seen = plan(1, lsst)
+    medians = [np.median(seen.limit_mag[seen.band == band]) for band in range(6)]
+    np.testing.assert_allclose(medians, np.array([23.9, 25, 24.7, 24, 23.3, 22.1]) - 0.3, atol=0.2)

@@ -1,0 +1,65 @@
+"""What differs between the surveys that the demo shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from fink_al.simulation import lsst_packets, packets
+from fink_al.simulation.nights import Campaign
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A survey as the demo shows it.
+
+    Parameters
+    ----------
+    target : str
+        File of ``conf/targets``.
+    topic : str
+        Of the alerts; ``{night}`` stands for the night where each has its own.
+    packets : callable
+        Makes a night's packets.
+    settings : callable
+        Given the demo's folder, settings of the survey that the demo needs.
+    observed, received : timedelta
+        When spectra are taken and when types are handed in, after 0 h UT of the night's date: after
+        all alerts of the night, and before those of the next one.
+    """
+
+    target: str
+    topic: str
+    packets: Callable[[Campaign, int], Iterator[bytes]]
+    settings: Callable[[Path], dict[str, Any]]
+    observed: timedelta
+    received: timedelta
+
+
+def _schemas_of_the_simulation(folder: Path) -> dict[str, Any]:
+    lsst_packets.write_schema(folder / "schemas")
+    places = {"folder": str(folder / "schemas"), "registry": None, "package": None}
+    return {"schemas": places}
+
+
+SURVEYS = {
+    "ztf": Shown(
+        target="early_snia",
+        topic="ztf_{night}_programid1",
+        packets=packets.packets,
+        settings=lambda folder: {},
+        observed=timedelta(hours=15),  # Siding Spring's night follows Palomar's
+        received=timedelta(hours=34),
+    ),
+    "lsst": Shown(
+        target="early_snia_lsst",
+        topic="lsst-alerts-v11.0",
+        packets=lsst_packets.packets,
+        settings=_schemas_of_the_simulation,
+        observed=timedelta(hours=47),  # at the beginning of the next night, also in Chile
+        received=timedelta(hours=58),
+    ),
+}

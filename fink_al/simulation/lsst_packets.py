@@ -1,0 +1,341 @@
+"""Simulated alerts as LSST packs them: a schema's number and one Avro record, about 108 kB each."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import json
+import re
+from collections.abc import Iterator, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import fastavro
+import numpy as np
+import pandas as pd
+
+from fink_al.alerts.confluent import PREFIX_BYTES, framed
+from fink_al.simulation.lsst_packet_schema import (
+    FORCED_FIELDS,
+    MOVING_FIELDS,
+    OBJECT_FIELDS,
+    SCHEMA_ID,
+    SOURCE_FIELDS,
+    lsst_schema,
+    record,
+)
+from fink_al.simulation.nights import Campaign
+
+_BANDS = "ugrizy"
+_NJY = 10 ** (0.4 * 3.9)  # of one FLUXCAL
+_DAY_START = 0.5  # noon to noon, as Rubin counts nights
+_PROCESSED_DAYS, _FORCED_DAYS = 60 / 86400, 0.5  # after the exposure
+_MOVING = "ss"  # object ids of the solar system begin so
+_FIRST_FORCED_ID = 2**57
+
+_STAMPS, _STAMP_SIDE = 32, 30
+_PSF_SIDE, _WIDE_PSF_SIDE = 41, 49  # half of the real templates have the wide one
+_FITS_BLOCK = 2880
+
+_SOURCE, _FORCED, _OBJECT, _SS_SOURCE = (
+    fastavro.parse_schema(record(name, fields))
+    for name, fields in (
+        ("diaSource", SOURCE_FIELDS),
+        ("diaForcedSource", FORCED_FIELDS),
+        ("diaObject", OBJECT_FIELDS),
+        ("ssSource", MOVING_FIELDS),
+    )
+)
+
+
+def _blank(fields: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Nothing for each of `fields`: null, or false for a flag, or 0 where it must be something."""
+    # Naming the branch of a union spares fastavro the search for it: twice as fast.
+    blank: dict[str, Any] = {}
+    for name, kind in fields:
+        is_flag = kind == ["null", "boolean"]
+        blank[name] = ("boolean", False) if is_flag else ("null", None) if kind[0] == "null" else 0
+    return blank
+
+
+#: What is the same of all sources: the middle of the middle detector, a point-like image.
+_ANY_SOURCE = _blank(SOURCE_FIELDS) | {
+    "detector": 94,
+    "parentDiaSourceId": ("long", 0),
+    "raErr": ("float", 1e-5),
+    "decErr": ("float", 1e-5),
+    "ra_dec_Cov": ("float", 0.0),
+    "x": 2036.0,
+    "y": 2000.0,
+    "xErr": ("float", 0.1),
+    "yErr": ("float", 0.1),
+    "psfChi2": ("float", 1681.0),
+    "psfNdata": 1681,
+    "dipoleFitAttempted": ("boolean", True),
+    "ixx": ("float", 0.2),
+    "iyy": ("float", 0.2),
+    "ixy": ("float", 0.0),
+    "ixxPSF": ("float", 0.2),
+    "iyyPSF": ("float", 0.2),
+    "ixyPSF": ("float", 0.0),
+    "bboxSize": 20,
+}
+_ANY_FORCED = _blank(FORCED_FIELDS) | {"detector": 94}
+_ANY_OBJECT = _blank(OBJECT_FIELDS) | {
+    "raErr": ("float", 1e-5),
+    "decErr": ("float", 1e-5),
+    "ra_dec_Cov": ("float", 0.0),
+}
+_ANY_MOVING = _blank(MOVING_FIELDS)
+
+#: Flags of bad pixels, raised one after another.
+_BAD_PIXELS = [
+    f"pixelFlags_{name}"
+    for name in (
+        "suspectCenter", "crCenter", "saturatedCenter", "streakCenter", "nodataCenter", "bad",
+        "edge", "offimage",
+    )
+]  # fmt: skip
+
+
+def packets(campaign: Campaign, night: int) -> Iterator[bytes]:
+    """The night's packets, in time order.
+
+    Fields that nothing is modelled for are null or a plausible constant. The cutouts are taken by
+    turns from a few dozen: noise with a host and a source, whose brightness is not the alert's. An
+    object whose id begins with ``ss`` is one of the solar system: it has no history.
+
+    Parameters
+    ----------
+    campaign : Campaign
+        Where the alerts and their histories come from; times are TAI, bands counted in ugrizy,
+        and there is a flux and its error [FLUXCAL] of every exposure.
+    night : int
+        YYYYMMDD, one of ``campaign.nights``.
+    """
+    alerts = campaign.alerts[campaign.alerts["night"] == night]
+    points = campaign.points
+    needed = np.zeros(len(points), bool)
+    for first, point in zip(alerts["first"], alerts["point"], strict=True):
+        needed[first : point + 1] = True
+    day = np.floor(points["mjd"].to_numpy() - _DAY_START)
+    tonight = day[alerts["point"]].max(initial=-np.inf)
+    band, is_seen = points["band"].to_numpy(), (points["alert_id"] >= 0).to_numpy()
+    owner = points["object"].to_numpy()[alerts["point"]]
+    ids = dict(zip(owner.tolist(), alerts["object_id"], strict=True))
+    # Most time goes into encoding histories, and an object's alerts share theirs.
+    sources, forced = {}, {}
+    for row in _rows(points[needed].rename_axis("row").reset_index()):
+        object_id = ids[row["object"]]
+        if row["alert_id"] >= 0:
+            sources[row["row"]] = _encode(_SOURCE, _source(row, object_id))
+        # Forced photometry is made when its night is over.
+        if day[row["row"]] < tonight and not object_id.startswith(_MOVING):
+            forced[row["row"]] = _encode(_FORCED, _forced_point(row, object_id))
+    for number, alert in enumerate(_rows(alerts)):
+        first, point = alert["first"], alert["point"]
+        if alert["object_id"].startswith(_MOVING):
+            around = [_NULL, _NULL, _NULL, _SOME, _encode(_SS_SOURCE, _moving(alert))]
+        else:
+            history = [sources[row] for row in range(first, point) if is_seen[row]]
+            over = first + int(np.searchsorted(day[first:point], tonight))
+            counts = np.bincount(band[first : point + 1][is_seen[first : point + 1]], minlength=6)
+            around = [
+                # As in real packets: null for no history, an empty list for no forced photometry.
+                _array(history) if history else _NULL,
+                _array([forced[row] for row in range(first, over)]),
+                _SOME, _encode(_OBJECT, _object(alert, counts.tolist())),
+                _NULL,
+            ]  # fmt: skip
+        head = [_encode("long", alert["alert_id"]), _NULL, _NULL, sources[point]]
+        body = [*head, *around, _NULL, _cutouts()[number % _STAMPS]]
+        yield framed(SCHEMA_ID, b"".join(body))
+
+
+def write_schema(folder: Path) -> Path:
+    """Write the packets' schema into `folder`, under the name by which it is looked for.
+
+    With ``schemas.folder`` set to it, the packets are read without a registry.
+    """
+    schema = lsst_schema()
+    file = Path(folder) / f"{schema['name']}.avsc"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(schema), "utf-8")
+    return file
+
+
+def replicate(originals: Sequence[bytes], n: int) -> Iterator[bytes]:
+    """`n` packets made of `originals` by turns, each with an object id and alert id of its own.
+
+    For load tests: new ids are written over the old ones, which have the same length. Histories
+    keep the ids of their sources.
+    """
+    schema = fastavro.parse_schema(lsst_schema())
+    sources = []
+    for packet in originals:
+        body = io.BytesIO(packet[PREFIX_BYTES:])
+        alert: Any = fastavro.schemaless_reader(body, schema, None)
+        owner = alert["diaObject"] or alert["ssSource"]
+        codes = {
+            _encode("long", number)
+            for number in (alert["diaSourceId"], owner.get("diaObjectId") or owner["ssObjectId"])
+        }
+        places = [
+            (found.start(), len(code))
+            for code in codes
+            for found in re.finditer(re.escape(code), packet)
+        ]
+        sources.append((packet, places))
+    for i, (packet, places) in zip(range(n), itertools.cycle(sources), strict=False):
+        new_codes = {length: _encode("long", _smallest(length) + i) for _, length in places}
+        new = bytearray(packet)
+        for place, length in places:
+            new[place : place + length] = new_codes[length]
+        yield bytes(new)
+
+
+def _smallest(n_bytes: int) -> int:
+    """Smallest id that takes so many bytes in Avro, which has 7 bits in each and one for a sign."""
+    return 1 << (7 * (n_bytes - 1) - 1)
+
+
+def _rows(frame: pd.DataFrame) -> Any:
+    return frame.to_dict("records")
+
+
+def _encode(schema: Any, value: Any) -> bytes:
+    out = io.BytesIO()
+    fastavro.schemaless_writer(out, schema, value)
+    return out.getvalue()
+
+
+#: How Avro begins a value of a union of null and something.
+_NULL, _SOME = _encode("long", 0), _encode("long", 1)
+
+
+def _array(items: list[bytes]) -> bytes:
+    """Encoded `items` as the array of a union's second branch."""
+    end = _encode("long", 0)
+    return b"".join([_SOME, _encode("long", len(items)), *items, end] if items else [_SOME, end])
+
+
+def _source(row: dict[str, Any], object_id: str) -> dict[str, Any]:
+    """A detection as a record of ``diaSource``."""
+    flux, error = row["flux"] * _NJY, row["flux_err"] * _NJY
+    moving = object_id.startswith(_MOVING)
+    number = ("long", int(object_id.removeprefix(_MOVING)))
+    return (
+        _ANY_SOURCE
+        | {
+            "diaSourceId": row["alert_id"],
+            "visit": row["exposure_id"],
+            "ssObjectId" if moving else "diaObjectId": number,
+            "midpointMjdTai": row["mjd"],
+            "ra": row["ra"],
+            "dec": row["dec"],
+            "apFlux": ("float", flux),
+            "apFluxErr": ("float", 2.5 * error),
+            "isNegative": ("boolean", not row["is_positive"]),
+            "snr": ("float", abs(flux) / error),
+            "psfFlux": ("float", flux),
+            "psfFluxErr": ("float", error),
+            "extendedness": ("float", 1 - row["classtar"]),
+            "reliability": ("float", row["real_bogus"]),
+            "band": ("string", _BANDS[row["band"]]),
+            "timeProcessedMjdTai": row["mjd"] + _PROCESSED_DAYS,
+        }
+        | dict.fromkeys(_BAD_PIXELS[: row["n_bad_pixels"]], ("boolean", True))
+    )
+
+
+def _forced_point(row: dict[str, Any], object_id: str) -> dict[str, Any]:
+    """An exposure of an object, detected or not, as a record of ``diaForcedSource``."""
+    return _ANY_FORCED | {
+        "diaForcedSourceId": _FIRST_FORCED_ID + row["row"],
+        "diaObjectId": int(object_id),
+        "ra": row["ra"],
+        "dec": row["dec"],
+        "visit": row["exposure_id"],
+        "psfFlux": ("float", row["flux"] * _NJY),
+        "psfFluxErr": ("float", row["flux_err"] * _NJY),
+        "midpointMjdTai": row["mjd"],
+        "band": ("string", _BANDS[row["band"]]),
+        "timeProcessedMjdTai": row["mjd"] + _FORCED_DAYS,
+    }
+
+
+def _object(alert: dict[str, Any], counts: list[int]) -> dict[str, Any]:
+    """What is known of the alert's object; `counts` are the detections of its history by band."""
+    return (
+        _ANY_OBJECT
+        | {
+            "diaObjectId": int(alert["object_id"]),
+            "validityStartMjdTai": alert["mjd"] + _PROCESSED_DAYS,
+            "ra": alert["ra"],
+            "dec": alert["dec"],
+            "firstDiaSourceMjdTai": ("double", alert["first_detection_mjd"]),
+            "lastDiaSourceMjdTai": ("double", alert["mjd"]),
+            "nDiaSources": alert["n_detections"],
+        }
+        | {f"{band}_psfFluxNdata": n for band, n in zip(_BANDS, counts, strict=True)}
+    )
+
+
+def _moving(alert: dict[str, Any]) -> dict[str, Any]:
+    """The solar-system object that the alert was attributed to."""
+    moving = _ANY_MOVING | {
+        "diaSourceId": alert["alert_id"],
+        "ssObjectId": int(alert["object_id"].removeprefix(_MOVING)),
+    }
+    offset = alert["asteroid_distance_arcsec"]
+    return moving | {"ephOffset": ("float", offset)} if offset == offset else moving
+
+
+@cache
+def _cutouts() -> list[bytes]:
+    """Ends of packets: three encoded FITS files; only their look and their size matter."""
+    rng = np.random.default_rng(0)
+    y, x = np.indices((_STAMP_SIDE, _STAMP_SIDE)) - _STAMP_SIDE // 2
+    ends = []
+    for number in range(_STAMPS):
+        host_x, host_y = rng.normal(0, 2, 2)
+        host = 4000 * np.exp(-np.hypot(x - host_x, y - host_y) / 3)
+        source = 3000 * rng.random() * np.exp(-(x**2 + y**2) / 8)
+        wide = _WIDE_PSF_SIDE if number % 2 else _PSF_SIDE
+        files = [
+            _fits(image + rng.normal(0, 50, x.shape), 2500 + image, side)
+            for image, side in ((source, _PSF_SIDE), (host + source, _PSF_SIDE), (host, wide))
+        ]
+        ends.append(b"".join(_SOME + _encode("bytes", file) for file in files))
+    return ends
+
+
+def _fits(image: np.ndarray, variance: np.ndarray, psf_side: int) -> bytes:
+    """Image, its variance and the PSF as a FITS file (FITS standard 4.0, sections 4 and 7.1)."""
+    y, x = np.indices((psf_side, psf_side)) - psf_side // 2
+    psf = np.exp(-(x**2 + y**2) / 8)
+    return (
+        _hdu(image.astype(">f4"), ("SIMPLE", "T"), ("EXTEND", "T"), ("BUNIT", "'nJy     '"))
+        + _extension("UNCERT", variance.astype(">f4"))
+        + _extension("PSFIMAGE", (psf / psf.sum()).astype(">f8"))
+    )
+
+
+def _extension(name: str, image: np.ndarray) -> bytes:
+    first, last = ("XTENSION", "'IMAGE   '"), ("EXTNAME", f"'{name:<8}'")
+    return _hdu(image, first, ("PCOUNT", "0"), ("GCOUNT", "1"), last)
+
+
+def _hdu(image: np.ndarray, first: tuple[str, str], *last: tuple[str, str]) -> bytes:
+    """Header and data of one image; `first` and `last` are its cards of more than its shape."""
+    height, width = image.shape
+    shape = (("BITPIX", -8 * image.itemsize), ("NAXIS", 2), ("NAXIS1", width), ("NAXIS2", height))
+    cards = [
+        f"{key:<8}= {value:<20}" if str(value)[0] == "'" else f"{key:<8}= {value:>20}"
+        for key, value in (first, *shape, *last)
+    ]
+    header = "".join(f"{card:<80}" for card in [*cards, "END"]).encode()
+    data = image.tobytes()
+    padded = -len(header) % _FITS_BLOCK, -len(data) % _FITS_BLOCK
+    return header + b" " * padded[0] + data + bytes(padded[1])
