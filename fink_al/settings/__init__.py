@@ -1,0 +1,62 @@
+"""Frozen, typed settings: YAML files, then environment variables; an unknown key is an error.
+
+``conf/fink_al.yml`` explains every key on its line. A key ``stream.trigger_seconds`` is overridden
+by the variable ``FINK_AL_STREAM__TRIGGER_SECONDS``. Credentials are read from the environment only.
+"""
+
+from fink_al.settings.features import FeatureSettings
+from fink_al.settings.installation import Settings
+from fink_al.settings.layers import load_settings
+from fink_al.settings.resources import find_resource, read_yaml
+from fink_al.settings.services import Kafka, Registry, Stream
+from fink_al.settings.survey import MJD_EPOCH, SchemaSource, Site, Survey, load_survey
+from fink_al.settings.target import (
+    BoostingSettings,
+    Cuts,
+    Exposure,
+    FollowUp,
+    ModelSettings,
+    PriorSettings,
+    PromotionSettings,
+    StreamMix,
+    Target,
+)
+from fink_al.settings.variables import (
+    KAFKA_PASSWORD,
+    KAFKA_USER,
+    REGISTRY_PASSWORD,
+    REGISTRY_USER,
+    TNS_API_KEY,
+    TNS_USER_AGENT,
+)
+
+__all__ = [
+    "KAFKA_PASSWORD",
+    "KAFKA_USER",
+    "MJD_EPOCH",
+    "REGISTRY_PASSWORD",
+    "REGISTRY_USER",
+    "TNS_API_KEY",
+    "TNS_USER_AGENT",
+    "BoostingSettings",
+    "Cuts",
+    "Exposure",
+    "FeatureSettings",
+    "FollowUp",
+    "Kafka",
+    "ModelSettings",
+    "PriorSettings",
+    "PromotionSettings",
+    "Registry",
+    "SchemaSource",
+    "Settings",
+    "Site",
+    "Stream",
+    "StreamMix",
+    "Survey",
+    "Target",
+    "find_resource",
+    "load_settings",
+    "load_survey",
+    "read_yaml",
+]

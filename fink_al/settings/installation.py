@@ -1,0 +1,111 @@
+"""All settings of one installation, and whether they fit together."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+from pydantic import model_validator
+
+from fink_al.settings.kinds import TARGET, DataFile, Section, data_file
+from fink_al.settings.services import Kafka, Registry, Stream
+from fink_al.settings.survey import Survey
+from fink_al.settings.target import Target
+
+
+class Settings(Section):
+    """All settings of one installation, ready to use; :func:`load_settings` makes them."""
+
+    work_dir: Path
+    labels_path: str | None = None
+    target: Target
+    survey: Survey
+    source: Kafka
+    sink: Kafka
+    stream: Stream
+    registry: Registry
+    starting_set: DataFile | None
+    test_set: DataFile | None
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Settings:
+        used = {*self.target.features.bands, *self.target.cuts.bands}
+        unknown = used - set(self.survey.bands)
+        if unknown:
+            raise ValueError(
+                f"target '{self.target.name}' uses bands {sorted(unknown)}; "
+                f"survey '{self.survey.name}' has {list(self.survey.bands)}."
+            )
+        features = self.target.features.of_survey(self.survey)
+        target = self.target.model_copy(update={"features": features})
+        object.__setattr__(self, "target", target)  # frozen, but not ready before this
+        for key in ("starting_set", "test_set"):
+            path = str(getattr(self, key))
+            if TARGET in path:
+                try:
+                    file = data_file(Path(path.replace(TARGET, target.name)))
+                except ValueError as error:
+                    raise ValueError(f"{key}: {error}") from None
+                object.__setattr__(self, key, file)
+        topics = self.target.candidates_topic, self.target.dead_letter_topic
+        if len({*topics, self.target.ledger_topic}) < 3:
+            raise ValueError("candidates, dead letters and ledger need three different topics.")
+        # Late, as these rooms import this module. They raise errors of the family themselves.
+        from fink_al.alerts import adapter
+        from fink_al.labels.taxonomy import Taxonomy
+        from fink_al.strategies import strategy
+
+        sources = adapter(self.survey).SOURCES
+        if self.stream.source not in sources:
+            raise ValueError(
+                f"stream.source is '{self.stream.source}'; survey '{self.survey.name}' has "
+                f"{list(sources)}."
+            )
+        strategy(self.target.strategy, in_stream=True)
+        Taxonomy.load().check(self.target)
+        return self
+
+    @property
+    def topics(self) -> str:
+        """Pattern of the alert topics: the stream's own, or else the survey's."""
+        return self.stream.topics or self.survey.topics
+
+    @cached_property
+    def archive_dir(self) -> Path:
+        """Scored alerts, Parquet by night; only committed parts stand here."""
+        return self.work_dir / "archive" / self.target.name
+
+    @cached_property
+    def staging_dir(self) -> Path:
+        """Parts of micro-batches that are not committed yet."""
+        return self.work_dir / "staging" / self.target.name
+
+    @cached_property
+    def checkpoint_dir(self) -> Path:
+        """Spark's checkpoint of the stream."""
+        return self.work_dir / "checkpoint" / self.target.name
+
+    @cached_property
+    def champion_dir(self) -> Path:
+        """The model that scored last, for a start without the registry."""
+        return self.work_dir / "champion" / self.target.name
+
+    @property
+    def labels_dir(self) -> str:
+        """Folder or URI of the label store, shared by all targets."""
+        return self.labels_path or str(self.work_dir / "labels")
+
+    @cached_property
+    def tns_dir(self) -> Path:
+        """Files fetched from the Transient Name Server."""
+        return self.work_dir / "tns"
+
+    @cached_property
+    def report_dir(self) -> Path:
+        """Reports and summaries for people."""
+        return self.work_dir / "report"
+
+    @property
+    def tracking_uri(self) -> str:
+        """MLflow tracking URI of the registry."""
+        return self.registry.tracking_uri or f"sqlite:///{self.work_dir.resolve()}/registry.db"

@@ -1,0 +1,89 @@
+"""What a single setting may be: hosts, topics, addresses, files, numbers."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from fink_al.errors import SettingsError
+from fink_al.settings.resources import find_resource
+from fink_al.settings.variables import REGISTRY_USER
+
+#: Stands for the target's name in the path of a data set.
+TARGET = "{target}"
+
+
+def _servers(text: str) -> str:
+    hosts = [host.strip() for host in text.split(",")]
+    if not all(re.fullmatch(r"([\w.-]+|\[[0-9a-fA-F:.]+\]):\d{1,5}", host) for host in hosts):
+        raise ValueError("write host:port, several with commas between them")
+    return text
+
+
+def _topic(text: str) -> str:
+    if not re.fullmatch(r"[a-zA-Z0-9._-]{1,249}", text) or text in (".", ".."):
+        raise ValueError("Kafka's topic names have 1 to 249 of the letters a-z A-Z 0-9 . _ -")
+    return text
+
+
+def _pattern(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"this is no regular expression: {error}") from None
+    return text
+
+
+def _address(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("write an address that begins with https:// or http://")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError(f"leave only scheme, host and path; {REGISTRY_USER} names the user")
+    return text
+
+
+def distinct(names: tuple[str, ...]) -> tuple[str, ...]:
+    """`names`, each of which occurs once."""
+    if len(set(names)) < len(names):
+        raise ValueError("name each only once")
+    return names
+
+
+def data_file(path: Path) -> Path:
+    """A file of data, by its path or below the project's; one of any target as it is."""
+    if path.is_file() or TARGET in str(path):  # of which target, only all settings tell
+        return path
+    try:
+        found = find_resource(str(path))
+    except SettingsError as error:
+        raise ValueError(f"{error} Name a file, or null for none") from None
+    if not found.is_file():
+        raise ValueError(f"{found} is no file: name one, or null for none")
+    return found
+
+
+Servers = Annotated[str, AfterValidator(_servers)]
+TopicName = Annotated[str, AfterValidator(_topic)]
+Address = Annotated[str, AfterValidator(_address)]
+Pattern = Annotated[str, AfterValidator(_pattern)]
+DataFile = Annotated[Path, AfterValidator(data_file)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+
+#: Context columns that a feature set may be asked for.
+ContextName = Literal[
+    "real_bogus", "deep_real_bogus", "classtar", "star_score", "star_distance_arcsec",
+    "asteroid_distance_arcsec", "n_detections", "is_positive", "galactic_latitude",
+]  # fmt: skip
+
+
+class Section(BaseModel):
+    """Settings that belong together; an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)

@@ -1,0 +1,202 @@
+"""Settings from YAML files, then environment variables, then arguments; and what is wrong there."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from fink_al.errors import SettingsError
+from fink_al.settings.installation import Settings
+from fink_al.settings.resources import find_resource, read_yaml
+from fink_al.settings.variables import KAFKA_PASSWORD, KAFKA_USER, NO_KEYS, PREFIX
+
+#: The target whose file has all that another one's does not say.
+_LIKE = "like"
+#: What two targets must not share.
+_OWN_KEYS = ("name", "candidates_topic", "dead_letter_topic", "ledger_topic")
+_SECRET = re.compile("password|passwd|secret|token|key|credential", re.IGNORECASE)
+
+
+def load_settings(
+    path: str | Path | None = None,
+    *,
+    environment: Mapping[str, str] | None = None,
+    **overrides: Any,
+) -> Settings:
+    """Settings of the YAML file `path`, overridden by the environment, then by `overrides`.
+
+    Parameters
+    ----------
+    path : path, optional
+        Default: the variable ``FINK_AL_CONFIG``, else ``conf/fink_al.yml``.
+    environment : mapping of str to str, optional
+        Variables.  Default: those of the process; ``{}`` leaves them out.
+    **overrides
+        Sections or values with the highest priority (``source={"servers": ...}``), merged in.
+
+    Raises
+    ------
+    SettingsError
+        With one sentence that names every wrong key or variable, what was found and what is
+        allowed.
+    """
+    variables = os.environ if environment is None else environment
+    file = Path(path or variables.get("FINK_AL_CONFIG") or find_resource("conf/fink_al.yml"))
+    # From the weakest to the strongest, each with what is to blame for its values.
+    layers = [(str(file), read_yaml(file)), *_variables(variables), ("", overrides)]
+    layers = _with_target(layers, file.parent)
+    target = _merged(layers).get("target")
+    if not isinstance(target, dict):
+        raise SettingsError(f"{file}: target is missing: name a file of conf/targets.")
+    if isinstance(target.get("survey"), str):
+        origin, survey = _named("surveys", target["survey"], file.parent)
+        layers.insert(0, (origin, {"survey": survey}))
+    try:
+        return Settings(**_merged(layers))
+    except ValidationError as error:
+        raise SettingsError(_sentence(error, layers, str(file))) from None
+
+
+#: What is to blame (a file, a variable, or nothing for an argument), and its values in sections.
+_Layer = tuple[str, dict[str, Any]]
+
+
+def _variables(variables: Mapping[str, str]) -> Iterable[_Layer]:
+    for name in sorted(variables.keys() - NO_KEYS):  # FINK_AL_TARGET before its sections
+        if name.startswith(PREFIX):
+            value = _value(variables[name])
+            for key in reversed(name.removeprefix(PREFIX).lower().split("__")):
+                value = {key: value}
+            yield name, value
+
+
+def _value(text: str) -> Any:
+    """Value of a variable: null, a list or section in JSON, or text for pydantic to read."""
+    if text[:1] in ("[", "{"):
+        with suppress(ValueError):  # a regular expression may begin so, too
+            return json.loads(text)
+    return None if text == "null" else text
+
+
+def _with_target(layers: list[_Layer], beside: Path) -> list[_Layer]:
+    """`layers` with the file of a target that is named, in place of what stood below its name."""
+    named = [i for i, (_, layer) in enumerate(layers) if isinstance(layer.get("target"), str)]
+    if not named:
+        return layers
+    last = named[-1]
+    files = _target_files(layers[last][1]["target"], beside, layers[last][0])
+    below = [
+        (source, {key: value for key, value in layer.items() if key != "target"})
+        for source, layer in layers[: last + 1]
+    ]
+    return [*files, *below, *layers[last + 1 :]]
+
+
+def _target_files(name: str, beside: Path, blamed: str) -> list[_Layer]:
+    """The file of a target, after those of the targets that it is `like`."""
+    files: list[_Layer] = []
+    while name:
+        blamed, values = _named("targets", name, beside, blamed)
+        if blamed in (file for file, _ in files):
+            raise SettingsError(f"{blamed}: {_LIKE}: targets cannot be like each other.")
+        inherited = {k: v for k, v in values.items() if not files or k not in _OWN_KEYS}
+        name = inherited.pop(_LIKE, None)
+        files.insert(0, (blamed, {"target": inherited}))
+    return files
+
+
+def _sentence(error: ValidationError, layers: list[_Layer], file: str) -> str:
+    """What is wrong where; never the value of a key that is unknown or may hold a secret."""
+    problems: list[str] = []
+    missing: dict[str, list[str]] = {}
+    for problem in error.errors():
+        where = [str(part) for part in problem["loc"]]
+        key = ".".join(where)
+        if problem["type"] == "missing":
+            # A section is to be completed in the last file that has it.
+            files = [(origin, layer) for origin, layer in layers if origin[: len(PREFIX)] != PREFIX]
+            parts = [
+                name for name, layer in files if where[:-1] and _has(layer, where[:-1]) and name
+            ]
+            missing.setdefault(parts[-1] if parts else file, []).append(key)
+            continue
+        origin = next((name for name, layer in reversed(layers) if _has(layer, where)), "")
+        if not origin.startswith(PREFIX):
+            origin = f"{origin}: {key}" if origin and key else origin or key
+        if problem["type"] == "extra_forbidden":
+            text = _unknown(where)
+        else:
+            text = problem["msg"].removeprefix("Value error, ").removesuffix(".")
+            if key and not isinstance(problem["input"], dict) and not _SECRET.search(key):
+                text += f" (found {_short(problem['input'])})"
+        problems.append(f"{origin}: {text}" if origin else text)
+    lacking = [f"{name}: missing: {', '.join(keys)}" for name, keys in missing.items()]
+    return f"{'; '.join(lacking + problems)}."
+
+
+def _unknown(where: list[str]) -> str:
+    section: Any = Settings
+    for part in where[:-1]:
+        section = section.model_fields[part].annotation
+    known = list(section.model_fields)
+    near = difflib.get_close_matches(where[-1], known, 1)
+    text = f"no such key; {'.'.join(where[:-1]) or 'the file'} has: {', '.join(known)}"
+    if near:
+        text += f"; nearest: {near[0]}"
+    if _SECRET.search(where[-1]):
+        text += f"; credentials come from {KAFKA_USER} and {KAFKA_PASSWORD} only"
+    return text
+
+
+def _has(layer: Any, where: Sequence[str]) -> bool:
+    for part in where:
+        if not isinstance(layer, dict):
+            return True  # inside a list
+        if part not in layer:
+            return False
+        layer = layer[part]
+    return True
+
+
+def _named(kind: str, name: str, beside: Path, blamed: str = "") -> _Layer:
+    """The file of a target or survey, `beside` the settings file or else the package's."""
+    file = beside / kind / f"{name}.yml"
+    if not file.exists():
+        file = find_resource(f"conf/{kind}") / f"{name}.yml"
+    if not file.exists():
+        known = ", ".join(sorted(p.stem for p in file.parent.glob("*.yml")))
+        raise SettingsError(
+            f"{f'{blamed}: ' if blamed else ''}No {kind[:-1]} '{name}'; known: {known} in "
+            f"{file.parent}."
+        )
+    return str(file), read_yaml(file)
+
+
+def _merged(layers: list[_Layer]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for _, layer in layers:
+        values = _merge(values, layer)
+    return values
+
+
+def _merge(base: dict[str, Any], extra: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in extra.items():
+        if isinstance(value, dict) and isinstance(merged.get(key), dict):
+            merged[key] = _merge(merged[key], value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def _short(value: Any) -> str:
+    text = re.sub(r"[^\s/@,'\"]+@", "***@", repr(value))  # user:password@host
+    return text if len(text) < 60 else f"{text[:57]}..."

@@ -1,0 +1,19 @@
+"""Names of variables of the environment that are no keys of a settings file."""
+
+from __future__ import annotations
+
+#: Kafka options that carry a secret come from these variables and from nowhere else.
+KAFKA_USER, KAFKA_PASSWORD = "FINK_AL_KAFKA_USERNAME", "FINK_AL_KAFKA_PASSWORD"
+#: User and password of a schema registry that asks for them.
+_REGISTRY = "FINK_AL_SCHEMA_REGISTRY"
+REGISTRY_USER, REGISTRY_PASSWORD = f"{_REGISTRY}_USERNAME", f"{_REGISTRY}_PASSWORD"
+#: What TNS wants of a bot: its key, and a marker as user agent.
+TNS_API_KEY, TNS_USER_AGENT = "FINK_AL_TNS_API_KEY", "FINK_AL_TNS_USER_AGENT"
+
+#: All others that begin so override a key.
+PREFIX = "FINK_AL_"
+#: Variables that are read elsewhere and override no key.
+NO_KEYS = {
+    "FINK_AL_CONFIG", "FINK_AL_CACHE", "FINK_AL_IVY_SETTINGS",
+    KAFKA_USER, KAFKA_PASSWORD, REGISTRY_USER, REGISTRY_PASSWORD, TNS_API_KEY, TNS_USER_AGENT,
+}  # fmt: skip
