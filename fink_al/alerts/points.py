@@ -54,6 +54,11 @@ def light_curves_of_points(
     LightCurveError
         If columns are missing, empty, no numbers, or not what their name says.
     """
+    if survey.name != "ztf":  # `fid` 1 would be another survey's first band
+        raise LightCurveError(
+            f"Tables of points are read in ZTF's names and magnitudes; the survey is "
+            f"'{survey.name}', whose light curves come from its stream or its archive."
+        )
     table = points.to_pandas() if isinstance(points, pa.Table) else pd.DataFrame(points)
     by = by or next((name for name in _IDENTIFIERS if name in table), _IDENTIFIERS[0])
     _check(table, by, also, survey)

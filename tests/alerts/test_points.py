@@ -5,7 +5,7 @@ import pytest
 from fink_al.alerts.points import light_curves_of_points
 from fink_al.errors import LightCurveError
 from fink_al.lightcurve import LightCurves
-from fink_al.settings import load_settings
+from fink_al.settings import load_settings, load_survey
 
 SURVEY = load_settings().survey
 
@@ -100,3 +100,8 @@ def test_a_light_curve_of_two_types_is_left_out(caplog):
     curves = light_curves_of_points(points, SURVEY, also=("type",))
     assert curves.context["objectId"].to_pylist() == ["A"]
     assert "1 light curves have several values of 'type' and are left out: B" in caplog.text
+
+
+def test_a_table_is_not_taken_for_one_of_another_survey():
+    with pytest.raises(LightCurveError, match=r"in ZTF's names .*; the survey is 'lsst', whose"):
+        light_curves_of_points(POINTS, load_survey("lsst"))
