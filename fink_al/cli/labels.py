@@ -13,6 +13,9 @@ from fink_al.cli.labels_in import add, import_, init, settle, warn_of_unknown
 from fink_al.cli.points import config_option, without_data
 from fink_al.errors import LabelError
 
+#: Heading of what was said of an object of another name.
+_OTHER = "said of"
+
 
 @click.group()
 def labels() -> None:
@@ -31,15 +34,19 @@ for command in (add, import_, fetch, init):
 @config_option
 def list_(config: Path | None) -> None:
     """Each object's type that counts, what it is to the target, and why."""
-    from fink_al.labels.store import LabelStore
+    from fink_al.labels.own_names import OwnNames, by_position
     from fink_al.labels.verdict import verdicts
 
     settings = without_data(config)
-    rows = verdicts(LabelStore.of(settings), settings.target).to_pylist()
+    said = OwnNames.of(settings)
+    others: dict[str, list[str]] = {}
+    for pair in said.counterparts.to_pylist():
+        others.setdefault(pair["object_id"], []).append(by_position(pair))
+    rows = verdicts(said, settings.target).to_pylist()
     _print(
-        ("object", "type", settings.target.name, "why", "source", "observed [UTC]"),
+        ("object", "type", settings.target.name, "why", "source", "observed [UTC]", _OTHER),
         ((row["object_id"], row["type"], _class(row), row["why"], row["source"],
-          _time(row["observed"])) for row in rows),
+          _time(row["observed"]), "; ".join(others.get(row["object_id"], []))) for row in rows),
     )  # fmt: skip
 
 
@@ -49,24 +56,28 @@ def list_(config: Path | None) -> None:
 def show(object_id: str, config: Path | None) -> None:
     """All that was ever said about OBJECT, its names, what counts and why.
 
-    A row that does not stand was changed since by its source, or withdrawn.
+    A row that does not stand was changed since by its source, or withdrawn. What was said of an
+    object of another name at the same position counts as well, and names that.
     """
-    from fink_al.labels.store import LabelStore
+    from fink_al.labels.own_names import OwnNames, by_position
     from fink_al.labels.verdict import verdicts
 
     settings = without_data(config)
-    store = LabelStore.of(settings)
-    rows = store.history(object_id).to_pylist()
+    said = OwnNames.of(settings)
+    own = said.own_name(object_id)
+    rows = said.history(own).to_pylist()
     if not rows:
         raise LabelError(f"There is no label of '{object_id}'; fink-al labels list shows all.")
+    if own != object_id:
+        click.echo(f"{object_id} is {own} here, by its position.")
     _print(
         ("type", "stands", "source", "name", "evidence", "observed [UTC]", "modified [UTC]",
-         "received [UTC]", "who"),
+         "received [UTC]", "who", _OTHER),
         ((row["type"], "yes" if row["stands"] else "", row["source"], row["name"] or "",
           row["evidence"] or "", *(_time(row[t]) for t in ("observed", "modified", "received")),
-          row["who"] or "") for row in rows),
+          row["who"] or "", by_position(row)) for row in rows),
     )  # fmt: skip
-    for row in verdicts(store, settings.target, object_id).to_pylist():
+    for row in verdicts(said, settings.target, own).to_pylist():
         click.echo(f"For {settings.target.name}: {row['type']}, {_class(row)} ({row['why']}).")
         if row["reason"] == "conflict":
             click.echo(settle(row))
@@ -84,18 +95,19 @@ def conflicts(config: Path | None) -> None:
     unknown_type     a spelling that conf/taxonomy.yml does not have: no example while it counts
     different_types  no contradiction: the one modified last counts
     """
-    from fink_al.labels.store import LabelStore
+    from fink_al.labels.own_names import OwnNames, by_position
     from fink_al.labels.taxonomy import Taxonomy
     from fink_al.labels.verdict import conflicts as find
 
     settings = without_data(config)
-    found = find(LabelStore.of(settings), settings.target)
+    found = find(OwnNames.of(settings), settings.target)
     taxonomy = Taxonomy.load()
     _print(
-        ("object", "what", "type", settings.target.name, "source", "modified [UTC]", "who"),
+        ("object", "what", "type", settings.target.name, "source", "modified [UTC]", "who",
+         _OTHER),
         ((conflict.object_id, conflict.kind, row["type"],
           _class(vars(taxonomy.judge(row["type"], settings.target))), row["source"],
-          _time(row["modified"]), row["who"] or "")
+          _time(row["modified"]), row["who"] or "", by_position(row))
          for conflict in found for row in conflict.statements),
     )  # fmt: skip
     warn_of_unknown({row["type"] for conflict in found for row in conflict.statements})
@@ -137,7 +149,10 @@ def _print(names: tuple[str, ...], rows: Any) -> None:
 
     from fink_al.cli.table import show_whole
 
+    listed = list(rows)
+    if names[-1] == _OTHER and not any(row[-1] for row in listed):  # as where no survey is another
+        names, listed = names[:-1], [row[:-1] for row in listed]
     table = Table(*names)
-    for row in rows:
+    for row in listed:
         table.add_row(*map(Text, row))  # types have brackets, which are no markup
     show_whole(table)

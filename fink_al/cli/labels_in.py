@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,7 +16,7 @@ from fink_al.errors import LabelError
 
 if TYPE_CHECKING:
     from fink_al.labels.label import Label
-    from fink_al.labels.store import LabelStore
+    from fink_al.labels.reading import Labels
 
 
 def _user() -> str:
@@ -54,7 +55,7 @@ def add(
     before. The same --source, --observed and --who with another TYPE correct what was said.
     """
     from fink_al.labels.label import SPECTRUM, Label, check_object_name, utc
-    from fink_al.labels.store import LabelStore
+    from fink_al.labels.own_names import OwnNames
     from fink_al.labels.taxonomy import WITHDRAWN
     from fink_al.labels.verdict import verdicts
 
@@ -67,14 +68,17 @@ def add(
             "A spectrum needs --observed, when it was taken, such as 2026-01-05T10:00 in UTC: "
             "training uses no alert from after it."
         )
-    store = LabelStore.of(settings)
-    added = store.add([label])
+    said = OwnNames.of(settings)
+    added = said.store.add([label])
     click.echo("1 label added." if added else "0 labels added: that was said before.")
-    row = next(iter(verdicts(store, settings.target, label.object_id).to_pylist()), None)
+    own = said.own_name(label.object_id)
+    if own != label.object_id:
+        click.echo(f"{label.object_id} is {own} here, by its position.")
+    row = next(iter(verdicts(said, settings.target, own).to_pylist()), None)
     if row and row["reason"] == "conflict":
         _warn(f"{row['object_id']} is no example, as types contradict: {settle(row)}")
     elif label.type != (row["type"] if row else WITHDRAWN):
-        _warn(_overruled(label, row, store))
+        _warn(_overruled(replace(label, object_id=own), row, said))
     warn_of_unknown({label.type})
 
 
@@ -111,7 +115,7 @@ def import_(
     from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
 
     from fink_al.labels.intake import import_file
-    from fink_al.labels.store import LabelStore
+    from fink_al.labels.own_names import OwnNames
     from fink_al.labels.verdict import verdicts
 
     settings = without_data(config)
@@ -127,11 +131,11 @@ def import_(
         )  # fmt: skip
     click.echo(f"{done.added} of {done.labels} labels added, from {done.rows} rows.")
     if done.format == "tns":
-        click.echo(
-            f"{done.untyped} rows have no type, {done.other} no object of {settings.survey.name}."
-        )
+        survey = settings.survey
+        lacking = f"object of {survey.name}" if survey.object_name else "position"
+        click.echo(f"{done.untyped} rows have no type, {done.other} no {lacking}.")
     warn_of_unknown(set(done.types))
-    found = verdicts(LabelStore.of(settings), settings.target)["reason"]
+    found = verdicts(OwnNames.of(settings), settings.target)["reason"]
     if contradicting := sum(reason == "conflict" for reason in found.to_pylist()):
         _warn(f"objects whose types contradict: {contradicting}; see fink-al labels conflicts.")
     if done.rejected:
@@ -152,14 +156,14 @@ def init(config: Path | None) -> None:
     click.echo(f"{store.folder.path} is a label store{' now' if store.make() else ' already'}.")
 
 
-def _overruled(label: Label, row: dict[str, Any] | None, store: LabelStore) -> str:
+def _overruled(label: Label, row: dict[str, Any] | None, labels: Labels) -> str:
     """Why the type of `label`, just said, is not the one that counts, and what helps."""
     from fink_al.labels.taxonomy import UNCLASSIFIED, WITHDRAWN
 
     again = f"fink-al labels add {label.object_id}"
     person = f'{again} "{label.type}" --source person'
     if row is None:
-        if store.history(label.object_id)["modified"][-1].as_py() > datetime.now(UTC):
+        if labels.history(label.object_id)["modified"][-1].as_py() > datetime.now(UTC):
             return f"{label.object_id} is withdrawn at a time yet to come: say it again then."
         return f"{label.object_id} stays withdrawn; if it is of this type after all: {person}"
     counts = f"of {label.object_id} '{row['type']}' counts, as {row['source']} says"

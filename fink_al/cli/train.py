@@ -25,10 +25,11 @@ def train(config: Path | None) -> None:
     """
     settings = load_settings(config)
     from fink_al.learning.nightly import AlreadyRunning, retrain
+    from fink_al.spark.counterparts import archived_counterparts
     from fink_al.spark.examples import archived_examples
 
     try:
-        summary = retrain(settings, archived_examples)
+        summary = retrain(settings, archived_examples, matched=archived_counterparts)
     except AlreadyRunning as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(_BUSY)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from fink_al.errors import LabelError, SettingsError
+from fink_al.errors import LabelError
 from fink_al.labels.label import Label
 from fink_al.labels.records import Records, Reject, opened
 from fink_al.labels.rejects import Rejects
@@ -43,7 +43,8 @@ class Intake:
     rejects : Path or None
         Where these are listed with line and reason; None: there are none.
     untyped, other : int
-        Rows of TNS that have no type; that have no object of the survey.
+        Rows of TNS that have no type; that have no object of the survey, or no position where TNS
+        does not list the survey's names.
     types : frozenset of str
         Types that were found.
     """
@@ -91,8 +92,6 @@ def import_file(
     LabelError
         If the file is not such a table, or damaged, or `rejects` is it, or is there and no list of
         rejected rows: then nothing of it is added.
-    SettingsError
-        If the survey has no pattern of object names.
     """
     if rejects and file.exists() and rejects.exists() and rejects.samefile(file):
         raise LabelError(f"{rejects} is the file to import: name another file with --rejects.")
@@ -142,9 +141,4 @@ def _parser(
 ) -> TnsRows | SpectraRows:
     if format == "spectra" or (format is None and "objid" not in header):
         return SpectraRows(header, who, settings.survey)
-    if settings.survey.object_name is None:
-        raise SettingsError(
-            f"Survey '{settings.survey.name}' has no object_name, by which TNS lists its objects: "
-            "add the regular expression to its file in conf/surveys."
-        )
     return TnsRows(header, settings.survey.object_name, held_types(store.read()))

@@ -25,7 +25,7 @@ class SpectraRows:
         Who says so, where the row does not. An export says all that was known: its rows stay as
         they are.
     survey : Survey, optional
-        Whose names the objects have.
+        Whose names the objects have; those of an export may be another survey's, too.
 
     Raises
     ------
@@ -44,7 +44,7 @@ class SpectraRows:
         self._columns += [(name, header.index(name)) for name in POSSIBLE if name in header]
         is_export = {*NEEDED, *POSSIBLE, "received"} <= set(header)
         self._who = None if is_export else who
-        self._survey = survey
+        self._survey = None if is_export else survey
 
     def labels(self, fields: Sequence[str]) -> list[Label]:
         """The label of a row.

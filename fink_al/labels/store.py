@@ -24,8 +24,8 @@ from fink_al.labels.digest import MOST_FILES, read_digest, write_digest
 from fink_al.labels.folder import Folder, open_folder
 from fink_al.labels.label import Label
 from fink_al.labels.news import news, words
-from fink_al.labels.standing import codes, standing, statements
-from fink_al.labels.taxonomy import UNCLASSIFIED
+from fink_al.labels.reading import Labels
+from fink_al.labels.standing import codes
 from fink_al.settings import Settings
 
 _TIME = pa.timestamp("us", "UTC")
@@ -52,7 +52,7 @@ _STAMP = "%Y%m%dT%H%M%S%f"
 _MARK = ".labels-made"
 
 
-class LabelStore:
+class LabelStore(Labels):
     """Labels in a folder.
 
     What was read is kept, as files never change: a later call reads new files only. Of many files
@@ -177,45 +177,6 @@ class LabelStore:
             _, first = np.unique(codes(words(rows)), return_index=True)
             self._read = names, rows.take(pa.array(np.sort(first))).combine_chunks()
         return self._read[1]
-
-    def standing(self, object_id: str | None = None) -> pa.Table:
-        """The last word of each statement that was not withdrawn, in the order of modification.
-
-        Parameters
-        ----------
-        object_id : str, optional
-            Only those of this object.
-        """
-        rows = self.read()
-        if object_id is not None:
-            rows = rows.filter(pc.equal(rows["object_id"], object_id))
-        return standing(rows)
-
-    def history(self, object_id: str) -> pa.Table:
-        """All labels of one object, the one modified last at the end, and which of them stand.
-
-        Returns
-        -------
-        pa.Table
-            Rows of the store with a column ``stands``: whether nothing has taken its place.
-        """
-        rows = self.read()
-        rows = rows.filter(pc.equal(rows["object_id"], object_id)).sort_by("modified")
-        last = dict(zip(statements(rows).to_pylist(), range(len(rows)), strict=True))
-        kept = {last[statement] for statement in statements(standing(rows)).to_pylist()}
-        return rows.append_column(
-            "stands", pa.array([i in kept for i in range(len(rows))], pa.bool_())
-        )
-
-    def typed_objects(self) -> list[str]:
-        """Objects that have a type: they are not asked for again.
-
-        A spelling that the taxonomy does not know counts: somebody saw a type, so what is missing
-        is a correction, not a second spectrum.
-        """
-        rows = self.standing()
-        typed = rows.filter(pc.not_equal(rows["type"], UNCLASSIFIED))
-        return sorted(typed["object_id"].unique().to_pylist())
 
     @property
     def version(self) -> str:

@@ -29,16 +29,18 @@ class TnsRows:
     ----------
     header : sequence of str
         Names of the columns.
-    object_name : str
-        Regular expression of the survey's object names.
+    object_name : str or None
+        Regular expression of the survey's object names. None: TNS does not list them, and a row
+        with a position is a label under TNS's own name (:func:`own_name`).
     held : mapping of str to set of str
-        Objects that have a type by each ``objid``: a row takes it back if it has none any more, or
-        does not list the object any more.
+        Objects that have a type by each ``objid``, whosever names they are: a row says their type
+        too, and takes it back if it has none any more, or does not list the object any more.
 
     Attributes
     ----------
     untyped, other : int
-        Rows so far without a type; rows without an object of the survey.
+        Rows so far without a type; rows without an object of the survey, or without a position
+        where it has no names.
 
     Raises
     ------
@@ -52,7 +54,10 @@ class TnsRows:
     """
 
     def __init__(
-        self, header: Sequence[str], object_name: str, held: Mapping[str, set[str]] | None = None
+        self,
+        header: Sequence[str],
+        object_name: str | None,
+        held: Mapping[str, set[str]] | None = None,
     ):
         missing = [name for name in NEEDED if name not in header]
         if missing:
@@ -62,12 +67,12 @@ class TnsRows:
             )
         self.untyped = self.other = 0
         self._at = [header.index(name) for name in NEEDED]
-        self._is_ours = re.compile(object_name).fullmatch
+        self._is_ours = re.compile(object_name).fullmatch if object_name else None
         self._held = {key: set(names) for key, names in (held or {}).items()}
         self._latest = datetime.now(UTC) + _CLOCK_ERROR
 
     def labels(self, fields: Sequence[str]) -> list[Label]:
-        """The labels of a row: one for each of its names that is the survey's.
+        """The labels of a row: one for each of its names that is the survey's, or is held.
 
         Raises
         ------
@@ -85,11 +90,13 @@ class TnsRows:
         if modified > self._latest:
             raise LabelError(f"lastmodified {changed} lies in the future")
         ra_deg, dec_deg = degrees(ra), degrees(dec)
-        ours = {x for part in internal.split(",") if self._is_ours(x := part.strip())}
-        typed = ours if kind else set()
+        listed = {part.strip() for part in internal.split(",")}
+        by_position = set() if None in (ra_deg, dec_deg) else {own_name(name)}
+        ours = set(filter(self._is_ours, listed)) if self._is_ours else by_position
+        held = self._held.get(objid, set())
+        typed = ours | held & (listed | by_position) if kind else set()
         self.untyped += bool(ours and not kind)
         self.other += not ours
-        held = self._held.get(objid, set())
         found = [
             Label(
                 object_id,
@@ -103,7 +110,8 @@ class TnsRows:
                 ra_deg,
                 dec_deg,
             )
-            for object_id in sorted(typed | held)
+            # Where two of them are one object, what is said last counts: that it has a type.
+            for object_id in [*sorted(held - typed), *sorted(typed)]
         ]
         if typed:
             self._held[objid] = held | typed
@@ -111,6 +119,11 @@ class TnsRows:
             # Nothing to store; the angles are checked all the same.
             Label(objid, UNCLASSIFIED, TNS, modified, modified, ra_deg=ra_deg, dec_deg=dec_deg)
         return found
+
+
+def own_name(name: str) -> str:
+    """Name in the label store of what TNS calls `name`, without the prefix, which changes."""
+    return f"TNS {name}"
 
 
 def held_types(rows: pa.Table) -> dict[str, set[str]]:

@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fink_al.labels.label import PERSON
+from fink_al.labels.own_names import by_position
+from fink_al.labels.reading import Labels
 from fink_al.labels.standing import codes, standing
-from fink_al.labels.store import LabelStore
 from fink_al.labels.taxonomy import UNCLASSIFIED, UNKNOWN_TYPE, WITHDRAWN, Class, Taxonomy
 from fink_al.settings import Target
 
@@ -48,7 +49,7 @@ class Conflict:
     statements: tuple[dict, ...]
 
 
-def verdicts(store: LabelStore, target: Target, object_id: str | None = None) -> pa.Table:
+def verdicts(store: Labels, target: Target, object_id: str | None = None) -> pa.Table:
     """What each labelled object is to `target`: one row an object, in the order of their names.
 
     A typed statement counts before ``unclassified``, and of these the one modified last. Statements
@@ -57,8 +58,8 @@ def verdicts(store: LabelStore, target: Target, object_id: str | None = None) ->
 
     Parameters
     ----------
-    store : LabelStore
-        As it is now, or as of a time.
+    store : Labels
+        As they are now, or as of a time; of a store, or by the names of the target's archive.
     target : Target
         Names the families that are positive, and those that are no examples.
     object_id : str, optional
@@ -104,7 +105,7 @@ def verdicts(store: LabelStore, target: Target, object_id: str | None = None) ->
     return pa.table(columns).sort_by("object_id")
 
 
-def conflicts(store: LabelStore, target: Target) -> list[Conflict]:
+def conflicts(store: Labels, target: Target) -> list[Conflict]:
     """Objects whose statements differ or have types that nobody knows, contradictions first."""
     rows = _Judged(store.standing(), target)
     typed = rows.table.filter(pa.array(rows.counts == 2))
@@ -132,7 +133,7 @@ def conflicts(store: LabelStore, target: Target) -> list[Conflict]:
     return sorted(result, key=lambda conflict: order.index(conflict.kind))
 
 
-def _observed(told: pa.Table, settled: pa.ChunkedArray, store: LabelStore) -> pa.ChunkedArray:
+def _observed(told: pa.Table, settled: pa.ChunkedArray, store: Labels) -> pa.ChunkedArray:
     """When the evidence of each verdict was taken; of the objects `settled`, the first one."""
     rows = store.read()
     is_said = pc.not_equal(rows["type"], WITHDRAWN)
@@ -183,5 +184,7 @@ class _Judged:
         chosen = pc.is_in(self.table["object_id"], names.combine_chunks())
         rows = self.table.filter(pc.and_(chosen, pa.array(self.counts == 2)))
         for row in rows.to_pylist():
-            said[row["object_id"]].append(f"{row['source']}: {row['type']}")
+            other = by_position(row)
+            source = f"{row['source']} of {other}" if other else row["source"]
+            said[row["object_id"]].append(f"{source}: {row['type']}")
         return ["; ".join(words) for words in said.values()]

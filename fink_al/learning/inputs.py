@@ -6,7 +6,7 @@ import hashlib
 import json
 from datetime import datetime
 
-from fink_al.labels.store import LabelStore
+from fink_al.labels.own_names import OwnNames
 from fink_al.labels.taxonomy import Taxonomy
 from fink_al.learning.test_set import reserved_objects
 from fink_al.settings import Settings
@@ -25,10 +25,12 @@ def read_inputs(settings: Settings, until: datetime) -> dict[str, str]:
     until : datetime
         Time as of which the label store is read.
     """
-    taxonomy, start = Taxonomy.load(), settings.starting_set
+    taxonomy, start, labels = Taxonomy.load(), settings.starting_set, OwnNames.of(settings, until)
+    pairs = labels.counterparts.select(["said_of", "object_id"]).sort_by("said_of").to_pylist()
     classes = {kind: taxonomy.judge(kind, settings.target).positive for kind in taxonomy.families}
     return {
-        "label store": LabelStore.of(settings, until).version,
+        "label store": labels.store.version,
+        "counterparts": _digest(json.dumps(pairs).encode()),
         "classes of the types": _digest(json.dumps(classes, sort_keys=True).encode()),
         "starting set": _digest(start.read_bytes() if start and start.is_file() else b""),
         "test set": _digest(json.dumps(sorted(reserved_objects(settings))).encode()),

@@ -20,6 +20,13 @@ import pyarrow.compute as pc
 
 from fink_al.errors import FinkAlError, ModelError
 from fink_al.features.feature_set import FeatureSet
+from fink_al.labels.counterparts import (
+    counterparts_file,
+    places,
+    read_counterparts,
+    write_counterparts,
+)
+from fink_al.labels.own_names import OwnNames
 from fink_al.labels.store import LabelStore
 from fink_al.labels.taxonomy import UNCLASSIFIED
 from fink_al.labels.verdict import CONFLICT, verdicts
@@ -31,6 +38,7 @@ from fink_al.learning.registry import DECISION, WHY, Registry
 from fink_al.learning.test_set import TestSet, read_test_set, reserved_objects
 from fink_al.learning.training_set import (
     ArchiveReader,
+    Matcher,
     TrainingSet,
     collect,
     feature_values,
@@ -80,6 +88,8 @@ class Summary:
         Examples.
     labels : dict of str to int
         How many labelled objects became an ``example``, and why the others did not.
+    by_position : int
+        Objects of the label store that the archive has under other names.
     metrics, champion_metrics : dict or None
         Of challenger and former champion on the fixed test set.
     differences : dict
@@ -95,13 +105,19 @@ class Summary:
     positive: int
     negative: int
     labels: dict[str, int] = field(default_factory=dict)
+    by_position: int = 0
     metrics: dict[str, Any] | None = None
     champion_metrics: dict[str, Any] | None = None
     differences: dict[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
 
 
-def retrain(settings: Settings, archived: ArchiveReader, progress: Progress = log.info) -> Summary:
+def retrain(
+    settings: Settings,
+    archived: ArchiveReader,
+    progress: Progress = log.info,
+    matched: Matcher | None = None,
+) -> Summary:
     """Train a challenger on all labels, compare, register, promote if it is shown as good.
 
     Parameters
@@ -112,6 +128,9 @@ def retrain(settings: Settings, archived: ArchiveReader, progress: Progress = lo
         Finds examples in the archive: :func:`fink_al.spark.examples.archived_examples`.
     progress : callable, optional
         Told what happens.
+    matched : callable, optional
+        Finds counterparts in the archive: :func:`fink_al.spark.counterparts.archived_counterparts`.
+        None: those that are known stay.
 
     Raises
     ------
@@ -120,6 +139,8 @@ def retrain(settings: Settings, archived: ArchiveReader, progress: Progress = lo
     """
     begin = time.monotonic()
     with _alone(settings):
+        if matched:
+            _match(settings, matched, progress)
         summary = _retrain(settings, archived, progress)
     summary = replace(summary, seconds=round(time.monotonic() - begin, 1))
     settings.report_dir.mkdir(parents=True, exist_ok=True)
@@ -130,6 +151,15 @@ def retrain(settings: Settings, archived: ArchiveReader, progress: Progress = lo
     return summary
 
 
+def _match(settings: Settings, matched: Matcher, progress: Progress) -> None:
+    """Look anew which objects of the label store the archive has under other names."""
+    progress("looking for labelled positions in the archive")
+    found = matched(settings, places(LabelStore.of(settings).read()))
+    write_counterparts(counterparts_file(settings), found, datetime.now(UTC))
+    if len(found):
+        progress(f"{len(found)} labelled objects have another name in the archive, by position")
+
+
 def _retrain(settings: Settings, archived: ArchiveReader, progress: Progress) -> Summary:
     target, registry, now = settings.target, Registry(settings), datetime.now(UTC)
     test, inputs = read_test_set(settings), read_inputs(settings, now)
@@ -137,7 +167,8 @@ def _retrain(settings: Settings, archived: ArchiveReader, progress: Progress) ->
     training = read_examples(settings, rows)
     number = registry.champion()
     positive, negative = int(training.positive.sum()), int((~training.positive).sum())
-    done = Summary("nothing_new", "", None, number, positive, negative, counts)
+    others = len(read_counterparts(counterparts_file(settings), now))
+    done = Summary("nothing_new", "", None, number, positive, negative, counts, others)
     least = target.model.min_labels_per_class
     if len(training) < target.model.min_labels or min(positive, negative) < least:
         why = (
@@ -234,21 +265,22 @@ def examples_until(
     Objects of the test set are not among them: what a model learned from cannot judge it.
     """
     progress("reading labels")
-    labels = verdicts(LabelStore.of(settings, until), settings.target)
+    said = OwnNames.of(settings, until)
+    labels = verdicts(said, settings.target)
     reasons = labels["reason"].drop_null().to_pylist()
     if disputed := reasons.count(CONFLICT):
         progress(f"{disputed} objects are left out as sources contradict: fink-al labels conflicts")
     counts = Counter(reasons)
     # What may not teach: test objects, and those of which nobody knows what they are.
     untold = pc.and_(pc.is_null(labels["positive"]), pc.not_equal(labels["type"], UNCLASSIFIED))
-    names = reserved_objects(settings)
+    names = said.both(reserved_objects(settings))
     silent = [*names, *labels["object_id"].filter(untold).to_pylist()]
     labels = labels.filter(pc.is_valid(labels["positive"]))
     reserved = pc.is_in(labels["object_id"], pa.array(names, pa.string()))
     counts["in_test_set"] = pc.sum(reserved).as_py() or 0
     labels = labels.filter(pc.invert(reserved))
     progress(f"looking for {len(labels)} labelled objects in the archive")
-    rows = collect(settings, labels, archived, silent)
+    rows = collect(settings, labels, archived, silent, said.own)
     found = pc.sum(pc.is_in(labels["object_id"], rows["object_id"].combine_chunks())).as_py() or 0
     counts["example"], counts["no_alert"] = found, len(labels) - found
     return rows, {reason: number for reason, number in counts.items() if number}

@@ -35,6 +35,10 @@ PROVENANCE = {
 #: Query strategy whose choice stands for the stream.
 RANDOM = "random"
 
+#: Looks up, for positions (``object_id ra_deg dec_deg``), which objects of the archive lie there: a
+#: table with the columns of :data:`fink_al.labels.counterparts.FOUND`.
+Matcher = Callable[[Settings, pa.Table], pa.Table]
+
 #: Looks up, for labels (``object_id type source observed modified``), the example of each object in
 #: the archive: a table with `PROVENANCE` and light-curve columns.
 ArchiveReader = Callable[[Settings, pa.Table], pa.Table]
@@ -82,7 +86,11 @@ class TrainingSet:
 
 
 def collect(
-    settings: Settings, labels: pa.Table, archived: ArchiveReader, silent: Sequence[str] = ()
+    settings: Settings,
+    labels: pa.Table,
+    archived: ArchiveReader,
+    silent: Sequence[str] = (),
+    own: Callable[[pa.ChunkedArray], pa.ChunkedArray] = lambda names: names,
 ) -> pa.Table:
     """Examples of the labelled objects of the archive, then those of the starting set.
 
@@ -96,6 +104,8 @@ def collect(
         What finds the examples in the archive.
     silent : sequence of str, optional
         Objects that must not teach, though the starting set has them.
+    own : callable, optional
+        Name in the archive and in `labels` of each object of the starting set.
 
     Returns
     -------
@@ -108,9 +118,9 @@ def collect(
         given = read_file(settings.starting_set)
         # An object that was observed since is one example: the later label's.
         told = pa.array([*tables[0]["object_id"].to_pylist(), *silent], pa.string())
-        given = given.filter(pc.invert(pc.is_in(given["object_id"], told)))
+        given = given.filter(pc.invert(pc.is_in(own(given["object_id"]), told)))
         later = labels["type"].take(
-            pc.index_in(given["object_id"], labels["object_id"].combine_chunks())
+            pc.index_in(own(given["object_id"]), labels["object_id"].combine_chunks())
         )
         types = pc.coalesce(later, given["type"])
         tables.append(given.set_column(given.schema.get_field_index("type"), "type", types))

@@ -7,10 +7,6 @@ follows the labels, time the archive.
 from __future__ import annotations
 
 import logging
-import shutil
-import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -27,8 +23,8 @@ from fink_al.features.feature_set import FeatureSet
 from fink_al.learning.training_set import PROVENANCE, light_curve_columns
 from fink_al.selection import CUTS
 from fink_al.settings import MJD_EPOCH, Settings
+from fink_al.spark.archive import archive_session, job_folder
 from fink_al.spark.columns import curves_of
-from fink_al.spark.session import spark_session
 from fink_al.spark.state import archived_nights
 
 log = logging.getLogger(__name__)
@@ -43,8 +39,6 @@ _OF_ALERT = {
     "reasons": pa.list_(pa.string()),
 }
 _OF_LABEL = ("object_id", "type", "source", "observed", "modified")
-#: An archive is large: tasks of 16 MB, as the stream has them, would be too many.
-_PART_BYTES = "128m"
 
 
 def archived_examples(settings: Settings, labels: pa.Table) -> pa.Table:
@@ -68,11 +62,8 @@ def archived_examples(settings: Settings, labels: pa.Table) -> pa.Table:
     columns = light_curve_columns(settings)
     if not len(labels) or not archived_nights(settings):
         return pa.schema([*PROVENANCE.items(), *columns.items()]).empty_table()
-    # A session of its own: other settings than a stream's that runs in the same process.
-    spark = spark_session(f"fink-al train {settings.target.name}").newSession()
-    spark.conf.set("spark.sql.files.maxPartitionBytes", _PART_BYTES)
-    spark.conf.set("spark.sql.session.timeZone", "UTC")
-    with _folder(settings) as folder:
+    spark = archive_session(settings)
+    with job_folder(settings) as folder:
         told = labels.select(list(_OF_LABEL))
         told = told.append_column("until_mjd", _mjd(labels["observed"]))
         pq.write_table(told, folder / "labels.parquet")
@@ -111,17 +102,6 @@ def _has_features(settings: Settings) -> Column:
         return pd.Series(features.extract(curves_of(given, kinds, survey)).exist)
 
     return exist(*kinds)
-
-
-@contextmanager
-def _folder(settings: Settings) -> Iterator[Path]:
-    """A folder of this job, gone with it."""
-    folder = settings.work_dir / "training" / uuid.uuid4().hex
-    folder.mkdir(parents=True)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder)
 
 
 def _mjd(times: pa.ChunkedArray) -> pa.Array:

@@ -17,7 +17,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from fink_al.errors import ServiceError
-from fink_al.labels.store import LabelStore
+from fink_al.labels.own_names import OwnNames
 from fink_al.learning.test_set import reserved_objects
 from fink_al.settings import Settings
 from fink_al.spark.champion import ChampionWatch
@@ -48,7 +48,7 @@ class State:
         self._spark = spark
         self._settings = settings
         self._champions = ChampionWatch(spark, settings)
-        self._labels = LabelStore.of(settings)
+        self._labels = OwnNames.of(settings)
         self._labels_version: str | None = None
         self._labels_are_away = False
         self._labelled: Broadcast | None = None
@@ -100,7 +100,7 @@ class State:
         try:
             version = self._labels.version
             is_new = version != self._labels_version
-            typed = self._labels.typed_objects() if is_new else []
+            names = self._not_asked_for() if is_new else []
         except ServiceError as error:
             if self._labelled is None:
                 raise
@@ -111,13 +111,18 @@ class State:
         self._labels_are_away = False
         if not is_new:
             return
-        # The test set is never asked for: what it judges must not have been drawn from it.
-        names = [*typed, *reserved_objects(self._settings)]
         keys = _sorted(object_keys(self._spark, names))
         if self._labelled:
             self._labelled.unpersist()
         self._labelled = self._spark.sparkContext.broadcast(keys)
         self._labels_version = version
+
+    def _not_asked_for(self) -> list[str]:
+        # The test set is never asked for: what it judges must not have been drawn from it.
+        return [
+            *self._labels.typed_objects(),
+            *self._labels.both(reserved_objects(self._settings)),
+        ]
 
 
 def object_keys(spark: SparkSession, names: Iterable[str]) -> list[int]:

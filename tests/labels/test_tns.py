@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from fink_al.errors import LabelError, SettingsError
+from fink_al.errors import LabelError
 from fink_al.labels.intake import import_file
 from fink_al.labels.label import Label
 from fink_al.labels.store import LabelStore
@@ -157,6 +157,3 @@ def test_a_table_that_is_another_one_is_refused_whole(settings, tmp_path):
     file.write_text("objid,name,ra\n1,2,3\n")
     with pytest.raises(LabelError, match=r"objects\.csv: it lacks the columns \['name_prefix'"):
         import_file(settings, file)
-    nameless = settings.survey.model_copy(update={"object_name": None})
-    with pytest.raises(SettingsError, match="Survey 'ztf' has no object_name"):
-        import_file(settings.model_copy(update={"survey": nameless}), file)

@@ -3,14 +3,17 @@ import json
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from small_world import sky, table
 
 from fink_al.errors import FinkAlError, ServiceError
+from fink_al.labels.counterparts import FOUND, counterparts_file
 from fink_al.labels.label import Label
 from fink_al.labels.store import LabelStore
 from fink_al.learning import model, nightly
+from fink_al.learning.inputs import read_inputs
 from fink_al.learning.model import read_manifest
 from fink_al.learning.nightly import AlreadyRunning
 from fink_al.learning.nightly import retrain as retrain_with
@@ -75,6 +78,7 @@ def test_too_few_labels_make_no_model(retrain, settings, tell):
         "metrics": None,
         "champion_metrics": None,
         "labels": {"example": 8},
+        "by_position": 0,
         "differences": {},
         "seconds": summary.seconds,
     }
@@ -373,3 +377,51 @@ def test_the_label_store_overrides_the_starting_set(retrain, settings, tell, tmp
     summary = retrain(settings)
     # Two of the test set; one is another type, one excluded; without a type nothing changes.
     assert (summary.positive, summary.negative) == (11, 8)
+
+
+def test_labels_come_by_position(retrain, settings, archive, archived, tmp_path):
+    """Labels of another survey's objects teach, in the starting set too, and judge nothing."""
+    alerts = sky("A", 10)
+    archive(*alerts, *sky("Test", 1))
+    start = tmp_path / "start.parquet"
+    pq.write_table(table(sky("Old", 1)), start)
+    settings = settings.model_copy(update={"starting_set": start})
+    place = {"ra_deg": 10.0, "dec_deg": 1.0}
+    labels = [
+        Label(f"Other{row['object_id']}", row["type"], "spectrum", OBSERVED, **place)
+        for row in [*alerts, *sky("Test", 1)]
+    ]
+    labels.append(Label("OldAGN0", "SN Ia", "spectrum", OBSERVED, who="Ann", **place))
+    LabelStore.of(settings).add(labels)
+
+    def matched(settings, places):
+        names = places["object_id"].to_pylist()
+        return pa.table(
+            {
+                "said_of": names,
+                "object_id": [name.removeprefix("Other").replace("Old", "A") for name in names],
+                "arcsec": [0.5] * len(names),
+            }
+        )
+
+    told = []
+    summary = retrain_with(settings, archived, told.append, matched)
+    assert told[:2] == [
+        "looking for labelled positions in the archive",
+        "23 labelled objects have another name in the archive, by position",
+    ]
+    # What the starting set calls by another name is one object, of the later label.
+    assert summary.by_position == 23
+    assert summary.labels == {"in_test_set": 2, "example": 19, "conflict": 1}
+    learned = read_manifest(Registry(settings).load("1"))["labels"]
+    names = {name for name, *_ in learned["examples"]}
+    assert names == {row["object_id"] for row in alerts} - {"AAGN0"} | {"OldSN Ia0"}
+    # Labels as of then keep the names of then.
+    until = datetime.fromisoformat(learned["until"])
+    inputs = read_inputs(settings, until)
+    assert inputs == learned["inputs"]
+    retrain_with(settings, archived, print, lambda settings, places: FOUND.empty_table())
+    assert read_inputs(settings, until) == inputs
+    assert read_inputs(settings, datetime.now(UTC))["counterparts"] != inputs["counterparts"]
+    counterparts_file(settings).unlink()
+    assert read_inputs(settings, until)["counterparts"] != inputs["counterparts"]

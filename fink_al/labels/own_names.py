@@ -1,0 +1,114 @@
+"""Labels by the names that a target's archive has for the objects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from fink_al.labels.counterparts import FOUND, counterparts_file, read_counterparts
+from fink_al.labels.reading import Labels
+from fink_al.labels.store import LabelStore
+from fink_al.settings import Settings
+
+
+class OwnNames(Labels):
+    """Labels of a store, each by the name of the object in a target's archive, where it has one.
+
+    What is said of another survey's object at the same position is said of the target's own: all
+    rules hold for what both names have, as if it had been said of one.
+
+    Rows have two more columns: ``said_of``, the name in the store, and ``arcsec``, how far apart
+    the positions are, both null where the store has the name itself.
+
+    Parameters
+    ----------
+    store : LabelStore
+        The labels.
+    file : Path
+        Counterparts (:mod:`fink_al.labels.counterparts`), which need not be there.
+    until : datetime, optional
+        With time zone: the names are those of then.
+    """
+
+    def __init__(self, store: LabelStore, file: Path, until: datetime | None = None):
+        self.store, self._file, self._until = store, file, until
+        self._signature: tuple[int, ...] | None = None
+        self._counterparts = FOUND.empty_table()
+        self._read: tuple[pa.Table, pa.Table, pa.Table] | None = None
+
+    @classmethod
+    def of(cls, settings: Settings, until: datetime | None = None) -> OwnNames:
+        """Labels of `settings`, by the names of its target's archive; as of a time, if given."""
+        return cls(LabelStore.of(settings, until), counterparts_file(settings), until)
+
+    @property
+    def counterparts(self) -> pa.Table:
+        """``said_of object_id arcsec`` of the objects of the store that have another name here."""
+        signature = self._stat()
+        if signature != self._signature:
+            self._counterparts = read_counterparts(self._file, self._until)
+            self._signature = signature
+        return self._counterparts
+
+    def own(self, names: pa.ChunkedArray) -> pa.ChunkedArray:
+        """The name here of each of the objects `names` of the store."""
+        pairs = self.counterparts
+        index = pc.index_in(names, pairs["said_of"].combine_chunks())
+        return pc.coalesce(pairs["object_id"].take(index), names)
+
+    def own_name(self, object_id: str) -> str:
+        """The name here of an object of the store."""
+        return self.own(pa.chunked_array([[object_id]], pa.string()))[0].as_py()
+
+    def both(self, names: Iterable[str]) -> list[str]:
+        """`names` in the store, and those here where they are others."""
+        told = list(names)
+        return sorted({*told, *self.own(pa.chunked_array([told], pa.string())).to_pylist()})
+
+    def read(self) -> pa.Table:
+        rows, pairs = self.store.read(), self.counterparts
+        if self._read is None or self._read[0] is not rows or self._read[1] is not pairs:
+            index = pc.index_in(rows["object_id"], pairs["said_of"].combine_chunks())
+            has_other = pc.is_valid(index)
+            other = pc.if_else(has_other, rows["object_id"], pa.scalar(None, pa.string()))
+            at = rows.column_names.index("object_id")
+            read = (
+                rows.set_column(at, "object_id", self.own(rows["object_id"]))
+                .append_column("said_of", other)
+                .append_column("arcsec", pairs["arcsec"].take(index))
+            )
+            self._read = rows, pairs, read
+        return self._read[2]
+
+    def typed_objects(self) -> list[str]:
+        """Objects that have a type by either name: they are not asked for again."""
+        # The archive may have its first alert of a name that the store knows in a moment.
+        return sorted({*super().typed_objects(), *self.store.typed_objects()})
+
+    @property
+    def version(self) -> str:
+        return f"{self.store.version}-{'-'.join(map(str, self._stat()))}"
+
+    def _stat(self) -> tuple[int, ...]:
+        try:
+            found = self._file.stat()
+        except FileNotFoundError:
+            return ()
+        return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def by_position(row: Mapping[str, Any]) -> str:
+    """Of whom a word was said and how far away that is; empty where it has the object's own name.
+
+    Parameters
+    ----------
+    row : mapping
+        Row of labels, of a store or of :class:`OwnNames`.
+    """
+    other = row.get("said_of")
+    return f"{other}, {row['arcsec']:.1f} arcsec away" if other else ""
