@@ -153,8 +153,10 @@ def retrain(
 
 def _match(settings: Settings, matched: Matcher, progress: Progress) -> None:
     """Look anew which objects of the label store the archive has under other names."""
-    progress("looking for labelled positions in the archive")
-    found = matched(settings, places(LabelStore.of(settings).read()))
+    positions = places(LabelStore.of(settings).read())
+    if len(positions):
+        progress(f"looking for {len(positions)} labelled positions in the archive")
+    found = matched(settings, positions)
     write_counterparts(counterparts_file(settings), found, datetime.now(UTC))
     if len(found):
         progress(f"{len(found)} labelled objects have another name in the archive, by position")

@@ -114,7 +114,7 @@ def test_rows_of_tns_are_labels_by_their_position(settings, run, tmp_path, tns_t
     assert stands() == [("TNS 2026a", "unclassified", 10.5)]
 
 
-def test_two_surveys_import_into_one_store(settings, run, tmp_path, tns_table, tns_row):
+def test_two_surveys_import_into_one_store(settings, run, match, tmp_path, tns_table, tns_row):
     file = tmp_path / "tns.csv"
 
     def take(own_survey, **changes):
@@ -136,5 +136,18 @@ def test_two_surveys_import_into_one_store(settings, run, tmp_path, tns_table, t
     ):
         found = take(own_survey, type=kind, lastmodified=f"2026-01-{day:02} 00:00:00")
         assert found == dict.fromkeys(expected, kind or "unclassified")
+    # A name that the row does not list any more loses its type; what lies at its position has it.
     moved = {"internal_names": "", "type": "CV", "lastmodified": "2026-01-11 00:00:00"}
     assert take(True, **moved) == {"ZTF26aaaaaaa": "unclassified", "TNS 2026a": "CV"}
+    match("TNS 2026a", "ZTF26aaaaaaa")
+    assert [row[:2] for row in cells(run("list"))] == [["ZTF26aaaaaaa", "CV"]]
+
+
+def test_an_export_of_a_shared_store_can_be_imported(settings, run, tmp_path):
+    file = tmp_path / "labels.csv"
+    run("add", "101", "SN II", "--observed", "2026-01-06")
+    run("export", str(file))
+    other = settings.model_copy(update={"labels_path": str(tmp_path / "other")})
+    LabelStore(other.labels_dir).make()
+    done = import_file(other, file)
+    assert (settings.survey.object_name is None, done.added, done.rejected) == (False, 1, 0)

@@ -407,7 +407,7 @@ def test_labels_come_by_position(retrain, settings, archive, archived, tmp_path)
     told = []
     summary = retrain_with(settings, archived, told.append, matched)
     assert told[:2] == [
-        "looking for labelled positions in the archive",
+        "looking for 23 labelled positions in the archive",
         "23 labelled objects have another name in the archive, by position",
     ]
     # What the starting set calls by another name is one object, of the later label.
