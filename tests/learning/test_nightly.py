@@ -382,7 +382,7 @@ def test_the_label_store_overrides_the_starting_set(retrain, settings, tell, tmp
 def test_labels_come_by_position(retrain, settings, archive, archived, tmp_path):
     """Labels of another survey's objects teach, in the starting set too, and judge nothing."""
     alerts = sky("A", 10)
-    archive(*alerts, *sky("Test", 1))
+    archive(*alerts, *sky("Test", 1), *sky("B", 1))
     start = tmp_path / "start.parquet"
     pq.write_table(table(sky("Old", 1)), start)
     settings = settings.model_copy(update={"starting_set": start})
@@ -391,15 +391,18 @@ def test_labels_come_by_position(retrain, settings, archive, archived, tmp_path)
         Label(f"Other{row['object_id']}", row["type"], "spectrum", OBSERVED, **place)
         for row in [*alerts, *sky("Test", 1)]
     ]
+    labels.append(Label("TestAGN1", "AGN", "spectrum", OBSERVED, **place))
     labels.append(Label("OldAGN0", "SN Ia", "spectrum", OBSERVED, who="Ann", **place))
     LabelStore.of(settings).add(labels)
+
+    known = {"TestAGN1": "BAGN0", "OldAGN0": "AAGN0"}
 
     def matched(settings, places):
         names = places["object_id"].to_pylist()
         return pa.table(
             {
                 "said_of": names,
-                "object_id": [name.removeprefix("Other").replace("Old", "A") for name in names],
+                "object_id": [known.get(name, name.removeprefix("Other")) for name in names],
                 "arcsec": [0.5] * len(names),
             }
         )
@@ -407,12 +410,12 @@ def test_labels_come_by_position(retrain, settings, archive, archived, tmp_path)
     told = []
     summary = retrain_with(settings, archived, told.append, matched)
     assert told[:2] == [
-        "looking for 23 labelled positions in the archive",
-        "23 labelled objects have another name in the archive, by position",
+        "looking for 24 labelled positions in the archive",
+        "24 labelled objects have another name in the archive, by position",
     ]
     # What the starting set calls by another name is one object, of the later label.
-    assert summary.by_position == 23
-    assert summary.labels == {"in_test_set": 2, "example": 19, "conflict": 1}
+    assert summary.by_position == 24
+    assert summary.labels == {"in_test_set": 3, "example": 19, "conflict": 1}
     learned = read_manifest(Registry(settings).load("1"))["labels"]
     names = {name for name, *_ in learned["examples"]}
     assert names == {row["object_id"] for row in alerts} - {"AAGN0"} | {"OldSN Ia0"}

@@ -3,9 +3,11 @@
 import logging
 from datetime import UTC, datetime
 
+import pyarrow as pa
 import pytest
 
 from fink_al.errors import ServiceError
+from fink_al.labels.counterparts import FOUND, counterparts_file, write_counterparts
 from fink_al.labels.label import Label
 from fink_al.labels.store import LabelStore
 from fink_al.settings import load_settings
@@ -52,3 +54,15 @@ def test_labels_are_taken_up_and_outlast_their_storage(spark, tmp_path, caplog):
         assert labelled() == object_keys(spark, ["A"])
     add("C", "CV")
     assert labelled() == sorted(object_keys(spark, ["A", "C"]))
+
+    # By position A is also an object that the archive calls otherwise.
+    file = counterparts_file(settings)
+    row = {"said_of": "A", "object_id": "101", "arcsec": 0.4}
+    write_counterparts(file, pa.Table.from_pylist([row], FOUND), datetime.now(UTC))
+    assert labelled() == sorted(object_keys(spark, ["101", "A", "C"]))
+    file.write_bytes(b"torn")
+    add("D", "CV")
+    assert labelled() == sorted(object_keys(spark, ["101", "A", "C"]))
+    assert "counterparts/early_snia.parquet is no table of counterparts" in caplog.text
+    file.unlink()
+    assert labelled() == sorted(object_keys(spark, ["A", "C", "D"]))
