@@ -276,7 +276,7 @@ def _object(alert: dict[str, Any], counts: list[int]) -> dict[str, Any]:
             "dec": alert["dec"],
             "firstDiaSourceMjdTai": ("double", alert["first_detection_mjd"]),
             "lastDiaSourceMjdTai": ("double", alert["mjd"]),
-            "nDiaSources": alert["n_detections"],
+            "nDiaSources": int(alert["n_detections"]),
         }
         | {f"{band}_psfFluxNdata": n for band, n in zip(_BANDS, counts, strict=True)}
     )

@@ -66,7 +66,7 @@ def sky():
         band=["ugrizy"[b] for b in of["band"]],
         classtar=of["classtar"],
         asteroid_distance_arcsec=np.where(of["object"].eq(8), 0.25, np.nan),
-        n_detections=of["n_detections"] + 2,  # some before all that is simulated
+        n_detections=of["n_detections"] + 2.0,  # some before all that is simulated
         first_detection_mjd=60_900.0 + of["object"],
         first=begin + of["object"].isin([2, 3]),
         point=point,
