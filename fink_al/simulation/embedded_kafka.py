@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
@@ -28,10 +29,13 @@ class EmbeddedKafka:
     folder : path
         Data, configuration and log (``kafka.log``). A broker started again on the same folder has
         the same topics and, while it is free, the same port.
+    properties : mapping of str to object, optional
+        More of the broker's own properties.
     """
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, properties: Mapping[str, object] | None = None):
         self.folder = Path(folder).resolve()
+        self._more = dict(properties or {})
         self._port, self._controller = _free_ports(2)
         self._process: subprocess.Popen | None = None
 
@@ -161,7 +165,7 @@ class EmbeddedKafka:
             "message.max.bytes": 10_000_000,
             "auto.create.topics.enable": "false",
             "num.partitions": 1,
-        }
+        } | self._more
         return "".join(f"{key}={value}\n" for key, value in values.items())
 
 
