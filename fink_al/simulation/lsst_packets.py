@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from fink_al.alerts.confluent import PREFIX_BYTES, framed
+from fink_al.alerts.lsst import FLUXCAL_OF_NJY
 from fink_al.simulation.lsst_packet_schema import (
     FORCED_FIELDS,
     MOVING_FIELDS,
@@ -28,7 +29,7 @@ from fink_al.simulation.lsst_packet_schema import (
 from fink_al.simulation.nights import Campaign
 
 _BANDS = "ugrizy"
-_NJY = 10 ** (0.4 * 3.9)  # of one FLUXCAL
+_NJY = 1 / FLUXCAL_OF_NJY  # of one FLUXCAL
 _DAY_START = 0.5  # noon to noon, as Rubin counts nights
 _PROCESSED_DAYS, _FORCED_DAYS = 60 / 86400, 0.5  # after the exposure
 _MOVING = "ss"  # object ids of the solar system begin so
