@@ -266,7 +266,7 @@ class Listener:
                 self._candidates.append((now, message.key(), message.value()))
                 continue
             record = json.loads(message.value())
-            run.counts.update(record["counts"])
+            run.counts.update(record["counts"] | {"batches": 1})
             for row in record["offsets"]:
                 run.counts["lost"] += row["lost"] or 0
                 run.done[row["first"] : row["until"]] = now
@@ -377,6 +377,8 @@ def show(run: Run, plan: Plan) -> bool:
     used = {name: np.mean([v.cpu[name] for v in visits]) for name in visits[0].cpu}
     text = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in used.items())
     print(f"  CPU a visit, of {os.cpu_count() * plan.pause_s:g} s: {text}")
+    batches = run.counts["batches"] / len(run.visits)
+    print(f"  micro-batches: {batches:.1f} a visit, warm-up included")
     print(f"  disk of the broker: {run.disk_bytes / 1e9:.1f} GB at the most")
     lines = [
         _claim("lsst_visit", max(ended), "s", plan.pause_s),
