@@ -1,4 +1,4 @@
-"""LSST's bursts: a visit of 10 000 packets of 108 kB every 39 s, and how soon its alerts are done.
+"""LSST's bursts: a visit of 10 000 real-size packets every 39 s, and how soon its alerts are done.
 
 A real broker, the stream, which is a process of its own, and this script, which sends and listens,
 share the machine's cores. A visit is sent at once when its time has come, whatever became of the
