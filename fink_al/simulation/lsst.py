@@ -119,7 +119,8 @@ def lists(
 ) -> Iterator[tuple[str, npt.NDArray[np.bool_], pd.Series]]:
     """Light-curve columns: name, which points are in it, and all their values.
 
-    Sources are detections; forced photometry is that of earlier nights, as it comes a day later.
+    Sources are detections. Forced photometry begins with the first of them and includes the alert's
+    own exposure, as in alerts of March 2026; what was before it is looked up a day later.
 
     Parameters
     ----------
@@ -133,14 +134,15 @@ def lists(
     is_moving = points["is_moving"].to_numpy()
     is_own = np.append(alert[1:] != alert[:-1], True)[: len(alert)]
     seen = points["mag"].notna().to_numpy() & (~is_moving | is_own)
-    earlier = (points["mjd"] < before).to_numpy() & ~is_moving
+    known = (points["n_detections"] > 0) | (points["mjd"] < before)
+    forced = known.to_numpy() & ~is_moving
     values = {"midpointMjdTai": points["mjd"], "band": points["band"]}
     values |= {"psfFlux": _njy(points["flux"]), "psfFluxErr": _njy(points["flux_err"])}
     for name, column in values.items():
         yield f"c{name}", seen, column
     yield "cflag", seen, pd.Series(np.zeros(len(points), int))
     for name, column in values.items():
-        yield f"f{name}", earlier, column
+        yield f"f{name}", forced, column
 
 
 def _njy(flux: pd.Series) -> pd.Series:

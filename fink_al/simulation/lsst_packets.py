@@ -123,6 +123,7 @@ def packets(campaign: Campaign, night: int) -> Iterator[bytes]:
     day = np.floor(points["mjd"].to_numpy() - _DAY_START)
     tonight = day[alerts["point"]].max(initial=-np.inf)
     band, is_seen = points["band"].to_numpy(), (points["alert_id"] >= 0).to_numpy()
+    is_found = points["n_detections"].to_numpy() > 0
     owner = points["object"].to_numpy()[alerts["point"]]
     ids = dict(zip(owner.tolist(), alerts["object_id"], strict=True))
     # Most time goes into encoding histories, and an object's alerts share theirs.
@@ -131,8 +132,7 @@ def packets(campaign: Campaign, night: int) -> Iterator[bytes]:
         object_id = ids[row["object"]]
         if row["alert_id"] >= 0:
             sources[row["row"]] = _encode(_SOURCE, _source(row, object_id))
-        # Forced photometry is made when its night is over.
-        if day[row["row"]] < tonight and not object_id.startswith(_MOVING):
+        if not object_id.startswith(_MOVING):
             forced[row["row"]] = _encode(_FORCED, _forced_point(row, object_id))
     for number, alert in enumerate(_rows(alerts)):
         first, point = alert["first"], alert["point"]
@@ -140,12 +140,13 @@ def packets(campaign: Campaign, night: int) -> Iterator[bytes]:
             around = [_NULL, _NULL, _NULL, _SOME, _encode(_SS_SOURCE, _moving(alert))]
         else:
             history = [sources[row] for row in range(first, point) if is_seen[row]]
-            over = first + int(np.searchsorted(day[first:point], tonight))
+            # Before its first detection an object is looked for when the night is over.
+            is_known = (day[first : point + 1] < tonight) | is_found[first : point + 1]
             counts = np.bincount(band[first : point + 1][is_seen[first : point + 1]], minlength=6)
             around = [
                 # As in real packets: null for no history, an empty list for no forced photometry.
                 _array(history) if history else _NULL,
-                _array([forced[row] for row in range(first, over)]),
+                _array([forced[row] for row in first + np.flatnonzero(is_known)]),
                 _SOME, _encode(_OBJECT, _object(alert, counts.tolist())),
                 _NULL,
             ]  # fmt: skip

@@ -45,14 +45,16 @@ def test_ids_are_numbers_and_name_one_thing(campaign):
     assert set(truth["object_id"]).isdisjoint(other["object_id"])
 
 
-def test_sources_are_an_objects_detections_and_forced_points_those_of_earlier_nights(campaign):
+def test_sources_are_detections_and_forced_points_all_exposures_that_are_known(campaign):
     table, points = campaign.columns(), campaign.points
     moving = 0
     for alert in campaign.alerts.sample(300, random_state=1).itertuples():
         own = points[points["object"] == points["object"][alert.point]]
         own = own[own["mjd"] <= alert.mjd]
         row = table.slice(alert.Index, 1).to_pylist()[0]
-        sources, forced = own[own["mag"].notna()], own[own["mjd"] < np.floor(alert.mjd - 0.5) + 0.5]
+        sources = own[own["mag"].notna()]
+        night, begun = np.floor(alert.mjd - 0.5) + 0.5, sources["mjd"].min()
+        forced = own[(own["mjd"] < night) | (own["mjd"] >= begun)]
         if alert.object_id.startswith("ss"):
             moving += 1
             sources, forced = sources[-1:], forced[:0]

@@ -112,7 +112,10 @@ def expected(campaign, night):
     for alert in alerts:
         history = campaign.points.iloc[alert["first"] : alert["point"]]
         sources = history[history["mag"].notna()]
-        forced = history[history["mjd"] < _MJD + _NIGHTS.index(night) + 0.5]
+        until = campaign.points.iloc[alert["first"] : alert["point"] + 1]
+        begun = until["mjd"][until["mag"].notna()].min()
+        earlier = until["mjd"] < _MJD + _NIGHTS.index(night) + 0.5
+        forced = until[earlier | (until["mjd"] >= begun)]
         if alert["object_id"].startswith("ss"):
             sources, forced = None, None
         yield alert, sources, forced
@@ -161,13 +164,14 @@ def test_packets_hold_the_nights_alerts_and_their_histories(campaign, night, rea
     assert len(lengths) > 4
 
 
-def test_the_first_night_has_no_forced_photometry(campaign, read):
+def test_a_first_alert_has_forced_photometry_of_its_own_exposure_alone(campaign, read):
     early = campaign.alerts.assign(night=_NIGHTS[0], point=campaign.alerts["first"])
     early = early[campaign.points["mag"].notna().to_numpy()[early["point"]]]
     early = early[~early["object_id"].str.startswith("ss")]
     records = map(read, packets(replace(campaign, alerts=early), _NIGHTS[0]))
-    found = [(r["prvDiaSources"], r["prvDiaForcedSources"]) for r in records]
-    assert found == [(None, [])] * len(early)
+    found = [(r["prvDiaSources"], [p["midpointMjdTai"] for p in r["prvDiaForcedSources"]])
+             for r in records]  # fmt: skip
+    assert found == [(None, [mjd]) for mjd in campaign.points["mjd"].iloc[early["point"]]]
 
 
 def test_packets_are_as_large_as_real_ones(night, shared_data):
