@@ -42,7 +42,7 @@ def candidate_filter(settings: Settings | None = None) -> Any:
     Raises
     ------
     SettingsError
-        If the target is not for alerts of ZTF.
+        If the target is not for alerts of ZTF: filters of LSST get whole records from Fink.
 
     Returns
     -------
@@ -53,8 +53,8 @@ def candidate_filter(settings: Settings | None = None) -> Any:
     settings = settings or load_settings()
     if adapter(settings.survey) is not ztf:
         raise SettingsError(
-            f"This filter reads alerts of ZTF; target '{settings.target.name}' is for "
-            f"'{settings.survey.name}': set another target."
+            f"This filter reads what Fink gives filters of ztf; target '{settings.target.name}' is "
+            f"for {settings.survey.name}: set a target of ztf, or write a filter of fink_al_p."
         )
 
     @pandas_udf(BooleanType())  # type: ignore[call-overload]

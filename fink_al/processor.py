@@ -1,8 +1,8 @@
 """The science module for Fink: probability, reason and features as columns of Fink's Spark jobs.
 
 Fink calls typed pandas functions on the columns that its ``concat_col`` builds. The ones made here
-run the code of the stream with a model bundle, which alone decides the features. ``docs/fink.md``
-says how to install them.
+run the code of the stream with a model bundle, which alone decides the features; the settings say
+whose alerts the columns hold. ``docs/fink.md`` says how to install them.
 """
 
 from __future__ import annotations
@@ -127,19 +127,15 @@ class Bundle:
     def columns(self) -> list[Column]:
         """Arguments for the functions below, from an alert of Fink after ``concat_col``.
 
-        First ``cjd cfid cmagpsf csigmapsf cdiffmaglim``; then, only where the model reads such
-        features, forced photometry and numbers of the alert itself.
+        First the light curve, of ZTF ``cjd cfid cmagpsf csigmapsf cdiffmaglim``, of LSST
+        ``cmidpointMjdTai cband cpsfFlux cpsfFluxErr`` and the packet's flags; then, only where the
+        model reads such features, forced photometry and numbers of the alert itself. Bands by
+        letter become numbers here: no text enters a Python worker.
         """
-        survey = adapter(self.survey)
-        concatenated = [F.col(name) for name in survey.LIGHT_CURVE]
-        others = [name for name in self.lists if name not in survey.LIGHT_CURVE]
-        numbers = self.features.context_columns
-        # A row of Fink has the fields of the packet, but is not inside a record `alert`.
-        sql = {name: text.replace("alert.", "") for name, text in survey.COLUMNS.items()}
+        sql = adapter(self.survey).FINK_COLUMNS
         return [
-            *concatenated,
-            *(F.expr(sql[name]) for name in others),
-            *(F.expr(sql[name]).cast("double") for name in numbers),
+            *(F.expr(sql[name]) for name in self.lists),
+            *(F.expr(sql[name]).cast("double") for name in self.features.context_columns),
         ]
 
     @cached_property
@@ -158,10 +154,11 @@ class Bundle:
 
 
 def probability(bundle: Bundle) -> Any:
-    """Pandas function that gives the probability of the target's class, 0.0 where there is none.
+    """Pandas function that gives the probability of the target's class, Fink's number for none.
 
-    For columns of topics that must hold a number, as Fink's `rf_snia_vs_nonia` does; `score` says
-    what 0.0 stands for. Departures from Fink's module (fink-science, ``random_forest_snia``): an
+    For columns of topics that must hold a number, as Fink's `rf_snia_vs_nonia` and
+    `earlySNIa_score` do. None is 0.0 for ZTF and -1.0 for LSST there; `score` says why there is
+    none. Departures from Fink's module (fink-science, ``random_forest_snia``): an
     alert with features in one band only has a probability, and neither the catalogue class nor the
     number of detections makes it 0.0: those are cuts, and stand in the filter.
 
@@ -194,10 +191,12 @@ def probability(bundle: Bundle) -> Any:
     600
     """
 
+    none = adapter(bundle.survey).FINK_NO_SCORE
+
     @pandas_udf(DoubleType())  # type: ignore[call-overload]
     def fink_al_p(*columns: pd.Series) -> pd.Series:
         p, _ = _score(bundle, columns)
-        return pd.Series(np.nan_to_num(p, nan=0.0))
+        return pd.Series(np.nan_to_num(p, nan=none))
 
     return fink_al_p
 

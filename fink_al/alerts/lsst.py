@@ -182,7 +182,7 @@ COLUMNS = {
         f"cast(coalesce(alert.diaSource.{flag}, false) AS INT)"
         for flag in ("psfFlux_flag", *_BAD_PIXELS)
     ),
-    "classtar": "1 - alert.diaSource.extendedness",
+    "classtar": "1D - alert.diaSource.extendedness",
     "star_score": "cast(NULL AS DOUBLE)",
     "star_distance_arcsec": "cast(NULL AS DOUBLE)",
     # A source without an object is that of the solar-system object that it was attributed to.
@@ -200,6 +200,20 @@ COLUMNS = {
     "fband": f"transform({_of_forced('band')}, b -> {_CODE})",
     "fpsfFlux": _of_forced("psfFlux"),
     "fpsfFluxErr": _of_forced("psfFluxErr"),
+}
+
+#: What Fink writes in a column of numbers where an alert has no score.
+FINK_NO_SCORE = -1.0
+
+#: SQL expression of each column over a row of Fink's jobs, which has the fields of the packet, and
+#: the sources once more as ``concat_col`` joins them: bands by letter, and no flags. Those of the
+#: packet are taken where they are of the same sources.
+FINK_COLUMNS = {name: sql.replace("alert.", "") for name, sql in COLUMNS.items()}
+FINK_COLUMNS |= {
+    "cflag": f"CASE WHEN cmidpointMjdTai = {FINK_COLUMNS['cmidpointMjdTai']}"
+    f" THEN {FINK_COLUMNS['cflag']} ELSE transform(cmidpointMjdTai, t -> 0) END",
+    "cband": f"transform(cband, b -> {_CODE})",
+    **{name: name for name in ("cmidpointMjdTai", "cpsfFlux", "cpsfFluxErr")},
 }
 
 #: An alert is usable when this holds; SQL over the decoded record. Fails closed on null.

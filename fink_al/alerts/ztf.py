@@ -177,6 +177,14 @@ COLUMNS = (
     | {column: f"coalesce(alert.fp_hists.{field}, array())" for column, field in _FORCED.items()}
 )
 
+#: What Fink writes in a column of numbers where an alert has no score.
+FINK_NO_SCORE = 0.0
+
+#: SQL expression of each column over a row of Fink's jobs, which has the fields of the packet, and
+#: the light curve as ``concat_col`` joins it.
+FINK_COLUMNS = {name: sql.replace("alert.", "") for name, sql in COLUMNS.items()}
+FINK_COLUMNS |= {name: name for name in LIGHT_CURVE}
+
 #: An alert is usable when this holds; SQL over the columns above. Fails closed on null.
 IS_USABLE = (
     "alert.objectId RLIKE '^ZTF[0-9]{2}[a-z]{7,12}$' AND alert.candid IS NOT NULL"

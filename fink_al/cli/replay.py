@@ -24,6 +24,13 @@ if TYPE_CHECKING:  # importing it for good would bring pyspark before it is need
     show_default=True,
     help="Archived light curves, or packets that Kafka still holds.",
 )
+@click.option(
+    "--late-hours",
+    type=click.FloatRange(min=0, max=1e6),
+    default=12.0,
+    show_default=True,
+    help="Of a topic that holds all nights, read what was sent so long after the night's end.",
+)
 @click.option("--model", "version", help="Version that scores.  [default: the champion]")
 @click.option(
     "--output",
@@ -34,6 +41,7 @@ if TYPE_CHECKING:  # importing it for good would bring pyspark before it is need
 def replay(
     night: str,
     origin: Literal["archive", "topic"],
+    late_hours: float,
     version: str | None,
     output: Path | None,
     config: Path | None,
@@ -45,7 +53,9 @@ def replay(
     settings = load_settings(config)
     from fink_al.spark.replay import run
 
-    agreement = run(settings, _date(night), origin=origin, version=version, output=output)
+    agreement = run(
+        settings, _date(night), origin=origin, version=version, late_hours=late_hours, output=output
+    )
     click.echo(f"{agreement.replayed} alerts scored again, {agreement.archived} in the archive.")
     click.echo(_comparison(agreement))
     if output:

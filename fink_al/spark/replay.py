@@ -20,7 +20,13 @@ from fink_al.spark.framing import decode, packets
 from fink_al.spark.science import Champion, Science, with_science
 from fink_al.spark.session import spark_session
 from fink_al.spark.state import archived_nights, read_archive
-from fink_al.spark.topics import read_topics, topics_of_night
+from fink_al.spark.topics import (
+    LATE_HOURS,
+    has_topic_a_night,
+    read_night,
+    sending_times,
+    topics_of_night,
+)
 
 Origin = Literal["archive", "topic"]
 
@@ -59,6 +65,7 @@ def replay(
     *,
     origin: Origin = "archive",
     version: str | None = None,
+    late_hours: float = LATE_HOURS,
 ) -> DataFrame:
     """Scored alerts of `night`, computed anew.
 
@@ -74,11 +81,15 @@ def replay(
         Archived light curves, or the packets while Kafka still holds them.
     version : str, optional
         Model to score with; default the champion of now.
+    late_hours : float
+        Where a topic holds all nights, what was sent up to so many hours after the night's end is
+        read.
 
     Raises
     ------
     FinkAlError
-        If there is no such night in the archive, no topic of it, or no topics at all.
+        If there is no such night in the archive, no topic of it, nothing in it that was sent then,
+        or no topics at all.
     """
     if origin == "archive":
         rows = read_archive(spark, settings, night)
@@ -100,13 +111,27 @@ def replay(
                 f"Kafka at {settings.source.servers} has no topic '{pattern}' for night {night}; "
                 "alerts that have expired there may be in the archive: --origin archive."
             )
-        messages = read_topics(spark, settings, pattern)
+        messages = read_night(spark, settings, night, late_hours)
+        if messages.isEmpty():
+            raise _no_alert(settings, night, late_hours)
         how = packets(spark, settings)
         how.learn_all(messages)
         decoded = decode(messages, how, settings)
         alerts = decoded.where("dead_reason IS NULL").drop("dead_reason", "packet")
     science = Science(settings, champion_of(spark, settings, version))
     return with_science(alerts, science).where(F.col("night") == night)
+
+
+def _no_alert(settings: Settings, night: int, late_hours: float) -> FinkAlError:
+    said = f"The topics '{topics_of_night(settings, night)}' hold no alert of night {night}"
+    if has_topic_a_night(settings):
+        return FinkAlError(f"{said}.")
+    begin, end = sending_times(settings.survey, night, late_hours)
+    return FinkAlError(
+        f"{said} that was sent from {begin:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC; what was "
+        "sent later is read with --late-hours, what has expired may be in the archive: "
+        "--origin archive."
+    )
 
 
 def champion_of(
@@ -147,6 +172,7 @@ def run(
     *,
     origin: Origin = "archive",
     version: str | None = None,
+    late_hours: float = LATE_HOURS,
     output: Path | None = None,
 ) -> Agreement:
     """Replay `night` in a session of its own, write it to `output`, compare with the archive.
@@ -161,11 +187,11 @@ def run(
     spark = spark_session(f"fink-al replay {night}")
     try:
         version = version or Registry(settings).champion()
-        replayed = replay(spark, settings, night, origin=origin, version=version).cache()
+        replayed = replay(
+            spark, settings, night, origin=origin, version=version, late_hours=late_hours
+        ).cache()
         if origin == "topic" and replayed.isEmpty():
-            raise FinkAlError(
-                f"The topics '{topics_of_night(settings, night)}' hold no alert of night {night}."
-            )
+            raise _no_alert(settings, night, late_hours)
         if output:
             replayed.write.parquet(str(output))
         return compare(replayed, read_archive(spark, settings, night), version)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import logging
-import re
 import shutil
 from collections.abc import Callable, Mapping, Set
+from datetime import UTC, datetime, timedelta
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming import StreamingQuery
 
 from fink_al.errors import ServiceError
 from fink_al.kafka import Cluster, Topic, ends
-from fink_al.settings import Settings
+from fink_al.settings import Settings, Survey
 from fink_al.spark.framing import Packets, decode, packets
 from fink_al.spark.sink import Part
 from fink_al.spark.source import Batch, Ledger
@@ -21,6 +21,18 @@ log = logging.getLogger(__name__)
 
 #: Reading and decoding need no Python, so their tasks cost little.
 _PIECES_PER_TASK = 4
+
+#: Hours after a night's end within which its alerts are taken to be sent: time to catch up after an
+#: outage, and in Chile, where nights end at noon UT, little of the night after.
+LATE_HOURS = 12.0
+
+# No alert is sent before its exposure, but clocks differ, and TAI is 37 s ahead.
+_EARLY = timedelta(hours=1)
+
+#: Stands for the night in a pattern of topics.
+_NIGHT = "[0-9]{8}"
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Topics:
@@ -167,15 +179,78 @@ def read_stream(
     )
 
 
-def read_topics(spark: SparkSession, settings: Settings, pattern: str) -> DataFrame:
-    """All messages that the topics matching `pattern` hold now."""
-    reader = spark.read.format("kafka").options(**_options(settings))
+def read_topics(
+    spark: SparkSession,
+    settings: Settings,
+    pattern: str,
+    begin: datetime | None = None,
+    end: datetime | None = None,
+) -> DataFrame:
+    """Messages that the topics matching `pattern` hold now.
+
+    In each partition from the first that was sent at `begin` or later to the first that was sent at
+    `end` or later, by Kafka's timestamps; no other is read.
+    """
+    options = _options(settings)
+    if begin:
+        # A partition that has none so late is not read.
+        options["startingTimestamp"] = _milliseconds(begin)
+        options["startingOffsetsByTimestampStrategy"] = "latest"
+    if end:
+        options["endingTimestamp"] = _milliseconds(end)
+    reader = spark.read.format("kafka").options(**options)
     return reader.option("subscribePattern", _whole(pattern)).load()
 
 
+def read_night(
+    spark: SparkSession, settings: Settings, night: int, late_hours: float = LATE_HOURS
+) -> DataFrame:
+    """Messages among which the alerts of `night` are; others may be among them.
+
+    A topic of that night is read whole. Of topics for all nights only what was sent from an hour
+    before the night to `late_hours` after it, unless their messages have no timestamps.
+    """
+    pattern = topics_of_night(settings, night)
+    if has_topic_a_night(settings):
+        return read_topics(spark, settings, pattern)
+    if not read_topics(spark, settings, pattern, end=_EPOCH + timedelta(seconds=1)).isEmpty():
+        log.warning(
+            "Topics %s have messages that do not say when they were sent: all are read", pattern
+        )
+        return read_topics(spark, settings, pattern)
+    begin, end = sending_times(settings.survey, night, late_hours)
+    log.info("Reading what was sent from %s to %s to topics %s", begin, end, pattern)
+    return read_topics(spark, settings, pattern, begin, end)
+
+
+def sending_times(
+    survey: Survey, night: int, late_hours: float = LATE_HOURS
+) -> tuple[datetime, datetime]:
+    """Between which times the alerts of `night` (YYYYMMDD) are looked for."""
+    begin, end = _begin_and_end(survey, night)
+    return begin - _EARLY, end + timedelta(hours=late_hours)
+
+
+def has_topic_a_night(settings: Settings) -> bool:
+    """Whether the topics' pattern has a night in it."""
+    return _NIGHT in settings.topics
+
+
 def topics_of_night(settings: Settings, night: int) -> str:
-    """Pattern of the topics of one night, for a survey that has a topic a night."""
-    return re.sub(r"\[0-9\]\{8\}", str(night), settings.topics)
+    """Pattern of the topics that hold one night; they may hold others too."""
+    # Topics may be called after nights or after dates, and a night may have two of these.
+    begin, end = _begin_and_end(settings.survey, night)
+    days = sorted({f"{time:%Y%m%d}" for time in (begin, end - timedelta(milliseconds=1))})
+    return settings.topics.replace(_NIGHT, days[0] if len(days) == 1 else f"({'|'.join(days)})")
+
+
+def _begin_and_end(survey: Survey, night: int) -> tuple[datetime, datetime]:
+    begin = datetime.strptime(f"{night}+0000", "%Y%m%d%z") + timedelta(days=survey.day_start)
+    return begin, begin + timedelta(days=1)
+
+
+def _milliseconds(time: datetime) -> str:
+    return str((time - _EPOCH) // timedelta(milliseconds=1))
 
 
 def _whole(pattern: str) -> str:

@@ -6,6 +6,7 @@ from click.testing import CliRunner
 from fink_al.cli.replay import replay
 from fink_al.errors import FinkAlError
 from fink_al.spark.replay import Agreement
+from fink_al.spark.topics import LATE_HOURS
 
 pytestmark = pytest.mark.spark
 
@@ -44,7 +45,8 @@ def test_agreement_is_said_and_where_the_alerts_are(monkeypatch, tmp_path, agree
         words,
         f"Scored alerts: {output}",
     ]
-    assert asked == [(20260110, {"origin": "topic", "version": "3", "output": output})]
+    said = {"origin": "topic", "version": "3", "late_hours": LATE_HOURS, "output": output}
+    assert asked == [(20260110, said)]
 
 
 def test_an_output_that_exists_stops_before_spark_starts(monkeypatch, tmp_path):
