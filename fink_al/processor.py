@@ -46,7 +46,7 @@ class Bundle:
     data : bytes
         The bundle; it travels inside the function, so no file need be on the executors.
     survey : Survey
-        Whose alerts the columns hold.
+        Whose alerts the columns hold: that of the settings with which the bundle is read.
     """
 
     checksum: str

@@ -91,7 +91,9 @@ def send(settings, *messages):
     """Send pairs of a value and the MJD at which it is sent, or None, to two partitions in turn."""
     # By their times they would have expired.
     Cluster(settings.source).create_topic(settings.topics, 2, for_ever=True)
-    producer = Producer({"bootstrap.servers": settings.source.servers})
+    # In this order also where a message must be sent again.
+    servers = {"bootstrap.servers": settings.source.servers, "enable.idempotence": True}
+    producer = Producer(servers)
     for i, (value, mjd) in enumerate(messages):
         time = -1 if mjd is None else round((mjd - 40587) * 86_400_000)
         producer.produce(settings.topics, value, partition=i % 2, timestamp=time)
@@ -136,6 +138,7 @@ def test_a_night_again_is_what_the_stream_gave(spark, settings, nights, caplog):
             again = replay(spark, settings, night, origin=origin, late_hours=late_hours).cache()
             found, wanted = _columns(again), _columns(then)
             assert found.keys() == wanted.keys()
+            assert (origin, found["alert_id"]) == (origin, wanted["alert_id"])
             assert [name for name in found if found[name] != wanted[name]] == []
             assert compare(again, then, version) == Agreement(20, 20, 20, 0, version, (version,))
     names = FeatureSet.from_settings(settings.target.features).names
