@@ -28,7 +28,7 @@ from fink_al.errors import ModelError
 from fink_al.features.feature_set import Features, FeatureSet
 from fink_al.learning.model import Model, read_manifest
 from fink_al.learning.registry import Registry
-from fink_al.settings import FeatureSettings, Settings, Survey, load_settings
+from fink_al.settings import FeatureSettings, Settings, Survey, load_settings, load_survey
 from fink_al.spark.columns import curves_of
 
 #: Models that a Python worker keeps: one a target, and the one before a new version.
@@ -57,12 +57,21 @@ class Bundle:
     def from_bytes(cls, data: bytes, settings: Settings | None = None) -> Bundle:
         """The bundle `data`, which is loaded once here to see that it can be.
 
+        It says whose alerts it was trained on; `settings` may describe that survey otherwise than
+        the package's file does.
+
         Raises
         ------
         ModelError
             If it cannot be used here.
         """
-        survey = (settings or load_settings()).survey
+        trained_on = read_manifest(data)["survey"]
+        survey = settings.survey if settings else load_survey(trained_on)
+        if survey.name != trained_on:
+            raise ModelError(
+                f"The model was trained on alerts of {trained_on}, the settings are for "
+                f"{survey.name}: take another target, or leave the settings out."
+            )
         bundle = cls(hashlib.sha256(data).hexdigest(), data, survey)
         _loaded(bundle)
         return bundle

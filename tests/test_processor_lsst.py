@@ -15,6 +15,7 @@ from fink_lsst_alerts import (
 
 from fink_al.errors import ModelError
 from fink_al.processor import Bundle, features, probability, score
+from fink_al.settings import load_settings, load_survey
 
 pytestmark = pytest.mark.spark
 
@@ -34,6 +35,13 @@ def model(settings):
 @pytest.fixture(scope="module")
 def bundle(model, settings):
     return Bundle.from_bytes(model.to_bytes(), settings)
+
+
+def test_a_bundle_says_whose_alerts_it_reads(model, settings):
+    data = model.to_bytes()
+    assert Bundle.from_bytes(data).survey == load_survey("lsst")
+    with pytest.raises(ModelError, match="trained on alerts of lsst, the settings are for ztf"):
+        Bundle.from_bytes(data, load_settings(starting_set=None, test_set=None))
 
 
 def check(rows, alerts, bundle, model, settings):

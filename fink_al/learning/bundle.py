@@ -64,7 +64,7 @@ def unpack(data: bytes) -> tuple[bytes, dict[str, Any]]:
         # What loading asks for, before it does.
         features, versions = manifest["feature_set"], manifest["versions"]
         _ = features["hash"], len(features["names"]), versions["scikit-learn"]
-        _ = manifest["estimator"]["estimator"]
+        _ = manifest["estimator"]["estimator"], manifest["survey"]
         is_whole = manifest["checksum"] == checksum(model, manifest)
     except ModelError:
         raise

@@ -136,6 +136,7 @@ def fit(
     calibration, unseen = calibrate(target.model, unseen, positive, random)
     manifest = {
         "target": target.name,
+        "survey": target.survey,
         "fingerprint": fingerprint(training, target),
         "created": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
         "parent": parent,
