@@ -132,7 +132,7 @@ def import_(
     click.echo(f"{done.added} of {done.labels} labels added, from {done.rows} rows.")
     if done.format == "tns":
         survey = settings.survey
-        lacking = f"object of {survey.name}" if survey.object_name else "position"
+        lacking = "position" if survey.labels_by_position else f"object of {survey.name}"
         click.echo(f"{done.untyped} rows have no type, {done.other} no {lacking}.")
     warn_of_unknown(set(done.types))
     found = verdicts(OwnNames.of(settings), settings.target)["reason"]

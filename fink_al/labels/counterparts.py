@@ -24,6 +24,8 @@ from fink_al.settings import Settings
 MOST_ARCSEC = 1.5
 
 _TIME = pa.timestamp("us", "UTC")
+#: As in SN 2018bcb.
+_YEAR = r"\b(?P<year>(?:19|20)[0-9]{2})[A-Za-z]"
 #: What was found: the name in the label store, the one in the archive, and how far apart they are.
 FOUND = pa.schema([("said_of", pa.string()), ("object_id", pa.string()), ("arcsec", pa.float64())])
 #: Columns of the file: what was found, and while it was so (`until` is null: it still is).
@@ -46,14 +48,16 @@ def places(rows: pa.Table) -> pa.Table:
     Returns
     -------
     pa.Table
-        ``object_id ra_deg dec_deg``.
+        ``object_id ra_deg dec_deg year``, the year of discovery in the name at the source, such as
+        SN 2018bcb, or null.
     """
     rows = rows.filter(pc.and_(pc.is_valid(rows["ra_deg"]), pc.is_valid(rows["dec_deg"])))
     rows = rows.take(pc.sort_indices(rows, sort_keys=[("modified", "ascending")]))  # stable
     backwards = codes(rows["object_id"])[::-1]
     _, last = np.unique(backwards, return_index=True)
-    columns = ["object_id", "ra_deg", "dec_deg"]
-    return rows.select(columns).take(pa.array(len(rows) - 1 - last))
+    rows = rows.take(pa.array(len(rows) - 1 - last))
+    year = pc.struct_field(pc.extract_regex(rows["name"], _YEAR), "year").cast(pa.int32())
+    return rows.select(["object_id", "ra_deg", "dec_deg"]).append_column("year", year)
 
 
 def read_counterparts(file: Path, at: datetime | None = None) -> pa.Table:

@@ -141,4 +141,4 @@ def _parser(
 ) -> TnsRows | SpectraRows:
     if format == "spectra" or (format is None and "objid" not in header):
         return SpectraRows(header, who, settings.survey)
-    return TnsRows(header, settings.survey.object_name, held_types(store.read()))
+    return TnsRows(header, settings.survey, held_types(store.read()))

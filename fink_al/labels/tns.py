@@ -13,6 +13,7 @@ from fink_al.errors import LabelError
 from fink_al.labels.label import TNS, Label, utc
 from fink_al.labels.spectra import degrees
 from fink_al.labels.taxonomy import UNCLASSIFIED
+from fink_al.settings import Survey
 
 #: Columns that are used; the table has others.
 NEEDED = (
@@ -29,9 +30,9 @@ class TnsRows:
     ----------
     header : sequence of str
         Names of the columns.
-    object_name : str or None
-        Regular expression of the survey's object names. None: TNS does not list them, and a row
-        with a position is a label under TNS's own name (:func:`own_name`).
+    survey : Survey
+        How TNS lists its objects: by `tns_name`, else by `object_name`. Where TNS has other names,
+        a row without one but with a position is a label under TNS's own name (:func:`own_name`).
     held : mapping of str to set of str
         Objects that have a type by each ``objid``, whosever names they are: a row says their type
         too, and takes it back if it has none any more, or does not list the object any more.
@@ -56,7 +57,7 @@ class TnsRows:
     def __init__(
         self,
         header: Sequence[str],
-        object_name: str | None,
+        survey: Survey,
         held: Mapping[str, set[str]] | None = None,
     ):
         missing = [name for name in NEEDED if name not in header]
@@ -67,7 +68,9 @@ class TnsRows:
             )
         self.untyped = self.other = 0
         self._at = [header.index(name) for name in NEEDED]
-        self._is_ours = re.compile(object_name).fullmatch if object_name else None
+        pattern = survey.tns_name or survey.object_name
+        self._match = re.compile(pattern).fullmatch if pattern else lambda name: None
+        self._by_position = survey.labels_by_position
         self._held = {key: set(names) for key, names in (held or {}).items()}
         self._latest = datetime.now(UTC) + _CLOCK_ERROR
 
@@ -91,8 +94,13 @@ class TnsRows:
             raise LabelError(f"lastmodified {changed} lies in the future")
         ra_deg, dec_deg = degrees(ra), degrees(dec)
         listed = {part.strip() for part in internal.split(",")}
+        matches = filter(None, map(self._match, listed))
+        ours = {found[found.lastindex or 0] for found in matches}
         by_position = set() if None in (ra_deg, dec_deg) else {own_name(name)}
-        ours = set(filter(self._is_ours, listed)) if self._is_ours else by_position
+        if self._by_position and not ours:
+            ours = by_position
+        # Another survey's object may be held without what TNS puts before its number.
+        listed |= {part.rpartition("-")[2] for part in listed}
         held = self._held.get(objid, set())
         typed = ours | held & (listed | by_position) if kind else set()
         self.untyped += bool(ours and not kind)

@@ -62,6 +62,7 @@ class Survey(Section):
     framing: Literal["container", "confluent"] = "container"
     schemas: SchemaSource | None = None
     object_name: Pattern | None = None
+    tns_name: Pattern | None = None
     day_start: Annotated[float, Field(ge=0, lt=1)]
     site: Site
 
@@ -70,6 +71,11 @@ class Survey(Section):
         if self.framing == "confluent" and self.schemas is None:
             raise ValueError("framing confluent needs schemas: packets name theirs by number")
         return self
+
+    @property
+    def labels_by_position(self) -> bool:
+        """Whether a row of TNS that names no object of this survey counts by its position."""
+        return self.tns_name is not None or self.object_name is None
 
     def night_of(self, mjd: float) -> int:
         """Night that holds `mjd`, as the integer YYYYMMDD of the UT date on which it begins."""

@@ -14,11 +14,14 @@ from pyspark.sql import functions as F
 
 from fink_al.labels.cells import CELL, cells_around, chord, unit_vectors
 from fink_al.labels.counterparts import FOUND, MOST_ARCSEC
-from fink_al.settings import Settings
+from fink_al.settings import MJD_EPOCH, Settings
 from fink_al.spark.archive import archive_session, job_folder
 from fink_al.spark.state import archived_nights
 
 _AXES = ("x", "y", "z")
+#: Years after its discovery in which an object may be seen first: what comes later is another one.
+_MOST_YEARS = 1
+_OF_PLACE = {"said_of": "object_id", "year": "year"}
 _CELL = tuple(f"cell_{axis}" for axis in _AXES)
 
 
@@ -26,15 +29,17 @@ def archived_counterparts(settings: Settings, places: pa.Table) -> pa.Table:
     """The nearest object of the archive to each of `places`, if it is near enough to be the same.
 
     An object of the archive lies at the mean position of its alerts, unless these are too far apart
-    to be of one place. A name that the archive has itself needs no counterpart. Of several objects
-    the nearest is it, of equally near ones the first by name.
+    to be of one place. One whose first alert is from years after the discovery, which a name such
+    as SN 2018bcb tells, is another supernova of the same galaxy. A name that the archive has itself
+    needs no counterpart. Of several objects the nearest is it, of equally near ones the first by
+    name.
 
     Parameters
     ----------
     settings : Settings
         Whose archive.
     places : pyarrow.Table
-        ``object_id ra_deg dec_deg`` of the label store, one row an object.
+        ``object_id ra_deg dec_deg year`` of the label store, one row an object.
 
     Returns
     -------
@@ -48,7 +53,7 @@ def archived_counterparts(settings: Settings, places: pa.Table) -> pa.Table:
     # Unlike the stream's and the examples' few rows these are as many as the archive has objects.
     spark.conf.set("spark.sql.adaptive.enabled", "true")
     spark.conf.set("spark.sql.shuffle.partitions", "200")
-    schema = "object_id string, ra double, dec double"
+    schema = "object_id string, mjd double, ra double, dec double"
     archive = spark.read.schema(schema).parquet(str(settings.archive_dir))
     with job_folder(settings) as folder:
         pq.write_table(_with_cells(places), folder / "places.parquet")
@@ -72,7 +77,7 @@ def _with_cells(places: pa.Table) -> pa.Table:
     columns = dict(zip((f"said_{axis}" for axis in _AXES), vectors[row].T, strict=True))
     columns |= dict(zip(_CELL, cells.T, strict=True))
     return pa.table(
-        {"said_of": places["object_id"].take(pa.array(row))}
+        {name: places[of].take(pa.array(row)) for name, of in _OF_PLACE.items()}
         | {name: np.ascontiguousarray(values) for name, values in columns.items()}
     )
 
@@ -83,7 +88,8 @@ def _objects(archive: DataFrame) -> DataFrame:
     vector = (F.cos(dec) * F.cos(ra), F.cos(dec) * F.sin(ra), F.sin(dec))
     seen = archive.where(F.col("ra").between(0, 360) & F.col("dec").between(-90, 90))
     means = seen.groupBy("object_id").agg(
-        *(F.avg(part).alias(axis) for part, axis in zip(vector, _AXES, strict=True))
+        F.year(F.date_add(F.lit(MJD_EPOCH), F.floor(F.min("mjd")).cast("int"))).alias("begun"),
+        *(F.avg(part).alias(axis) for part, axis in zip(vector, _AXES, strict=True)),
     )
     # What a mean of unit vectors lacks to length 1, squared, is the variance of the positions.
     squared = sum((F.col(axis) * F.col(axis) for axis in _AXES), F.lit(0.0))
@@ -99,6 +105,8 @@ def _nearest(objects: DataFrame, said: DataFrame) -> DataFrame:
     length = F.sqrt(sum((part * part for part in apart), F.lit(0.0)))
     arcsec = F.degrees(2 * F.asin(length / 2)) * 3600
     near = objects.join(said, list(_CELL)).where(length <= chord(MOST_ARCSEC))
+    late = F.col("begun") - F.col("year") > _MOST_YEARS
+    near = near.where(~F.coalesce(late, F.lit(False)))
     # Rounded, as the sum of the alerts' positions depends on their order.
     nearest = F.min(F.struct(F.round(arcsec, 3).alias("arcsec"), "object_id"))
     is_own = F.max(F.col("object_id") == F.col("said_of"))

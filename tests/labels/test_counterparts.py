@@ -28,7 +28,7 @@ def test_the_last_position_of_an_object_holds(tmp_path):
     place = {"ra_deg": 10.0, "dec_deg": -3.0}
     store.add(
         [
-            Label("B", "SN Ia", "TNS", FIRST, LATER, evidence="2", ra_deg=11.0, dec_deg=4.0),
+            Label("B", "SN Ia", "TNS", FIRST, LATER, None, "2", "SN 2018bcb", 11.0, 4.0),
             Label("B", "SN Ia", "TNS", FIRST, FIRST, evidence="2", **place),
             Label("A", "SN Ia", "TNS", FIRST, FIRST, evidence="1", **place),
             Label("A", "SN II", "spectrum", FIRST, LATER),
@@ -36,7 +36,8 @@ def test_the_last_position_of_an_object_holds(tmp_path):
             Label("D", "CV", "spectrum", FIRST, FIRST, ra_deg=1.0),
         ]
     )
-    assert sorted(rows_of(places(store.read()))) == [("A", 10.0, -3.0), ("B", 11.0, 4.0)]
+    found = sorted(rows_of(places(store.read())))
+    assert found == [("A", 10.0, -3.0, None), ("B", 11.0, 4.0, 2018)]
     assert rows_of(places(store.read()[:0])) == []
 
 

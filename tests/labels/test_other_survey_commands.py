@@ -11,9 +11,9 @@ from fink_al.cli.labels import labels
 from fink_al.errors import LabelError
 from fink_al.labels.counterparts import FOUND, counterparts_file, write_counterparts
 from fink_al.labels.intake import import_file
-from fink_al.labels.label import Label
+from fink_al.labels.label import Label, check_object_name
 from fink_al.labels.store import LabelStore
-from fink_al.settings import find_resource, read_yaml
+from fink_al.settings import find_resource, load_survey, read_yaml
 
 DAY = datetime(2026, 1, 5, 10, tzinfo=UTC)
 
@@ -112,6 +112,39 @@ def test_rows_of_tns_are_labels_by_their_position(settings, run, tmp_path, tns_t
     assert stands() == [("TNS 2026a", "SN II", 10.5)]
     take(tns_row(type="", lastmodified="2026-01-07 00:00:00"))
     assert stands() == [("TNS 2026a", "unclassified", 10.5)]
+
+
+def test_the_number_that_tns_puts_behind_the_surveys_letters_is_the_objects_name(
+    settings, tmp_path, tns_table, tns_row
+):
+    lsst = settings.model_copy(update={"survey": load_survey("lsst")})
+    file = tmp_path / "tns.csv"
+
+    def take(survey, **changes):
+        listed = {"internal_names": "ZTF26aaaaaaa, LSST-AP-DO-170000000010000019"} | changes
+        file.write_text(tns_table(tns_row(**listed)))
+        done = import_file(survey, file)
+        standing = LabelStore.of(settings).standing().to_pylist()
+        return done.other, {row["object_id"]: row["type"] for row in standing}
+
+    assert take(lsst) == (0, {"170000000010000019": "SN Ia"})
+    both = {"170000000010000019": "SN II", "ZTF26aaaaaaa": "SN II"}
+    assert take(settings, type="SN II", lastmodified="2026-01-06 00:00:00") == (0, both)
+    # A row without the survey's name counts by its position.
+    alone = {"internal_names": "ZTF26aaaaaaa", "lastmodified": "2026-01-07 00:00:00"}
+    _, found = take(lsst, **alone)
+    assert found == {
+        "170000000010000019": "unclassified", "ZTF26aaaaaaa": "SN Ia", "TNS 2026a": "SN Ia"
+    }  # fmt: skip
+
+
+def test_names_that_lsst_cannot_have_are_refused():
+    survey = load_survey("lsst")
+    for name in ("170000000010000019", "ss21163611661088578"):
+        check_object_name(name, survey)
+    for name in ("17000000001000001x", "zzz", "LSST-AP-DO-1"):
+        with pytest.raises(LabelError, match=f"'{name}' is no name of survey 'lsst'"):
+            check_object_name(name, survey)
 
 
 def test_two_surveys_import_into_one_store(settings, run, match, tmp_path, tns_table, tns_row):

@@ -78,11 +78,13 @@ def label(name, kind, ra, dec, day=0, source="TNS", evidence="1"):
     return Label(name, kind, source, time, time, None, evidence, None, ra, dec)
 
 
-def found(settings, *labels):
+def found(settings, *labels, year=None):
     """Counterparts of `labels` in the archive: by the name of the store, name and distance."""
-    rows = [(one.object_id, one.ra_deg, one.dec_deg) for one in labels]
+    rows = [(one.object_id, one.ra_deg, one.dec_deg, year) for one in labels]
     columns = [pa.array(column) for column in zip(*rows, strict=True)]
-    pairs = archived_counterparts(settings, pa.table(columns, ["object_id", "ra_deg", "dec_deg"]))
+    columns[-1] = columns[-1].cast(pa.int32())
+    names = ["object_id", "ra_deg", "dec_deg", "year"]
+    pairs = archived_counterparts(settings, pa.table(columns, names))
     return {row["said_of"]: (row["object_id"], row["arcsec"]) for row in pairs.to_pylist()}
 
 
@@ -149,6 +151,9 @@ def test_the_nearest_is_it_and_own_names_stay(spark, settings, archive):
     ]
     assert found(settings, *places) == {"Tie": ("2", 0.6), "Nearer": ("1", 0.4)}
     assert found(settings, places[-1]) == {}
+    # A supernova of long ago is another one: the archive's first alerts are of January 2026.
+    assert found(settings, places[0], year=2025) == {"Tie": ("2", 0.6)}
+    assert found(settings, places[0], year=2024) == {}
 
 
 def test_an_object_lies_at_the_mean_of_its_alerts(spark, settings, archive):
