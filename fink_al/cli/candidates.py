@@ -11,7 +11,7 @@ import rich_click as click
 from fink_al.errors import SettingsError
 from fink_al.settings import load_settings
 
-_WIDTH = 118  # a line a candidate: a narrower terminal folds it
+_WIDTH = 130  # a line a candidate: a narrower terminal folds it
 
 
 @click.command()
@@ -29,8 +29,8 @@ _WIDTH = 118  # a line a candidate: a narrower terminal folds it
 def candidates(night: str | None, top: int, form: str, config: Path | None) -> None:  # fmt: skip
     """What to observe tonight, best first; ask again at any time of the night.
 
-    Hours are those above airmass 2 in the dark at the site of conf/targets. Trend is in magnitudes
-    a day: negative is brightening.
+    Hours are those above airmass 2 in the dark at the site of conf/targets, within a day after the
+    alert. Trend is in magnitudes a day: negative is brightening.
     """
     settings = load_settings(config)
     from fink_al.followup.tonight import candidates as list_of
@@ -47,7 +47,8 @@ def candidates(night: str | None, top: int, form: str, config: Path | None) -> N
     made = Table(title=f"{settings.target.name}, night {listed}, {site}", box=None, pad_edge=False)
     for name in ("#", "object", "position (J2000)", "ra", "dec", "mag", "trend", "age", "p", "h",
                  "why"):  # fmt: skip
-        made.add_column(name, justify="left" if name in ("object", "why") else "right")
+        left, whole = name in ("object", "why"), name.startswith("position")
+        made.add_column(name, justify="left" if left else "right", no_wrap=whole)
     for row in rows.to_dict("records"):
         made.add_row(
             str(row["rank"]), row["object_id"], row["position"],

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 import astropy.units as u
 import numpy as np
 import numpy.typing as npt
@@ -19,16 +17,17 @@ iers.conf.auto_max_age = None
 iers.conf.iers_degraded_accuracy = "ignore"
 
 _STEP_HOURS = 1 / 12
+_HOURS = 24.0
 _DARK_DEG, _AIRMASS_2_DEG = -18.0, 30.0
 
 
 def hours_above_airmass_2(
-    ra: npt.ArrayLike, dec: npt.ArrayLike, site: Site, night: int
+    ra: npt.ArrayLike, dec: npt.ArrayLike, site: Site, after_mjd: npt.ArrayLike
 ) -> npt.NDArray[np.float64]:
-    """Hours of darkness for which each target stands higher than airmass 2 at `site`.
+    """Hours of darkness, within a day after its alert, of each target above airmass 2 at `site`.
 
-    Darkness is the Sun below -18 deg. The night is the one around the first local midnight (mean
-    solar time) after 12 UT of `night`: at Siding Spring it begins while the alerts still arrive.
+    Darkness is the Sun below -18 deg. Siding Spring's night begins while Palomar's alerts still
+    arrive; a telescope beside the survey's has the rest of the alert's night and the next evening.
 
     Parameters
     ----------
@@ -36,8 +35,8 @@ def hours_above_airmass_2(
         J2000 [deg].
     site : Site
         The telescope's.
-    night : int
-        Night of the alerts, YYYYMMDD.
+    after_mjd : float array, shape (n,)
+        Time of each alert [MJD, UTC].
 
     Returns
     -------
@@ -47,14 +46,17 @@ def hours_above_airmass_2(
     place = EarthLocation.from_geodetic(
         site.longitude_deg * u.deg, site.latitude_deg * u.deg, site.height_m * u.m
     )
-    noon = Time(datetime.strptime(str(night), "%Y%m%d")) + 12 * u.hour
-    to_midnight = (12 - site.longitude_deg / 15) % 24
-    times = noon + (to_midnight + np.arange(-12, 12, _STEP_HOURS)) * u.hour
+    begin = np.broadcast_to(np.asarray(after_mjd, float), np.shape(np.atleast_1d(ra)))
+    # In the middle of each step.
+    mjd = np.arange(begin.min(), begin.max() + 1, _STEP_HOURS / 24) + _STEP_HOURS / 48
+    times = Time(mjd, format="mjd")
     frame = AltAz(obstime=times, location=place)
-    frame = frame[get_sun(times).transform_to(frame).alt.deg < _DARK_DEG]
+    dark = get_sun(times).transform_to(frame).alt.deg < _DARK_DEG
     targets = SkyCoord(np.atleast_1d(ra) * u.deg, np.atleast_1d(dec) * u.deg)
-    altitude = targets[:, None].transform_to(frame[None, :]).alt.deg
-    return (altitude > _AIRMASS_2_DEG).sum(axis=1) * _STEP_HOURS
+    altitude = targets[:, None].transform_to(frame[dark][None, :]).alt.deg
+    hours = (mjd[dark] - begin[:, None]) * 24
+    seen = (altitude > _AIRMASS_2_DEG) & (hours > 0) & (hours < _HOURS)
+    return seen.sum(axis=1) * _STEP_HOURS
 
 
 def sexagesimal(ra: npt.ArrayLike, dec: npt.ArrayLike) -> list[str]:

@@ -41,7 +41,7 @@ def candidates(settings: Settings, night: int | None = None) -> tuple[int, pd.Da
     DataFrame
         Columns `LIST`: position in degrees and sexagesimal; ``trend_mag_per_day`` between the last
         two detections of the band at least half a day apart, negative while it brightens, NaN if
-        there is no such pair; ``hours`` above airmass 2 in the dark.
+        there is no such pair; ``hours`` above airmass 2 in the dark within a day after the alert.
 
     Raises
     ------
@@ -82,7 +82,7 @@ def _ranked(settings: Settings, night: int, rows: pa.Table) -> pd.DataFrame:
         trend_mag_per_day=_trend(curves, codes.to_numpy()),
         age_days=table["mjd"] - begun,
         why=[_why(row) for row in table.to_dict("records")],
-        hours=hours_above_airmass_2(table["ra"], table["dec"], site, night),
+        hours=hours_above_airmass_2(table["ra"], table["dec"], site, table["mjd"]),
     )
     hidden = table["hours"] == 0
     order = np.lexsort((table["object_id"], -table["informativeness"], hidden))

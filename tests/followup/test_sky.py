@@ -42,21 +42,22 @@ def test_hours_agree_with_altitudes_computed_minute_by_minute(site, midnight):
     dark = mjd[altitude(*sun(mjd), mjd, site) < -18]
     up = altitude(ra[:, None], dec[:, None], dark, site) > 30
     expected = up.sum(axis=1) / 60
-    found = hours_above_airmass_2(ra, dec, site, 20260110)
+    found = hours_above_airmass_2(ra, dec, site, midnight - 0.5)
     # Two edges, each within a step of five minutes and the precession since 2000.
     assert np.abs(found - expected).max() < 0.2
     assert np.abs(found - expected).mean() < 0.05
 
 
 @pytest.mark.parametrize("longitude", [149.0612, -116.865, 0.0])
-def test_the_night_is_the_first_whose_midnight_follows_noon(longitude):
+def test_a_day_after_the_alert_has_one_night(longitude):
     site = Site(name="north", latitude_deg=60, longitude_deg=longitude, height_m=0)
     pole, dark = (0, 90), []
     for day in range(18, 27):  # April 2026: at 60 deg north the last dark nights of spring
         midnight = 61131 + (day - 1) + 0.5 + ((12 - longitude / 15) % 24) / 24
         around = midnight + np.arange(-60, 60) * MINUTE
         dark.append(bool((altitude(*sun(around), around, site) < -18).any()))
-    found = [hours_above_airmass_2(*pole, site, 20260400 + day)[0] > 0 for day in range(18, 27)]
+    noons = [61131 + (day - 1) + 0.5 for day in range(18, 27)]
+    found = [hours_above_airmass_2(*pole, site, noon)[0] > 0 for noon in noons]
     assert found == dark
     assert dark == sorted(dark, reverse=True)
     assert {True, False} == set(dark)
@@ -64,13 +65,27 @@ def test_the_night_is_the_first_whose_midnight_follows_noon(longitude):
 
 def test_all_night_never_and_without_darkness():
     ra, dec = [0, 0], [-90, 60]  # the pole stands at 31 deg, the other culminates below the horizon
-    always, never = hours_above_airmass_2(ra, dec, SIDING_SPRING, 20260110)
+    always, never = hours_above_airmass_2(ra, dec, SIDING_SPRING, 61050.0)
     mjd = 61050 + 14.063 / 24 + np.arange(-0.5, 0.5, MINUTE)
     darkness = (altitude(*sun(mjd), mjd, SIDING_SPRING) < -18).sum() / 60
     assert always == pytest.approx(darkness, abs=0.1)
     assert never == 0
     summer = Site(name="north", latitude_deg=60, longitude_deg=20, height_m=0)
-    assert hours_above_airmass_2(ra, [90, 60], summer, 20260621).tolist() == [0, 0]
+    assert hours_above_airmass_2(ra, [90, 60], summer, 61212.0).tolist() == [0, 0]
+
+
+def test_what_was_dark_before_the_alert_does_not_count():
+    dusk, midnight = 61050 + 10 / 24, 61050 + 14.063 / 24
+    ra, dec = [101.0, 101.0], [-31.0, -31.0]  # culminates near midnight
+    whole, half = hours_above_airmass_2(ra, dec, SIDING_SPRING, [dusk, midnight])
+    mjd = midnight + np.arange(0, 1, MINUTE)
+    up = (altitude(*sun(mjd), mjd, SIDING_SPRING) < -18) & (
+        altitude(101.0, -31.0, mjd, SIDING_SPRING) > 30
+    )
+    assert half == pytest.approx(up.sum() / 60, abs=0.2)
+    rest = up & (mjd < midnight + 0.5)
+    assert half - rest.sum() / 60 > 1  # of the next evening
+    assert whole == pytest.approx(2 * rest.sum() / 60, abs=0.4)
 
 
 def test_sexagesimal_positions():

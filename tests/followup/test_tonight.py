@@ -60,7 +60,7 @@ def test_whole_list(settings, archive):
     archive({"object_id": "first", "informativeness": 0.9, "p": 0.55})
     night, rows = candidates(settings)
     site = settings.target.follow_up.site
-    visible, none = hours_above_airmass_2([150.1, 150.1], [-20.2, 80.0], site, NIGHT)
+    visible, none = hours_above_airmass_2([150.1, 150.1], [-20.2, 80.0], site, 61050.3)
     assert (night, none, visible > 1) == (NIGHT, 0, True)
     south, north = "10:00:24.00 -20:12:00.0", "10:00:24.00 +80:00:00.0"
     why = "uncertainty, model 3"
