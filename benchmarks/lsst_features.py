@@ -21,11 +21,13 @@ from fink_al.settings import Settings, load_settings
 from fink_al.simulation.datasets import early_alerts
 
 _SEEDS = 9101, 9102
+_GRIZ = ("g", "r", "i", "z")
 CHOICES = {
-    "g, r, i, z": {"bands": ("g", "r", "i", "z"), "forced": False, "rainbow": False},
-    "and rainbow": {"bands": ("g", "r", "i", "z"), "forced": False},
-    "and forced photometry": {"bands": ("g", "r", "i", "z")},
-    "and u, y: the target's": {},
+    "g, r, i, z": {"bands": _GRIZ, "rainbow": False},
+    "g, r, i, z, rainbow": {"bands": _GRIZ},
+    "all bands": {"rainbow": False},
+    "all bands, rainbow": {},
+    "and forced photometry": {"forced": True},
 }
 
 

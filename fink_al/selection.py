@@ -144,7 +144,7 @@ def select(
         "too_old": context["mjd"] - begun > cuts.max_age_days,
         "host_class": (host_is_allowed == 0) & (cuts.host_classes != "any"),
         "star": no_class & is_star,
-        "asteroid": context["asteroid_distance_arcsec"] < cuts.min_asteroid_distance_arcsec,
+        "asteroid": context["asteroid_distance_arcsec"] <= cuts.min_asteroid_distance_arcsec,
         "negative_subtraction": context["is_positive"] == 0,
         "band": band_is_allowed == 0,
         "many_detections": context["n_detections"] > cuts.max_detections,

@@ -261,5 +261,8 @@ def test_each_target_has_its_own_data_sets():
         for key in ("starting_set", "test_set"):
             found = getattr(settings, key).resolve()
             assert found == find_resource(f"data/{name}/{key}.parquet").resolve()
-    with pytest.raises(SettingsError, match=r"test_set: 'x/early_snia\.p' not found; .*or null"):
+    with pytest.raises(
+        SettingsError,
+        match=r"test_set of target 'early_snia': 'x/early_snia\.p' not found; .*or null",
+    ):
         load_settings(environment={}, test_set="x/{target}.p")

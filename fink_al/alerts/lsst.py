@@ -31,8 +31,8 @@ _BANDS = ("u", "g", "r", "i", "z", "y")
 MAG_OF_NJY = 31.4
 FLUXCAL_OF_NJY = 10 ** (-0.4 * (MAG_OF_NJY - 27.5))
 
-#: Flags that say that a source is no measurement of the sky, or of the sky alone: at the centre,
-#: or wherever one is enough. Flags of its whole footprint are often raised for sound sources.
+#: Flags that say that a source is no measurement of the sky, or of the sky alone. Of most kinds of
+#: pixels only those at the centre count: somewhere in the footprint they are also in sound sources.
 _BAD_PIXELS = (
     "pixelFlags_bad",
     "pixelFlags_crCenter",

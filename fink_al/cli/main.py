@@ -69,3 +69,7 @@ def main(arguments: Sequence[str] = ()) -> None:
     except FinkAlError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -27,7 +27,7 @@ class Shown:
     settings : callable
         Given the demo's folder, settings of the survey that the demo needs.
     observed, received : timedelta
-        When spectra are taken and when types are handed in, after 0 h UT of the night's date: after
+        When spectra are taken and when types are said, after 0 h UT of the night's date: both after
         all alerts of the night, and before those of the next one.
     """
 
@@ -52,14 +52,14 @@ SURVEYS = {
         packets=packets.packets,
         settings=lambda folder: {},
         observed=timedelta(hours=15),  # Siding Spring's night follows Palomar's
-        received=timedelta(hours=34),
+        received=timedelta(hours=24),
     ),
     "lsst": Shown(
         target="early_snia_lsst",
         topic="lsst-alerts-v11.0",
         packets=lsst_packets.packets,
         settings=_schemas_of_the_simulation,
-        observed=timedelta(hours=47),  # at the beginning of the next night, also in Chile
-        received=timedelta(hours=58),
+        observed=timedelta(hours=47),  # at dusk of the next evening in Chile
+        received=timedelta(hours=47),
     ),
 }

@@ -7,6 +7,7 @@ back, is not what it can know.
 
 from __future__ import annotations
 
+import difflib
 import json
 from dataclasses import dataclass
 from functools import lru_cache
@@ -63,8 +64,8 @@ def prior_of(target: Target, features: FeatureSettings) -> Prior | None:
     Raises
     ------
     SettingsError
-        If the survey is not simulated, or the feature set has none of the features that are learned
-        from few labels.
+        If the survey is not simulated, a feature that is to be learned from few labels does not
+        exist, or the feature set has none of them.
     """
     settings = target.model
     if settings.estimator != "informed_forest":
@@ -75,6 +76,16 @@ def prior_of(target: Target, features: FeatureSettings) -> Prior | None:
             f"simulated are {', '.join(SKIES)}: choose random_forest."
         )
     names = FeatureSet.from_settings(features).names
+    survey = load_survey(target.survey)
+    everything = {"name": "early_v1", "bands": survey.bands, "forced": True, "rainbow": True}
+    everything |= {"wavelengths_nm": {}}
+    known = FeatureSet.from_settings(features.model_copy(update=everything).of_survey(survey)).names
+    if unknown := [n for n in settings.prior.few_features if n not in (*known, *names)]:
+        near = [difflib.get_close_matches(name, known, 1) for name in unknown]
+        raise SettingsError(
+            f"prior.few_features: no feature is called {', '.join(unknown)}; nearest: "
+            f"{', '.join(found[0] for found in near if found) or 'none'}; docs/features.md has all."
+        )
     few = tuple(names.index(name) for name in settings.prior.few_features if name in names)
     if not few:
         raise SettingsError(

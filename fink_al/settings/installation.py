@@ -45,7 +45,7 @@ class Settings(Section):
                 try:
                     file = data_file(Path(path.replace(TARGET, target.name)))
                 except ValueError as error:
-                    raise ValueError(f"{key}: {error}") from None
+                    raise ValueError(f"{key} of target '{target.name}': {error}") from None
                 object.__setattr__(self, key, file)
         topics = self.target.candidates_topic, self.target.dead_letter_topic
         if len({*topics, self.target.ledger_topic}) < 3:

@@ -147,6 +147,8 @@ def _unknown(where: list[str]) -> str:
     for part in where[:-1]:
         section = section.model_fields[part].annotation
     known = list(section.model_fields)
+    if where[:-1] == ["target"]:
+        known.append(f"{_LIKE} (in a file of conf/targets)")
     near = difflib.get_close_matches(where[-1], known, 1)
     text = f"no such key; {'.'.join(where[:-1]) or 'the file'} has: {', '.join(known)}"
     if near:

@@ -19,7 +19,14 @@ LEAD_DAYS = 60
 #: What packets reach back to [day].
 HISTORY_DAYS = 365
 #: Peak magnitudes in r: what is fainter never comes within reach of a spectrograph.
-VIEW = View((375.1, 474.1, 617.2, 750.1, 867.9, 971.2), 2, (17.0, 23.0), 6, is_deep=True)
+VIEW = View(
+    (375.1, 474.1, 617.2, 750.1, 867.9, 971.2),
+    reference=2,
+    peak_mag=(17.0, 23.0),
+    bogus_bands=6,
+    dusk=0.8,
+    is_deep=True,
+)
 #: Objects to begin with for an alert: a field is seen every third night.
 OBJECTS_PER_ALERT = 2.0
 #: Packets hold these as 32-bit floats; what is simulated is what their reader sees.
@@ -115,12 +122,12 @@ def recorded(alerts: pd.DataFrame) -> pd.DataFrame:
 
 
 def lists(
-    points: pd.DataFrame, alert: npt.NDArray[np.int64], before: npt.NDArray[np.float64]
+    points: pd.DataFrame, alert: npt.NDArray[np.int64]
 ) -> Iterator[tuple[str, npt.NDArray[np.bool_], pd.Series]]:
     """Light-curve columns: name, which points are in it, and all their values.
 
     Sources are detections. Forced photometry begins with the first of them and includes the alert's
-    own exposure, as in alerts of March 2026; what was before it is looked up a day later.
+    own exposure, as in all alerts of the survey that were at hand.
 
     Parameters
     ----------
@@ -128,14 +135,11 @@ def lists(
         Of the alerts' histories and the alerts themselves.
     alert : int64 array, shape (p,)
         To which alert each belongs.
-    before : float64 array, shape (p,)
-        When the night of that alert began [MJD].
     """
     is_moving = points["is_moving"].to_numpy()
     is_own = np.append(alert[1:] != alert[:-1], True)[: len(alert)]
     seen = points["mag"].notna().to_numpy() & (~is_moving | is_own)
-    known = (points["n_detections"] > 0) | (points["mjd"] < before)
-    forced = known.to_numpy() & ~is_moving
+    forced = (points["n_detections"] > 0).to_numpy() & ~is_moving
     values = {"midpointMjdTai": points["mjd"], "band": points["band"]}
     values |= {"psfFlux": _njy(points["flux"]), "psfFluxErr": _njy(points["flux_err"])}
     for name, column in values.items():

@@ -30,7 +30,6 @@ from fink_al.simulation.nights import Campaign
 
 _BANDS = "ugrizy"
 _NJY = 1 / FLUXCAL_OF_NJY  # of one FLUXCAL
-_DAY_START = 0.5  # noon to noon, as Rubin counts nights
 _PROCESSED_DAYS, _FORCED_DAYS = 60 / 86400, 0.5  # after the exposure
 _MOVING = "ss"  # object ids of the solar system begin so
 _FIRST_FORCED_ID = 2**57
@@ -120,8 +119,6 @@ def packets(campaign: Campaign, night: int) -> Iterator[bytes]:
     needed = np.zeros(len(points), bool)
     for first, point in zip(alerts["first"], alerts["point"], strict=True):
         needed[first : point + 1] = True
-    day = np.floor(points["mjd"].to_numpy() - _DAY_START)
-    tonight = day[alerts["point"]].max(initial=-np.inf)
     band, is_seen = points["band"].to_numpy(), (points["alert_id"] >= 0).to_numpy()
     is_found = points["n_detections"].to_numpy() > 0
     owner = points["object"].to_numpy()[alerts["point"]]
@@ -140,8 +137,7 @@ def packets(campaign: Campaign, night: int) -> Iterator[bytes]:
             around = [_NULL, _NULL, _NULL, _SOME, _encode(_SS_SOURCE, _moving(alert))]
         else:
             history = [sources[row] for row in range(first, point) if is_seen[row]]
-            # Before its first detection an object is looked for when the night is over.
-            is_known = (day[first : point + 1] < tonight) | is_found[first : point + 1]
+            is_known = is_found[first : point + 1]
             counts = np.bincount(band[first : point + 1][is_seen[first : point + 1]], minlength=6)
             around = [
                 # As in real packets: null for no history, an empty list for no forced photometry.

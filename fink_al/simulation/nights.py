@@ -65,7 +65,6 @@ class Campaign:
         offsets = np.concatenate([[0], np.cumsum(lengths)])
         rows = np.arange(offsets[-1]) + np.repeat(alerts["first"] - offsets[:-1], lengths)
         owner = np.repeat(np.arange(len(alerts)), lengths)
-        began = np.floor(alerts["mjd"] - self.survey.day_start) + self.survey.day_start
         sky, points = SKIES[self.survey.name], self.points.iloc[rows]
         table = pa.table(
             {
@@ -74,7 +73,7 @@ class Campaign:
             }
         )
         kinds = adapter(self.survey).LIGHT_CURVE | adapter(self.survey).FORCED
-        for name, chosen, values in sky.lists(points, owner, began.to_numpy()[owner]):
+        for name, chosen, values in sky.lists(points, owner):
             counts = np.bincount(owner[chosen], minlength=len(alerts))
             ends = pa.array(np.concatenate([[0], np.cumsum(counts)]), pa.int32())
             flat = pa.array(values.to_numpy()[chosen], kinds[name].value_type, from_pandas=True)
@@ -99,7 +98,8 @@ def simulate(
     ----------
     n_nights, alerts_per_night : int
         Length, and mean number of alerts a night: objects are added until it is reached, at most
-        one for two alerts, which a mix of short-lived objects does not fill.
+        ``OBJECTS_PER_ALERT`` of the survey, which a single night does not fill, nor a mix of
+        short-lived objects.
     seed : int
         Also part of the object ids: below 17 576, other seeds make other objects.
     start : str, optional

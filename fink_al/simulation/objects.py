@@ -177,6 +177,9 @@ class View:
         Brightest and faintest of them.
     bogus_bands : int
         The first so many bands have bogus detections.
+    dusk : float
+        Fraction of a day before the night's first exposure, as `mjd` counts: what lasts less than a
+        night begins then.
     is_deep : bool
         Whether it sees so far that light has moved between bands. Without, redshift stretches time
         alone: below 0.1 it moves light by less than the width of a band.
@@ -186,6 +189,7 @@ class View:
     reference: int
     peak_mag: tuple[float, float]
     bogus_bands: int
+    dusk: float
     is_deep: bool
 
 
@@ -284,7 +288,7 @@ def draw(
 
     is_short = np.isfinite(figures("duration_days")[kind])
     begin = rng.uniform(np.where(is_short, start_mjd, first_mjd), stop_mjd)
-    begin[is_short] = np.floor(begin[is_short])
+    begin[is_short] = np.floor(begin[is_short]) + view.dusk
     # A bogus detection is of one image: no other band sees it.
     band = np.arange(len(view.wavelengths_nm)) != rng.integers(0, view.bogus_bands, n)[:, None]
     mag[(kind == BOGUS)[:, None] & band] = np.inf

@@ -19,7 +19,7 @@ START, SURVEY_BEGIN_MJD = "2026-01-05", 58_194
 #: How long before the first night transients begin, and what packets reach back to [day].
 LEAD_DAYS = HISTORY_DAYS = 30
 #: Peak magnitudes in g: what is fainter is never seen.
-VIEW = View((475.3, 636.9, 791.5), 0, (15.5, 20.5), bogus_bands=2, is_deep=False)
+VIEW = View((475.3, 636.9, 791.5), 0, (15.5, 20.5), bogus_bands=2, dusk=0.0, is_deep=False)
 #: Objects to begin with for an alert: in the default mix one makes four alerts in five nights.
 OBJECTS_PER_ALERT = 0.5
 #: Packets hold these as 32-bit floats; what is simulated is what their reader sees.
@@ -103,7 +103,7 @@ def recorded(alerts: pd.DataFrame) -> pd.DataFrame:
 
 
 def lists(
-    points: pd.DataFrame, alert: npt.NDArray[np.int64], before: npt.NDArray[np.float64]
+    points: pd.DataFrame, alert: npt.NDArray[np.int64]
 ) -> Iterator[tuple[str, npt.NDArray[np.bool_], pd.Series]]:
     """Light-curve columns: name, which points are in it, and all their values.
 
@@ -113,8 +113,6 @@ def lists(
         Of the alerts' histories and the alerts themselves.
     alert : int64 array, shape (p,)
         To which alert each belongs.
-    before : float64 array, shape (p,)
-        When the night of that alert began [MJD].
     """
     all_points = np.ones(len(points), bool)
     yield "cjd", all_points, points["mjd"] + MJD_OF_JD0

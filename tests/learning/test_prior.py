@@ -71,14 +71,22 @@ def test_a_teacher_of_other_classes_is_another_one(target):
 def test_the_settings_say_what_is_learned_from_labels_and_what_the_teacher_is_worth(
     settings, names
 ):
-    target = informed(settings.target, few_features=("a_r", "unknown", "a_g"), worth_labels=7.0)
+    target = informed(settings.target, few_features=("a_r", "rainbow_t0", "a_g"), worth_labels=7.0)
     prior = prior_of(target, target.features)
     assert ([names[i] for i in prior.few], prior.worth) == (["a_r", "a_g"], 7.0)
 
 
 def test_a_feature_set_without_the_few_features_is_refused(settings):
-    target = informed(settings.target, few_features=("unknown",))
-    with pytest.raises(SettingsError, match=r"few_features \['unknown'\]: .* has none of them; it"):
+    target = informed(settings.target, few_features=("rainbow_t0",))
+    with pytest.raises(SettingsError, match=r"few_features \['rainbow_t0'\]: .* has none of them"):
+        prior_of(target, target.features)
+
+
+def test_a_feature_that_does_not_exist_is_named(settings):
+    target = informed(settings.target, few_features=("a_r", "flux_rat_g"))
+    with pytest.raises(
+        SettingsError, match=r"no feature is called flux_rat_g; nearest: flux_rate_g"
+    ):
         prior_of(target, target.features)
 
 

@@ -33,6 +33,15 @@ def test_nights_are_those_of_chile(campaign):
     assert (alerts["mjd"] < begin + 1).any()  # before midnight UT
 
 
+def test_every_night_has_what_lasts_one_night(campaign):
+    kinds = campaign.truth.set_index("object_id")["kind"]
+    kind = campaign.alerts["object_id"].map(kinds)
+    for name in ("bogus", "moving object"):
+        found = campaign.alerts[kind == name]
+        assert set(found["night"]) == set(campaign.nights)
+        assert (found.groupby("object_id")["night"].nunique() == 1).all()
+
+
 def test_ids_are_numbers_and_name_one_thing(campaign):
     alerts, truth = campaign.alerts, campaign.truth
     is_moving = truth["kind"] == "moving object"
@@ -45,7 +54,7 @@ def test_ids_are_numbers_and_name_one_thing(campaign):
     assert set(truth["object_id"]).isdisjoint(other["object_id"])
 
 
-def test_sources_are_detections_and_forced_points_all_exposures_that_are_known(campaign):
+def test_sources_are_detections_and_forced_points_begin_with_the_first_of_them(campaign):
     table, points = campaign.columns(), campaign.points
     moving = 0
     for alert in campaign.alerts.sample(300, random_state=1).itertuples():
@@ -53,8 +62,7 @@ def test_sources_are_detections_and_forced_points_all_exposures_that_are_known(c
         own = own[own["mjd"] <= alert.mjd]
         row = table.slice(alert.Index, 1).to_pylist()[0]
         sources = own[own["mag"].notna()]
-        night, begun = np.floor(alert.mjd - 0.5) + 0.5, sources["mjd"].min()
-        forced = own[(own["mjd"] < night) | (own["mjd"] >= begun)]
+        forced = own[own["mjd"] >= sources["mjd"].min()]
         if alert.object_id.startswith("ss"):
             moving += 1
             sources, forced = sources[-1:], forced[:0]

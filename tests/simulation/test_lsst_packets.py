@@ -113,9 +113,9 @@ def expected(campaign, night):
         history = campaign.points.iloc[alert["first"] : alert["point"]]
         sources = history[history["mag"].notna()]
         until = campaign.points.iloc[alert["first"] : alert["point"] + 1]
-        begun = until["mjd"][until["mag"].notna()].min()
-        earlier = until["mjd"] < _MJD + _NIGHTS.index(night) + 0.5
-        forced = until[earlier | (until["mjd"] >= begun)]
+        own = campaign.points[campaign.points["object"] == until["object"].iloc[0]]
+        begun = own["mjd"][own["mag"].notna()].min()
+        forced = until[until["mjd"] >= begun]
         if alert["object_id"].startswith("ss"):
             sources, forced = None, None
         yield alert, sources, forced
