@@ -40,8 +40,17 @@ class FeatureSettings(Section):
         Raises
         ------
         ValueError
-            If others are set, or the survey has none of a band.
+            If others are set, the survey has none of a band, or bands are not in their order, in
+            which neighbours make colours.
         """
+        waves = survey.wavelengths_nm
+        known_bands = [band for band in self.bands if band in waves]
+        ordered = sorted(known_bands, key=waves.__getitem__)
+        if self.name != "sigmoid" and known_bands != ordered:
+            raise ValueError(
+                f"features.bands are {known_bands}: write them by wavelength, {ordered}, as "
+                "neighbours make colours"
+            )
         if not self.rainbow:
             return self
         missing = [band for band in self.bands if band not in survey.wavelengths_nm]

@@ -192,6 +192,14 @@ def test_the_set_takes_the_wavelengths_of_the_survey():
     assert off.hash == FeatureSet.from_settings(settings_of()).hash == "a0bf825e75d860ec"
 
 
+def test_bands_are_in_the_order_of_their_wavelengths():
+    settings_of(bands=("u", "g", "y")).of_survey(load_survey("lsst"))
+    settings_of(name="sigmoid", bands=("r", "g")).of_survey(load_survey("lsst"))  # as published
+    message = r"bands are \['r', 'g'\]: write them by wavelength, \['g', 'r'\]"
+    with pytest.raises(ValueError, match=message):
+        settings_of(bands=("r", "g")).of_survey(load_survey("lsst"))
+
+
 def test_settings_of_a_target_have_them():
     target = {"features": {"rainbow": True}}
     settings = load_settings(environment={}, target=target, starting_set=None, test_set=None)
