@@ -29,7 +29,8 @@ def write_night(settings: Settings, night: int, ra: np.ndarray, dec: np.ndarray,
     names = pa.array([str(i) for i in range(len(ra))])
     folder = settings.archive_dir / f"night={night}"
     folder.mkdir(parents=True)
-    table = pa.table({"object_id": names, "ra": ra, "dec": np.clip(dec + shift, -90, 90)})
+    at = {"mjd": np.full(len(ra), 61041.0 + seed), "ra": ra, "dec": np.clip(dec + shift, -90, 90)}
+    table = pa.table({"object_id": names, **at})
     pq.write_table(table, folder / "part-0.parquet")
 
 
@@ -39,7 +40,7 @@ def places(ra: np.ndarray, dec: np.ndarray, n: int) -> pa.Table:
     which = np.arange(n) % len(ra)
     names = pa.array([f"Other{i}" for i in range(n)])
     at = {"ra_deg": ra[which], "dec_deg": dec[which] - np.sign(dec[which]) * apart}
-    return pa.table({"object_id": names, **at})
+    return pa.table({"object_id": names, **at, "year": np.full(n, 2026, np.int32)})
 
 
 def main() -> None:
