@@ -23,6 +23,8 @@ from fink_al.strategies.pool import Pool
 
 Rows = npt.NDArray[np.int64]
 
+_RANDOM = "random"
+
 
 @dataclass(frozen=True)
 class Run:
@@ -147,28 +149,33 @@ class _State:
 
     def ask(self, rows: Rows, slots: int, budget: float | None) -> Rows:
         """Rows of the pool that are asked for, of `rows`, one an object, within the budget."""
-        shown = self._shown(rows, slots)
-        chosen_by = self.arm.strategy if self.model else "random"  # as in the stream
+        chosen_by = self.arm.strategy if self.model else _RANDOM  # as in the stream
+        # Chance does not look at the model, and scoring a large pool takes as long as training.
+        shown = self._shown(rows, slots, None if chosen_by == _RANDOM else self.model)
         scores = strategy(chosen_by)(shown)
         # Alerts that are equally informative are asked for at random.
         order = np.lexsort((shown.uniform, -np.nan_to_num(scores, nan=-np.inf)))
         pool = self.world.pool
-        asked: list[int] = []
+        at: list[int] = []
         left = np.inf if budget is None else budget
         for i in order:
             row = rows[i]
-            if np.isnan(scores[i]) or len(asked) == slots:
+            if np.isnan(scores[i]) or len(at) == slots:
                 break
-            if pool.row[row] in pool.row[asked] or self.minutes[row] > left:
+            if pool.row[row] in pool.row[rows[at]] or self.minutes[row] > left:
                 continue
             left -= self.minutes[row]
             self.spent += self.minutes[row]
-            asked.append(row)
-            self._note(row, chosen_by, shown.p[i], scores[i], self.minutes[row])
-        return np.array(asked, np.int64)
+            at.append(i)
+        asked, p = rows[at], shown.p[at]
+        if chosen_by == _RANDOM and self.model:
+            p = predict(self.model, pool.values[asked])
+        for row, of_row, score in zip(asked, p, scores[at], strict=True):
+            self._note(row, chosen_by, of_row, score, self.minutes[row])
+        return asked
 
-    def _shown(self, rows: Rows, slots: int) -> Pool:
-        pool, model = self.world.pool, self.model
+    def _shown(self, rows: Rows, slots: int, model: Estimator | None) -> Pool:
+        pool = self.world.pool
         values = pool.values[rows]
         return Pool(
             p=predict(model, values) if model else np.full(len(rows), np.nan),
@@ -176,7 +183,7 @@ class _State:
             values=values,
             labelled=pool.values[self.known],
             positive=pool.positive[self.known],
-            ask_members=lambda: member_probabilities(model, values),
+            ask_members=lambda: member_probabilities(self.model, values),
             chance=self.chance[rows],
             minutes=self.minutes[rows],
             slots=slots,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import cache
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from fink_al.errors import ModelError
 from fink_al.learning.boosting import boosting_of_arrays, boosting_to_arrays, fit_boosting
@@ -150,9 +152,15 @@ def of_arrays(name: str, arrays: Arrays, n_features: int) -> Estimator:
         return _KINDS[name].of_arrays(arrays, n_features)
 
 
-def _one_thread() -> threadpool_limits:
+def _one_thread() -> AbstractContextManager:
     """Boosting on few rows, where OpenMP's threads spend their time waiting for each other."""
-    return threadpool_limits(1, "openmp")
+    return _libraries().limit(limits=1, user_api="openmp")
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    """Libraries with threads, looked for once a process: a search takes as long as a prediction."""
+    return ThreadpoolController()
 
 
 def _bounded(values: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
