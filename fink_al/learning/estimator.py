@@ -159,7 +159,7 @@ def _one_thread() -> AbstractContextManager:
 
 @cache
 def _libraries() -> ThreadpoolController:
-    """Libraries with threads, looked for once a process: a search takes as long as a prediction."""
+    """Libraries with threads, looked for once a process and not at each prediction."""
     return ThreadpoolController()
 
 

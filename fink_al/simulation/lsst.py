@@ -33,11 +33,11 @@ OBJECTS_PER_ALERT = 2.0
 SINGLE = ("limit_mag", "real_bogus", "asteroid_distance_arcsec")
 
 #: Visits come in pairs of bands, half an hour apart (Bianco et al. 2022, ApJS 258, 1). Shares are
-#: such that bands have theirs of Ivezic et al. 2019 (ApJ 873, 111), table 2: 56 visits in u, 80 in
-#: g, 184 in r and in i, 160 in z and in y in ten years.
+#: such that bands have theirs of Ivezic et al. 2019 (ApJ 873, 111): 56 visits in u, 80 in g, 184 in
+#: r and in i, 160 in z and in y in ten years.
 _PAIRS = np.array([(0, 1), (0, 2), (1, 2), (2, 3), (3, 4), (4, 5), (5, 5)])
 _PAIR_SHARES = np.array([0.08, 0.055, 0.115, 0.275, 0.17, 0.22, 0.085])
-#: Of one visit (the same table), less 0.3 mag for airmass and moon, our own round number.
+#: Of one visit (the same source), less 0.3 mag for airmass and moon, our own round number.
 _LIMIT_MAG = np.array([23.9, 25.0, 24.7, 24.0, 23.3, 22.1]) - 0.3
 _FIELDS, _HALF_WIDTH_DEG = 40, 1.5
 #: A field's chance in a night of its season, as the rolling cadence has it: 90 pairs in 9 months.

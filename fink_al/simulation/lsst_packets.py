@@ -17,6 +17,7 @@ import pandas as pd
 
 from fink_al.alerts.confluent import PREFIX_BYTES, framed
 from fink_al.alerts.lsst import FLUXCAL_OF_NJY
+from fink_al.simulation.fits import hdu
 from fink_al.simulation.lsst_packet_schema import (
     FORCED_FIELDS,
     MOVING_FIELDS,
@@ -36,7 +37,6 @@ _FIRST_FORCED_ID = 2**57
 
 _STAMPS, _STAMP_SIDE = 32, 30
 _PSF_SIDE, _WIDE_PSF_SIDE = 41, 49  # half of the real templates have the wide one
-_FITS_BLOCK = 2880
 
 _SOURCE, _FORCED, _OBJECT, _SS_SOURCE = (
     fastavro.parse_schema(record(name, fields))
@@ -314,7 +314,7 @@ def _fits(image: np.ndarray, variance: np.ndarray, psf_side: int) -> bytes:
     y, x = np.indices((psf_side, psf_side)) - psf_side // 2
     psf = np.exp(-(x**2 + y**2) / 8)
     return (
-        _hdu(image.astype(">f4"), ("SIMPLE", "T"), ("EXTEND", "T"), ("BUNIT", "'nJy     '"))
+        hdu(image.astype(">f4"), ("SIMPLE", "T"), ("EXTEND", "T"), ("BUNIT", "'nJy     '"))
         + _extension("UNCERT", variance.astype(">f4"))
         + _extension("PSFIMAGE", (psf / psf.sum()).astype(">f8"))
     )
@@ -322,18 +322,4 @@ def _fits(image: np.ndarray, variance: np.ndarray, psf_side: int) -> bytes:
 
 def _extension(name: str, image: np.ndarray) -> bytes:
     first, last = ("XTENSION", "'IMAGE   '"), ("EXTNAME", f"'{name:<8}'")
-    return _hdu(image, first, ("PCOUNT", "0"), ("GCOUNT", "1"), last)
-
-
-def _hdu(image: np.ndarray, first: tuple[str, str], *last: tuple[str, str]) -> bytes:
-    """Header and data of one image; `first` and `last` are its cards of more than its shape."""
-    height, width = image.shape
-    shape = (("BITPIX", -8 * image.itemsize), ("NAXIS", 2), ("NAXIS1", width), ("NAXIS2", height))
-    cards = [
-        f"{key:<8}= {value:<20}" if str(value)[0] == "'" else f"{key:<8}= {value:>20}"
-        for key, value in (first, *shape, *last)
-    ]
-    header = "".join(f"{card:<80}" for card in [*cards, "END"]).encode()
-    data = image.tobytes()
-    padded = -len(header) % _FITS_BLOCK, -len(data) % _FITS_BLOCK
-    return header + b" " * padded[0] + data + bytes(padded[1])
+    return hdu(image, first, ("PCOUNT", "0"), ("GCOUNT", "1"), last)

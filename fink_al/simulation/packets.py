@@ -16,12 +16,12 @@ import pandas as pd
 
 from fink_al.alerts.packet import SYNC_BYTES
 from fink_al.alerts.ztf import MJD_OF_JD0
+from fink_al.simulation.fits import hdu
 from fink_al.simulation.nights import Campaign
 from fink_al.simulation.packet_schema import HISTORY_FIELDS, SCHEMA_VERSION, ztf_schema
 
 _NOTHING = -999.0  # ZTF's word for "no such neighbour"
 _STAMPS, _STAMP_SIDE = 32, 63
-_FITS_BLOCK = 2880
 _ALERT = fastavro.parse_schema(ztf_schema())
 _FIELDS = ztf_schema()["fields"]
 _HEAD, _TAIL = (
@@ -214,11 +214,4 @@ def _stamps() -> list[dict[str, bytes]]:
 
 
 def _fits(image: np.ndarray) -> bytes:
-    """`image` as a gzipped FITS file of 32-bit floats (FITS standard 4.0, section 4)."""
-    cards = ["SIMPLE  =                    T", "BITPIX  =                  -32"]
-    cards += [f"{key:<8}= {value:>20}" for key, value in
-              (("NAXIS", 2), ("NAXIS1", image.shape[1]), ("NAXIS2", image.shape[0]))]  # fmt: skip
-    header = "".join(f"{card:<80}" for card in [*cards, "END"]).encode()
-    data = image.astype(">f4").tobytes()
-    padded = header.ljust(_FITS_BLOCK) + data + bytes(-len(data) % _FITS_BLOCK)
-    return gzip.compress(padded, mtime=0)
+    return gzip.compress(hdu(image.astype(">f4"), ("SIMPLE", "T")), mtime=0)
