@@ -9,17 +9,12 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier
 from threadpoolctl import ThreadpoolController
 
 from fink_al.errors import ModelError
 from fink_al.learning.boosting import boosting_of_arrays, boosting_to_arrays, fit_boosting
-from fink_al.learning.forest import (
-    fit_forest,
-    forest_of_arrays,
-    forest_to_arrays,
-    tree_probabilities,
-)
+from fink_al.learning.forest import Forest, fit_forest, forest_of_arrays, forest_to_arrays
 from fink_al.learning.informed import (
     InformedForest,
     fit_informed,
@@ -30,7 +25,7 @@ from fink_al.learning.prior import Prior
 from fink_al.learning.trees import Arrays
 from fink_al.settings import ModelSettings
 
-Estimator: TypeAlias = RandomForestClassifier | InformedForest | HistGradientBoostingClassifier
+Estimator: TypeAlias = Forest | InformedForest | HistGradientBoostingClassifier
 
 #: Trees compare in single precision: a runaway fit must not become infinite there.
 _LARGEST = float(np.finfo(np.float32).max)
@@ -47,7 +42,7 @@ class _Kind(NamedTuple):
 
 _KINDS = {
     "random_forest": _Kind(
-        RandomForestClassifier, fit_forest, forest_to_arrays, forest_of_arrays, tree_probabilities
+        Forest, fit_forest, forest_to_arrays, forest_of_arrays, Forest.members
     ),
     "informed_forest": _Kind(
         InformedForest, fit_informed, informed_to_arrays, informed_of_arrays,

@@ -2,17 +2,54 @@
 
 from __future__ import annotations
 
-from copy import copy
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.ensemble import RandomForestClassifier
 from sklearn.tree._tree import NODE_DTYPE, Tree
 
 from fink_al.errors import ModelError
+from fink_al.learning.growing import grow
 from fink_al.learning.trees import Arrays, check_arrays, check_paths
 from fink_al.settings import ModelSettings
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Forest:
+    """Trees whose mean is the probability.
+
+    Parameters
+    ----------
+    trees : tuple of sklearn.tree._tree.Tree
+        Each tells the shares of the two classes, negative first.
+    """
+
+    trees: tuple[Tree, ...]
+
+    def predict_proba(self, values: Floats) -> Floats:
+        """Probabilities of both classes, shape (n, 2)."""
+        given = self._given(values)
+        p = np.zeros((len(values), 2))
+        for tree in self.trees:
+            p += tree.predict(given)
+        return p / len(self.trees)
+
+    def members(self, values: Floats) -> Floats:
+        """Probability of the positive class by each tree, shape (trees, n)."""
+        given = self._given(values)
+        return np.stack([tree.predict(given)[:, 1] for tree in self.trees])
+
+    def _given(self, values: Floats) -> npt.NDArray[np.float32]:
+        # A tree reads the column that it asks for without looking whether there is one.
+        if values.shape[1:] != (self.trees[0].n_features,):
+            raise ValueError(
+                f"The forest learned from {self.trees[0].n_features} features, given are "
+                f"values of shape {values.shape}."
+            )
+        return values.astype(np.float32)
 
 
 def fit_forest(
@@ -21,7 +58,7 @@ def fit_forest(
     positive: npt.NDArray[np.bool_],
     weights: npt.NDArray[np.float64],
     threads: int,
-) -> RandomForestClassifier:
+) -> Forest:
     """Forest fitted to labelled examples.
 
     With many examples a leaf holds more than one, so that the share of positives in it means
@@ -41,31 +78,22 @@ def fit_forest(
         For growing trees; -1 for one a core. The trees are the same with any.
     """
     leaf = settings.min_samples_leaf
-    forest = RandomForestClassifier(
-        n_estimators=settings.n_estimators,
-        min_samples_leaf=max(1, round(np.sqrt(len(values)) / 8)) if leaf == "auto" else leaf,
-        random_state=settings.seed,
-        n_jobs=threads,
+    return Forest(
+        grow(
+            values,
+            positive,
+            weights,
+            trees=settings.n_estimators,
+            leaf=max(1, round(np.sqrt(len(values)) / 8)) if leaf == "auto" else leaf,
+            seed=settings.seed,
+            threads=threads,
+        )
     )
-    # Threads would add up the trees in any order, which shows in the last digit.
-    return forest.fit(values, positive, weights).set_params(n_jobs=1)
 
 
-def tree_probabilities(
-    forest: RandomForestClassifier, values: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
-    """Probability of the positive class by each tree, shape (trees, n)."""
-    given = values.astype(np.float32)
-    p = np.empty((len(forest.estimators_), len(values)))
-    for i, member in enumerate(forest.estimators_):
-        leaves = member.tree_.predict(given).reshape(len(given), -1)
-        p[i] = leaves[:, -1] / leaves.sum(axis=1)
-    return p
-
-
-def forest_to_arrays(forest: RandomForestClassifier) -> Arrays:
+def forest_to_arrays(forest: Forest) -> Arrays:
     """Nodes and leaves of all trees, one behind the other."""
-    states = [member.tree_.__getstate__() for member in forest.estimators_]
+    states = [tree.__getstate__() for tree in forest.trees]
     sizes = np.array([len(state["nodes"]) for state in states])
     nodes = np.zeros(sizes.sum(), NODE_DTYPE)  # which aligns its fields, as joined arrays do not
     nodes[:] = np.concatenate([state["nodes"] for state in states])
@@ -76,10 +104,8 @@ def forest_to_arrays(forest: RandomForestClassifier) -> Arrays:
     }
 
 
-def forest_of_arrays(arrays: Arrays, n_features: int) -> RandomForestClassifier:
+def forest_of_arrays(arrays: Arrays, n_features: int) -> Forest:
     """Forest whose trees are `arrays`, which may come from anywhere.
-
-    Nothing else of it does: scikit-learn makes a forest of one tree here, whose trees are replaced.
 
     Parameters
     ----------
@@ -102,28 +128,28 @@ def forest_of_arrays(arrays: Arrays, n_features: int) -> RandomForestClassifier:
     # Also refuses what is not finite.
     if not ((shares >= 0).all() and (np.abs(shares.sum(axis=1) - 1) < 1e-6).all()):
         raise ModelError("The shares in a leaf of the model are no probabilities; train it again.")
-    forest = RandomForestClassifier(1, bootstrap=False)
-    forest.fit(np.zeros((2, n_features)), [False, True])
-    one, forest.estimators_ = forest.estimators_[0], []
     starts = np.cumsum(sizes)[:-1]
-    for own, leaves in zip(np.split(nodes, starts), np.split(shares, starts), strict=True):
-        member = copy(one)
-        member.tree_ = Tree(n_features, np.array([2]), 1)
-        member.tree_.__setstate__(_state(own, leaves))
-        forest.estimators_.append(member)
-    forest.set_params(n_estimators=len(sizes))
-    return forest
+    return Forest(
+        tuple(
+            _tree(n_features, own, leaves)
+            for own, leaves in zip(np.split(nodes, starts), np.split(shares, starts), strict=True)
+        )
+    )
 
 
-def _state(nodes: npt.NDArray[Any], shares: npt.NDArray[np.float64]) -> dict[str, Any]:
+def _tree(n_features: int, nodes: npt.NDArray[Any], shares: Floats) -> Tree:
     depth = [0] * len(nodes)
     children = zip(nodes["left_child"].tolist(), nodes["right_child"].tolist(), strict=True)
     for node, (left, right) in enumerate(children):  # parents stand before their children
         if left != -1:
             depth[left] = depth[right] = depth[node] + 1
-    return {
-        "max_depth": max(depth),
-        "node_count": len(nodes),
-        "nodes": nodes,
-        "values": np.ascontiguousarray(shares[:, None]),
-    }
+    tree = Tree(n_features, np.array([2]), 1)
+    tree.__setstate__(
+        {
+            "max_depth": max(depth),
+            "node_count": len(nodes),
+            "nodes": nodes,
+            "values": np.ascontiguousarray(shares[:, None]),
+        }
+    )
+    return tree

@@ -12,15 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, logit
-from sklearn.ensemble import RandomForestClassifier
 
 from fink_al.errors import ModelError
-from fink_al.learning.forest import (
-    fit_forest,
-    forest_of_arrays,
-    forest_to_arrays,
-    tree_probabilities,
-)
+from fink_al.learning.forest import Forest, fit_forest, forest_of_arrays, forest_to_arrays
 from fink_al.learning.prior import Prior
 from fink_al.learning.trees import Arrays
 from fink_al.settings import ModelSettings
@@ -41,7 +35,7 @@ class InformedForest:
 
     Parameters
     ----------
-    prior, own : RandomForestClassifier
+    prior, own : Forest
         The teacher, and what was learned from labels.
     prior_columns, own_columns : int64 arrays
         Features that each looks at; the own forest's last is the teacher's log odds.
@@ -49,8 +43,8 @@ class InformedForest:
         ``a``, ``b`` and ``t``.
     """
 
-    prior: RandomForestClassifier
-    own: RandomForestClassifier
+    prior: Forest
+    own: Forest
     prior_columns: npt.NDArray[np.int64]
     own_columns: npt.NDArray[np.int64]
     curve: Floats
@@ -66,7 +60,7 @@ class InformedForest:
         """Probability of the positive class by each tree, each blended alike; shape (trees, n)."""
         taught = _log_odds(self.prior, values[:, self.prior_columns])
         given = np.column_stack([values[:, self.own_columns], taught])
-        return self._blend(taught, tree_probabilities(self.own, given))
+        return self._blend(taught, self.own.members(given))
 
     def _blend(self, taught: Floats, own: Floats) -> Floats:
         a, b, weight = self.curve
@@ -149,7 +143,7 @@ def informed_of_arrays(arrays: Arrays, n_features: int) -> InformedForest:
     return InformedForest(prior, own, columns[0], columns[1], curve)
 
 
-def _log_odds(prior: RandomForestClassifier, values: Floats) -> Floats:
+def _log_odds(prior: Forest, values: Floats) -> Floats:
     p = prior.predict_proba(values)[:, 1]
     return np.asarray(logit(np.clip(p, _KEPT, 1 - _KEPT)))
 

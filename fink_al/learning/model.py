@@ -41,7 +41,7 @@ class Model:
 
     Parameters
     ----------
-    estimator : RandomForestClassifier or HistGradientBoostingClassifier
+    estimator : Forest, InformedForest or HistGradientBoostingClassifier
         Fitted; takes missing features as they are.
     manifest : dict
         Target, fingerprint, feature set, settings of the estimator, calibration, examples and their

@@ -14,12 +14,13 @@ from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.ensemble import RandomForestClassifier
 
 from fink_al.alerts import light_curves
 from fink_al.errors import SettingsError
 from fink_al.features.feature_set import FeatureSet
 from fink_al.labels.taxonomy import Taxonomy
+from fink_al.learning.forest import Forest
+from fink_al.learning.growing import grow
 from fink_al.settings import FeatureSettings, Survey, Target, load_survey
 from fink_al.simulation.nights import SKIES, simulate
 from fink_al.simulation.objects import CLASSIFIED_MIX
@@ -39,7 +40,7 @@ class Prior:
 
     Parameters
     ----------
-    forest : RandomForestClassifier
+    forest : Forest
         Of simulated alerts.
     columns : tuple of int
         Features that it looks at.
@@ -51,7 +52,7 @@ class Prior:
         Labelled objects that count as much as it does.
     """
 
-    forest: RandomForestClassifier
+    forest: Forest
     columns: tuple[int, ...]
     few: tuple[int, ...]
     all_from: int
@@ -103,7 +104,7 @@ def prior_of(target: Target, features: FeatureSettings) -> Prior | None:
 
 
 @lru_cache(maxsize=8)
-def _forest(key: str, skies: int, alerts: int, columns: tuple[int, ...]) -> RandomForestClassifier:
+def _forest(key: str, skies: int, alerts: int, columns: tuple[int, ...]) -> Forest:
     told = json.loads(key)
     target = Target.model_construct(**{name: told[name] for name in ("positive", "excluded")})
     features = FeatureSet.from_settings(FeatureSettings(**told["features"]))
@@ -112,10 +113,17 @@ def _forest(key: str, skies: int, alerts: int, columns: tuple[int, ...]) -> Rand
     values, positive = (np.concatenate(parts) for parts in zip(*each, strict=True))
     share = positive.mean()
     weights = np.where(positive, 0.5 / share, 0.5 / (1 - share))
-    forest = RandomForestClassifier(
-        _TREES, min_samples_leaf=_LEAF, random_state=_FIRST_SEED, n_jobs=-1
+    return Forest(
+        grow(
+            values[:, columns],
+            positive,
+            weights,
+            trees=_TREES,
+            leaf=_LEAF,
+            seed=_FIRST_SEED,
+            threads=-1,
+        )
     )
-    return forest.fit(values[:, columns], positive, weights).set_params(n_jobs=1)
 
 
 def _sky(

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
-from sklearn.ensemble import RandomForestClassifier
 
 from fink_al.learning.estimator import fit_estimator, of_arrays, predict, to_arrays
+from fink_al.learning.forest import Forest
+from fink_al.learning.growing import grow
 from fink_al.learning.prior import Prior
 
 KINDS = ("random_forest", "informed_forest", "gradient_boosting")
@@ -18,10 +19,8 @@ def model(settings, request):
 def prior() -> Prior:
     """A teacher that knows of one feature only, which the others do not take."""
     values = np.random.default_rng(3).normal(size=(200, 2))
-    forest = RandomForestClassifier(10, min_samples_leaf=5, random_state=1)
-    return Prior(
-        forest.fit(values, values[:, 0] > 0), columns=(0, 1), few=(0, 3), all_from=500, worth=10
-    )
+    trees = grow(values, values[:, 0] > 0, np.ones(200), trees=10, leaf=5, seed=1, threads=1)
+    return Prior(Forest(trees), columns=(0, 1), few=(0, 3), all_from=500, worth=10)
 
 
 @pytest.fixture

@@ -2,10 +2,11 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 from scipy.special import expit, logit
-from sklearn.ensemble import RandomForestClassifier
 
 from fink_al.errors import ModelError
 from fink_al.learning.estimator import fit_estimator, of_arrays, predict, to_arrays
+from fink_al.learning.forest import Forest
+from fink_al.learning.growing import grow
 from fink_al.learning.prior import Prior
 
 N_FEATURES = 5
@@ -19,10 +20,10 @@ def world(n: int, seed: int, intercept: float = 0.0) -> tuple[np.ndarray, np.nda
 
 
 @pytest.fixture(scope="module")
-def forest() -> RandomForestClassifier:
+def forest() -> Forest:
     values, positive = world(2000, 1)
-    forest = RandomForestClassifier(50, min_samples_leaf=20, random_state=1)
-    return forest.fit(values[:, [1, 2]], positive)
+    seen = values[:, [1, 2]]
+    return Forest(grow(seen, positive, np.ones(2000), trees=50, leaf=20, seed=1, threads=1))
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def fit(settings, forest):
     return made
 
 
-def taught(forest: RandomForestClassifier, values: np.ndarray) -> np.ndarray:
+def taught(forest: Forest, values: np.ndarray) -> np.ndarray:
     return logit(np.clip(forest.predict_proba(values[:, [1, 2]])[:, 1], 0.01, 0.99))
 
 
