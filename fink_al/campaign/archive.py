@@ -11,6 +11,8 @@ import pyarrow.dataset as ds
 
 from fink_al.alerts import light_curves
 from fink_al.errors import FinkAlError
+from fink_al.labels.counterparts import counterparts_file
+from fink_al.labels.own_names import OwnNames
 from fink_al.labels.store import LabelStore
 from fink_al.labels.verdict import verdicts
 from fink_al.learning.labelled_alerts import LabelledAlerts, check_objects, with_features
@@ -31,7 +33,8 @@ def archived_alerts(
     settings : Settings
         Target and survey.
     archive : path
-        Folder with a folder ``night=YYYYMMDD`` for each night, as the stream leaves it.
+        Folder with a folder ``night=YYYYMMDD`` for each night, as the stream leaves it; labels by
+        position count if it lies in its working folder.
     labels_store : str
         Folder or URI of the label store.
     features : FeatureSettings
@@ -49,7 +52,9 @@ def archived_alerts(
             f"{archive} has no nights: give the folder that holds night=YYYYMMDD, which the stream "
             "fills (archive/TARGET in its work_dir)."
         )
-    known = verdicts(LabelStore(labels_store), settings.target)
+    # With the names of other surveys that fink-al train has found for the archive's objects.
+    said = OwnNames(LabelStore(labels_store), counterparts_file(archive.absolute()))
+    known = verdicts(said, settings.target)
     known = known.filter(pc.is_valid(known["positive"]))
     # The context that this set asks for, which need not be that of the target's own.
     target = settings.target.model_copy(update={"features": features})

@@ -18,7 +18,6 @@ import pyarrow.parquet as pq
 
 from fink_al.errors import ServiceError
 from fink_al.labels.standing import codes
-from fink_al.settings import Settings
 
 #: How far apart two positions of one object may be. Surveys agree within some tenths.
 MOST_ARCSEC = 1.5
@@ -32,9 +31,9 @@ FOUND = pa.schema([("said_of", pa.string()), ("object_id", pa.string()), ("arcse
 SCHEMA = pa.schema([*FOUND, ("since", _TIME), ("until", _TIME)])
 
 
-def counterparts_file(settings: Settings) -> Path:
-    """Where the table of the target lies."""
-    return settings.work_dir / "counterparts" / f"{settings.target.name}.parquet"
+def counterparts_file(archive: Path) -> Path:
+    """Where the table of an archive's objects lies: in the same working folder."""
+    return archive.parent.parent / "counterparts" / f"{archive.name}.parquet"
 
 
 def places(rows: pa.Table) -> pa.Table:

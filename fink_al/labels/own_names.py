@@ -44,7 +44,7 @@ class OwnNames(Labels):
     @classmethod
     def of(cls, settings: Settings, until: datetime | None = None) -> OwnNames:
         """Labels of `settings`, by the names of its target's archive; as of a time, if given."""
-        return cls(LabelStore.of(settings, until), counterparts_file(settings), until)
+        return cls(LabelStore.of(settings, until), counterparts_file(settings.archive_dir), until)
 
     @property
     def counterparts(self) -> pa.Table:

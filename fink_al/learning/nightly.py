@@ -157,7 +157,7 @@ def _match(settings: Settings, matched: Matcher, progress: Progress) -> None:
     if len(positions):
         progress(f"looking for {len(positions)} labelled positions in the archive")
     found = matched(settings, positions)
-    write_counterparts(counterparts_file(settings), found, datetime.now(UTC))
+    write_counterparts(counterparts_file(settings.archive_dir), found, datetime.now(UTC))
     if len(found):
         progress(f"{len(found)} labelled objects have another name in the archive, by position")
 
@@ -169,7 +169,7 @@ def _retrain(settings: Settings, archived: ArchiveReader, progress: Progress) ->
     training = read_examples(settings, rows)
     number = registry.champion()
     positive, negative = int(training.positive.sum()), int((~training.positive).sum())
-    others = len(read_counterparts(counterparts_file(settings), now))
+    others = len(read_counterparts(counterparts_file(settings.archive_dir), now))
     done = Summary("nothing_new", "", None, number, positive, negative, counts, others)
     least = target.model.min_labels_per_class
     if len(training) < target.model.min_labels or min(positive, negative) < least:

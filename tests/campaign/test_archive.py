@@ -11,6 +11,7 @@ from fink_al.alerts.ztf import FORCED
 from fink_al.campaign.archive import archived_alerts
 from fink_al.errors import FinkAlError
 from fink_al.features.feature_set import FeatureSet
+from fink_al.labels.counterparts import FOUND, counterparts_file, write_counterparts
 from fink_al.labels.label import Label
 from fink_al.labels.store import LabelStore
 from fink_al.settings import load_settings
@@ -77,3 +78,31 @@ def test_a_feature_set_may_ask_for_other_context_than_the_target(archive):
     found = archived_alerts(settings, folder / "nights", str(folder / "labels"), features)
     at = FeatureSet.from_settings(features).names.index("context_real_bogus")
     assert np.isfinite(found.values[:, at]).all()
+
+
+def test_what_was_said_of_another_survey_s_object_at_the_same_place_counts(archive, tmp_path):
+    folder, sky = archive
+    nights = tmp_path / "archive" / "early_snia"
+    nights.parent.mkdir()
+    nights.symlink_to(folder / "nights")
+    settings = load_settings(starting_set=None, test_set=None)
+    alerts = archived_alerts(settings, nights, str(folder / "labels"), settings.target.features)
+    # The same words, but one supernova is known to the store by another survey's name only.
+    ours, other = alerts.object_id[alerts.positive][0], "170032915988086813"
+    store = LabelStore(tmp_path / "labels")
+    store.make()
+    typed = sky.truth.dropna(subset="type")
+    day = datetime(2026, 1, 1, tzinfo=UTC)
+    store.add(
+        Label(other if name == ours else name, kind, "TNS", day, day, evidence=name)
+        for name, kind in zip(typed["object_id"], typed["type"], strict=True)
+    )
+
+    def found():
+        made = archived_alerts(settings, nights, str(tmp_path / "labels"), settings.target.features)
+        return set(made.object_id)
+
+    assert found() == set(alerts.object_id) - {ours}
+    pair = {"said_of": other, "object_id": ours, "arcsec": 0.1}
+    write_counterparts(counterparts_file(nights), pa.Table.from_pylist([pair], FOUND), day)
+    assert found() == set(alerts.object_id)

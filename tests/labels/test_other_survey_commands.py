@@ -42,7 +42,9 @@ def match(settings):
 
     def put(said_of, object_id):
         row = {"said_of": said_of, "object_id": object_id, "arcsec": 0.42}
-        write_counterparts(counterparts_file(settings), pa.Table.from_pylist([row], FOUND), DAY)
+        write_counterparts(
+            counterparts_file(settings.archive_dir), pa.Table.from_pylist([row], FOUND), DAY
+        )
 
     return put
 

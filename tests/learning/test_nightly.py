@@ -426,5 +426,5 @@ def test_labels_come_by_position(retrain, settings, archive, archived, tmp_path)
     retrain_with(settings, archived, print, lambda settings, places: FOUND.empty_table())
     assert read_inputs(settings, until) == inputs
     assert read_inputs(settings, datetime.now(UTC))["counterparts"] != inputs["counterparts"]
-    counterparts_file(settings).unlink()
+    counterparts_file(settings.archive_dir).unlink()
     assert read_inputs(settings, until)["counterparts"] != inputs["counterparts"]

@@ -110,7 +110,7 @@ def test_a_label_of_another_survey_teaches_and_follows(spark, settings, archive)
     assert first.by_position == 12
     assert first.labels == {"example": 12, "no_alert": 1}
     assert examples == {str(100 + i): kind == "SN Ia" for i, (kind, _) in enumerate(world)}
-    pairs = read_counterparts(counterparts_file(settings))
+    pairs = read_counterparts(counterparts_file(settings.archive_dir))
     assert set(pairs["arcsec"].to_pylist()) == {0.5}
 
     # The stream, which runs, does not ask for these again.
@@ -209,7 +209,7 @@ def test_the_join_over_the_sphere_finds_what_brute_force_finds(spark, settings, 
 def test_without_archive_or_positions_there_are_none(spark, settings, archive):
     summary = retrain(settings, archived_examples, print, archived_counterparts)
     assert (summary.outcome, summary.by_position) == ("too_few_labels", 0)
-    assert not counterparts_file(settings).exists()
+    assert not counterparts_file(settings.archive_dir).exists()
     archive(alert("1", 1, 10.0, 0.0))
     LabelStore.of(settings).add([label("ZTF1", "SN Ia", None, None)])
     assert retrain(settings, archived_examples, print, archived_counterparts).by_position == 0
