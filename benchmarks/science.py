@@ -76,13 +76,7 @@ def main() -> None:
 
 def load(file: Path, settings: Settings, name: str) -> LabelledAlerts:
     """Pre-peak alerts of the objects in `file`, with the features of set `name`."""
-    points = pd.read_parquet(file)
-    if "alert_id" in points:  # histories of single alerts: an object's are put together
-        points = points.sort_values("alert_jd", kind="stable")
-        points = points.drop_duplicates(["objectId", "jd", "fid"], keep="last")
-    columns = ["objectId", "type", "jd", "fid", "magpsf", "sigmapsf"]
-    columns += ["diffmaglim"] if "diffmaglim" in points else []
-    whole = light_curves_of_points(points[columns], settings.survey, by="objectId")
+    whole = light_curves_of_points(pd.read_parquet(file), settings.survey, by="objectId")
     return labelled_alerts(whole, chosen(settings, name), settings.target)
 
 

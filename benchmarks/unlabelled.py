@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import sys
 import warnings
+from collections.abc import Callable
 
 import numpy as np
 from science import _POINTS, load
@@ -18,6 +19,7 @@ from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.gaussian_process import GaussianProcessClassifier
 from sklearn.gaussian_process.kernels import RBF
+from sklearn.neural_network import MLPRegressor
 from sklearn.preprocessing import QuantileTransformer
 from sklearn.semi_supervised import LabelSpreading, SelfTrainingClassifier
 
@@ -29,6 +31,11 @@ from fink_al.learning.prior import prior_of
 from fink_al.settings import Target, load_settings
 
 LABELS = (20, 40, 60, 120)
+AXES = 6  # of an embedding
+FEW = "few features"
+
+#: Features of pool and test half, by what they are.
+Spaces = dict[str, tuple[np.ndarray, np.ndarray]]
 
 
 def main() -> None:
@@ -49,16 +56,24 @@ def main() -> None:
         found: dict[tuple[str, int], list[tuple[float, float]]] = {}
         for seed in range(seeds):
             world = draw(data, plan, seed, 2)
+            seen = data.values[~np.isin(data.row, world.test.row)]
+            prior = prior_of(settings.target, world.pool.features)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # features that no alert has
+                spaces = spaces_of(world, seen, list(prior.few) if prior else [], seed)
             rows = labelled_rows(world, seed)
             for n in numbers:
-                for name, p in learners(world, rows[:n], settings.target, seed).items():
-                    told = metrics(p, world.test.positive, np.ones((1, len(p))))
-                    pair = told["figure_of_merit"][0], told["auc"][0]
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # pools in several pieces
+                    told = learners(world, spaces, rows[:n], settings.target, seed)
+                for name, p in told.items():
+                    judged = metrics(p, world.test.positive, np.ones((1, len(p))))
+                    pair = judged["figure_of_merit"][0], judged["auc"][0]
                     found.setdefault((name, n), []).append(pair)
         for name in dict.fromkeys(name for name, _ in found):
-            told = (np.mean(found[name, n], axis=0) for n in numbers)
-            cells = [f"{n}: {m:.3f} {a:.3f}" for n, (m, a) in zip(numbers, told, strict=True)]
-            print(f"{subset:>9} {name:<30} {'   '.join(cells)}", flush=True)
+            means = (np.mean(found[name, n], axis=0) for n in numbers)
+            cells = [f"{n}: {m:.3f} {a:.3f}" for n, (m, a) in zip(numbers, means, strict=True)]
+            print(f"{subset:>9} {name:<34} {'   '.join(cells)}", flush=True)
 
 
 def labelled_rows(world: World, seed: int) -> np.ndarray:
@@ -69,7 +84,53 @@ def labelled_rows(world: World, seed: int) -> np.ndarray:
     return np.concatenate([world.initial, rest[np.sort(first)]])
 
 
-def learners(world: World, rows: np.ndarray, target: Target, seed: int) -> dict[str, np.ndarray]:
+def spaces_of(world: World, seen: np.ndarray, few: list[int], seed: int) -> Spaces:
+    """Features of pool and test half, by what is learned of them without a label.
+
+    `seen` are the features of all alerts of objects that do not judge, whatever their subset.
+    """
+    middle = np.nan_to_num(np.nanmedian(world.pool.values, axis=0))
+    pool, test, everything = (
+        np.where(np.isnan(values), middle, values)
+        for values in (world.pool.values, world.test.values, seen)
+    )
+    plain = QuantileTransformer(n_quantiles=100, output_distribution="normal", random_state=0)
+    both = [plain.fit_transform(pool), plain.transform(test)]
+    chosen = [part[:, few] for part in both]
+    axes = PCA(AXES, random_state=0).fit(both[0])
+    embed = embedding(plain.transform(everything), seed)
+    network = [embed(part) for part in both]
+    together = [np.column_stack(parts) for parts in zip(chosen, network, strict=True)]
+    return {
+        FEW: (chosen[0], chosen[1]),
+        "axes of the pool": (axes.transform(both[0]), axes.transform(both[1])),
+        "a network's axes": (network[0], network[1]),
+        "few and a network's axes": (together[0], together[1]),
+    }
+
+
+def embedding(values: np.ndarray, seed: int) -> Callable[[np.ndarray], np.ndarray]:
+    """The narrowest layer of a denoising autoencoder (Vincent et al. 2008).
+
+    A fifth of the features is hidden, and the network learns to say what they were.
+    """
+    hidden = np.random.default_rng(seed).random(values.shape) < 0.2
+    network = MLPRegressor(
+        hidden_layer_sizes=(32, AXES, 32), activation="tanh", early_stopping=True,
+        max_iter=300, random_state=seed,
+    ).fit(np.where(hidden, 0.0, values), values)  # fmt: skip
+
+    def embed(part: np.ndarray) -> np.ndarray:
+        for weights, offsets in list(zip(network.coefs_, network.intercepts_, strict=True))[:2]:
+            part = np.tanh(part @ weights + offsets)
+        return part
+
+    return embed
+
+
+def learners(
+    world: World, spaces: Spaces, rows: np.ndarray, target: Target, seed: int
+) -> dict[str, np.ndarray]:
     """Probabilities of the test half by each learner of the labels of `rows`."""
     pool, test = world.pool, world.test
     positive, objects = pool.positive[rows], pool.row[rows]
@@ -80,36 +141,20 @@ def learners(world: World, rows: np.ndarray, target: Target, seed: int) -> dict[
         prior = prior_of(target.model_copy(update={"model": model}), pool.features)
         fitted = fit_estimator(model, pool.values[rows], positive, objects, prior)
         found[kind] = predict(fitted, test.values)
-        few = list(prior.few) if prior else []
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # features without a value, pools in several pieces
-        middle = np.nan_to_num(np.nanmedian(pool.values, axis=0))
-        known, unknown = (
-            np.where(np.isnan(part.values), middle, part.values) for part in (pool, test)
-        )
-        plain = QuantileTransformer(
-            n_quantiles=100, output_distribution="normal", random_state=0
-        ).fit(known)
-        known, unknown = plain.transform(known), plain.transform(unknown)
-        axes = PCA(6, random_state=0).fit(known)
-        spaces = {
-            "few features": (known[:, few], unknown[:, few]),
-            "6 axes of the pool": (axes.transform(known), axes.transform(unknown)),
-        }
-        labels = np.full(len(pool), -1)
-        labels[rows] = positive
-        for where, (here, there) in spaces.items():
-            spreading = LabelSpreading(kernel="knn", n_neighbors=10, alpha=0.2).fit(here, labels)
-            found[f"spreading, {where}"] = spreading.predict_proba(there)[:, 1]
-            forest = RandomForestClassifier(200, random_state=seed)
-            found[f"forest, {where}"] = forest.fit(here[rows], positive).predict_proba(there)[:, 1]
-        here, there = spaces["few features"]
-        teacher = SelfTrainingClassifier(
-            RandomForestClassifier(200, random_state=seed), threshold=0.85
-        ).fit(here, labels)
-        found["self-training"] = teacher.predict_proba(there)[:, 1]
-        gaussian = GaussianProcessClassifier(RBF(2.0), optimizer=None).fit(here[rows], positive)
-        found["Gaussian process"] = gaussian.predict_proba(there)[:, 1]
+    labels = np.full(len(pool), -1)
+    labels[rows] = positive
+    for where, (here, there) in spaces.items():
+        spreading = LabelSpreading(kernel="knn", n_neighbors=10, alpha=0.2).fit(here, labels)
+        found[f"spreading, {where}"] = spreading.predict_proba(there)[:, 1]
+        forest = RandomForestClassifier(200, random_state=seed)
+        found[f"forest, {where}"] = forest.fit(here[rows], positive).predict_proba(there)[:, 1]
+    here, there = spaces[FEW]
+    teacher = SelfTrainingClassifier(
+        RandomForestClassifier(200, random_state=seed), threshold=0.85
+    ).fit(here, labels)
+    found["self-training"] = teacher.predict_proba(there)[:, 1]
+    gaussian = GaussianProcessClassifier(RBF(2.0), optimizer=None).fit(here[rows], positive)
+    found["Gaussian process"] = gaussian.predict_proba(there)[:, 1]
     return found
 
 

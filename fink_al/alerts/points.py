@@ -33,8 +33,10 @@ def light_curves_of_points(
         One row a point: ``alert_id`` or ``objectId`` (then one light curve an object), ``jd``,
         ``fid`` (1 g, 2 r, 3 i), ``magpsf`` and ``sigmapsf`` [mag, AB]. A NaN or null ``magpsf`` is
         a non-detection, whose limit is ``diffmaglim`` where there is such a column. Rows that
-        repeat another are left out. Other columns of numbers, and ``objectId`` and ``type``, whose
-        value is the same for all points of a light curve may go along: the first becomes context.
+        repeat another are left out; where histories of several alerts are put together to the
+        light curve of an object, a point is as the latest alert has it. Other columns of numbers,
+        and ``objectId`` and ``type``, whose value is the same for all points of a light curve may
+        go along: the first becomes context.
     survey : Survey
         Band names and where a day begins.
     by : str, optional
@@ -46,7 +48,8 @@ def light_curves_of_points(
     Returns
     -------
     LightCurves
-        In the order in which the identifiers appear, points in order of time. A non-detection
+        In the order in which the identifiers appear (of histories that are put together: alert
+        after alert, by time), points in order of time. A non-detection
         without a limit is an upper limit of unknown flux (NaN).
 
     Raises
@@ -62,7 +65,10 @@ def light_curves_of_points(
     table = points.to_pandas() if isinstance(points, pa.Table) else pd.DataFrame(points)
     by = by or next((name for name in _IDENTIFIERS if name in table), _IDENTIFIERS[0])
     _check(table, by, also, survey)
-    table = _once(_without_contradictions(table, by, also), by)
+    table = _without_contradictions(table, by, also)
+    if by == "objectId" and "alert_id" in table:
+        table = _put_together(table)
+    table = _once(table, by)
     owner, names = pd.factorize(table[by])
     order = np.lexsort((table["jd"].to_numpy(float), owner))
     table, owner = table.iloc[order], owner[order]
@@ -107,6 +113,14 @@ def _without_contradictions(table: pd.DataFrame, by: str, also: Sequence[str]) -
     if not len(table):
         raise LightCurveError(f"Every light curve has several values of {' or '.join(also)}.")
     return table
+
+
+def _put_together(table: pd.DataFrame) -> pd.DataFrame:
+    """Each point once, of the last alert that has it: photometry is improved in between."""
+    told = table.groupby(["objectId", "alert_id"])["jd"].transform("max").to_numpy()
+    return table.iloc[np.argsort(told, kind="stable")].drop_duplicates(
+        ["objectId", "jd", "fid"], keep="last"
+    )
 
 
 def _once(table: pd.DataFrame, by: str) -> pd.DataFrame:

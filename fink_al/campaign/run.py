@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from fink_al.campaign.judge import Judge
 from fink_al.campaign.plan import Arm, Plan
+from fink_al.campaign.stopping import STEP, agreement
 from fink_al.campaign.world import World
 from fink_al.features.feature_set import FeatureSet
 from fink_al.followup.exposure import chance_of_a_type, minutes
@@ -83,6 +84,7 @@ class _State:
     seed: int
     curves: list[dict[str, Any]] = field(default_factory=list)
     queries: list[dict[str, Any]] = field(default_factory=list)
+    calls: dict[int, npt.NDArray[np.bool_]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         pool, settings = self.world.pool, self.target.model
@@ -133,6 +135,7 @@ class _State:
                 "seed": self.seed,
                 "n_labels": self.n_labels,
                 **self.judge.metrics(p),
+                "agreement": self._agreement(p),
                 "feature_set": pool.features.name,
                 "estimator": self.model_settings.estimator,
                 "stream_like_effective": self.judge.effective,
@@ -146,6 +149,14 @@ class _State:
                 "test_objects": len(np.unique(test.row)),
             }
         )
+
+    def _agreement(self, p: npt.NDArray[np.float64]) -> float | None:
+        """Of this model's calls with those of the last one that had so many labels fewer."""
+        if not self.model:
+            return None
+        self.calls[self.n_labels] = calls = np.nan_to_num(p) > 0.5
+        before = [n for n in self.calls if n <= self.n_labels - STEP]
+        return agreement(calls, self.calls[before[-1]]) if before else None
 
     def ask(self, rows: Rows, slots: int, budget: float | None) -> Rows:
         """Rows of the pool that are asked for, of `rows`, one an object, within the budget."""

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from fink_al.campaign.outcome import Crossing, Curves, best_first, compare, crossing, curves_of
 from fink_al.campaign.plan import Plan
+from fink_al.campaign.stopping import SETTLED, STEP, stops
 from fink_al.errors import SettingsError
 from fink_al.settings import StreamMix
 
@@ -142,6 +143,7 @@ def page(table: pd.DataFrame, plan: Plan, mix: StreamMix, metric: str = METRIC) 
             *(_row(curves, arm, reference) for arm in arms),
             "",
             *_bought(table, arms, plan),
+            *_stopped(table, arms, metric),
             *_samples(table, arms, mix),
             "",
         ]
@@ -182,6 +184,30 @@ def _bought(table: pd.DataFrame, arms: list[str], plan: Plan) -> list[str]:
         cells = [_mean(rows[name]) for name in ("figure_of_merit", "auc")]
         minutes, labels = rows["minutes"].mean(), rows["n_labels"].mean()
         lines.append(f"| `{arm}` | {minutes:.0f} | {labels:.1f} | {' | '.join(cells)} |")
+    return [*lines, ""]
+
+
+def _stopped(table: pd.DataFrame, arms: list[str], metric: str) -> list[str]:
+    """Where a rule that needs no types would have stopped, and what that would have cost."""
+    found = stops(table, metric)
+    lines = [
+        "Where one could have stopped: a model calls positive what one with "
+        f"{STEP} labels fewer did (Cohen's kappa of at least {SETTLED}), which no type is needed "
+        f"to see. {_words(metric).capitalize()} left behind: mean ± error of the mean over the "
+        "seeds that stop.",
+        "",
+        "| arm | stops in | with labels | left behind |",
+        "|---|---|---|---|",
+    ]
+    for arm in arms:
+        stop = found[arm]
+        cells = [f"`{arm}`", f"{len(stop.labels)} of {stop.seeds} seeds"]
+        if len(stop.labels):
+            span = f"{stop.labels.min()} to {stop.labels.max()}"
+            cells += [f"{stop.labels.mean():.0f} ({span})", _mean(pd.Series(stop.left), "+")]
+        else:
+            cells += ["-", "-"]
+        lines.append(f"| {' | '.join(cells)} |")
     return [*lines, ""]
 
 
@@ -241,12 +267,12 @@ def _samples(table: pd.DataFrame, arms: list[str], mix: StreamMix) -> list[str]:
     return lines
 
 
-def _mean(values: pd.Series) -> str:
+def _mean(values: pd.Series, sign: str = "") -> str:
     values = values.dropna()
     if not len(values):
         return "-"
     error = f" ± {values.std(ddof=1) / np.sqrt(len(values)):.3f}" if len(values) > 1 else ""
-    return f"{values.mean():.3f}{error}"
+    return f"{values.mean():{sign}.3f}{error}"
 
 
 def _or_more(labels: int | None, curves: Curves) -> str:

@@ -105,3 +105,20 @@ def test_a_light_curve_of_two_types_is_left_out(caplog):
 def test_a_table_is_not_taken_for_one_of_another_survey():
     with pytest.raises(LightCurveError, match=r"in ZTF's names .*; the survey is 'lsst', whose"):
         light_curves_of_points(POINTS, load_survey("lsst"))
+
+
+def test_histories_of_alerts_are_put_together_to_light_curves_of_objects(caplog):
+    # The second alert tells the points of the first again, one of them as it is known by then.
+    points = pd.DataFrame(
+        [("b", "X", 3.0, 2, 18.0), ("b", "X", 2.0, 1, 18.4), ("b", "X", 1.0, 1, 19.0),
+         ("a", "X", 2.0, 1, 18.5), ("a", "X", 1.0, 1, 19.0)],
+        columns=["alert_id", "objectId", "jd", "fid", "magpsf"],
+    ).assign(sigmapsf=0.1)  # fmt: skip
+    points["jd"] += 2_459_000
+    with caplog.at_level("WARNING"):
+        (made,) = [light_curves_of_points(points, SURVEY, by="objectId")]
+        singly = light_curves_of_points(points, SURVEY)
+    assert (len(made), len(singly)) == (1, 2)
+    mag = 27.5 - 2.5 * np.log10(made.flux)
+    assert mag.tolist() == pytest.approx([19.0, 18.4, 18.0])
+    assert not caplog.records

@@ -33,6 +33,7 @@ def table(gain=0.1, noise=0.001):
                         "minutes": 10.0 * n,
                         "seed": seed,
                         "n_labels": n,
+                        "agreement": 0.9 + n / 1000 if arm == "uncertainty" else 0.9,
                         **told,
                         **sizes,
                     }
@@ -102,3 +103,9 @@ def test_a_budget_tells_what_it_bought():
     text = page(table(), dataclasses.replace(PLAN, budget=500.0), StreamMix())
     assert "| `uncertainty` | 500 | 50.0 | 0.600" in text
     assert "1 a night, budget 500 min" in text
+
+
+def test_the_page_says_where_one_could_have_stopped():
+    text = page(table(noise=0.0), PLAN, StreamMix())
+    assert "| `random` | 0 of 4 seeds | - | - |" in text
+    assert "| `uncertainty` | 4 of 4 seeds | 50 (50 to 50) | +0.000 ± 0.000 |" in text
