@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from fink_al.labels.store import LabelStore
 from fink_al.settings import Settings, load_settings
 
 TNS_HEADER = (
@@ -61,3 +62,11 @@ def tns_table() -> Callable[..., str]:
         return f"{stamp}{header}\n{''.join(rows)}"
 
     return make
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> LabelStore:
+    """A store without labels."""
+    made = LabelStore(tmp_path / "labels")
+    made.make()
+    return made

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from fink_al.labels.label import Label
-from fink_al.labels.store import LabelStore
 from fink_al.labels.tns_gone import COMPARISON, changes, listed_rows
 
 _SAID = datetime(2026, 1, 3, tzinfo=UTC)
@@ -15,13 +14,6 @@ _TABLE = datetime(2026, 1, 11, tzinfo=UTC)
 
 def label(objid, kind="SN Ia", *, source="TNS", modified=_SAID, name=None):
     return Label(name or f"ZTF{objid}", kind, source, modified, modified, evidence=str(objid))
-
-
-@pytest.fixture
-def store(tmp_path):
-    made = LabelStore(tmp_path)
-    made.make()
-    return made
 
 
 def apply(store, listed, at=_TABLE):

@@ -4,7 +4,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from fink_al.labels.label import Label
-from fink_al.labels.store import LabelStore
 from fink_al.labels.verdict import conflicts, verdicts
 from fink_al.settings import load_settings
 
@@ -14,13 +13,6 @@ DAY = datetime(2026, 1, 5, 10, tzinfo=UTC)
 @pytest.fixture(scope="module")
 def target():
     return load_settings(environment={}).target
-
-
-@pytest.fixture
-def store(tmp_path):
-    store = LabelStore(tmp_path / "labels")
-    store.make()
-    return store
 
 
 def word(source, kind, day=0, name="A"):

@@ -1,16 +1,21 @@
 """A world in which the class of an alert is plain to see."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import numpy as np
 import pyarrow as pa
 
 from fink_al.alerts.ztf import LIGHT_CURVE, MJD_OF_JD0
 from fink_al.features.feature_set import FeatureSet
+from fink_al.learning.nightly import Summary
 from fink_al.settings import Target, load_settings
 
 #: 2026-01-10 00:00 UTC.
 MJD = 61050.0
+
+#: When the types of its objects were seen.
+OBSERVED = datetime(2026, 1, 10, 10, tzinfo=UTC)
 
 #: Of the default target.
 N_FEATURES = len(FeatureSet.from_settings(load_settings(environment={}).target.features).names)
@@ -72,6 +77,11 @@ def sky(prefix: str, n: int) -> list[dict]:
         for name, mag in MAGNITUDES.items()
         for i in range(n)
     ]
+
+
+def decided(summary: Summary) -> tuple[str, str | None, str | None]:
+    """What became of a nightly training: outcome, version that it made, champion."""
+    return summary.outcome, summary.version, summary.champion
 
 
 def informed(target: Target, **changes: object) -> Target:

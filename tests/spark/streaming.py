@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pandas as pd
@@ -79,3 +80,11 @@ def archive(settings: Settings) -> pd.DataFrame:
     return pd.concat([pd.read_parquet(file, partitioning=None) for file in files]).reset_index(
         drop=True
     )
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
+    """Return as soon as `condition` holds; it must within `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.2)

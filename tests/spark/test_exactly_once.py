@@ -7,7 +7,6 @@ import time
 import pytest
 from streaming import (
     archive,
-    campaign,
     dead_letters,
     drain,
     fill,
@@ -15,6 +14,7 @@ from streaming import (
     ledger_counts,
     published,
     topic_of,
+    wait_until,
 )
 
 from fink_al.kafka import Cluster, produce
@@ -24,11 +24,6 @@ from fink_al.spark.pipeline import Pipeline
 from fink_al.spark.sink import Sink, stage
 
 pytestmark = [pytest.mark.spark, pytest.mark.kafka]
-
-
-@pytest.fixture(scope="module")
-def sky():
-    return campaign()
 
 
 def check_complete(settings, n_alerts):
@@ -283,10 +278,3 @@ def test_a_topic_made_anew_within_a_batch_is_archived_once(spark, world, sky, mo
     job.keep_streaming(lambda: Pipeline(spark, settings), [], available_now=True)
     assert sorted(archive(settings)["offset"]) == list(range(50))
     assert list(settings.staging_dir.iterdir()) == []
-
-
-def wait_until(condition, seconds=60):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.5)

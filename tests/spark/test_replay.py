@@ -2,7 +2,7 @@
 
 import pytest
 from pyspark.sql import functions as F
-from streaming import campaign, drain, fill, fill_night
+from streaming import drain, fill, fill_night
 
 from fink_al.errors import FinkAlError
 from fink_al.learning.nightly import retrain
@@ -14,11 +14,6 @@ from fink_al.spark.state import read_archive
 pytestmark = [pytest.mark.spark, pytest.mark.kafka]
 
 _SCORES = ["alert_id", "p", "p_reason", "a_g", "c_r", "reason_g", "reason_r", "informativeness"]
-
-
-@pytest.fixture(scope="module")
-def sky():
-    return campaign()
 
 
 @pytest.mark.parametrize(

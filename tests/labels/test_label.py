@@ -1,0 +1,38 @@
+"""How a label is spelled, and what it must say."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from statements import DAY, SN
+
+from fink_al.errors import LabelError
+
+
+def test_a_label_is_spelled_in_one_way():
+    written = [" Unclassified", "WITHDRAWN ", " SN Ia ", "sn ia"]
+    found = [replace(SN, object_id=" A\t", type=kind) for kind in written]
+    assert [label.type for label in found] == ["unclassified", "withdrawn", "SN Ia", "sn ia"]
+    assert {label.object_id for label in found} == {"A"}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"object_id": ""}, "A label needs 'object_id'; found ''."),
+        ({"type": " "}, "A label needs 'type'; found ' '."),
+        ({"source": ""}, "A label needs 'source'; found ''."),
+        ({"observed": DAY.replace(tzinfo=None)}, "'observed' of the label of A has no time zone"),
+        ({"modified": DAY.replace(tzinfo=None)}, "'modified' of the label of A has no time zone"),
+        (
+            {"observed": DAY + timedelta(days=1)},
+            "'observed' of the label of A is 2026-01-06 10:00, but it is only 2026-01-05 10:00 UTC",
+        ),
+        ({"modified": None, "observed": DAY.replace(year=2999)}, "is 2999-01-05 10:00, but"),
+        ({"ra_deg": 361.0}, r"'ra_deg' of the label of A is 361.0; it lies between 0 and 360"),
+        ({"dec_deg": float("nan")}, "'dec_deg' of the label of A is nan; it lies between -90 and"),
+    ],
+)
+def test_a_label_that_says_too_little_is_refused(change, message):
+    with pytest.raises(LabelError, match=message):
+        replace(SN, **change)
