@@ -14,13 +14,13 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from claims import Claim, judge
 from sklearn.ensemble import RandomForestClassifier
 
 from fink_al.campaign.plan import Arm, Plan
@@ -51,15 +51,14 @@ def main() -> None:
     cores = os.cpu_count() or 1
     ours = side_by_side(with_trees(target, trees), loops, cores)
     print(f"campaigns on {cores} cores: {ours:.2f} s a loop", flush=True)
-    claims = [("campaign_loop", published / ours, "times faster a loop", TARGET_RATIO,
-               published / ours >= TARGET_RATIO)]  # fmt: skip
+    ratio = published / ours
+    met = ratio >= TARGET_RATIO
+    claims = [Claim("campaign_loop", ratio, "times faster a loop", TARGET_RATIO, met, digits=3)]
     if options.whole:
         minutes = whole_campaign(with_trees(target, 200))
-        claims.append(("campaign_whole", minutes, "minutes", TARGET_MINUTES,
-                       minutes <= TARGET_MINUTES))  # fmt: skip
-    for name, value, unit, wanted, met in claims:
-        print(f"{name}: {value:.3g} {unit} (target {wanted:g}, {'met' if met else 'missed'})")
-    sys.exit(1 if options.check and not all(claim[-1] for claim in claims) else 0)
+        met = minutes <= TARGET_MINUTES
+        claims.append(Claim("campaign_whole", minutes, "minutes", TARGET_MINUTES, met, digits=3))
+    judge(claims, options.check)
 
 
 def published_loop(trees: int, loops: int) -> float:

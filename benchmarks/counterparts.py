@@ -10,13 +10,13 @@ the most.
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
 import time
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from claims import at_most, judge
 
 from fink_al.settings import Settings, load_settings
 from fink_al.spark.counterparts import archived_counterparts
@@ -75,20 +75,15 @@ def main() -> None:
     spark.stop()
     largest = times[4 * few, n]
     claims = [
-        ("counterparts_alerts", largest / times[few, n], "x for four times the alerts", 4.0),
-        (
+        at_most("counterparts_alerts", largest / times[few, n], "x for four times the alerts", 4.0),
+        at_most(
             "counterparts_labels",
             largest / times[4 * few, n // 4],
             "x for four times the labels",
             4.0,
         ),
     ]
-    met = True
-    for name, value, unit, most in claims:
-        met &= value <= most
-        word = "met" if value <= most else "missed"
-        print(f"{name}: {value:.3g} {unit} (at most {most:g}, {word})")
-    sys.exit(1 if options.check and not met else 0)
+    judge(claims, options.check)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,8 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from claims import at_most, judge
+
 from fink_al.labels.label import Label
 from fink_al.labels.store import LabelStore
 from fink_al.settings import load_settings
@@ -141,18 +143,15 @@ def main() -> None:
     growth = times[rows, "first"] / times[rows // 4, "first"] / 4
     slower = times[rows, "again"] / times[rows, "first"]
     claims = [
-        ("labels_import", times[rows, "first"], f"s for {rows} rows", 20.0),
-        ("labels_import_again", slower, "x the first time", 1.2),
-        ("labels_import_other", times[rows, "other"], f"s for {rows} rows by position", 20.0),
-        ("labels_import_growth", growth, "x a row from a quarter of them", 1.2),
-        ("labels_small_files", reading, f"s for {files} files", 2.0),
+        at_most("labels_import", times[rows, "first"], f"s for {rows} rows", 20.0),
+        at_most("labels_import_again", slower, "x the first time", 1.2),
+        at_most(
+            "labels_import_other", times[rows, "other"], f"s for {rows} rows by position", 20.0
+        ),
+        at_most("labels_import_growth", growth, "x a row from a quarter of them", 1.2),
+        at_most("labels_small_files", reading, f"s for {files} files", 2.0),
     ]
-    met = True
-    for name, value, unit, most in claims:
-        met &= value <= most
-        word = "met" if value <= most else "missed"
-        print(f"{name}: {value:.3g} {unit} (at most {most:g}, {word})")
-    sys.exit(1 if options.check and not met else 0)
+    judge(claims, options.check)
 
 
 if __name__ == "__main__":

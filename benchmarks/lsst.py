@@ -18,7 +18,6 @@ import argparse
 import io
 import json
 import os
-import sys
 import tempfile
 import threading
 import time
@@ -34,6 +33,7 @@ import fastavro
 import numpy as np
 import psutil
 import yaml
+from claims import Claim, judge
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
@@ -69,8 +69,7 @@ def main() -> None:
         plan = Plan(2, 300, _QUICK_VISIT_S)
     with tempfile.TemporaryDirectory(prefix="fink-al-benchmark-") as folder:
         run = measure(Path(folder), plan)
-    met = show(run, plan)
-    sys.exit(1 if options.check and not met else 0)
+    judge(show(run, plan), options.check)
 
 
 @dataclass(frozen=True)
@@ -354,8 +353,8 @@ def _sleep_until(moment: float) -> None:
     time.sleep(max(0.0, moment - time.time()))
 
 
-def show(run: Run, plan: Plan) -> bool:
-    """Print the visits and one line a claim; whether all targets are met."""
+def show(run: Run, plan: Plan) -> list[Claim]:
+    """Print the visits; what is claimed."""
     latency = run.done - run.appended
     visits = run.visits[_WARM_UP:]
     ended, middle = [], []
@@ -380,7 +379,7 @@ def show(run: Run, plan: Plan) -> bool:
     batches = run.counts["batches"] / len(run.visits)
     print(f"  micro-batches: {batches:.1f} a visit, warm-up included")
     print(f"  disk of the broker: {run.disk_bytes / 1e9:.1f} GB at the most")
-    lines = [
+    claims = [
         _claim("lsst_visit", max(ended), "s", plan.pause_s),
         _claim("lsst_lost", run.counts["lost"] + run.counts["dead_letters"], "alerts", 0),
     ]
@@ -388,7 +387,7 @@ def show(run: Run, plan: Plan) -> bool:
     growth = np.mean(middle[-quarter:]) / np.mean(middle[:quarter])
     memory = np.array([row for row in run.memory if row[0] > visits[0].due])
     if len(visits) >= 4 and len(memory) >= 8:
-        lines.append(_claim("lsst_latency_growth", growth, "x", TARGET_GROWTH))
+        claims.append(_claim("lsst_latency_growth", growth, "x", TARGET_GROWTH))
         # Halves, as in pipeline.py: Java fills its heap, up to its limit, for some minutes.
         half = len(memory) // 2
         begin, end = np.median(memory[:half, 1:], axis=0), np.median(memory[half:, 1:], axis=0)
@@ -396,9 +395,8 @@ def show(run: Run, plan: Plan) -> bool:
             print(f"  memory of {name}: {first:.0f} MB in the first half, {last:.0f} MB in the "
                   "second")  # fmt: skip
         grown = end.sum() / begin.sum()
-        lines.append(_claim("lsst_memory_growth", grown, "x", TARGET_MEMORY_GROWTH))
-    print("\n".join(line for line, _ in lines))
-    return all(met for _, met in lines)
+        claims.append(_claim("lsst_memory_growth", grown, "x", TARGET_MEMORY_GROWTH))
+    return claims
 
 
 def _quantiles(seconds: np.ndarray) -> str:
@@ -406,10 +404,8 @@ def _quantiles(seconds: np.ndarray) -> str:
     return f"p50 {half:.1f} s, p99 {most:.1f} s, worst {seconds.max():.1f} s"
 
 
-def _claim(name: str, value: float, unit: str, target: float) -> tuple[str, bool]:
-    met = value <= target
-    word = "met" if met else "missed"
-    return f"{name}: {value:.4g} {unit} (target {target:g}, {word})", met
+def _claim(name: str, value: float, unit: str, target: float) -> Claim:
+    return Claim(name, value, unit, target, value <= target)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
 
 import numpy as np  # noqa: E402
 import pyarrow as pa  # noqa: E402
+from claims import Claim, judge  # noqa: E402
 
 from fink_al.features.black_body import CHANGE_PRIOR, N_PARAMETERS  # noqa: E402
 from fink_al.features.rainbow import Rainbow  # noqa: E402
@@ -146,13 +147,17 @@ def main() -> None:
     print(f"same minimum: {same.mean():.1%}; ours deeper: {(difference < -0.1).mean():.1%}")
     no_worse, far = (difference < 0.1).mean(), np.quantile(distance[same], 0.99)
     claims = [
-        ("rainbow_speed", theirs / ours, "times RainbowFit", 100.0, theirs / ours >= 100),
-        ("rainbow_minimum", no_worse, "of the fits no worse than its", 0.95, no_worse >= 0.95),
-        ("rainbow_flux", far, "errors of a point between models, 99th percentile", 0.3, far <= 0.3),
+        Claim("rainbow_speed", theirs / ours, "times RainbowFit", 100.0, theirs / ours >= 100),
+        Claim("rainbow_minimum", no_worse, "of the fits no worse than its", 0.95, no_worse >= 0.95),
+        Claim(
+            "rainbow_flux",
+            far,
+            "errors of a point between models, 99th percentile",
+            0.3,
+            far <= 0.3,
+        ),
     ]
-    for name, value, unit, target, met in claims:
-        print(f"{name}: {value:.4g} {unit} (target {target:g}, {'met' if met else 'missed'})")
-    sys.exit(1 if options.check and not all(claim[-1] for claim in claims) else 0)
+    judge(claims, options.check)
 
 
 if __name__ == "__main__":

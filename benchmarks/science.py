@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from claims import Claim, judge
 from sklearn.metrics import roc_auc_score
 
 from fink_al.alerts.points import light_curves_of_points
@@ -65,13 +66,16 @@ def main() -> None:
     auc, error = (best[name]["mean"] for name in ("auc", "calibration_error"))
     chance = best["calibration_error_by_chance"]["mean"]
     claims = [
-        ("science_auc", auc, "area under the curve", TARGET_AUC, auc >= TARGET_AUC),
-        ("science_calibration_error", error, f"expected calibration error, by chance {chance:.3f}",
-         TARGET_CALIBRATION_ERROR, error <= TARGET_CALIBRATION_ERROR),
-    ]  # fmt: skip
-    for name, value, unit, target, met in claims:
-        print(f"{name}: {value:.4g} {unit} (target {target:g}, {'met' if met else 'missed'})")
-    sys.exit(1 if options.check and not all(claim[-1] for claim in claims) else 0)
+        Claim("science_auc", auc, "area under the curve", TARGET_AUC, auc >= TARGET_AUC),
+        Claim(
+            "science_calibration_error",
+            error,
+            f"expected calibration error, by chance {chance:.3f}",
+            TARGET_CALIBRATION_ERROR,
+            error <= TARGET_CALIBRATION_ERROR,
+        ),
+    ]
+    judge(claims, options.check)
 
 
 def load(file: Path, settings: Settings, name: str) -> LabelledAlerts:
