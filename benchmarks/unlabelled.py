@@ -12,6 +12,7 @@ import argparse
 import sys
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from science import _POINTS, load
@@ -27,7 +28,10 @@ from fink_al.campaign.plan import Arm, Plan
 from fink_al.campaign.world import World, draw
 from fink_al.learning.estimator import fit_estimator, predict
 from fink_al.learning.evaluation import metrics
-from fink_al.learning.prior import prior_of
+from fink_al.learning.forest import Forest
+from fink_al.learning.growing import grow
+from fink_al.learning.labelled_alerts import LabelledAlerts
+from fink_al.learning.prior import Prior, prior_of
 from fink_al.settings import Target, load_settings
 
 LABELS = (20, 40, 60, 120)
@@ -58,9 +62,10 @@ def main() -> None:
             world = draw(data, plan, seed, 2)
             seen = data.values[~np.isin(data.row, world.test.row)]
             prior = prior_of(settings.target, world.pool.features)
+            assert prior
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # features that no alert has
-                spaces = spaces_of(world, seen, list(prior.few) if prior else [], seed)
+                spaces = spaces_of(world, seen, list(prior.few), seed)
             rows = labelled_rows(world, seed)
             for n in numbers:
                 with warnings.catch_warnings():
@@ -128,6 +133,14 @@ def embedding(values: np.ndarray, seed: int) -> Callable[[np.ndarray], np.ndarra
     return embed
 
 
+def of_noise(prior: Prior, pool: LabelledAlerts, seed: int) -> Prior:
+    """`prior` with a teacher of classes by the toss of a coin."""
+    classes = np.random.default_rng(seed).random(len(pool)) < 0.5
+    seen = pool.values[:, list(prior.columns)]
+    trees = grow(seen, classes, np.ones(len(pool)), trees=100, leaf=10, seed=seed)
+    return replace(prior, forest=Forest(trees))
+
+
 def learners(
     world: World, spaces: Spaces, rows: np.ndarray, target: Target, seed: int
 ) -> dict[str, np.ndarray]:
@@ -135,12 +148,17 @@ def learners(
     pool, test = world.pool, world.test
     positive, objects = pool.positive[rows], pool.row[rows]
     found = {}
-    for kind in ("random_forest", "informed_forest"):
+    prior = prior_of(target, pool.features)
+    assert prior
+    for name, kind, teacher in (
+        ("random_forest", "random_forest", None),
+        ("informed_forest", "informed_forest", prior),
+        ("informed_forest, teacher of noise", "informed_forest", of_noise(prior, pool, seed)),
+    ):
         changes = {"estimator": kind, "n_estimators": 200, "seed": seed}
         model = target.model.model_copy(update=changes)
-        prior = prior_of(target.model_copy(update={"model": model}), pool.features)
-        fitted = fit_estimator(model, pool.values[rows], positive, objects, prior)
-        found[kind] = predict(fitted, test.values)
+        fitted = fit_estimator(model, pool.values[rows], positive, objects, teacher)
+        found[name] = predict(fitted, test.values)
     labels = np.full(len(pool), -1)
     labels[rows] = positive
     for where, (here, there) in spaces.items():

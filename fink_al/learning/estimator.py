@@ -90,7 +90,7 @@ def fit_estimator(
     _, own, counts = np.unique(objects, return_inverse=True, return_counts=True)
     kind = _KINDS[settings.estimator]
     with _one_thread():
-        taught = {"prior": prior} if kind.is_taught else {}
+        taught = {"prior": prior, "objects": own} if kind.is_taught else {}
         weights = 1.0 / counts[own]
         return kind.fit(settings, _bounded(values), positive, weights, threads, **taught)
 

@@ -58,6 +58,7 @@ def fit_forest(
     positive: npt.NDArray[np.bool_],
     weights: npt.NDArray[np.float64],
     threads: int,
+    draws: int | None = None,
 ) -> Forest:
     """Forest fitted to labelled examples.
 
@@ -76,6 +77,8 @@ def fit_forest(
         Of each example.
     threads : int
         For growing trees; -1 for one a core. The trees are the same with any.
+    draws : int, optional
+        Examples of each tree; default: n.
     """
     leaf = settings.min_samples_leaf
     return Forest(
@@ -84,11 +87,17 @@ def fit_forest(
             positive,
             weights,
             trees=settings.n_estimators,
-            leaf=max(1, round(np.sqrt(len(values)) / 8)) if leaf == "auto" else leaf,
+            leaf=auto_leaf(len(values)) if leaf == "auto" else leaf,
             seed=settings.seed,
+            draws=draws,
             threads=threads,
         )
     )
+
+
+def auto_leaf(n: int) -> int:
+    """Examples that a leaf holds at the least, of so many."""
+    return max(1, round(np.sqrt(n) / 8))
 
 
 def forest_to_arrays(forest: Forest) -> Arrays:

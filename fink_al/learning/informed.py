@@ -1,8 +1,9 @@
 """A forest that starts from what simulated objects teach, and trusts labels more the more it has.
 
 ``p = t sigmoid(a + b l) + (1 - t) forest(few features, l)``, where ``l`` are the log odds that the
-simulated teacher gives and ``t = worth / (worth + labelled objects)``. The curve corrects a teacher
-whose sky has other shares of the classes; the forest learns where the teacher is wrong.
+simulated teacher gives. The curve corrects a teacher whose sky has other shares of the classes; the
+forest learns where the teacher is wrong. How far the teacher is trusted, and how large the leaves
+are, is decided by what both say of labels whose objects they have not seen.
 """
 
 from __future__ import annotations
@@ -14,13 +15,25 @@ import numpy.typing as npt
 from scipy.special import expit, logit
 
 from fink_al.errors import ModelError
-from fink_al.learning.forest import Forest, fit_forest, forest_of_arrays, forest_to_arrays
+from fink_al.learning.forest import (
+    Forest,
+    auto_leaf,
+    fit_forest,
+    forest_of_arrays,
+    forest_to_arrays,
+)
+from fink_al.learning.growing import out_of_bag
 from fink_al.learning.prior import Prior
 from fink_al.learning.trees import Arrays
 from fink_al.settings import ModelSettings
 
 Floats = npt.NDArray[np.float64]
 
+#: Labelled objects that an expected trust is worth, against what labels say of it.
+_EXPECTED_LIKE = 10.0
+#: Of the labelled objects, which a leaf holds where single ones are too noisy to be believed.
+_LARGE_LEAF = 20
+_LEAST_P = 1e-3
 _KEPT = 0.01  # log odds of a forest's 0 and 1 would be infinite
 _SPREAD_OF_A = 10**0.5  # before there are labels: any shares of the classes may be true
 _SPREAD_OF_B = 20**-0.5  # and the teacher's odds are taken at their word
@@ -74,13 +87,15 @@ def fit_informed(
     weights: Floats,
     threads: int,
     prior: Prior | None,
+    objects: npt.NDArray[np.int64],
 ) -> InformedForest:
     """The teacher corrected by labelled examples, and the forest that learned from them.
 
     Parameters
     ----------
     settings : ModelSettings
-        Of the forest.
+        Of the forest; with ``min_samples_leaf: auto`` leaves are those of any forest, or a
+        twentieth of the labelled objects where that is more likely by the labels out of bag.
     values : float64 array, shape (n, k)
         Features, NaN where missing.
     positive : bool array, shape (n,)
@@ -91,16 +106,41 @@ def fit_informed(
         For growing trees.
     prior : Prior
         The teacher.
+    objects : int64 array, shape (n,)
+        Object of each example, from 0 on.
     """
     assert prior is not None
-    n = weights.sum()
+    n = round(weights.sum())
     few = np.array(prior.few if n < prior.all_from else range(values.shape[1]), np.int64)
     taught = _log_odds(prior.forest, values[:, prior.columns])
     given = np.column_stack([values[:, few], taught])
-    own = fit_forest(settings, given, positive, weights, threads)
     a, b = _curve(taught, positive.astype(np.float64), weights)
-    curve = np.array([a, b, prior.worth / (prior.worth + n)])
-    return InformedForest(prior.forest, own, np.array(prior.columns, np.int64), few, curve)
+
+    def true(p: Floats) -> Floats:
+        """Probability given to what is true, where there is one."""
+        return np.clip(np.where(positive, p, 1 - p), _LEAST_P, 1)
+
+    found = []
+    for leaf in _leaves(settings, n):
+        of_leaf = settings.model_copy(update={"min_samples_leaf": leaf})
+        own = fit_forest(of_leaf, given, positive, weights, threads, draws=n)
+        unseen = out_of_bag(own.trees, given, weights, objects, seed=settings.seed, draws=n)
+        known = ~np.isnan(unseen)
+        likely = float((weights * np.log(true(unseen)))[known].sum())
+        found.append((likely, own, true(unseen)[known], known))
+    _, own, by_own, known = max(found, key=lambda each: each[0])
+    by_teacher = true(expit(a + b * taught))[known]
+    trust = _trust(by_teacher, by_own, weights[known], prior.worth / (prior.worth + n))
+    return InformedForest(
+        prior.forest, own, np.array(prior.columns, np.int64), few, np.array([a, b, trust])
+    )
+
+
+def _leaves(settings: ModelSettings, n: int) -> list[int]:
+    """Sizes of leaves of which the most likely is taken."""
+    if settings.min_samples_leaf != "auto":
+        return [settings.min_samples_leaf]
+    return sorted({auto_leaf(n), max(1, n // _LARGE_LEAF)})
 
 
 def informed_to_arrays(estimator: InformedForest) -> Arrays:
@@ -166,3 +206,23 @@ def _curve(taught: Floats, positive: Floats, weights: Floats) -> tuple[float, fl
         if np.abs(step).max() < _STILL:
             break
     return float(found[0]), float(max(found[1], 1e-3))
+
+
+def _trust(by_teacher: Floats, by_own: Floats, weights: Floats, expected: float) -> float:
+    """The most probable share ``t`` of the teacher, by expectation and maximisation.
+
+    Parameters
+    ----------
+    by_teacher, by_own : float64 arrays, shape (n,)
+        Probability that each gives to what is true.
+    weights : float64 array, shape (n,)
+        Of each example.
+    expected : float
+        Before the labels.
+    """
+    trust = expected
+    for _ in range(_STEPS):
+        of_teacher = trust * by_teacher / (trust * by_teacher + (1 - trust) * by_own)
+        told = float((weights * of_teacher).sum())
+        trust = (told + _EXPECTED_LIKE * expected) / (weights.sum() + _EXPECTED_LIKE)
+    return float(trust)

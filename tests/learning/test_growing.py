@@ -3,7 +3,7 @@ import pytest
 from sklearn.ensemble import RandomForestClassifier
 
 from fink_al.learning.forest import Forest
-from fink_al.learning.growing import grow
+from fink_al.learning.growing import grow, out_of_bag
 
 
 @pytest.fixture(params=[12, 400])
@@ -39,3 +39,26 @@ def test_another_seed_grows_other_trees(examples):
         for seed in (1, 2)
     )
     assert first != second
+
+
+def test_out_of_bag_is_that_of_scikit_learn(examples):
+    values, positive, weights = examples
+    theirs = RandomForestClassifier(30, random_state=5, oob_score=True).fit(*examples)
+    trees = grow(values, positive, weights, trees=30, leaf=1, seed=5)
+    ours = out_of_bag(trees, values, weights, np.arange(len(values)), seed=5)
+    np.testing.assert_allclose(ours, theirs.oob_decision_function_[:, 1], rtol=1e-12)
+
+
+def test_a_tree_that_saw_an_alert_of_an_object_says_nothing_of_the_others(examples):
+    values, positive, weights = examples
+    trees = grow(values, positive, weights, trees=30, leaf=1, seed=5)
+    one_object = np.zeros(len(values), np.int64)
+    assert np.isnan(out_of_bag(trees, values, weights, one_object, seed=5)).all()
+
+
+def test_a_tree_may_be_of_fewer_examples(examples):
+    values, positive, weights = examples
+    theirs = RandomForestClassifier(8, random_state=5, max_samples=9).fit(*examples)
+    ours = grow(values, positive, weights, trees=8, leaf=1, seed=5, draws=9)
+    for tree, other in zip(ours, theirs.estimators_, strict=True):
+        np.testing.assert_array_equal(tree.threshold, other.tree_.threshold)
