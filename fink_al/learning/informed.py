@@ -120,17 +120,24 @@ def fit_informed(
         """Probability given to what is true, where there is one."""
         return np.clip(np.where(positive, p, 1 - p), _LEAST_P, 1)
 
-    found = []
-    for leaf in _leaves(settings, n):
-        of_leaf = settings.model_copy(update={"min_samples_leaf": leaf})
-        own = fit_forest(of_leaf, given, positive, weights, threads, draws=n)
-        unseen = out_of_bag(own.trees, given, weights, objects, seed=settings.seed, draws=n)
-        known = ~np.isnan(unseen)
-        likely = float((weights * np.log(true(unseen)))[known].sum())
-        found.append((likely, own, true(unseen)[known], known))
-    _, own, by_own, known = max(found, key=lambda each: each[0])
-    by_teacher = true(expit(a + b * taught))[known]
-    trust = _trust(by_teacher, by_own, weights[known], prior.worth / (prior.worth + n))
+    forests = [
+        fit_forest(
+            settings.model_copy(update={"min_samples_leaf": leaf}),
+            given, positive, weights, threads, draws=n,
+        )
+        for leaf in _leaves(settings, n)
+    ]  # fmt: skip
+    unseen = [
+        true(out_of_bag(own.trees, given, weights, objects, seed=settings.seed, draws=n))
+        for own in forests
+    ]
+    known = ~np.isnan(unseen[0])  # the same in all: their trees are of the same samples
+    best = int(np.argmax([weights[known] @ np.log(p[known]) for p in unseen]))
+    by_teacher = true(expit(a + b * taught))
+    trust = _trust(
+        by_teacher[known], unseen[best][known], weights[known], prior.worth / (prior.worth + n)
+    )
+    own = forests[best]
     return InformedForest(
         prior.forest, own, np.array(prior.columns, np.int64), few, np.array([a, b, trust])
     )
