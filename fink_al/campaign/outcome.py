@@ -1,6 +1,7 @@
 """Which arm wins, by how many labels, and how sure that is: intervals over seeds.
 
-All arms of a seed share pool, test half and initial labels, so they are compared seed by seed.
+All arms of a seed share pool, test half and initial labels, so they are compared seed by seed, by
+Student's t (1908) of the differences, which is right for two seeds as for many.
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy.stats import t
 
 _DRAWS, _SEED = 2000, 20180405
 _INTERVAL = (16, 84)
+_SHARE = 0.68  # the same, of an interval of a mean
 _EXACT = 1e-12  # sums in another order differ by less
 
 
@@ -45,17 +48,19 @@ class Curves:
         found = [np.isfinite(self.values[arm]).all(axis=0) for arm in arms or self.arms]
         return int(np.flatnonzero(np.logical_and.reduce(found)).max(initial=0))
 
+    def common(self) -> Curves:
+        """The labels alone that all seeds of all arms have."""
+        ends = self.last() + 1
+        values = {arm: of_arm[:, :ends] for arm, of_arm in self.values.items()}
+        return Curves(self.metric, self.labels[:ends], values)
+
     def mean(self, arm: str) -> npt.NDArray[np.float64]:
         """Mean over seeds, shape (g,); NaN where one of them has ended."""
         return np.asarray(self.values[arm].mean(axis=0))
 
     def interval(self, arm: str) -> npt.NDArray[np.float64]:
-        """68% interval of the mean by resampling seeds, shape (2, g); NaN with one seed."""
-        values = self.values[arm]
-        if len(values) < 2:
-            return np.full((2, len(self.labels)), np.nan)
-        means = np.array([values[chosen].mean(axis=0) for chosen in _draws(len(values), 500)])
-        return np.percentile(_widened(means, values), _INTERVAL, axis=0)
+        """68% interval of the mean over seeds, shape (2, g); NaN with one seed."""
+        return interval_of_mean(self.values[arm])
 
 
 @dataclass(frozen=True)
@@ -89,9 +94,9 @@ class Comparison:
     gain : float
         Mean over labels and seeds of the difference.
     interval : tuple of float or None
-        68% by resampling seeds; None with one seed.
+        68% of the mean over seeds; None with one seed.
     confidence : float or None
-        Share of the resamplings in which it is above 0; None with one seed.
+        That it is above 0, by a paired t test of the seeds (one side); None with one seed.
     """
 
     gain: float
@@ -158,24 +163,40 @@ def compare(curves: Curves, arm: str, other: str) -> Comparison:
     gain, n = float(by_seed.mean()), len(by_seed)
     if n < 2:
         return Comparison(gain, None, None)
-    means = np.array([by_seed[chosen].mean() for chosen in _draws(n)])
-    drawn = _widened(means, by_seed)
-    low, high = np.percentile(drawn, _INTERVAL)
-    return Comparison(gain, (float(low), float(high)), float((drawn > 0).mean()))
+    low, high = interval_of_mean(by_seed)
+    error = float(by_seed.std(ddof=1)) / np.sqrt(n)
+    if error > _EXACT:
+        confidence = float(t.cdf(gain / error, n - 1))
+    else:  # each seed says the same
+        confidence = 0.5 if abs(gain) <= _EXACT else float(gain > 0)
+    return Comparison(gain, (float(low), float(high)), confidence)
+
+
+def alike(curves: Curves, arm: str, other: str) -> bool:
+    """Whether two arms have the same curve in every seed."""
+    one, two = curves.values[arm], curves.values[other]
+    return bool(np.allclose(one, two, rtol=0, atol=_EXACT, equal_nan=True))
 
 
 def best_first(curves: Curves) -> list[str]:
     """Arms by their mean over the labels that all seeds of all arms have."""
-    ends = curves.last() + 1
-    return sorted(curves.arms, key=lambda arm: -float(curves.values[arm][:, :ends].mean()))
+    values = curves.common().values
+    return sorted(curves.arms, key=lambda arm: -float(values[arm].mean()))
 
 
-def _widened(
-    drawn: npt.NDArray[np.float64], values: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
-    """Means of resampled seeds, whose spread is too small where seeds are few."""
+def interval_of_mean(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """68% interval of a mean by Student's t, shape (2, ...); NaN with one value.
+
+    Parameters
+    ----------
+    values : float64 array, shape (n, ...)
+        Of independent draws.
+    """
     mean, n = values.mean(axis=0), len(values)
-    return np.asarray(mean + (drawn - mean) * np.sqrt(n / (n - 1)))
+    if n < 2:
+        return np.full((2, *mean.shape), np.nan)
+    error = values.std(axis=0, ddof=1) / np.sqrt(n)
+    return np.stack([mean + width * error for width in t.interval(_SHARE, n - 1)])
 
 
 def _draws(seeds: int, draws: int = _DRAWS) -> npt.NDArray[np.int64]:

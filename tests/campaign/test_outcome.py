@@ -3,8 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
-from fink_al.campaign.outcome import compare, crossing, curves_of
+from fink_al.campaign.outcome import Curves, alike, compare, crossing, curves_of, interval_of_mean
 
 
 def table(**arms):
@@ -53,6 +54,41 @@ def test_pairs_of_seeds_are_compared():
     assert found.gain == pytest.approx(0.02)
     assert found.interval == pytest.approx((0.02, 0.02))
     assert found.confidence == 1.0
+    back = compare(curves, "b", "a")
+    assert (back.gain, back.confidence) == (pytest.approx(-0.02), 0.0)
+
+
+def test_confidence_is_that_of_a_paired_t_test():
+    one, two = np.random.default_rng(5).normal(size=(2, 6))
+    curves = curves_of(table(a=lambda n, s: one[s] + 0.5, b=lambda n, s: two[s]), "fom")
+    found = compare(curves, "a", "b")
+    expected = stats.ttest_rel(one + 0.5, two, alternative="greater")
+    assert found.confidence == pytest.approx(1 - expected.pvalue)
+    interval = stats.ttest_rel(one + 0.5, two).confidence_interval(0.68)
+    assert found.interval == pytest.approx((interval.low, interval.high))
+
+
+@pytest.mark.parametrize("seeds", [2, 4, 8])
+def test_a_mean_is_in_its_interval_as_often_as_it_should_be(seeds):
+    low, high = interval_of_mean(np.random.default_rng(seeds).normal(size=(seeds, 4000)))
+    assert ((low < 0) & (high > 0)).mean() == pytest.approx(0.68, abs=0.03)
+
+
+def test_arms_with_one_curve_are_alike():
+    arms = {"a": lambda n, s: n / 100 + s, "b": lambda n, s: n / 100 + s, "c": lambda n, s: s}
+    curves = curves_of(table(**arms), "fom")
+    assert alike(curves, "a", "b")
+    assert not alike(curves, "a", "c")
+    assert compare(curves, "a", "b").confidence == 0.5
+
+
+def test_what_all_arms_have_is_common():
+    values = {"a": np.array([[1.0, 2.0, 3.0]]), "b": np.array([[4.0, 5.0, np.nan]])}
+    found = Curves("fom", np.array([10, 11, 12]), values).common()
+    assert found.labels.tolist() == [10, 11]
+    assert {arm: row.tolist() for arm, row in found.values.items()} == {
+        "a": [[1.0, 2.0]], "b": [[4.0, 5.0]]
+    }  # fmt: skip
 
 
 def test_a_model_stays_until_the_next_training():

@@ -4,11 +4,13 @@ import dataclasses
 
 import numpy as np
 import pandas as pd
+import pytest
 from PIL import Image
 
 from fink_al.campaign.judge import METRICS, SAMPLES
+from fink_al.campaign.outcome import Crossing, Curves
 from fink_al.campaign.plan import Arm, Plan
-from fink_al.report.campaign import draw_asked, draw_curves, page, verdict
+from fink_al.report.campaign import METRIC, draw_asked, draw_curves, page, verdict
 from fink_al.settings import StreamMix
 
 PLAN = Plan((Arm("random"), Arm("uncertainty")), seeds=4, labels=50)
@@ -44,13 +46,74 @@ def table(gain=0.1, noise=0.001):
 def test_the_winner_is_named_with_the_labels_it_saves_and_how_sure_that_is():
     said = verdict(table())
     assert said.startswith("uncertainty has the best figure of merit up to 50 labels: +0.100")
-    assert "better in 100% of the resamplings of seeds" in said
+    assert "better with a confidence of more than 99%" in said
     assert "it stays where random is with 50 labels from 40 labels on (40 to 40)" in said
     assert "chance" not in said
 
 
 def test_a_tie_may_be_chance():
     assert "That may be chance" in verdict(table(gain=0.0, noise=0.1))
+
+
+def curves(**arms):
+    """Rows of curves of arms, whose values by seed are the same for all labels."""
+    return pd.DataFrame(
+        [
+            {"strategy": arm, "seed": seed, "n_labels": n, "figure_of_merit": value}
+            for arm, values in arms.items()
+            for seed, value in enumerate(values)
+            for n in (10, 11)
+        ]
+    )
+
+
+@pytest.mark.parametrize("seeds", [2, 4, 8])
+@pytest.mark.parametrize("arms", [2, 4])
+def test_a_winner_among_equals_is_rarely_named(monkeypatch, seeds, arms):
+    rng = np.random.default_rng(seeds)
+    # A table a draw takes as long as the test may; curves are what a verdict is made of.
+    monkeypatch.setattr("fink_al.report.campaign.curves_of", lambda drawn, metric: drawn)
+    monkeypatch.setattr(
+        "fink_al.report.campaign.crossing", lambda *_: Crossing(None, 0.0, None, None)
+    )
+    drawn = (
+        Curves(
+            METRIC, np.array([10]), {f"arm{i}": rng.normal(size=(seeds, 1)) for i in range(arms)}
+        )
+        for _ in range(2000)
+    )
+    named = sum("That may be chance" not in verdict(one) for one in drawn)
+    assert named / 2000 <= 0.06
+
+
+def test_two_seeds_that_agree_may_be_chance():
+    said = verdict(curves(random=[0.30, 0.32], uncertainty=[0.33, 0.40]))
+    assert said == (
+        "uncertainty has the best figure of merit up to 11 labels: +0.055 beside random (+0.010 to "
+        "+0.100), better with a confidence of 86%; it stays where random is with 11 labels from 10 "
+        "labels on (10 to 10). That may be chance."
+    )
+
+
+def test_arms_that_are_alike_win_together():
+    said = verdict(curves(random=[0.3, 0.3], uncertainty=[0.9, 0.9], entropy=[0.9, 0.9]))
+    assert said == (
+        "uncertainty and entropy, which are alike here, have the best figure of merit up to 11 "
+        "labels: +0.600 beside random (+0.600 to +0.600), better with a confidence of more than "
+        "99%; they stay where random is with 11 labels from 10 labels on (10 to 10)."
+    )
+    same = curves(random=[0.3, 0.4], uncertainty=[0.3, 0.4], entropy=[0.3, 0.4])
+    assert verdict(same) == (
+        "No arm is ahead up to 11 labels: random, uncertainty and entropy are alike."
+    )
+
+
+def test_the_winner_is_compared_with_random_too():
+    said = verdict(curves(random=[0.3, 0.4], entropy=[0.8, 0.9], uncertainty=[0.81, 0.97]))
+    assert said.endswith(
+        "That may be chance. It has +0.540 beside random (+0.485 to +0.595), better with a "
+        "confidence of 98%. That may be chance."
+    )
 
 
 def test_one_arm_has_nothing_to_be_compared_with():
@@ -62,7 +125,7 @@ def test_one_arm_has_nothing_to_be_compared_with():
 def test_the_page_has_a_row_an_arm_and_says_what_samples_are_weighted_to():
     text = page(table(), PLAN, StreamMix())
     assert (
-        "| `uncertainty` | 40 | 40 to 40 | 100% | 0.600 | +0.100 (+0.100 to +0.100) | 100% |"
+        "| `uncertainty` | 40 | 40 to 40 | 100% | 0.600 | 50 | +0.100 (+0.100 to +0.100) | >99% |"
         in text
     )
     assert "- `uncertainty`: features early_v1, random_forest" in text
@@ -109,3 +172,38 @@ def test_the_page_says_where_one_could_have_stopped():
     text = page(table(noise=0.0), PLAN, StreamMix())
     assert "| `random` | 0 of 4 seeds | - | - |" in text
     assert "| `uncertainty` | 4 of 4 seeds | 50 (50 to 50) | +0.000 ± 0.000 |" in text
+
+
+def test_arms_that_end_at_different_numbers_of_labels_say_which():
+    rows = table(noise=0.0)
+    ends = {("random", 0): 30, ("random", 1): 27, ("random", 2): 33, ("random", 3): 30}
+    last = [ends.get(key, 50) for key in zip(rows["strategy"], rows["seed"], strict=True)]
+    text = page(rows[rows["n_labels"] <= last], PLAN, StreamMix())
+    assert "Labels from which on the mean figure of merit stays where `random` is with 27:" in text
+    assert "| `random` | 27 | 27 to 27 | 100% | 0.270 | 27 |  |  |" in text
+    assert "Each seed's last model on the test half" in text
+    assert "| `random` | 30.0 | as it is | 0.300 ±" in text
+    # The other way round: what is not reached is not reached by the arm's own end.
+    worse = table(gain=-0.2, noise=0.0)
+    short = worse[(worse["strategy"] == "random") | (worse["n_labels"] <= 27)]
+    text = page(short, PLAN, StreamMix())
+    assert (
+        "| `uncertainty` | more than 27 | more than 27 to more than 27 | 0% | 0.070 | 27 |" in text
+    )
+
+
+def test_the_page_tells_how_seeds_differ():
+    rows = table()
+    rows["pool_alerts"] += rows["seed"]
+    text = page(rows, PLAN, StreamMix(), {"random": 8, "uncertainty": 4})
+    assert "Pool: 100 to 103 alerts of 100 objects; test half: 100 of 100." in text
+    assert "pool mode, 4 seeds that all arms have (random 8, uncertainty 4), 10 labels" in text
+
+
+def test_one_night_is_one_night():
+    told = [
+        page(table(), dataclasses.replace(PLAN, mode="stream", delay=delay), StreamMix())
+        for delay in (1, 2)
+    ]
+    assert "labels after 1 night;" in told[0]
+    assert "labels after 2 nights;" in told[1]
