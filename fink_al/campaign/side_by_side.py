@@ -2,34 +2,45 @@
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
-import json
+import logging
 import multiprocessing
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor, wait
-from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from fink_al.campaign.folder import Alerts, alone, arms_of, claim, queries_of, run_file, seeds_of
 from fink_al.campaign.plan import Arm, Plan
 from fink_al.campaign.run import Run, run
-from fink_al.campaign.world import draw
-from fink_al.errors import SettingsError
-from fink_al.learning.labelled_alerts import LabelledAlerts
+from fink_al.campaign.world import World, draw
 from fink_al.settings import Target
 
-#: Alerts by the name of their feature set; rows are the same in all.
-Alerts = Mapping[str | None, LabelledAlerts]
+log = logging.getLogger(__name__)
 
 _POLL_S = 0.2
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """What became of all arms of a folder.
+
+    Parameters
+    ----------
+    curves, queries : pyarrow.Table
+        Of :class:`~fink_al.campaign.run.Run`, of the seeds that all arms have.
+    seeds : dict of str to int
+        How many seeds of each arm are done.
+    """
+
+    curves: pa.Table
+    queries: pa.Table
+    seeds: dict[str, int]
 
 
 def run_all(
@@ -40,10 +51,11 @@ def run_all(
     *,
     processes: int | None = None,
     progress: Callable[[int, int], None] = lambda done, all_: None,
-) -> Run:
+) -> Campaign:
     """Curves and queries of all arms and seeds.
 
     Each run is a file in ``folder/runs`` when it is done; those that are there are not run again.
+    Arms and seeds that were asked for before are part of the campaign, too.
 
     Parameters
     ----------
@@ -63,10 +75,11 @@ def run_all(
     Raises
     ------
     SettingsError
-        If the folder holds another campaign, or another process works in it.
+        If the folder holds another campaign, or another process works in it, or a strategy has
+        changed since its runs were made.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with _alone(folder):
+    with alone(folder):
         return _run_all(alerts, plan, target, folder, processes, progress)
 
 
@@ -77,26 +90,32 @@ def _run_all(
     folder: Path,
     processes: int | None,
     progress: Callable[[int, int], None],
-) -> Run:
+) -> Campaign:
     # Whatever cannot be is found before the folder is this campaign's.
     for arm in plan.arms:
         arm.estimator_of(target, alerts[arm.feature_set].features)
-    for seed in range(plan.seeds):  # the same rows for all feature sets
-        draw(alerts[plan.arms[0].feature_set], plan, seed, target.model.min_labels_per_class)
-    _claim(alerts, plan, target, folder)
-    runs = [(arm, seed) for seed in range(plan.seeds) for arm in plan.arms]
-    todo = [(arm, seed) for arm, seed in runs if not _file(folder, arm, seed).exists()]
-    each = plan.labels - plan.initial
-    done, total = (len(runs) - len(todo)) * each, len(runs) * each
+    first, least = alerts[plan.arms[0].feature_set], target.model.min_labels_per_class
+    # The same rows for all feature sets.
+    asked = [_most(draw(first, plan, seed, least), plan) for seed in range(plan.seeds)]
+    claim(alerts, plan, target, folder)
+    todo = [
+        (arm, seed)
+        for seed in range(plan.seeds)
+        for arm in plan.arms
+        if not run_file(folder, str(arm), seed).exists()
+    ]
+    total = sum(asked) * len(plan.arms)
+    done = total - sum(asked[seed] for _, seed in todo)
     progress(done, total)
     if todo:
         _work(alerts, plan, target, folder, todo, processes, lambda n: progress(done + n, total))
     progress(total, total)
-    found = [_read(folder, arm, seed) for arm, seed in runs]
-    return Run(
-        pa.concat_tables([made.curves for made in found], promote_options="permissive"),
-        pa.concat_tables([made.queries for made in found], promote_options="permissive"),
-    )
+    return _read(plan, folder)
+
+
+def _most(world: World, plan: Plan) -> int:
+    """Labels that can be asked for."""
+    return min(plan.labels, world.objects) - plan.initial
 
 
 def _work(
@@ -154,85 +173,33 @@ def _one(number: int, arm: Arm, seed: int) -> None:
         labels[number] = n - plan.initial
 
     made = run(world, arm, plan, target, seed, tell)
-    labels[number] = plan.labels - plan.initial
+    labels[number] = _most(world, plan)
     _write(_shared["folder"], arm, seed, made)
 
 
 def _write(folder: Path, arm: Arm, seed: int, made: Run) -> None:
-    file = _file(folder, arm, seed)
+    file = run_file(folder, str(arm), seed)
     # Queries first: a run is done when its curves are there.
-    for table, whole in ((made.queries, _queries(file)), (made.curves, file)):
+    for table, whole in ((made.queries, queries_of(file)), (made.curves, file)):
         part = whole.with_suffix(f".{os.getpid()}.part")
         pq.write_table(table, part)
         part.replace(whole)
 
 
-def _read(folder: Path, arm: Arm, seed: int) -> Run:
-    file = _file(folder, arm, seed)
-    return Run(pq.read_table(file), pq.read_table(_queries(file)))
-
-
-def _file(folder: Path, arm: Arm, seed: int) -> Path:
-    name = str(arm).replace("/", "+")
-    return folder / "runs" / f"{name}-{seed}.parquet"
-
-
-def _queries(file: Path) -> Path:
-    return file.with_suffix(".queries.parquet")
-
-
-def _claim(alerts: Alerts, plan: Plan, target: Target, folder: Path) -> None:
-    """Make the folder, or see that it holds this campaign."""
-    told = {
-        **{key: value for key, value in asdict(plan).items() if key not in ("arms", "seeds")},
-        "target": target.name,
-        "model": target.model.applied(),
-        "follow_up": target.follow_up.model_dump(mode="json"),
-        "stream_mix": target.stream_mix.model_dump(mode="json"),
-        "alerts": {str(name): _digest(each) for name, each in alerts.items()},
-    }
-    file = folder / "plan.json"
-    (folder / "runs").mkdir(exist_ok=True)
-    for torn in (folder / "runs").glob("*.part"):
-        torn.unlink()
-    if not file.exists():
-        file.write_text(json.dumps(told, indent=1), "utf-8")
-        return
-    before = json.loads(file.read_text("utf-8"))
-    # Other arms or more seeds may join a campaign; what they share may not change.
-    before["alerts"] = told["alerts"] | before["alerts"]
-    told["alerts"] = before["alerts"] | told["alerts"]
-    if other := [key for key in told if told[key] != before.get(key)]:
-        raise SettingsError(
-            f"{folder} holds a campaign with another "
-            + ", ".join(f"{key} ({_short(before.get(key))}, now {_short(told[key])})"
-                        for key in other)
-            + ": give another --output, or the same settings to go on with it."
-        )  # fmt: skip
-    file.write_text(json.dumps(told, indent=1), "utf-8")
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    with (folder / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise SettingsError(
-                f"Another campaign is at work in {folder}: wait for its end, or give another "
-                "--output."
-            ) from None
-        yield
-
-
-def _short(value: Any) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= 40 else "..."
-
-
-def _digest(alerts: LabelledAlerts) -> str:
-    parts = hashlib.sha256()
-    for values in (alerts.values, alerts.positive, alerts.row, alerts.night, alerts.mag,
-                   alerts.published):  # fmt: skip
-        parts.update(np.ascontiguousarray(values).tobytes())
-    return parts.hexdigest()[:16]
+def _read(plan: Plan, folder: Path) -> Campaign:
+    """All arms of the folder, and the seeds that each of them has."""
+    done = {arm: seeds_of(folder, arm) for arm in arms_of(folder)}
+    given = [str(arm) for arm in plan.arms]
+    seeds = set.intersection(*(done[arm] for arm in given))
+    for arm, of_arm in list(done.items()):
+        if of_arm & seeds:
+            seeds &= of_arm
+        else:  # it was killed before
+            log.warning("%s has no seed that the other arms have: it is left out", arm)
+            del done[arm]
+    files = [run_file(folder, arm, seed) for seed in sorted(seeds) for arm in done]
+    curves, queries = (
+        pa.concat_tables([pq.read_table(file) for file in some], promote_options="permissive")
+        for some in (files, map(queries_of, files))
+    )
+    return Campaign(curves, queries, {arm: len(of_arm) for arm, of_arm in done.items()})

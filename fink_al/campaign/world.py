@@ -32,6 +32,11 @@ class World:
     test: LabelledAlerts
     initial: npt.NDArray[np.int64]
 
+    @property
+    def objects(self) -> int:
+        """Objects of the pool."""
+        return len(np.unique(self.pool.row))
+
 
 def draw(alerts: LabelledAlerts, plan: Plan, seed: int, least: int) -> World:
     """World of a seed: the same for all arms, whose alerts are the same but for their features.

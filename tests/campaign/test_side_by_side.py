@@ -10,8 +10,9 @@ import time
 import psutil
 import pytest
 
+from fink_al.campaign.folder import alone
 from fink_al.campaign.plan import Arm, Plan
-from fink_al.campaign.side_by_side import _alone, run_all
+from fink_al.campaign.side_by_side import run_all
 from fink_al.errors import LightCurveError, SettingsError
 
 PLAN = Plan((Arm("random"), Arm("uncertainty")), seeds=2, labels=14)
@@ -37,7 +38,7 @@ def test_all_runs_are_there_and_nothing_is_run_twice(alerts, target, tmp_path):
 
 
 def test_one_at_a_time_works_in_a_folder(alerts, target, tmp_path):
-    with _alone(tmp_path), pytest.raises(SettingsError, match="Another campaign is at work in"):
+    with alone(tmp_path), pytest.raises(SettingsError, match="Another campaign is at work in"):
         run_all({None: alerts}, PLAN, target, tmp_path)
 
 
@@ -46,8 +47,45 @@ def test_other_arms_may_join_but_not_another_plan(alerts, target, tmp_path):
     more = dataclasses.replace(PLAN, arms=(*PLAN.arms, Arm("entropy")), seeds=1)
     rows = run_all({None: alerts}, more, target, tmp_path, processes=1).curves.to_pandas()
     assert set(rows["strategy"]) == {"random", "uncertainty", "entropy"}
+    assert set(rows["seed"]) == {0}
     with pytest.raises(SettingsError, match=r"another labels \(14, now 12\): give"):
         run_all({None: alerts}, dataclasses.replace(PLAN, labels=12), target, tmp_path)
+
+
+def test_what_was_there_before_is_part_of_the_campaign(alerts, target, tmp_path):
+    before = run_all({None: alerts}, PLAN, target, tmp_path, processes=1)
+    assert before.seeds == {"random": 2, "uncertainty": 2}
+    entropy = dataclasses.replace(PLAN, arms=(Arm("entropy"),))
+    first = run_all({None: alerts}, dataclasses.replace(entropy, seeds=1), target, tmp_path,
+                    processes=1)  # fmt: skip
+    assert first.seeds == {"random": 2, "uncertainty": 2, "entropy": 1}
+    both = run_all({None: alerts}, entropy, target, tmp_path, processes=1)
+    for made, seeds in ((first, [0]), (both, [0, 1])):
+        for table in (made.curves, made.queries):
+            rows = table.to_pandas()
+            assert rows["strategy"].unique().tolist() == ["random", "uncertainty", "entropy"]
+            assert rows["seed"].unique().tolist() == seeds
+    kept = both.curves.to_pandas().query("strategy != 'entropy'").reset_index(drop=True)
+    assert kept.equals(before.curves.to_pandas())
+    again = run_all({None: alerts}, dataclasses.replace(PLAN, seeds=1), target, tmp_path)
+    assert again.curves.equals(both.curves)
+
+
+def test_an_arm_without_a_seed_in_common_is_left_out(alerts, target, tmp_path, caplog):
+    run_all({None: alerts}, PLAN, target, tmp_path, processes=1)
+    (tmp_path / "runs" / "random-0.parquet").unlink()
+    one = dataclasses.replace(PLAN, arms=(Arm("entropy"),), seeds=1)
+    made = run_all({None: alerts}, one, target, tmp_path, processes=1)
+    assert made.seeds == {"uncertainty": 2, "entropy": 1}
+    assert "random has no seed that the other arms have: it is left out" in caplog.text
+
+
+def test_progress_counts_the_labels_that_there_can_be(alerts, target, tmp_path):
+    told = []
+    plan = Plan((Arm("random"),), seeds=1, labels=1000, per_night=10)
+    run_all({None: alerts}, plan, target, tmp_path, processes=1,
+            progress=lambda *n: told.append(n))  # fmt: skip
+    assert set(total for _, total in told) == {30}  # half of 80 objects, less 10
 
 
 def test_a_killed_campaign_goes_on(points, tmp_path):
