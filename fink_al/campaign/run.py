@@ -266,8 +266,10 @@ def _by_nights(state: _State) -> Iterator[None]:
         waiting += [(int(night) + plan.delay, int(row)) for row in typed]
         for query in state.queries[len(state.queries) - len(asked) :]:
             query["typed"] = query["object_id"] in pool.object_id[typed]
-    if waiting:
-        state.labelled = np.concatenate([state.labelled, [row for _, row in waiting]])
+    for night in sorted({due for due, _ in waiting}):
+        arrived = [row for due, row in waiting if due == night]
+        state.labelled = np.concatenate([state.labelled, arrived])
+        state.night = night
         state.learn()
         yield
 

@@ -78,6 +78,14 @@ def test_a_night_shows_its_own_alerts_and_labels_come_later(alerts, target):
     assert curves["n_labels"].iloc[-1] == 10 + len(typed) <= 25
 
 
+def test_labels_after_the_last_night_come_in_their_own_nights(alerts, target):
+    plan = dataclasses.replace(PLAN, mode="stream", delay=100, labels=25)
+    _, curves, queries = made(alerts, target, plan)
+    typed = queries[(queries["why"] != "initial") & queries["typed"]]
+    assert curves["night"].iloc[1:].tolist() == (typed["alert_night"] + 100).tolist()
+    assert curves["n_labels"].tolist() == list(range(10, 11 + len(typed)))
+
+
 def test_without_a_model_it_asks_at_random(alerts, target):
     none = np.full_like(alerts.values, np.nan)
     blind = dataclasses.replace(alerts, values=none)
