@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -118,4 +119,9 @@ class Plan:
             raise SettingsError(
                 f"--labels {self.labels} are all labels, and --initial {self.initial} of them are "
                 "there at the beginning: ask for more."
+            )
+        if self.budget is not None and not 0 < self.budget < math.inf:
+            raise SettingsError(
+                f"--budget {self.budget:g} is no time: give minutes above 0, or leave it out for "
+                "no limit."
             )

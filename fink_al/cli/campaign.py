@@ -14,6 +14,7 @@ from fink_al.cli.points import (
     config_option,
     feature_options,
     feature_settings,
+    make_folder,
     read_points,
     seeds_option,
     subset_option,
@@ -87,10 +88,8 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--delay",
-    default=1,
-    show_default=True,
     type=click.IntRange(min=0),
-    help="Nights until a label arrives (stream).",
+    help="Nights until a label arrives (stream).  [default: 1]",
 )
 @click.option(
     "--budget",
@@ -109,7 +108,7 @@ if TYPE_CHECKING:
     "--output",
     required=True,
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder; one with a part of the same campaign goes on.",
+    help="Folder; one with a part of the same campaign goes on, and other arms join it.",
 )
 @config_option
 def campaign(
@@ -125,7 +124,7 @@ def campaign(
     initial: int,
     labels: int,
     per_night: int,
-    delay: int,
+    delay: int | None,
     budget: float | None,
     seeds: int,
     trees: int | None,
@@ -154,17 +153,23 @@ def campaign(
         model = settings.target.model.model_copy(update={"n_estimators": trees})
         target = settings.target.model_copy(update={"model": model})
         settings = settings.model_copy(update={"target": target})
+    if mode == "pool" and delay is not None:
+        raise SettingsError(
+            f"--delay {delay} is of --mode stream; in a pool a label is there at once. Leave it "
+            "out, or give --mode stream."
+        )
     plan = Plan(
         arms=tuple(map(Arm.parse, strategies.split(","))),
         seeds=seeds, mode=mode, initial=initial, labels=labels, per_night=per_night,
-        alerts_per_object=alerts_per_object, subset=subset, delay=delay, budget=budget,
+        alerts_per_object=alerts_per_object, subset=subset,
+        delay=Plan.delay if delay is None else delay, budget=budget,
     )  # fmt: skip
     chosen = {
         arm.feature_set: feature_settings(settings, arm.feature_set or name, **changes)
         for arm in plan.arms
     }
+    make_folder(output / "REPORT.md")
     alerts = _alerts(settings, plan, chosen, points, archive, labels_store, phase)
-    output.mkdir(parents=True, exist_ok=True)
     _run(alerts, plan, settings, output, processes)
 
 
@@ -244,7 +249,7 @@ def _run(
     table = made.curves.to_pandas()
     draw_curves(output / "curves.png", table)
     draw_asked(output / "asked.png", made.queries.to_pandas())
-    text = page(table, plan, settings.target.stream_mix)
+    text = page(table, plan, settings.target.stream_mix, made.seeds)
     (output / "REPORT.md").write_text(text, "utf-8")
     click.echo(verdict(table))
     click.echo(f"{output}: REPORT.md, curves.png, asked.png, curves.parquet, queries.parquet")

@@ -30,6 +30,12 @@ def test_a_plan_must_have_something_to_ask():
         Plan((Arm("random"), Arm("random")))
 
 
+@pytest.mark.parametrize("budget", [float("nan"), float("inf"), 0.0, -1.0])
+def test_a_budget_is_a_time(budget):
+    with pytest.raises(SettingsError, match=f"--budget {budget:g} is no time: give minutes above"):
+        Plan((Arm("random"),), budget=budget)
+
+
 def test_a_feature_set_may_be_a_file_in_a_folder():
     assert Arm.parse("random@sets/mine.yml") == Arm("random", "sets/mine.yml")
     expected = Arm("random", "/sets/mine.yml", "random_forest")

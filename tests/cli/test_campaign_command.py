@@ -38,13 +38,39 @@ def test_arms_with_features_of_their_own_are_compared(points, tmp_path):
         (["--strategy", "random@best"], "Feature set: name"),
         (["--strategy", "random/best"], "No estimator 'best'; known: random_forest"),
         (["--labels", "10"], "--labels 10 are all labels"),
-        (["--budget", "0.5"], "--budget 0.5: the cheapest spectrum takes"),
+        (["--budget", "nan"], "--budget nan is no time"),
+        (["--budget", "inf"], "--budget inf is no time"),
+        (["--delay", "1"], "--delay 1 is of --mode stream; in a pool a label is there at once"),
     ],
 )
 def test_what_cannot_be_is_said_before_any_work(points, tmp_path, arguments, message):
     with pytest.raises(SettingsError, match=message):
         run("--points", points, *arguments, "--output", tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_budget_below_any_spectrum_leaves_the_folder_to_another(points, tmp_path):
+    with pytest.raises(SettingsError, match=r"--budget 0\.5: the cheapest spectrum takes"):
+        run("--points", points, "--budget", 0.5, "--output", tmp_path / "out")
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_a_folder_that_cannot_be_is_said_before_any_work(points, tmp_path, monkeypatch):
+    monkeypatch.setattr("fink_al.cli.campaign._alerts", lambda *_: pytest.fail("worked"))
+    (tmp_path / "file").touch()
+    with pytest.raises(SettingsError, match="its folder cannot be made"):
+        run("--points", points, "--output", tmp_path / "file" / "out")
+
+
+def test_an_arm_that_joins_is_beside_those_before(points, tmp_path):
+    out = tmp_path / "out"
+    common = ("--points", points, "--labels", 12, "--trees", 5, "--output", out)
+    run(*common, "--strategy", "random,uncertainty", "--seeds", 2)
+    done = run(*common, "--strategy", "margin", "--seeds", 1)
+    assert done.exit_code == 0
+    text = (out / "REPORT.md").read_text()
+    assert text.startswith("# Campaign: random, uncertainty, margin\n")
+    assert "1 seed that all arms have (random 2, uncertainty 2, margin 1)" in text
 
 
 def test_alerts_come_from_a_table_or_an_archive(points, tmp_path):
