@@ -62,21 +62,40 @@ def strategy(name: str, *, in_stream: bool = False) -> Strategy:
     Raises
     ------
     SettingsError
-        If there is none, it is not fit for a stream, or its library is not installed.
+        If there is none, it is not fit for a stream, its entry names what is not there, or its
+        library is not installed.
     """
     if name not in _STRATEGIES:
         raise SettingsError(f"No strategy '{name}'; known: {', '.join(names())}.")
     entry = _STRATEGIES[name]
     if in_stream and not entry.in_stream:
         raise SettingsError(
-            f"Strategy '{name}' compares the alerts of a pool with each other; a stream sees them "
-            f"one by one. For the stream: {', '.join(names(in_stream=True))}."
+            f"Strategy '{name}' asks for more than a stream can show, which sees alerts one by "
+            "one: a probability and a random number of each. For the stream: "
+            f"{', '.join(names(in_stream=True))}."
         )
+    return _imported(name, entry)
+
+
+def _imported(name: str, entry: _Entry) -> Strategy:
     module, _, function = entry.function.partition(".")
+    entered = (
+        f"Strategy '{name}' is entered as '{entry.function}' in fink_al/strategies/__init__.py"
+    )
     try:
-        return getattr(importlib.import_module(f"fink_al.strategies.{module}"), function)
+        found = importlib.import_module(f"{__name__}.{module}")
     except ModuleNotFoundError as error:
+        missing = error.name or ""
+        if missing.partition(".")[0] == "fink_al":
+            raise SettingsError(
+                f"{entered}, and there is no module '{missing}': name one that is there."
+            ) from None
+        package = f"'fink-al[{entry.needs}]'" if entry.needs else missing
         raise SettingsError(
-            f"Strategy '{name}' needs the package '{error.name}': pip install "
-            f"'fink-al[{entry.needs}]'."
+            f"Strategy '{name}' needs the package '{missing}': pip install {package}."
         ) from None
+    if not hasattr(found, function):
+        raise SettingsError(
+            f"{entered}, and '{found.__name__}' has no function '{function}': name one that it has."
+        )
+    return getattr(found, function)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from fink_al import strategies
 from fink_al.errors import SettingsError
 from fink_al.followup.exposure import chance_of_a_type
 from fink_al.settings import Exposure
@@ -103,6 +104,39 @@ def test_an_unknown_strategy_is_told_the_known_ones():
         strategy("best")
 
 
-def test_what_compares_alerts_is_not_for_a_stream():
-    with pytest.raises(SettingsError, match="For the stream: random, uncertainty"):
-        strategy("density", in_stream=True)
+@pytest.mark.parametrize("name", sorted({*names()} - {*names(in_stream=True)}))
+def test_what_asks_for_more_than_probabilities_is_not_for_a_stream(name):
+    with pytest.raises(
+        SettingsError,
+        match=f"'{name}' asks for more than a stream can show, which sees alerts one by one: a "
+        "probability and a random number of each. For the stream: random, uncertainty",
+    ):
+        strategy(name, in_stream=True)
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ("yuong.young", "'yuong.young' in .*, and there is no module 'fink_al.strategies.yuong'"),
+        ("random.rnadom", "and 'fink_al.strategies.random' has no function 'rnadom'"),
+    ],
+)
+def test_an_entry_of_what_is_not_there_says_what_is_missing(monkeypatch, entry, message):
+    monkeypatch.setitem(strategies._STRATEGIES, "young", strategies._Entry(entry))
+    with pytest.raises(SettingsError, match=message):
+        strategy("young")
+
+
+@pytest.mark.parametrize(
+    ("needs", "install"), [("campaign", r"'fink-al\[campaign\]'"), (None, "nowhere")]
+)
+def test_a_library_that_is_not_there_is_named(monkeypatch, needs, install):
+    def none(module):
+        raise ModuleNotFoundError(name="nowhere")
+
+    monkeypatch.setattr(strategies.importlib, "import_module", none)
+    monkeypatch.setitem(strategies._STRATEGIES, "young", strategies._Entry("a.b", needs=needs))
+    with pytest.raises(
+        SettingsError, match=rf"needs the package 'nowhere': pip install {install}\."
+    ):
+        strategy("young")
