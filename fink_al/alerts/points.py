@@ -42,8 +42,8 @@ def light_curves_of_points(
     by : str, optional
         Column that tells light curves apart; default ``alert_id``, else ``objectId``.
     also : tuple of str
-        Other columns that must be there, such as ``type``. Light curves for which one has several
-        values are left out, with a warning: which one is right is not guessed.
+        Other columns of text that must be there, such as ``type``. Light curves for which one has
+        several values are left out, with a warning: which one is right is not guessed.
 
     Returns
     -------
@@ -55,7 +55,7 @@ def light_curves_of_points(
     Raises
     ------
     LightCurveError
-        If columns are missing, empty, no numbers, or not what their name says.
+        If columns are missing, empty, no numbers (or no text), or not what their name says.
     """
     if survey.name != "ztf":  # `fid` 1 would be another survey's first band
         raise LightCurveError(
@@ -141,6 +141,8 @@ def _check(table: pd.DataFrame, by: str, also: Sequence[str], survey: Survey) ->
         raise LightCurveError("The table of points is empty: it needs one row a point.")
     if table[by].isna().any():
         raise LightCurveError(f"'{by}' is null in {int(table[by].isna().sum())} rows; name each.")
+    for name in also:
+        _check_text(table[name], name)
     for name in (*_NEEDED, *(["diffmaglim"] if "diffmaglim" in table else [])):
         if not pd.api.types.is_numeric_dtype(table[name]) and table[name].notna().any():
             hint = " Bands are 1 for g, 2 for r, 3 for i." if name == "fid" else ""
@@ -186,6 +188,19 @@ def _check(table: pd.DataFrame, by: str, also: Sequence[str], survey: Survey) ->
         limit = table["diffmaglim"]
         sound = limit.isna() | limit.between(*_MAGNITUDES)
         _check_share(sound, limit, "diffmaglim", "an AB magnitude, or null")
+
+
+def _check_text(values: pd.Series, name: str) -> None:
+    known = values.dropna().unique()
+    if not len(known):
+        raise LightCurveError(
+            f"'{name}' is null in every row: give it as text, the same in all rows of an object."
+        )
+    if strange := [value for value in known if not isinstance(value, str)]:
+        raise LightCurveError(
+            f"'{name}' holds {strange[0]}, which is no text: give words such as 'SN Ia', and null "
+            "where it is not known."
+        )
 
 
 def _check_share(sound: pd.Series, values: pd.Series, name: str, what: str) -> None:
