@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,7 @@ from fink_al.campaign.outcome import (
     compare,
     crossing,
     curves_of,
+    interval_of_mean,
 )
 from fink_al.campaign.plan import Plan
 from fink_al.campaign.stopping import SETTLED, STEP, stops
@@ -26,6 +28,7 @@ from fink_al.settings import StreamMix
 
 _SHOWN = ("figure_of_merit", "auc", "log_loss", "calibration_error")
 _FALSE_ALARMS = 0.05  # how often a winner may be named where all arms are as good as each other
+_DASH, _HANDLE = 3, 5  # of lines, in widths, and of the legend's, in letters
 #: By which arms are compared.
 METRIC = "figure_of_merit"
 
@@ -44,12 +47,11 @@ def draw_curves(file: Path, table: pd.DataFrame) -> None:
     for axes, metric in zip(figure.subplots(2, 2).flat, _SHOWN, strict=True):
         curves = curves_of(table, metric)
         for i, arm in enumerate(curves.arms):
-            low, high = curves.interval(arm)
-            axes.fill_between(curves.labels, low, high, alpha=0.2, color=f"C{i}", lw=0)
-            axes.plot(curves.labels, curves.mean(arm), color=f"C{i}", label=arm)
-        axes.set(xlabel="labels", ylabel=metric.replace("_", " "))
+            axes.fill_between(curves.labels, *curves.interval(arm), alpha=0.2, color=f"C{i}", lw=0)
+            axes.plot(curves.labels, curves.mean(arm), label=arm, **_line(i, len(curves.arms)))
+        axes.set(xlabel="labels", ylabel=_words(metric))
         axes.xaxis.get_major_locator().set_params(integer=True)
-    figure.axes[0].legend()
+    figure.axes[0].legend(handlelength=_HANDLE)
     figure.suptitle(
         "mean over seeds, band: 68% of the mean, test objects that were never asked for"
     )
@@ -58,6 +60,8 @@ def draw_curves(file: Path, table: pd.DataFrame) -> None:
 
 def draw_asked(file: Path, queries: pd.DataFrame) -> None:
     """What each arm asked for: share of positives and magnitude as labels grow.
+
+    Each is taken in every seed; drawn is the mean over seeds, with a 68% band where all have one.
 
     Parameters
     ----------
@@ -72,15 +76,25 @@ def draw_asked(file: Path, queries: pd.DataFrame) -> None:
     if not len(asked):
         raise SettingsError("No alert was asked for: the budget is below what any spectrum takes.")
     width = max(1, int(asked["n_labels"].max() - asked["n_labels"].min() + 1) // 12)
+    arms = asked["strategy"].nunique()
     for i, (arm, rows) in enumerate(asked.groupby("strategy", sort=False)):
-        by = rows.groupby(rows["n_labels"] // width * width + width / 2)
-        share.plot(by["positive"].mean(), "o-", ms=3, color=f"C{i}", label=arm)
-        mag.plot(by["mag"].median(), "o-", ms=3, color=f"C{i}")
+        by = rows.groupby(["seed", rows["n_labels"] // width * width + width / 2])
+        for axes, each in ((share, by["positive"].mean()), (mag, by["mag"].median())):
+            seeds = each.unstack().astype(np.float64)
+            low, high = interval_of_mean(seeds.to_numpy())
+            axes.fill_between(seeds.columns, low, high, alpha=0.2, color=f"C{i}", lw=0)
+            axes.plot(seeds.columns, seeds.mean(), marker="o", ms=3, label=arm, **_line(i, arms))
     share.set(xlabel="labels", ylabel="share of positives among those asked for", ylim=(0, 1))
-    mag.set(xlabel="labels", ylabel="median magnitude of those asked for")
+    mag.set(xlabel="labels", ylabel="median magnitude of those asked for [mag]")
     mag.invert_yaxis()
-    share.legend()
+    share.legend(handlelength=_HANDLE)
     figure.savefig(file, dpi=150)
+
+
+def _line(arm: int, arms: int) -> dict[str, Any]:
+    """Colour and dashes of an arm: of curves that hide each other each has a dash of its own."""
+    dashes = (0, (_DASH * (arms - arm), _DASH * arm)) if arm else "-"
+    return {"color": f"C{arm}", "ls": dashes}
 
 
 def verdict(table: pd.DataFrame) -> str:
@@ -241,7 +255,7 @@ def _bought(table: pd.DataFrame, arms: list[str], plan: Plan) -> list[str]:
     lines = [
         f"What the telescope time bought ({plan.budget:g} min "
         f"{'a night' if plan.mode == 'stream' else 'in all'}): each seed's last model, which may "
-        "have more labels than others; mean over seeds.",
+        "have more labels than another's; mean over seeds.",
         "",
         "| arm | minutes | labels | figure of merit | AUC |",
         "|---|---|---|---|---|",
@@ -288,7 +302,7 @@ def _reference(curves: Curves) -> str:
 
 
 def _words(metric: str) -> str:
-    return metric.replace("_", " ")
+    return "AUC" if metric == "auc" else metric.replace("_", " ")
 
 
 def _row(curves: Curves, arm: str, reference: str) -> str:

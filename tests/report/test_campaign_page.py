@@ -5,6 +5,8 @@ import dataclasses
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
 from PIL import Image
 
 from fink_al.campaign.judge import METRICS, SAMPLES
@@ -133,19 +135,63 @@ def test_the_page_has_a_row_an_arm_and_says_what_samples_are_weighted_to():
     assert "pool mode, 4 seeds, 10 labels at the beginning, up to 50, 1 a night" in text
 
 
-def test_pictures_are_drawn(tmp_path):
-    draw_curves(tmp_path / "curves.png", table())
-    queries = pd.DataFrame(
+def asked(seeds=3):
+    return pd.DataFrame(
         [
-            {"strategy": arm, "n_labels": n, "why": arm, "positive": n % 2 == 0, "mag": 18 + n / 50}
+            {"strategy": arm, "seed": seed, "n_labels": n, "why": arm,
+             "positive": (n + seed) % 2 == 0, "mag": 18 + n / 50 + seed / 10}
             for arm in ("random", "uncertainty")
+            for seed in range(seeds)
             for n in range(10, 50)
         ]
-    )
-    draw_asked(tmp_path / "asked.png", queries)
+    )  # fmt: skip
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """Figures that are saved, by the name of their file."""
+    found, save = {}, Figure.savefig
+
+    def saved(figure, file, **options):
+        found[file.stem] = figure
+        save(figure, file, **options)
+
+    monkeypatch.setattr(Figure, "savefig", saved)
+    return found
+
+
+def test_pictures_are_drawn(tmp_path, drawn):
+    draw_curves(tmp_path / "curves.png", table())
+    draw_asked(tmp_path / "asked.png", asked())
     for name in ("curves", "asked"):
         pixels = np.asarray(Image.open(tmp_path / f"{name}.png").convert("RGB")).reshape(-1, 3)
         assert len(np.unique(pixels, axis=0)) > 50
+    labels = {name: [axes.get_ylabel() for axes in drawn[name].axes] for name in drawn}
+    assert labels == {
+        "curves": ["figure of merit", "AUC", "log loss", "calibration error"],
+        "asked": [
+            "share of positives among those asked for",
+            "median magnitude of those asked for [mag]",
+        ],
+    }
+
+
+def test_arms_that_are_alike_are_both_seen(tmp_path, drawn):
+    draw_curves(tmp_path / "curves.png", table(gain=0.0, noise=0.0))
+    pixels = np.asarray(Image.open(tmp_path / "curves.png").convert("RGB"))[:, :800].reshape(-1, 3)
+    for colour in ("C0", "C1"):  # of one panel, without its legend
+        rgb = (np.array(to_rgb(colour)) * 255).round()
+        assert (np.abs(pixels - rgb).max(axis=1) < 3).sum() > 1000
+
+
+def test_what_was_asked_for_has_a_band_over_seeds(tmp_path, drawn):
+    draw_asked(tmp_path / "asked.png", asked())
+    _, mag = drawn["asked"].axes
+    low, high = mag.collections[0].get_paths()[0].get_extents().intervaly
+    mean = mag.lines[0].get_ydata()
+    assert low < mean.min()
+    assert mean.max() < high
+    draw_asked(tmp_path / "one.png", asked(seeds=1))
 
 
 def test_one_seed_says_nothing_about_chance():
