@@ -198,7 +198,7 @@ def _check_text(values: pd.Series, name: str) -> None:
         )
     if strange := [value for value in known if not isinstance(value, str)]:
         raise LightCurveError(
-            f"'{name}' holds {strange[0]}, which is no text: give words such as 'SN Ia', and null "
+            f"'{name}' holds {strange[0]}, which is no text: give its name in words, and null "
             "where it is not known."
         )
 

@@ -76,7 +76,7 @@ def table(**columns):
         ({"diffmaglim": -999.0}, "No row of 'diffmaglim' holds an AB magnitude"),
         ({"type": None}, "'type' is null in every row: give it as text"),
         ({"type": [np.nan] * 4}, "'type' is null in every row: give it as text"),
-        ({"type": [1, 1, 2, 2]}, "'type' holds 1, which is no text: give words such as 'SN Ia'"),
+        ({"type": [1, 1, 2, 2]}, "'type' holds 1, which is no text: give its name in words"),
         ({"type": ["SN Ia", "AGN"] * 2}, "Every light curve has several values of type"),
     ],
 )
