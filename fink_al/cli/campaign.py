@@ -107,7 +107,7 @@ if TYPE_CHECKING:
 @click.option(
     "--output",
     required=True,
-    type=click.Path(file_okay=False, path_type=Path),
+    type=click.Path(file_okay=False, writable=True, path_type=Path),
     help="Folder; one with a part of the same campaign goes on, and other arms join it.",
 )
 @config_option

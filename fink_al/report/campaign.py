@@ -187,8 +187,8 @@ def page(
         f"alerts of {_span(table, 'pool_objects')} objects; test half: "
         f"{_span(table, 'test_alerts')} of {_span(table, 'test_objects')}. "
         "Pool, test half and initial labels of a seed are the same for all arms. Intervals are "
-        "68% over seeds, by Student's t, those of labels by resampling seeds; so is how often a "
-        "level is reached. Confidence is that of a paired t test of the seeds. Seeds split the "
+        "68% over seeds, by Student's t; those of labels, and how often a level is reached, by "
+        "resampling seeds. Confidence is that of a paired t test of the seeds. Seeds split the "
         "same objects anew, so what another sample of objects would say is not in them."
     )
     name = _words(METRIC)
@@ -278,8 +278,8 @@ def _stopped(table: pd.DataFrame, arms: list[str]) -> list[str]:
     lines = [
         "Where one could have stopped: a model calls positive what one with "
         f"{STEP} labels fewer did (Cohen's kappa of at least {SETTLED}), which no type is needed "
-        f"to see. {_words(METRIC).capitalize()} left behind: mean ± error of the mean over the "
-        "seeds that stop.",
+        f"to see. {_words(METRIC).capitalize()} left behind, beside each seed's last model: mean "
+        "± error of the mean over the seeds that stop.",
         "",
         "| arm | stops in | with labels | left behind |",
         "|---|---|---|---|",
