@@ -147,8 +147,8 @@ def _beside(found: Comparison, other: str) -> str:
 
 def _doubt(found: Comparison, others: int) -> str:
     assert found.confidence is not None
-    is_sure = found.confidence >= 1 - _FALSE_ALARMS / 2 / others
-    return "." if is_sure else ". That may be chance."
+    needed = 1 - _FALSE_ALARMS / 2 / others
+    return "." if found.confidence >= needed else f". That may be chance: it takes {needed:.1%}."
 
 
 def _percent(share: float, more: str = ">", less: str = "<") -> str:
@@ -178,18 +178,20 @@ def page(
     """
     curves = curves_of(table, METRIC)
     arms, reference = best_first(curves), _reference(curves)
-    reached, level_at = curves.labels[-1], curves.labels[curves.last(reference)]
+    level_at = curves.labels[curves.last(reference)]
     told = (
         f"{plan.mode} mode, {_seeds(table, seeds or {})}, {plan.initial} labels at the "
-        f"beginning, up to {plan.labels}{_short(reached, plan)}, {plan.per_night} a night"
+        f"beginning, up to {plan.labels}{_short(table, plan)}, {plan.per_night} a night"
         f"{_limits(plan)}; subset {plan.subset}, "
         f"{plan.alerts_per_object or 'all'} alerts an object. Pool: {_span(table, 'pool_alerts')} "
         f"alerts of {_span(table, 'pool_objects')} objects; test half: "
         f"{_span(table, 'test_alerts')} of {_span(table, 'test_objects')}. "
         "Pool, test half and initial labels of a seed are the same for all arms. Intervals are "
         "68% over seeds, by Student's t; those of labels, and how often a level is reached, by "
-        "resampling seeds. Confidence is that of a paired t test of the seeds. Seeds split the "
-        "same objects anew, so what another sample of objects would say is not in them."
+        "resampling seeds. Confidence is that of a paired t test of the seeds; as the best is "
+        "picked by the same seeds, it takes 97.5% to be sure of it, and more among more arms. "
+        "Seeds split the same objects anew: what another sample of objects would say is not in "
+        "them."
     )
     name = _words(METRIC)
     return "\n".join(
@@ -234,8 +236,11 @@ def _learners(table: pd.DataFrame) -> list[str]:
     ] + [""]
 
 
-def _short(reached: int, plan: Plan) -> str:
-    return "" if reached >= plan.labels else f" (pool, nights or budget ended at {reached})"
+def _short(table: pd.DataFrame, plan: Plan) -> str:
+    last = _last_models(table)
+    if last["n_labels"].min() >= plan.labels:
+        return ""
+    return f" (pool, nights or budget ended at {_span(last, 'n_labels')})"
 
 
 def _limits(plan: Plan) -> str:

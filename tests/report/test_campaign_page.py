@@ -93,7 +93,7 @@ def test_two_seeds_that_agree_may_be_chance():
     assert said == (
         "uncertainty has the best figure of merit up to 11 labels: +0.055 beside random (+0.010 to "
         "+0.100), better with a confidence of 86%; it stays where random is with 11 labels from 10 "
-        "labels on (10 to 10). That may be chance."
+        "labels on (10 to 10). That may be chance: it takes 97.5%."
     )
 
 
@@ -113,8 +113,8 @@ def test_arms_that_are_alike_win_together():
 def test_the_winner_is_compared_with_random_too():
     said = verdict(curves(random=[0.3, 0.4], entropy=[0.8, 0.9], uncertainty=[0.81, 0.97]))
     assert said.endswith(
-        "That may be chance. It has +0.540 beside random (+0.485 to +0.595), better with a "
-        "confidence of 98%. That may be chance."
+        "That may be chance: it takes 98.8%. It has +0.540 beside random (+0.485 to +0.595), "
+        "better with a confidence of 98%. That may be chance: it takes 98.8%."
     )
 
 
@@ -227,6 +227,7 @@ def test_arms_that_end_at_different_numbers_of_labels_say_which():
     text = page(rows[rows["n_labels"] <= last], PLAN, StreamMix())
     assert "Labels from which on the mean figure of merit stays where `random` is with 27:" in text
     assert "| `random` | 27 | 27 to 27 | 100% | 0.270 | 27 |  |  |" in text
+    assert "up to 50 (pool, nights or budget ended at 27 to 50), 1 a night" in text
     assert "Each seed's last model on the test half" in text
     assert "| `random` | 30.0 | as it is | 0.300 ±" in text
     # The other way round: what is not reached is not reached by the arm's own end.
