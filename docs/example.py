@@ -23,7 +23,8 @@ from fink_al.campaign.plan import Arm, Plan
 from fink_al.campaign.side_by_side import run_all
 from fink_al.features.feature_set import FeatureSet
 from fink_al.learning.labelled_alerts import LabelledAlerts, with_features
-from fink_al.report.campaign import draw_curves, verdict
+from fink_al.report.campaign import verdict
+from fink_al.report.campaign_pictures import draw_curves
 from fink_al.report.light_curve import plot_light_curve
 from fink_al.settings import load_settings
 from fink_al.simulation.nights import simulate

@@ -232,7 +232,8 @@ def _run(
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     from fink_al.campaign.side_by_side import run_all
-    from fink_al.report.campaign import draw_asked, draw_curves, page, verdict
+    from fink_al.report.campaign import page, verdict
+    from fink_al.report.campaign_pictures import draw_asked, draw_curves
 
     columns = (
         TextColumn("{task.completed:.0f} of {task.total:.0f} labels"), BarColumn(),

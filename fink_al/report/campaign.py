@@ -1,14 +1,11 @@
-"""A campaign for people: curves with intervals over seeds, and a page that says who wins."""
+"""A campaign for people: a page that says who wins, and how sure that is."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 from fink_al.campaign.outcome import (
     Comparison,
@@ -19,82 +16,14 @@ from fink_al.campaign.outcome import (
     compare,
     crossing,
     curves_of,
-    interval_of_mean,
 )
 from fink_al.campaign.plan import Plan
 from fink_al.campaign.stopping import SETTLED, STEP, stops
-from fink_al.errors import SettingsError
 from fink_al.settings import StreamMix
 
-_SHOWN = ("figure_of_merit", "auc", "log_loss", "calibration_error")
 _FALSE_ALARMS = 0.05  # how often a winner may be named where all arms are as good as each other
-_DASH, _HANDLE = 3, 5  # of lines, in widths, and of the legend's, in letters
 #: By which arms are compared.
 METRIC = "figure_of_merit"
-
-
-def draw_curves(file: Path, table: pd.DataFrame) -> None:
-    """Four metrics against the number of labels, each arm with its 68% band over seeds.
-
-    Parameters
-    ----------
-    file : path
-        PNG.
-    table : pandas.DataFrame
-        Rows of ``curves.parquet``.
-    """
-    figure = Figure(figsize=(11, 7.5), layout="constrained")
-    for axes, metric in zip(figure.subplots(2, 2).flat, _SHOWN, strict=True):
-        curves = curves_of(table, metric)
-        for i, arm in enumerate(curves.arms):
-            axes.fill_between(curves.labels, *curves.interval(arm), alpha=0.2, color=f"C{i}", lw=0)
-            axes.plot(curves.labels, curves.mean(arm), label=arm, **_line(i, len(curves.arms)))
-        axes.set(xlabel="labels", ylabel=_words(metric))
-        axes.xaxis.get_major_locator().set_params(integer=True)
-    figure.axes[0].legend(handlelength=_HANDLE)
-    figure.suptitle(
-        "mean over seeds, band: 68% of the mean, test objects that were never asked for"
-    )
-    figure.savefig(file, dpi=150)
-
-
-def draw_asked(file: Path, queries: pd.DataFrame) -> None:
-    """What each arm asked for: share of positives and magnitude as labels grow.
-
-    Each is taken in every seed; drawn is the mean over seeds, with a 68% band where all have one.
-
-    Parameters
-    ----------
-    file : path
-        PNG.
-    queries : pandas.DataFrame
-        Rows of ``queries.parquet``.
-    """
-    figure = Figure(figsize=(11, 4), layout="constrained")
-    share, mag = figure.subplots(1, 2)
-    asked = queries[queries["why"] != "initial"]
-    if not len(asked):
-        raise SettingsError("No alert was asked for: the budget is below what any spectrum takes.")
-    width = max(1, int(asked["n_labels"].max() - asked["n_labels"].min() + 1) // 12)
-    arms = asked["strategy"].nunique()
-    for i, (arm, rows) in enumerate(asked.groupby("strategy", sort=False)):
-        by = rows.groupby(["seed", rows["n_labels"] // width * width + width / 2])
-        for axes, each in ((share, by["positive"].mean()), (mag, by["mag"].median())):
-            seeds = each.unstack().astype(np.float64)
-            low, high = interval_of_mean(seeds.to_numpy())
-            axes.fill_between(seeds.columns, low, high, alpha=0.2, color=f"C{i}", lw=0)
-            axes.plot(seeds.columns, seeds.mean(), marker="o", ms=3, label=arm, **_line(i, arms))
-    share.set(xlabel="labels", ylabel="share of positives among those asked for", ylim=(0, 1))
-    mag.set(xlabel="labels", ylabel="median magnitude of those asked for [mag]")
-    mag.invert_yaxis()
-    share.legend(handlelength=_HANDLE)
-    figure.savefig(file, dpi=150)
-
-
-def _line(arm: int, arms: int) -> dict[str, Any]:
-    """Colour and dashes of an arm: of curves that hide each other each has a dash of its own."""
-    dashes = (0, (_DASH * (arms - arm), _DASH * arm)) if arm else "-"
-    return {"color": f"C{arm}", "ls": dashes}
 
 
 def verdict(table: pd.DataFrame) -> str:
@@ -117,7 +46,7 @@ def verdict(table: pd.DataFrame) -> str:
     if found.gain <= 0:
         return f"No arm is ahead up to {end} labels: {best[0]} and {rest[0]} are level."
     who = f"{best[0]} has" if len(best) == 1 else f"{_and(best)}, which are alike here, have"
-    said = f"{who} the best {_words(METRIC)} up to {end} labels: {_beside(found, rest[0])}"
+    said = f"{who} the best {in_words(METRIC)} up to {end} labels: {_beside(found, rest[0])}"
     if found.confidence is None:
         return f"{said}. With one seed nobody can tell whether that is chance: give --seeds 8."
     reached = crossing(curves, best[0], rest[0])
@@ -193,7 +122,7 @@ def page(
         "Seeds split the same objects anew: what another sample of objects would say is not in "
         "them."
     )
-    name = _words(METRIC)
+    name = in_words(METRIC)
     return "\n".join(
         [
             f"# Campaign: {', '.join(curves.arms)}\n",
@@ -283,7 +212,7 @@ def _stopped(table: pd.DataFrame, arms: list[str]) -> list[str]:
     lines = [
         "Where one could have stopped: a model calls positive what one with "
         f"{STEP} labels fewer did (Cohen's kappa of at least {SETTLED}), which no type is needed "
-        f"to see. {_words(METRIC).capitalize()} left behind, beside each seed's last model: mean "
+        f"to see. {in_words(METRIC).capitalize()} left behind, beside each seed's last model: mean "
         "± error of the mean over the seeds that stop.",
         "",
         "| arm | stops in | with labels | left behind |",
@@ -306,7 +235,8 @@ def _reference(curves: Curves) -> str:
     return next((arm for arm in curves.arms if arm.startswith("random")), curves.arms[0])
 
 
-def _words(metric: str) -> str:
+def in_words(metric: str) -> str:
+    """What a metric is called in a text."""
     return "AUC" if metric == "auc" else metric.replace("_", " ")
 
 

@@ -12,7 +12,8 @@ from PIL import Image
 from fink_al.campaign.judge import METRICS, SAMPLES
 from fink_al.campaign.outcome import Crossing, Curves
 from fink_al.campaign.plan import Arm, Plan
-from fink_al.report.campaign import METRIC, draw_asked, draw_curves, page, verdict
+from fink_al.report.campaign import METRIC, page, verdict
+from fink_al.report.campaign_pictures import draw_asked, draw_curves
 from fink_al.settings import StreamMix
 
 PLAN = Plan((Arm("random"), Arm("uncertainty")), seeds=4, labels=50)
