@@ -23,11 +23,11 @@ import numpy as np
 from claims import Claim, judge
 from sklearn.ensemble import RandomForestClassifier
 
-from fink_al.campaign.plan import Arm, Plan
-from fink_al.campaign.run import run
-from fink_al.campaign.side_by_side import run_all
-from fink_al.campaign.world import World
-from fink_al.learning.labelled_alerts import LabelledAlerts
+from fink_al.experiments.labelled_alerts import LabelledAlerts
+from fink_al.experiments.plan import Arm, Plan
+from fink_al.experiments.run import run
+from fink_al.experiments.side_by_side import run_all
+from fink_al.experiments.world import World
 from fink_al.settings import Target, load_settings
 
 POOL, TEST, LABELS, FEATURES = 23_500, 2_340, 310, 12

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from claims import at_most, judge
 
 from fink_al.settings import Settings, load_settings
-from fink_al.spark.counterparts import archived_counterparts
+from fink_al.spark.nights.counterparts import archived_counterparts
 from fink_al.spark.session import spark_session
 
 

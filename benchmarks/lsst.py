@@ -37,13 +37,13 @@ from claims import Claim, judge
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from fink_al.demo.embedded_kafka import EmbeddedKafka
 from fink_al.demo.stream_job import StreamJob
-from fink_al.learning.nightly import retrain
 from fink_al.settings import Settings, load_settings
-from fink_al.simulation.embedded_kafka import EmbeddedKafka
 from fink_al.simulation.lsst_packets import packets, replicate, write_schema
 from fink_al.simulation.nights import simulate
-from fink_al.spark.examples import archived_examples
+from fink_al.spark.nights.examples import archived_examples
+from fink_al.training.nightly import retrain
 
 VISIT_S = 39.0
 TARGET_GROWTH, TARGET_MEMORY_GROWTH = 1.2, 1.1

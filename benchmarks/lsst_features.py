@@ -15,10 +15,10 @@ import numpy as np
 import pyarrow as pa
 from sklearn.ensemble import RandomForestClassifier
 
-from fink_al.learning.evaluation import metrics, resample
-from fink_al.learning.training_set import read_examples
+from fink_al.evaluation.metrics import metrics, resample
 from fink_al.settings import Settings, load_settings
 from fink_al.simulation.datasets import early_alerts
+from fink_al.training.examples import read_examples
 
 _SEEDS = 9101, 9102
 _GRIZ = ("g", "r", "i", "z")

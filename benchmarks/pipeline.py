@@ -23,15 +23,15 @@ import numpy as np
 import psutil
 from claims import Claim, judge
 
+from fink_al.demo.embedded_kafka import EmbeddedKafka
 from fink_al.kafka import Cluster, produce
-from fink_al.learning.nightly import retrain
 from fink_al.settings import load_settings
-from fink_al.simulation.embedded_kafka import EmbeddedKafka
 from fink_al.simulation.nights import simulate
 from fink_al.simulation.packets import packets, replicate
-from fink_al.spark.examples import archived_examples
-from fink_al.spark.pipeline import BatchReport, Pipeline
+from fink_al.spark.nights.examples import archived_examples
 from fink_al.spark.session import spark_session
+from fink_al.spark.stream.pipeline import BatchReport, Pipeline
+from fink_al.training.nightly import retrain
 
 TARGET_RATE, TARGET_GROWTH = 1500.0, 1.1
 _LSST_MEAN_RATE = 250.0  # ten million alerts in eleven hours

@@ -24,8 +24,8 @@ import numpy as np  # noqa: E402
 import pyarrow as pa  # noqa: E402
 from claims import Claim, judge  # noqa: E402
 
-from fink_al.features.black_body import CHANGE_PRIOR, N_PARAMETERS  # noqa: E402
-from fink_al.features.rainbow import Rainbow  # noqa: E402
+from fink_al.features.rainbow.black_body import CHANGE_PRIOR, N_PARAMETERS  # noqa: E402
+from fink_al.features.rainbow.feature import Rainbow  # noqa: E402
 from fink_al.lightcurve import LightCurves  # noqa: E402
 from fink_al.settings import load_survey  # noqa: E402
 

@@ -22,10 +22,10 @@ from sklearn.metrics import roc_auc_score
 
 from fink_al.alerts.points import light_curves_of_points
 from fink_al.cli.points import with_untaught_estimator
+from fink_al.experiments.assessment import METRICS, assess
+from fink_al.experiments.labelled_alerts import LabelledAlerts, halves, labelled_alerts
 from fink_al.features.feature_set import FeatureSet
-from fink_al.learning.assessment import METRICS, assess
-from fink_al.learning.estimator import fit_estimator, predict
-from fink_al.learning.labelled_alerts import LabelledAlerts, halves, labelled_alerts
+from fink_al.models.estimators.estimator import fit_estimator, predict
 from fink_al.settings import FeatureSettings, Settings, load_settings
 
 _POINTS = Path(__file__).parents[2] / "shared/data/labelled/ztf_fink_tns_alerts.parquet"

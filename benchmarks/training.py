@@ -36,10 +36,10 @@ from claims import Claim, judge
 from fink_al.alerts import adapter
 from fink_al.labels.label import Label
 from fink_al.labels.store import LabelStore
-from fink_al.learning.nightly import examples_until
 from fink_al.selection import CUTS
 from fink_al.settings import Settings, load_settings
 from fink_al.simulation.nights import simulate
+from fink_al.training.nightly import examples_until
 
 TARGET_COST, TARGET_MEMORY = 1.5, 1.3
 _BATCH, _BATCHES_A_NIGHT = 10_000, 5
@@ -237,7 +237,7 @@ def watch(settings: Settings, warm: Settings, n: int, labelled: int) -> Run:
 
 def read(warm: Path, folder: Path) -> None:
     """The nightly job's search in the archive of `warm`, then in that of `folder`, measured."""
-    from fink_al.spark.examples import archived_examples
+    from fink_al.spark.nights.examples import archived_examples
 
     logging.getLogger("fink_al").setLevel(logging.WARNING)
     reached = []

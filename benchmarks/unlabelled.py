@@ -24,15 +24,15 @@ from sklearn.neural_network import MLPRegressor
 from sklearn.preprocessing import QuantileTransformer
 from sklearn.semi_supervised import LabelSpreading, SelfTrainingClassifier
 
-from fink_al.campaign.plan import Arm, Plan
-from fink_al.campaign.world import World, draw
-from fink_al.learning.estimator import fit_estimator, predict
-from fink_al.learning.evaluation import metrics
-from fink_al.learning.forest import Forest
-from fink_al.learning.growing import grow
-from fink_al.learning.labelled_alerts import LabelledAlerts
-from fink_al.learning.prior import Prior, prior_of
+from fink_al.evaluation.metrics import metrics
+from fink_al.experiments.labelled_alerts import LabelledAlerts
+from fink_al.experiments.plan import Arm, Plan
+from fink_al.experiments.world import World, draw
+from fink_al.models.estimators.estimator import fit_estimator, predict
+from fink_al.models.estimators.forest import Forest
+from fink_al.models.estimators.growing import grow
 from fink_al.settings import Target, load_settings
+from fink_al.training.teacher import Prior, prior_of
 
 LABELS = (20, 40, 60, 120)
 AXES = 6  # of an embedding

@@ -18,11 +18,11 @@ import numpy as np
 import pandas as pd
 
 from fink_al.alerts import light_curves
-from fink_al.campaign.outcome import curves_of
-from fink_al.campaign.plan import Arm, Plan
-from fink_al.campaign.side_by_side import run_all
+from fink_al.experiments.labelled_alerts import LabelledAlerts, with_features
+from fink_al.experiments.outcome import curves_of
+from fink_al.experiments.plan import Arm, Plan
+from fink_al.experiments.side_by_side import run_all
 from fink_al.features.feature_set import FeatureSet
-from fink_al.learning.labelled_alerts import LabelledAlerts, with_features
 from fink_al.report.campaign import verdict
 from fink_al.report.campaign_pictures import draw_curves
 from fink_al.report.light_curve import plot_light_curve
@@ -65,7 +65,7 @@ def known(sky, curves) -> dict:
     In the simulation it always is. Classes come from the target: which types are looked for is a
     line in its settings, not code.
     """
-    from fink_al.labels.taxonomy import UNCLASSIFIED, Taxonomy
+    from fink_al.settings.taxonomy import UNCLASSIFIED, Taxonomy
 
     truth = sky.truth.set_index("object_id").loc[sky.alerts["object_id"]]
     types = truth["type"].fillna(UNCLASSIFIED).to_numpy(object)

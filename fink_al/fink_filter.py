@@ -16,11 +16,11 @@ from pyspark.sql.pandas.functions import pandas_udf
 from pyspark.sql.types import BooleanType
 
 from fink_al.alerts import adapter, ztf
+from fink_al.alerts.series import curves_of
 from fink_al.alerts.ztf import LIGHT_CURVE, MJD_OF_JD0
 from fink_al.errors import SettingsError
 from fink_al.selection import Selection, extragalactic_classes, select
 from fink_al.settings import Settings, load_settings
-from fink_al.spark.columns import curves_of
 
 #: What the survey writes where a catalogue has no source.
 _NO_SOURCE = -999.0

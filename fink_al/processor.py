@@ -24,12 +24,12 @@ from pyspark.sql.pandas.functions import pandas_udf
 from pyspark.sql.types import DoubleType, StringType, StructField, StructType
 
 from fink_al.alerts import adapter
+from fink_al.alerts.series import curves_of
 from fink_al.errors import ModelError
 from fink_al.features.feature_set import Features, FeatureSet
-from fink_al.learning.model import Model, read_manifest
-from fink_al.learning.registry import Registry
+from fink_al.models.model import Model, read_manifest
+from fink_al.models.registry import Registry
 from fink_al.settings import FeatureSettings, Settings, Survey, load_settings, load_survey
-from fink_al.spark.columns import curves_of
 
 #: Models that a Python worker keeps: one a target, and the one before a new version.
 _KEPT_MODELS = 4

@@ -36,7 +36,7 @@ def _no_settings_from_outside():
 @pytest.fixture(scope="session")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A running Kafka, one for all tests."""
-    from fink_al.simulation.embedded_kafka import EmbeddedKafka
+    from fink_al.demo.embedded_kafka import EmbeddedKafka
 
     with EmbeddedKafka(tmp_path_factory.mktemp("kafka")) as running:
         yield running

@@ -14,10 +14,10 @@ from pyspark.sql import functions as F
 from fink_al.alerts import light_curves
 from fink_al.alerts.ztf import COLUMNS, LIGHT_CURVE
 from fink_al.features.feature_set import FeatureSet
-from fink_al.learning.model import Model, fit
-from fink_al.learning.training_set import read_examples
+from fink_al.models.model import Model, fit
 from fink_al.settings import Settings, find_resource, load_settings
 from fink_al.spark.science import Champion, Science, with_science
+from fink_al.training.examples import read_examples
 
 FILES = ["ztf_raw", "ztf_science_2", "ztf_science_3", "ztf_science_hostless"]
 

@@ -15,9 +15,9 @@ from pyspark.sql import DataFrame, SparkSession
 from fink_al.alerts import light_curves
 from fink_al.alerts.lsst import FIELDS, FORCED, LIGHT_CURVE
 from fink_al.features.feature_set import Features, FeatureSet
-from fink_al.learning.model import Model, fit
-from fink_al.learning.training_set import read_examples
+from fink_al.models.model import Model, fit
 from fink_al.settings import Settings, load_settings
+from fink_al.training.examples import read_examples
 
 #: The published features, and ours with numbers of the alert itself and forced photometry.
 FEATURE_SETS: dict[str, dict[str, Any]] = {

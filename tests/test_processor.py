@@ -22,7 +22,7 @@ from fink_alerts import without_spark as probability_without_spark
 
 from fink_al import processor
 from fink_al.errors import ModelError
-from fink_al.learning.registry import Registry
+from fink_al.models.registry import Registry
 from fink_al.processor import Bundle, features, probability, score
 
 pytestmark = pytest.mark.spark

@@ -24,8 +24,8 @@ from fink_al.errors import SettingsError
 from fink_al.strategies import names
 
 if TYPE_CHECKING:
-    from fink_al.campaign.plan import Plan
-    from fink_al.learning.labelled_alerts import LabelledAlerts
+    from fink_al.experiments.labelled_alerts import LabelledAlerts
+    from fink_al.experiments.plan import Plan
     from fink_al.settings import FeatureSettings, Settings
 
 
@@ -146,7 +146,7 @@ def campaign(
 
     Writes curves.parquet, queries.parquet, pictures and REPORT.md.
     """
-    from fink_al.campaign.plan import Arm, Plan
+    from fink_al.experiments.plan import Arm, Plan
 
     settings = without_data(config)
     if trees:
@@ -189,7 +189,7 @@ def _alerts(
     read: Callable[[FeatureSettings], LabelledAlerts]
     if points and not archive and not labels_store:
         from fink_al.alerts.points import light_curves_of_points
-        from fink_al.learning.labelled_alerts import labelled_alerts
+        from fink_al.experiments.labelled_alerts import labelled_alerts
 
         table = read_points(points)
         whole = light_curves_of_points(table, settings.survey, "objectId", also=("type",))
@@ -198,7 +198,7 @@ def _alerts(
             return labelled_alerts(whole, features, settings.target, phase or "pre-peak")
 
     elif archive and labels_store and not points and not phase:
-        from fink_al.campaign.archive import archived_alerts
+        from fink_al.experiments.archived_alerts import archived_alerts
 
         def read(features: FeatureSettings) -> LabelledAlerts:
             return archived_alerts(settings, archive, labels_store, features)
@@ -231,7 +231,7 @@ def _run(
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from fink_al.campaign.side_by_side import run_all
+    from fink_al.experiments.side_by_side import run_all
     from fink_al.report.campaign import page, verdict
     from fink_al.report.campaign_pictures import draw_asked, draw_curves
 

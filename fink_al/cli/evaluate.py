@@ -68,8 +68,8 @@ def evaluate(
     from rich.table import Table
 
     from fink_al.alerts.points import light_curves_of_points
-    from fink_al.learning.assessment import METRICS, assess
-    from fink_al.learning.labelled_alerts import labelled_alerts
+    from fink_al.experiments.assessment import METRICS, assess
+    from fink_al.experiments.labelled_alerts import labelled_alerts
 
     make_folder(output)
     settings = with_untaught_estimator(without_data(config))

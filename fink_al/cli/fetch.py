@@ -41,10 +41,10 @@ def fetch(config: Path | None, url: str | None, minutes: float) -> None:
     settings = load_settings(config)
     from fink_al.labels.intake import import_file
     from fink_al.labels.store import LabelStore
-    from fink_al.labels.taxonomy import UNCLASSIFIED
-    from fink_al.labels.tns_client import TNS_URL, TnsClient
-    from fink_al.labels.tns_folder import TnsFolder, catalogue_day
-    from fink_al.labels.tns_gone import changes, listed_rows
+    from fink_al.labels.tns.client import TNS_URL, TnsClient
+    from fink_al.labels.tns.folder import TnsFolder, catalogue_day
+    from fink_al.labels.tns.gone import changes, listed_rows
+    from fink_al.settings.taxonomy import UNCLASSIFIED
 
     client = TnsClient(url or TNS_URL, seconds=60 * minutes)
     store, warnings = LabelStore.of(settings), []

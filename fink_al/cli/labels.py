@@ -96,8 +96,8 @@ def conflicts(config: Path | None) -> None:
     different_types  no contradiction: the one modified last counts
     """
     from fink_al.labels.own_names import OwnNames, by_position
-    from fink_al.labels.taxonomy import Taxonomy
     from fink_al.labels.verdict import conflicts as find
+    from fink_al.settings.taxonomy import Taxonomy
 
     settings = without_data(config)
     found = find(OwnNames.of(settings), settings.target)
@@ -125,8 +125,8 @@ def export(file: Path, config: Path | None) -> None:
 
     The CSV can be imported, into this store, where it adds nothing, or into another one.
     """
-    from fink_al.labels.export import write_labels
     from fink_al.labels.store import LabelStore
+    from fink_al.labels.tables.export import write_labels
 
     rows = LabelStore.of(without_data(config)).read()
     write_labels(rows, file)

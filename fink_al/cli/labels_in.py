@@ -56,8 +56,8 @@ def add(
     """
     from fink_al.labels.label import SPECTRUM, Label, check_object_name, utc
     from fink_al.labels.own_names import OwnNames
-    from fink_al.labels.taxonomy import WITHDRAWN
     from fink_al.labels.verdict import verdicts
+    from fink_al.settings.taxonomy import WITHDRAWN
 
     settings = without_data(config)
     seen = utc(observed) if observed else datetime.now(UTC)
@@ -158,7 +158,7 @@ def init(config: Path | None) -> None:
 
 def _overruled(label: Label, row: dict[str, Any] | None, labels: Labels) -> str:
     """Why the type of `label`, just said, is not the one that counts, and what helps."""
-    from fink_al.labels.taxonomy import UNCLASSIFIED, WITHDRAWN
+    from fink_al.settings.taxonomy import UNCLASSIFIED, WITHDRAWN
 
     again = f"fink-al labels add {label.object_id}"
     person = f'{again} "{label.type}" --source person'
@@ -186,7 +186,7 @@ def settle(row: dict[str, Any]) -> str:
 
 def warn_of_unknown(types: set[str]) -> None:
     """Warn of those of `types` that the taxonomy does not have."""
-    from fink_al.labels.taxonomy import Taxonomy
+    from fink_al.settings.taxonomy import Taxonomy
 
     taxonomy = Taxonomy.load()
     for kind in taxonomy.unknown(types):

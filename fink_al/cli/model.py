@@ -14,9 +14,9 @@ from fink_al.errors import FinkAlError
 from fink_al.settings import load_settings
 
 if TYPE_CHECKING:  # scikit-learn and MLflow are imported by the commands that need them
-    from fink_al.learning.history import Changes
-    from fink_al.learning.promotion import Difference
-    from fink_al.learning.training_set import ArchiveReader
+    from fink_al.evaluation.promotion import Difference
+    from fink_al.training.examples import ArchiveReader
+    from fink_al.training.history import Changes
 
 _config = click.option("--config", type=click.Path(path_type=Path), help="Settings file.")
 _NOT_THE_SAME = 1
@@ -38,7 +38,7 @@ def list_(config: Path | None) -> None:
     from rich.table import Table
 
     from fink_al.cli.table import show_whole
-    from fink_al.learning.registry import DECISION, WHY, Registry
+    from fink_al.models.registry import DECISION, WHY, Registry
 
     registry = Registry(load_settings(config))
     table = Table("", "version", "made [UTC]", "examples", "decision", "why")
@@ -58,8 +58,8 @@ def list_(config: Path | None) -> None:
 @_config
 def show(version: str, as_json: bool, config: Path | None) -> None:
     """What VERSION was made of, how good it is, and how to make it again."""
-    from fink_al.learning.model import read_manifest
-    from fink_al.learning.registry import DECISION, WHY, Registry
+    from fink_al.models.model import read_manifest
+    from fink_al.models.registry import DECISION, WHY, Registry
 
     registry = Registry(load_settings(config))
     manifest = read_manifest(registry.load(version))
@@ -99,7 +99,7 @@ def compare(first: str, second: str, config: Path | None) -> None:
     from rich.table import Table
 
     from fink_al.cli.table import show_whole
-    from fink_al.learning.history import compare_versions
+    from fink_al.training.history import compare_versions
 
     found = compare_versions(load_settings(config), first, second)
     table = Table("metric", f"version {first}", f"version {second}")
@@ -129,11 +129,11 @@ def reproduce(version: str, archive: bool, config: Path | None) -> None:
     Exit code 0: the same model; 1: another one; 2: the stored one cannot be loaded here.
     """
     settings = load_settings(config)
-    from fink_al.learning.history import reproduce as make
+    from fink_al.training.history import reproduce as make
 
     reader: ArchiveReader | None = None
     if archive:
-        from fink_al.spark.examples import archived_examples
+        from fink_al.spark.nights.examples import archived_examples
 
         reader = archived_examples
     done = make(settings, version, reader)
@@ -158,7 +158,7 @@ def promote(version: str, why: str, config: Path | None) -> None:
 
     Going back to an older one rolls the champion back.
     """
-    from fink_al.learning.registry import Registry
+    from fink_al.models.registry import Registry
 
     registry = Registry(load_settings(config))
     champion = registry.champion()
@@ -182,7 +182,7 @@ def rollback(to: str | None, why: str, hold: bool, config: Path | None) -> None:
     The nightly job does not promote it again. A model that learned from other labels it may
     promote, unless --hold says that it must not.
     """
-    from fink_al.learning.registry import Registry
+    from fink_al.models.registry import Registry
 
     registry = Registry(load_settings(config))
     before = registry.held()

@@ -12,7 +12,7 @@ from fink_al.errors import SettingsError
 from fink_al.settings import load_settings
 
 if TYPE_CHECKING:  # importing it for good would bring pyspark before it is needed
-    from fink_al.spark.replay import Agreement
+    from fink_al.spark.nights.replay import Agreement
 
 
 @click.command()
@@ -51,7 +51,7 @@ def replay(
     NIGHT is YYYYMMDD or YYYY-MM-DD. Nothing is published and the archive stays as it is.
     """
     settings = load_settings(config)
-    from fink_al.spark.replay import run
+    from fink_al.spark.nights.replay import run
 
     agreement = run(
         settings, _date(night), origin=origin, version=version, late_hours=late_hours, output=output

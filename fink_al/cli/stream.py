@@ -22,6 +22,6 @@ def stream(config: Path | None, available_now: bool) -> None:
     setting stream.source. On a cluster, run bin/alert2candidate.py with spark-submit.
     """
     settings = load_settings(config)
-    from fink_al.spark.job import run
+    from fink_al.spark.stream.job import run
 
     run(settings, available_now=available_now)

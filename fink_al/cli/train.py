@@ -24,9 +24,9 @@ def train(config: Path | None) -> None:
     does not answer; 3: too few labels for a model; 4: another nightly job is running.
     """
     settings = load_settings(config)
-    from fink_al.learning.nightly import AlreadyRunning, retrain
-    from fink_al.spark.counterparts import archived_counterparts
-    from fink_al.spark.examples import archived_examples
+    from fink_al.spark.nights.counterparts import archived_counterparts
+    from fink_al.spark.nights.examples import archived_examples
+    from fink_al.training.nightly import AlreadyRunning, retrain
 
     try:
         summary = retrain(settings, archived_examples, matched=archived_counterparts)

@@ -16,20 +16,20 @@ from typing import Any, TextIO
 import yaml
 
 from fink_al.demo.baseline import RandomSelection, archived
-from fink_al.demo.comparison import Comparison, compare
+from fink_al.demo.embedded_kafka import EmbeddedKafka, die_with_parent
+from fink_al.demo.oracle import Oracle
 from fink_al.demo.stream_job import StreamJob
 from fink_al.demo.surveys import SURVEYS
 from fink_al.demo.telescope import Telescope, typed
 from fink_al.errors import FinkAlError, SettingsError
+from fink_al.evaluation.metrics import Metrics
+from fink_al.evaluation.selections import Comparison, compare
 from fink_al.features.feature_set import FeatureSet
 from fink_al.kafka import Cluster, produce
-from fink_al.learning.evaluation import Metrics
-from fink_al.learning.model import Model, read_manifest
-from fink_al.learning.registry import Registry
+from fink_al.models.model import Model, read_manifest
+from fink_al.models.registry import Registry
 from fink_al.settings import Settings, find_resource, load_settings
-from fink_al.simulation.embedded_kafka import EmbeddedKafka, die_with_parent
 from fink_al.simulation.nights import Campaign, simulate
-from fink_al.simulation.oracle import Oracle
 
 _BASELINE_SEEDS = 3
 _STREAM_TIMEOUT_S = 300.0  # without a new batch: a loaded machine starts slowly

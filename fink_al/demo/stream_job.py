@@ -12,10 +12,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from fink_al.demo.embedded_kafka import die_with_parent
 from fink_al.errors import ServiceError
 from fink_al.kafka import read_ledger
 from fink_al.settings import Settings, find_resource
-from fink_al.simulation.embedded_kafka import die_with_parent
 from fink_al.spark.session import submit_command
 
 _STOP_TIMEOUT_S = 20.0

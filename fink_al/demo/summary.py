@@ -9,9 +9,9 @@ import numpy as np
 from rich import box
 from rich.table import Table
 
-from fink_al.demo.comparison import Comparison
 from fink_al.demo.loop import Night
-from fink_al.learning.evaluation import Metrics
+from fink_al.evaluation.metrics import Metrics
+from fink_al.evaluation.selections import Comparison
 
 #: Columns of a terminal that show the table whole.
 TABLE_WIDTH = 94

@@ -6,13 +6,13 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
+from fink_al.demo.oracle import Oracle
 from fink_al.demo.surveys import SURVEYS
 from fink_al.followup.subscriber import read_candidates
 from fink_al.labels.label import Label
 from fink_al.labels.store import LabelStore
-from fink_al.labels.taxonomy import UNCLASSIFIED
 from fink_al.settings import Settings
-from fink_al.simulation.oracle import Oracle
+from fink_al.settings.taxonomy import UNCLASSIFIED
 
 
 class Telescope:

@@ -28,7 +28,7 @@ class FeatureExtractor(  # type: ignore[call-arg]
     criterion, min_data_points, min_rising_points, last_limit
         Of the sigmoid: :class:`fink_al.features.sigmoid.Sigmoid`.
     rainbow : bool
-        Whether there is the fit over all bands (:class:`fink_al.features.rainbow.Rainbow`) too.
+        Whether the fit over all bands is part of it (:mod:`fink_al.features.rainbow.feature`).
     wavelengths_nm : dict of str to float, optional
         Its effective wavelengths [nm], such as ``load_survey("ztf").wavelengths_nm``.
 

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fink_al.errors import LabelError
-from fink_al.labels.folder import MOST_FILE_BYTES, Folder
+from fink_al.storage.folder import MOST_FILE_BYTES, Folder
 
 log = logging.getLogger(__name__)
 

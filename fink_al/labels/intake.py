@@ -11,11 +11,11 @@ from typing import Literal
 
 from fink_al.errors import LabelError
 from fink_al.labels.label import Label
-from fink_al.labels.records import Records, Reject, opened
-from fink_al.labels.rejects import Rejects
-from fink_al.labels.spectra import SpectraRows
 from fink_al.labels.store import LabelStore
-from fink_al.labels.tns import TnsRows, held_types
+from fink_al.labels.tables.records import Records, Reject, opened
+from fink_al.labels.tables.rejects import Rejects
+from fink_al.labels.tables.spectra import SpectraRows
+from fink_al.labels.tns.rows import TnsRows, held_types
 from fink_al.settings import Settings
 
 Format = Literal["tns", "spectra"]
@@ -76,7 +76,7 @@ def import_file(
     settings : Settings
         Where the store is, and which names are the survey's.
     file : Path
-        CSV or a zip with one: of TNS, or in the columns of :mod:`fink_al.labels.spectra`.
+        CSV or a zip with one: of TNS, or in the columns of :mod:`fink_al.labels.tables.spectra`.
     format : str, optional
         ``tns`` or ``spectra``; told from the header by default.
     who : str, optional

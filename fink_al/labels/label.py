@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from fink_al.errors import LabelError
-from fink_al.labels.taxonomy import UNCLASSIFIED, WITHDRAWN
 from fink_al.settings import Survey
+from fink_al.settings.taxonomy import UNCLASSIFIED, WITHDRAWN
 
 #: How much the clocks of two machines may differ.
 _CLOCKS = timedelta(days=1)

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fink_al.labels.standing import codes, standing, statements
-from fink_al.labels.taxonomy import WITHDRAWN
+from fink_al.settings.taxonomy import WITHDRAWN
 
 #: What the same statement may say anew.
 _FACTS = ("type", "observed", "who", "name", "ra_deg", "dec_deg")

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fink_al.labels.standing import standing, statements
-from fink_al.labels.taxonomy import UNCLASSIFIED
+from fink_al.settings.taxonomy import UNCLASSIFIED
 
 
 class Labels(ABC):

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fink_al.labels.taxonomy import WITHDRAWN
+from fink_al.settings.taxonomy import WITHDRAWN
 
 
 def standing(rows: pa.Table) -> pa.Table:

@@ -21,12 +21,12 @@ import pyarrow.parquet as pq
 
 from fink_al.errors import LabelError, ServiceError
 from fink_al.labels.digest import MOST_FILES, read_digest, write_digest
-from fink_al.labels.folder import Folder, open_folder
 from fink_al.labels.label import Label
 from fink_al.labels.news import news, words
 from fink_al.labels.reading import Labels
 from fink_al.labels.standing import codes
 from fink_al.settings import Settings
+from fink_al.storage.folder import Folder, open_folder
 
 _TIME = pa.timestamp("us", "UTC")
 

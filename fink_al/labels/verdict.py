@@ -13,8 +13,8 @@ from fink_al.labels.label import PERSON
 from fink_al.labels.own_names import by_position
 from fink_al.labels.reading import Labels
 from fink_al.labels.standing import codes, standing
-from fink_al.labels.taxonomy import UNCLASSIFIED, UNKNOWN_TYPE, WITHDRAWN, Class, Taxonomy
 from fink_al.settings import Target
+from fink_al.settings.taxonomy import UNCLASSIFIED, UNKNOWN_TYPE, WITHDRAWN, Class, Taxonomy
 
 #: Why an object is no example: two standing statements put it into different classes.
 CONFLICT = "conflict"

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from fink_al.campaign.outcome import (
+from fink_al.experiments.outcome import (
     Comparison,
     Crossing,
     Curves,
@@ -17,8 +17,8 @@ from fink_al.campaign.outcome import (
     crossing,
     curves_of,
 )
-from fink_al.campaign.plan import Plan
-from fink_al.campaign.stopping import SETTLED, STEP, stops
+from fink_al.experiments.plan import Plan
+from fink_al.experiments.stopping import SETTLED, STEP, stops
 from fink_al.settings import StreamMix
 
 _FALSE_ALARMS = 0.05  # how often a winner may be named where all arms are as good as each other

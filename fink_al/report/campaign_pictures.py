@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from fink_al.campaign.outcome import curves_of, interval_of_mean
 from fink_al.errors import SettingsError
+from fink_al.experiments.outcome import curves_of, interval_of_mean
 from fink_al.report.campaign import in_words
 
 _SHOWN = ("figure_of_merit", "auc", "log_loss", "calibration_error")

@@ -52,7 +52,7 @@ class Settings(Section):
             raise ValueError("candidates, dead letters and ledger need three different topics.")
         # Late, as these rooms import this module. They raise errors of the family themselves.
         from fink_al.alerts import adapter
-        from fink_al.labels.taxonomy import Taxonomy
+        from fink_al.settings.taxonomy import Taxonomy
         from fink_al.strategies import strategy
 
         sources = adapter(self.survey).SOURCES

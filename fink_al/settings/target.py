@@ -61,7 +61,7 @@ class ModelSettings(Section):
 
 
 class PromotionSettings(Section):
-    """When a challenger replaces the champion (:mod:`fink_al.learning.promotion`)."""
+    """When a challenger replaces the champion (:mod:`fink_al.evaluation.promotion`)."""
 
     metric: Literal[
         "log_loss", "auc", "calibration_error",

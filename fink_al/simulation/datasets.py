@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 
 from fink_al.alerts import adapter, light_curves
 from fink_al.features.feature_set import FeatureSet
-from fink_al.labels.taxonomy import Taxonomy
 from fink_al.selection import CONTEXT, select
 from fink_al.settings import Settings, load_settings
+from fink_al.settings.taxonomy import Taxonomy
 from fink_al.simulation.nights import simulate
 
 _NIGHTS = 15

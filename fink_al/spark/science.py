@@ -16,11 +16,11 @@ from pyspark.sql import functions as F
 from pyspark.sql.pandas.functions import pandas_udf
 
 from fink_al.alerts import adapter
+from fink_al.alerts.series import curves_of
 from fink_al.features.feature_set import FeatureSet
-from fink_al.learning.training_set import light_curve_columns
 from fink_al.selection import CONTEXT, REASONS, extragalactic_classes, select, uniform_hash
 from fink_al.settings import Settings
-from fink_al.spark.columns import curves_of
+from fink_al.training.examples import light_curve_columns
 
 
 @dataclass(frozen=True)
@@ -248,7 +248,7 @@ _MODELS: dict[str, Any] = {}
 
 def _model(checksum: str, bundle: Any, feature_set_hash: str) -> Any:
     """The loaded model, one a worker process: a new version replaces the old one."""
-    from fink_al.learning.model import Model
+    from fink_al.models.model import Model
 
     if checksum not in _MODELS:
         model = Model.from_bytes(bundle.value, feature_set_hash)

@@ -5,8 +5,8 @@ from click.testing import CliRunner
 
 from fink_al.cli.replay import replay
 from fink_al.errors import FinkAlError
-from fink_al.spark.replay import Agreement
-from fink_al.spark.topics import LATE_HOURS
+from fink_al.spark.nights.replay import Agreement
+from fink_al.spark.stream.topics import LATE_HOURS
 
 pytestmark = pytest.mark.spark
 
@@ -36,7 +36,7 @@ def test_agreement_is_said_and_where_the_alerts_are(monkeypatch, tmp_path, agree
         asked.append((night, options))
         return agreement
 
-    monkeypatch.setattr("fink_al.spark.replay.run", run)
+    monkeypatch.setattr("fink_al.spark.nights.replay.run", run)
     output = tmp_path / "scored"
     arguments = ["2026-01-10", "--origin", "topic", "--model", "3", "--output", str(output)]
     result = CliRunner().invoke(replay, arguments, catch_exceptions=False)
@@ -50,7 +50,7 @@ def test_agreement_is_said_and_where_the_alerts_are(monkeypatch, tmp_path, agree
 
 
 def test_an_output_that_exists_stops_before_spark_starts(monkeypatch, tmp_path):
-    monkeypatch.setattr("fink_al.spark.replay.spark_session", None)
+    monkeypatch.setattr("fink_al.spark.nights.replay.spark_session", None)
     with pytest.raises(FinkAlError) as error:
         CliRunner().invoke(replay, ["20260110", "--output", str(tmp_path)], catch_exceptions=False)
     assert str(error.value) == f"{tmp_path} exists already; name a folder that does not."

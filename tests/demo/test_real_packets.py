@@ -12,11 +12,11 @@ import pytest
 from fink_al.demo import telescope
 from fink_al.demo.baseline import RandomSelection
 from fink_al.demo.loop import BrokenLink, Demo, Plan
+from fink_al.demo.oracle import Oracle
 from fink_al.demo.surveys import SURVEYS
+from fink_al.evaluation.metrics import evaluate
 from fink_al.features.feature_set import FeatureSet
-from fink_al.learning.evaluation import evaluate
 from fink_al.settings import load_settings
-from fink_al.simulation.oracle import Oracle
 
 NIGHT = 20260105
 TRUTH = pd.DataFrame({"object_id": ["A", "B"], "type": ["SN Ia", None]})

@@ -2,8 +2,8 @@
 
 import pytest
 
-from fink_al.demo.comparison import Comparison
 from fink_al.demo.summary import verdict
+from fink_al.evaluation.selections import Comparison
 
 
 @pytest.mark.parametrize(

@@ -10,20 +10,20 @@ import pyarrow.dataset as ds
 import pytest
 import yaml
 
+from fink_al.demo.oracle import Oracle
 from fink_al.demo.stream_job import StreamJob
 from fink_al.demo.telescope import Telescope
 from fink_al.followup.subscriber import read_candidates
 from fink_al.kafka import Cluster, produce, read_ledger
 from fink_al.labels.store import LabelStore
-from fink_al.labels.taxonomy import UNCLASSIFIED
-from fink_al.learning.history import reproduce
-from fink_al.learning.nightly import retrain
-from fink_al.learning.registry import DECISION, Registry
+from fink_al.models.registry import DECISION, Registry
 from fink_al.settings import Exposure, find_resource
+from fink_al.settings.taxonomy import UNCLASSIFIED
 from fink_al.simulation.nights import simulate
-from fink_al.simulation.oracle import Oracle
 from fink_al.simulation.packets import packets
-from fink_al.spark.examples import archived_examples
+from fink_al.spark.nights.examples import archived_examples
+from fink_al.training.history import reproduce
+from fink_al.training.nightly import retrain
 
 pytestmark = [pytest.mark.spark, pytest.mark.kafka]
 

@@ -7,8 +7,8 @@ from fink_al.alerts.lsst import FLUXCAL_OF_NJY
 from fink_al.demo.baseline import archived
 from fink_al.demo.loop import Demo, Plan
 from fink_al.labels.store import LabelStore
-from fink_al.spark.replay import compare, replay
-from fink_al.spark.state import read_archive
+from fink_al.spark.nights.replay import compare, replay
+from fink_al.spark.stream.state import read_archive
 
 pytestmark = [pytest.mark.spark, pytest.mark.kafka]
 

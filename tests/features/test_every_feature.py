@@ -16,7 +16,7 @@ from fink_al.features.history import History
 from fink_al.features.limit import Limit
 from fink_al.features.magnitude import Magnitude
 from fink_al.features.noise import Noise
-from fink_al.features.rainbow import Rainbow
+from fink_al.features.rainbow.feature import Rainbow
 from fink_al.features.rate import Rate
 from fink_al.features.sigmoid import Sigmoid
 from fink_al.lightcurve import LightCurves

@@ -6,9 +6,14 @@ from pydantic import ValidationError
 
 from fink_al.cli.points import feature_settings
 from fink_al.errors import SettingsError
-from fink_al.features.black_body import CHANGE, N_PARAMETERS, band_constants, normal_equations
 from fink_al.features.feature_set import FeatureSet
-from fink_al.features.rainbow import Rainbow
+from fink_al.features.rainbow.black_body import (
+    CHANGE,
+    N_PARAMETERS,
+    band_constants,
+    normal_equations,
+)
+from fink_al.features.rainbow.feature import Rainbow
 from fink_al.features.transformer import FeatureExtractor
 from fink_al.lightcurve import LightCurves
 from fink_al.settings import FeatureSettings, load_settings, load_survey

@@ -9,9 +9,9 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from PIL import Image
 
-from fink_al.campaign.judge import METRICS, SAMPLES
-from fink_al.campaign.outcome import Crossing, Curves
-from fink_al.campaign.plan import Arm, Plan
+from fink_al.experiments.judge import METRICS, SAMPLES
+from fink_al.experiments.outcome import Crossing, Curves
+from fink_al.experiments.plan import Arm, Plan
 from fink_al.report.campaign import METRIC, page, verdict
 from fink_al.report.campaign_pictures import draw_asked, draw_curves
 from fink_al.settings import StreamMix

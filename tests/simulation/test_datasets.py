@@ -3,9 +3,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from fink_al.learning.training_set import read_examples
 from fink_al.settings import load_settings
 from fink_al.simulation import datasets
+from fink_al.training.examples import read_examples
 
 DATA = Path(__file__).parents[2] / "data"
 

@@ -236,8 +236,8 @@ def _without_ids(value):
 
 @pytest.mark.spark
 def test_the_stream_reads_the_columns_of_a_simulated_night(spark, tmp_path):
-    from fink_al.spark.confluent import Confluent
-    from fink_al.spark.framing import decode
+    from fink_al.spark.packets.confluent import Confluent
+    from fink_al.spark.packets.framing import decode
 
     campaign = simulate(3, 80, seed=5, survey="lsst")
     sent, wanted = campaign.nights[-1], campaign.columns(campaign.nights[-1])

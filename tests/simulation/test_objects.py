@@ -1,6 +1,6 @@
 import numpy as np
 
-from fink_al.labels.taxonomy import Taxonomy
+from fink_al.settings.taxonomy import Taxonomy
 from fink_al.simulation import lsst, ztf
 from fink_al.simulation.objects import KINDS, Objects, draw, flux
 

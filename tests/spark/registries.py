@@ -17,11 +17,11 @@ import pyarrow as pa
 import skops.io
 
 from fink_al.features.feature_set import FeatureSet
-from fink_al.learning.bundle import checksum
-from fink_al.learning.model import Model, fit, read_manifest
-from fink_al.learning.registry import Registry
-from fink_al.learning.training_set import TrainingSet
+from fink_al.models.bundle import checksum
+from fink_al.models.model import Model, fit, read_manifest
+from fink_al.models.registry import Registry
 from fink_al.settings import Settings
+from fink_al.training.examples import TrainingSet
 
 
 def fitted(settings: Settings, seed: int = 1) -> Model:

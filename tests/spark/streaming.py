@@ -14,7 +14,7 @@ from fink_al.kafka import Cluster, produce, read, read_ledger
 from fink_al.settings import Settings
 from fink_al.simulation.nights import Campaign, simulate
 from fink_al.simulation.packets import packets
-from fink_al.spark.pipeline import BatchReport, Pipeline
+from fink_al.spark.stream.pipeline import BatchReport, Pipeline
 
 
 def campaign() -> Campaign:

@@ -1,1 +1,0 @@
-"""Campaigns: the loop of labels and models, replayed over alerts whose types are known."""

@@ -1,0 +1,108 @@
+"""Whether a challenger replaces the champion: a paired comparison on the fixed test set.
+
+Both models score the same objects, so most of what a sample of objects does to a metric it does to
+both. The bootstrap therefore draws objects once for both models and looks at the difference: its
+spread is a fraction of that of either metric, and a test set of some hundred objects tells models
+apart that differ by their last labels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fink_al.evaluation.metrics import metrics, resample
+from fink_al.settings import PromotionSettings
+
+#: Metrics of which less is better.
+LOWER_IS_BETTER = frozenset({"log_loss", "calibration_error"})
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How a challenger differs from a champion on the same objects.
+
+    Parameters
+    ----------
+    metric : str
+        In which.
+    challenger, champion : float
+        The metric of each.
+    gain : float
+        By how much the challenger is better; below 0 it is worse.
+    interval : tuple of float
+        68% interval of the gain, by resampling objects.
+    confidence : float
+        Share of the draws in which it is not worse by more than the margin.
+    objects : int
+        Of the test set.
+    """
+
+    metric: str
+    challenger: float
+    champion: float
+    gain: float
+    interval: tuple[float, float]
+    confidence: float
+    objects: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as JSON's types."""
+        return asdict(self)
+
+
+def compare(
+    challenger: npt.NDArray[np.float64],
+    champion: npt.NDArray[np.float64],
+    positive: npt.NDArray[np.bool_],
+    metric: str,
+    margin: float = 0.0,
+) -> Difference:
+    """Difference of two models' probabilities of the same objects.
+
+    Parameters
+    ----------
+    challenger, champion : float64 array, shape (n,)
+        Probabilities, one an object; NaN where a model has none.
+    positive : bool array, shape (n,)
+        Truth.
+    metric : str
+        Key of :func:`fink_al.evaluation.metrics.metrics`.
+    margin : float
+        What counts as not worse.
+    """
+    weights = resample(np.arange(len(positive)))
+    once = np.ones((1, len(positive)), int)
+    sign = -1.0 if metric in LOWER_IS_BETTER else 1.0
+    ours, theirs = (
+        float(metrics(p, positive, once)[metric][0]) for p in (challenger, champion)
+    )  # fmt: skip
+    drawn = [metrics(p, positive, weights)[metric] for p in (challenger, champion)]
+    gains = sign * (drawn[0] - drawn[1])
+    gains = gains[np.isfinite(gains)]
+    low, high = np.percentile(gains, [16, 84]).tolist()
+    return Difference(
+        metric=metric,
+        challenger=ours,
+        champion=theirs,
+        gain=sign * (ours - theirs),
+        interval=(low, high),
+        confidence=float((gains >= -margin).mean()),
+        objects=len(positive),
+    )
+
+
+def decide(rule: PromotionSettings, found: Difference) -> tuple[bool, str]:
+    """Whether the challenger is promoted, and why in words."""
+    better = found.confidence >= rule.confidence
+    low, high = found.interval
+    verdict = "not worse" if better else "not shown to be as good"
+    return better, (
+        f"{verdict}: {found.metric} {found.challenger:.3f} against {found.champion:.3f} on "
+        f"{found.objects} objects, better by {found.gain:+.3f} ({low:+.3f} to {high:+.3f}); "
+        f"{found.confidence:.1%} sure that it is not worse by more than {rule.margin:g}, "
+        f"{rule.confidence:.0%} needed"
+    )

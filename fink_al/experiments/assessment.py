@@ -1,0 +1,152 @@
+"""How well a feature set tells alerts apart, on whole light curves with known types.
+
+Light curves are cut into nightly alerts, objects are split in two halves, a classifier learns from
+the one and is judged on the other; again for each seed. No object is ever in both halves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fink_al.errors import LightCurveError
+from fink_al.evaluation.metrics import calibration_error_by_chance, metrics
+from fink_al.experiments.labelled_alerts import (
+    LabelledAlerts,
+    Subset,
+    check_objects,
+    halves,
+    some_of_each,
+)
+from fink_al.models.estimators.estimator import fit_estimator, predict
+from fink_al.settings import Target
+from fink_al.training.teacher import prior_of
+
+#: Metrics in the order of reports.
+METRICS = (
+    "auc", "log_loss", "calibration_error", "calibration_error_by_chance", "figure_of_merit",
+    "figure_of_merit_of_all", "efficiency", "purity", "accuracy",
+)  # fmt: skip
+_OF_PROBABILITIES = ("auc", "log_loss", "calibration_error")
+
+
+@dataclass
+class Assessment:
+    """Metrics of several seeds.
+
+    Parameters
+    ----------
+    alerts, objects : int
+        Of both halves together.
+    positive_share : float
+        Of these alerts.
+    by_seed : dict of str to list of float
+        Each of `METRICS`.
+    """
+
+    alerts: int = 0
+    objects: int = 0
+    positive_share: float = 0.0
+    by_seed: dict[str, list[float]] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Mean, error of the mean and 68% interval over seeds of each metric, as JSON's types."""
+        found: dict[str, Any] = {}
+        for name, values in self.by_seed.items():
+            low, high = np.percentile(values, [16, 84])
+            error = (
+                float(np.std(values, ddof=1) / np.sqrt(len(values))) if len(values) > 1 else None
+            )
+            found[name] = {
+                "mean": float(np.mean(values)),
+                "error_of_mean": error,
+                "interval": [float(low), float(high)],
+                "by_seed": values,
+            }
+        return {
+            "alerts": self.alerts,
+            "objects": self.objects,
+            "positive_share": self.positive_share,
+            "metrics": found,
+        }
+
+
+def assess(
+    data: LabelledAlerts,
+    target: Target,
+    *,
+    seeds: int,
+    subset: Subset = "all",
+    alerts_per_object: int | None = None,
+    progress: Callable[[str], None] = lambda text: None,
+) -> Assessment:
+    """Metrics on one half of the objects of an estimator that learned from the other.
+
+    For the metrics of probabilities an alert without any feature has the share of positives among
+    the learner's alerts; it is not called positive.
+
+    Parameters
+    ----------
+    data : LabelledAlerts
+        From :func:`fink_al.experiments.labelled_alerts.labelled_alerts`.
+    target : Target
+        Settings of the estimator.
+    seeds : int
+        Splits; each also seeds its estimator.
+    subset : {"all", "published"}
+        Every alert, or those that pass the published cuts, in both halves.
+    alerts_per_object : int, optional
+        So many of each object, drawn by the seed; all by default.
+    progress : callable, optional
+        Told after each seed.
+
+    Raises
+    ------
+    LightCurveError
+        If too few objects of both classes are in the subset, or have features.
+    """
+    if subset == "published":
+        data = data.take(data.published)
+        check_objects(data, target)
+    done = Assessment(by_seed={name: [] for name in METRICS})
+    for seed in range(seeds):
+        rng = np.random.default_rng(seed)
+        used = (
+            data.take(some_of_each(data.row, alerts_per_object, rng)) if alerts_per_object else data
+        )
+        done.alerts, done.objects = len(used.row), len(np.unique(used.row))
+        done.positive_share = float(used.positive.mean())
+        learner, test = halves(used, rng)
+        p = _learned(learner, test, target, seed)
+        known = np.where(np.isnan(p), learner.positive.mean(), p)
+        once = np.ones((1, len(p)))
+        found, filled = (metrics(values, test.positive, once) for values in (p, known))
+        found |= {name: filled[name] for name in _OF_PROBABILITIES}
+        of_all = metrics(np.ones(len(p)), test.positive, once)["figure_of_merit"]
+        chance = np.array([calibration_error_by_chance(known, test.row)])
+        found |= {"figure_of_merit_of_all": of_all, "calibration_error_by_chance": chance}
+        for name in METRICS:
+            done.by_seed[name].append(float(found[name][0]))
+        progress(f"seed {seed + 1} of {seeds}: AUC {found['auc'][0]:.3f}")
+    return done
+
+
+def _learned(
+    learner: LabelledAlerts, test: LabelledAlerts, target: Target, seed: int
+) -> npt.NDArray[np.float64]:
+    """Probabilities of the test half by an estimator of the other; NaN without features."""
+    learner = learner.take(learner.have_features)
+    if len(np.unique(learner.positive)) < 2:
+        raise LightCurveError(
+            "The half that teaches has features for objects of one class only: more objects, more "
+            "alerts of each or another feature set are needed."
+        )
+    settings = target.model.model_copy(update={"seed": seed})
+    model = fit_estimator(
+        settings, learner.values, learner.positive, learner.row, prior_of(target, learner.features)
+    )
+    return predict(model, test.values)

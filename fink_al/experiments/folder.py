@@ -1,0 +1,150 @@
+"""A campaign's folder: its plan, the runs that are done, and one process at a time in it."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import inspect
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fink_al.errors import SettingsError
+from fink_al.experiments.labelled_alerts import LabelledAlerts
+from fink_al.experiments.plan import Arm, Plan
+from fink_al.settings import Target
+from fink_al.strategies import strategy
+
+#: Alerts by the name of their feature set; rows are the same in all.
+Alerts = Mapping[str | None, LabelledAlerts]
+
+_PLAN, _RUNS = "plan.json", "runs"
+_QUERIES = ".queries.parquet"
+
+
+def claim(alerts: Alerts, plan: Plan, target: Target, folder: Path) -> None:
+    """Make the folder this campaign's, or see that it is.
+
+    Other arms and more seeds may join; what they share may not change, nor may a strategy of which
+    there are runs.
+
+    Raises
+    ------
+    SettingsError
+        With what is another.
+    """
+    told = {
+        **{key: value for key, value in asdict(plan).items() if key not in ("arms", "seeds")},
+        "version": version("fink-al"),
+        "target": target.name,
+        "model": target.model.applied(),
+        "follow_up": target.follow_up.model_dump(mode="json"),
+        "stream_mix": target.stream_mix.model_dump(mode="json"),
+        "alerts": {str(name): _digest_of_alerts(each) for name, each in alerts.items()},
+    }
+    arms = {str(arm): _digest_of_strategy(arm) for arm in plan.arms}
+    file = folder / _PLAN
+    (folder / _RUNS).mkdir(exist_ok=True)
+    for torn in (folder / _RUNS).glob("*.part"):
+        torn.unlink()
+    if file.exists():
+        before = json.loads(file.read_text("utf-8"))
+        told["alerts"] = before["alerts"] | told["alerts"]
+        before["alerts"] = told["alerts"] | before["alerts"]
+        _refuse_another(before, told, folder)
+        arms = _joined(before["arms"], arms, folder)
+    file.write_text(json.dumps({**told, "arms": arms}, indent=1), "utf-8")
+
+
+def arms_of(folder: Path) -> list[str]:
+    """All arms of a folder, in the order in which they came."""
+    return list(json.loads((folder / _PLAN).read_text("utf-8"))["arms"])
+
+
+def run_file(folder: Path, arm: str, seed: int) -> Path:
+    """File of a run, which is there when the run is done."""
+    return folder / _RUNS / f"{_file_name(arm)}-{seed}.parquet"
+
+
+def queries_of(file: Path) -> Path:
+    """File of the queries beside that of a run."""
+    return file.with_suffix(_QUERIES)
+
+
+def seeds_of(folder: Path, arm: str) -> set[int]:
+    """Seeds of an arm that are done."""
+    name = f"{_file_name(arm)}-"
+    found = {file.name for file in (folder / _RUNS).glob("*.parquet")}
+    ends = {each[len(name) : -len(".parquet")] for each in found if each.startswith(name)}
+    return {int(end) for end in ends if end.isdecimal()}
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Nobody else works in the folder.
+
+    Raises
+    ------
+    SettingsError
+        If somebody does.
+    """
+    with (folder / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SettingsError(
+                f"Another campaign is at work in {folder}: wait for its end, or give another "
+                "--output."
+            ) from None
+        yield
+
+
+def _refuse_another(before: dict[str, Any], told: dict[str, Any], folder: Path) -> None:
+    if other := [key for key in told if told[key] != before.get(key)]:
+        raise SettingsError(
+            f"{folder} holds a campaign with another "
+            + ", ".join(f"{key} ({_short(before.get(key))}, now {_short(told[key])})"
+                        for key in other)
+            + ": give another --output, or the same settings to go on with it."
+        )  # fmt: skip
+
+
+def _joined(before: dict[str, str], arms: dict[str, str], folder: Path) -> dict[str, str]:
+    """Arms of before and those that join them."""
+    for arm, digest in arms.items():
+        if before.get(arm, digest) != digest and seeds_of(folder, arm):
+            raise SettingsError(
+                f"{folder}: strategy '{Arm.parse(arm).strategy}' was another one when its runs "
+                f"were made: give another --output, or remove {_RUNS}/{_file_name(arm)}-* to have "
+                "them made again."
+            )
+    return before | arms
+
+
+def _file_name(arm: str) -> str:
+    return arm.replace("/", "+")
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 40 else "..."
+
+
+def _digest_of_strategy(arm: Arm) -> str:
+    module = inspect.getmodule(strategy(arm.strategy))
+    assert module
+    return hashlib.sha256(inspect.getsource(module).encode()).hexdigest()[:16]
+
+
+def _digest_of_alerts(alerts: LabelledAlerts) -> str:
+    parts = hashlib.sha256()
+    for values in (alerts.values, alerts.positive, alerts.row, alerts.night, alerts.mag,
+                   alerts.published):  # fmt: skip
+        parts.update(np.ascontiguousarray(values).tobytes())
+    return parts.hexdigest()[:16]

@@ -1,0 +1,79 @@
+"""How a model is judged in a campaign: on the test half, and weighted to what a stream holds."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from fink_al.evaluation.metrics import metrics
+from fink_al.experiments.labelled_alerts import LabelledAlerts
+from fink_al.settings import StreamMix
+
+#: Metrics of each row of the curves, on the whole test half.
+METRICS = (
+    "accuracy", "efficiency", "purity", "figure_of_merit", "auc", "log_loss", "calibration_error",
+)  # fmt: skip
+#: Samples of the test half, by the suffix of their metrics.
+SAMPLES = ("", "_stream_like", "_bright", "_faint")
+_ROUNDS = 50
+
+
+class Judge:
+    """Metrics on one test half.
+
+    Parameters
+    ----------
+    test : LabelledAlerts
+        What models are judged on.
+    mix : StreamMix
+        What the stream holds.
+    faintest : float
+        Magnitude down to which it does.
+    """
+
+    def __init__(self, test: LabelledAlerts, mix: StreamMix, faintest: float):
+        self._test, self._mix, self._faintest = test, mix, faintest
+
+    @property
+    def effective(self) -> float:
+        """Alerts of equal weight that tell as much as those weighted to the stream (Kish 1965)."""
+        weights = self._weights[SAMPLES.index("_stream_like")]
+        total = float((weights**2).sum())
+        return float(weights.sum()) ** 2 / total if total else 0.0
+
+    def metrics(self, p: npt.NDArray[np.float64]) -> dict[str, float]:
+        """Each of `METRICS`, of each of `SAMPLES`; null (NaN) where a sample is of one class.
+
+        Parameters
+        ----------
+        p : float64 array, shape (n,)
+            Probabilities of the test alerts, NaN where there is none.
+        """
+        found = metrics(p, self._test.positive, self._weights)
+        return {
+            name + sample: float(found[name][i])
+            for i, sample in enumerate(SAMPLES)
+            for name in METRICS
+        }
+
+    @cached_property
+    def _weights(self) -> npt.NDArray[np.float64]:
+        bright = self._test.mag < self._mix.bright_magnitude
+        within = self._test.mag <= self._faintest
+        stream_like = within.astype(np.float64)
+        for _ in range(_ROUNDS):  # raking: each share in turn, until both are right
+            stream_like *= _to_share(stream_like, self._test.positive, self._mix.positive_share)
+            stream_like *= _to_share(stream_like, bright, self._mix.bright_share)
+        return np.stack([np.ones(len(bright)), stream_like, bright, ~bright]).astype(np.float64)
+
+
+def _to_share(
+    weights: npt.NDArray[np.float64], is_one: npt.NDArray[np.bool_], share: float
+) -> npt.NDArray[np.float64]:
+    """Factors by which those of one kind get the share of the weights that they are to have."""
+    found = weights[is_one].sum() / max(weights.sum(), 1e-300)
+    if not 0 < found < 1:  # there is nothing to weigh against each other
+        return np.ones(len(is_one))
+    return np.where(is_one, share / found, (1 - share) / (1 - found))

@@ -1,0 +1,172 @@
+"""Alerts whose objects have known types: what evaluation and campaigns draw from.
+
+Whole light curves are cut into nightly alerts. Whatever is split is split by object.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, fields
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from fink_al.errors import LightCurveError
+from fink_al.experiments.nightly_alerts import cut_into_alerts
+from fink_al.features.feature_set import FeatureSet
+from fink_al.lightcurve import LightCurves
+from fink_al.settings import FeatureSettings, Target
+from fink_al.settings.taxonomy import Taxonomy
+
+Phase = Literal["pre-peak", "all"]
+Subset = Literal["all", "published"]
+
+_LEAST_OBJECTS = 20
+
+
+@dataclass(frozen=True)
+class LabelledAlerts:
+    """Alerts whose objects' types are known.
+
+    Parameters
+    ----------
+    values : float64 array, shape (n, k)
+        Features.
+    positive : bool array, shape (n,)
+        Whether the object is what the target looks for.
+    row : int64 array, shape (n,)
+        Object of each alert, as a number.
+    object_id, types : object arrays, shape (n,)
+        Its name and type.
+    night : int64 array, shape (n,)
+        Night of the alert, counted as modified Julian date.
+    mag : float64 array, shape (n,)
+        Magnitude of the alert.
+    published : bool array, shape (n,)
+        Whether the alert passes the published cuts: every band of the feature set can be fitted.
+    features : FeatureSettings
+        Feature set of `values`.
+    """
+
+    values: npt.NDArray[np.float64]
+    positive: npt.NDArray[np.bool_]
+    row: npt.NDArray[np.int64]
+    object_id: npt.NDArray[np.object_]
+    types: npt.NDArray[np.object_]
+    night: npt.NDArray[np.int64]
+    mag: npt.NDArray[np.float64]
+    published: npt.NDArray[np.bool_]
+    features: FeatureSettings
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    @property
+    def have_features(self) -> npt.NDArray[np.bool_]:
+        """Whether an alert has any feature, shape (n,)."""
+        return np.asarray(~np.isnan(self.values).all(axis=1))
+
+    def take(self, rows: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> LabelledAlerts:
+        """Alerts of `rows`: a mask of shape (n,), or row numbers."""
+        arrays = {f.name: getattr(self, f.name)[rows] for f in fields(self) if f.name != "features"}
+        return LabelledAlerts(**arrays, features=self.features)
+
+
+def labelled_alerts(
+    whole: LightCurves, features: FeatureSettings, target: Target, phase: Phase = "pre-peak"
+) -> LabelledAlerts:
+    """Nightly alerts of `whole` light curves whose context has ``objectId`` and ``type``.
+
+    Parameters
+    ----------
+    whole : LightCurves
+        One an object.
+    features : FeatureSettings
+        Feature set.
+    target : Target
+        Which types are positive, and which are no examples.
+    phase : {"pre-peak", "all"}
+        Alerts up to the night of the object's brightest detection, or all.
+
+    Raises
+    ------
+    LightCurveError
+        If too few objects of both classes are left.
+    """
+    kinds, names = (
+        np.array([str(value) for value in whole.context[name].to_pylist()], object)
+        for name in ("type", "objectId")
+    )
+    known = Taxonomy.load().classify(kinds.tolist(), target)
+    alerts = cut_into_alerts(whole)
+    use = np.array([k is not None for k in known], bool)[alerts.row]
+    if phase == "pre-peak":
+        use &= alerts.is_pre_peak
+    row, positive = alerts.row[use], np.array([k is True for k in known], bool)
+    made = with_features(
+        alerts.light_curves.select(use),
+        features,
+        positive=positive[row],
+        row=row,
+        object_id=names[row],
+        types=kinds[row],
+        night=np.floor(alerts.mjd[use] - whole.day_start).astype(np.int64),
+        mag=alerts.mag[use],
+    )
+    check_objects(made, target)
+    return made
+
+
+def with_features(
+    curves: LightCurves, features: FeatureSettings, **known: npt.NDArray
+) -> LabelledAlerts:
+    """Alerts with the light curves `curves`, their features, and what is `known` of each."""
+    published = features.model_copy(update={"name": "sigmoid"})
+    fits = FeatureSet.from_settings(published).extract(curves)
+    return LabelledAlerts(
+        values=FeatureSet.from_settings(features).extract(curves).values,
+        published=np.asarray((fits.codes == 0).all(axis=1)),
+        features=features,
+        **known,
+    )
+
+
+def check_objects(data: LabelledAlerts, target: Target) -> None:
+    """Refuse too few objects of either class.
+
+    Raises
+    ------
+    LightCurveError
+        With how many there are, and of which types.
+    """
+    data = data.take(data.have_features)
+    _, first = np.unique(data.row, return_index=True)
+    counts = Counter(data.positive[first].tolist())
+    if min(counts[True], counts[False]) < _LEAST_OBJECTS:
+        types = Counter(map(str, data.types[first])).most_common(5)
+        raise LightCurveError(
+            f"{counts[True]} objects are what target '{target.name}' looks for and "
+            f"{counts[False]} are not, of those with features; {_LEAST_OBJECTS} of each are "
+            "needed. Types found: "
+            f"{', '.join(f'{kind} ({n})' for kind, n in types) or 'none'}."
+        )
+
+
+def halves(data: LabelledAlerts, rng: np.random.Generator) -> tuple[LabelledAlerts, LabelledAlerts]:
+    """Alerts of one half of the objects, drawn by `rng`, and those of the other."""
+    objects = rng.permutation(np.unique(data.row))
+    first = np.isin(data.row, objects[: len(objects) // 2])
+    return data.take(first), data.take(~first)
+
+
+def some_of_each(
+    row: npt.NDArray[np.int64], most: int, rng: np.random.Generator
+) -> npt.NDArray[np.bool_]:
+    """Mask of shape (n,): at most `most` alerts of each object of `row`, drawn by `rng`."""
+    order = np.lexsort((rng.random(len(row)), row))
+    _, first = np.unique(row[order], return_index=True)
+    rank = np.arange(len(row)) - np.repeat(first, np.diff([*first, len(row)]))
+    chosen = np.zeros(len(row), bool)
+    chosen[order[rank < most]] = True
+    return chosen

@@ -1,0 +1,127 @@
+"""What a campaign is asked to do."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from fink_al.errors import SettingsError
+from fink_al.models.estimators.estimator import ESTIMATORS, has_members
+from fink_al.settings import FeatureSettings, Target
+from fink_al.strategies import asks_members, strategy
+
+Mode = Literal["pool", "stream"]
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One of the ways of choosing and learning that a campaign compares.
+
+    Parameters
+    ----------
+    strategy : str
+        Query strategy.
+    feature_set : str or None
+        Name of a feature set; None for that of the campaign.
+    estimator : str or None
+        Name of an estimator; None for the target's, and with ``sigmoid`` for the published forest.
+    """
+
+    strategy: str
+    feature_set: str | None = None
+    estimator: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Arm:
+        """Arm of ``STRATEGY[@FEATURE_SET][/ESTIMATOR]``.
+
+        Raises
+        ------
+        SettingsError
+            If there is no such strategy or estimator.
+        """
+        rest, _, estimator = text.strip().rpartition("/")
+        if estimator not in ESTIMATORS:
+            if rest and "@" not in rest:  # else it may be the file of a feature set
+                raise SettingsError(f"No estimator '{estimator}'; known: {', '.join(ESTIMATORS)}.")
+            rest, estimator = text.strip(), ""
+        name, _, features = rest.partition("@")
+        strategy(name)
+        return cls(name, features or None, estimator or None)
+
+    def estimator_of(self, target: Target, features: FeatureSettings) -> str:
+        """Estimator that learns: its own, or the target's; `sigmoid` brings the published one.
+
+        Raises
+        ------
+        SettingsError
+            If the strategy asks for members that the estimator does not have.
+        """
+        published = "random_forest" if features.name == "sigmoid" else None
+        chosen = self.estimator or published or target.model.estimator
+        if asks_members(self.strategy) and not has_members(chosen):
+            raise SettingsError(
+                f"--strategy {self}: '{self.strategy}' asks the trees of a forest; "
+                f"{chosen} has none that could answer. Add /random_forest."
+            )
+        return chosen
+
+    def __str__(self) -> str:
+        features = f"@{self.feature_set}" if self.feature_set else ""
+        return self.strategy + features + (f"/{self.estimator}" if self.estimator else "")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Settings of a campaign that all of its arms share.
+
+    Parameters
+    ----------
+    arms : tuple of Arm
+        What is compared.
+    seeds : int
+        Each splits the objects anew: into the pool that can be asked and the test half.
+    mode : {"pool", "stream"}
+        Ask for any alert of the pool, or for those of the night alone, night after night.
+    initial : int
+        Labelled objects at the beginning, drawn from the pool, some of each class.
+    labels : int
+        Labelled objects at the end, the initial ones among them.
+    per_night : int
+        Spectra between two trainings.
+    alerts_per_object : int or None
+        At the most; all where None.
+    subset : {"all", "published"}
+        Every alert, or those that pass the published cuts.
+    delay : int
+        Nights until a label arrives (stream).
+    budget : float or None
+        Telescope time [min] of a night (stream) or of all (pool); without limit where None.
+    """
+
+    arms: tuple[Arm, ...]
+    seeds: int = 8
+    mode: Mode = "pool"
+    initial: int = 10
+    labels: int = 310
+    per_night: int = 1
+    alerts_per_object: int | None = None
+    subset: Literal["all", "published"] = "all"
+    delay: int = 1
+    budget: float | None = None
+
+    def __post_init__(self) -> None:
+        names = [str(arm) for arm in self.arms]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise SettingsError(f"--strategy names {', '.join(twice)} more than once.")
+        if self.labels <= self.initial:
+            raise SettingsError(
+                f"--labels {self.labels} are all labels, and --initial {self.initial} of them are "
+                "there at the beginning: ask for more."
+            )
+        if self.budget is not None and not 0 < self.budget < math.inf:
+            raise SettingsError(
+                f"--budget {self.budget:g} is no time: give minutes above 0, or leave it out for "
+                "no limit."
+            )

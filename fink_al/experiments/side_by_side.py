@@ -1,0 +1,205 @@
+"""All arms and seeds of a campaign in processes beside each other; a killed one goes on later."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from fink_al.experiments.folder import Alerts, alone, arms_of, claim, queries_of, run_file, seeds_of
+from fink_al.experiments.plan import Arm, Plan
+from fink_al.experiments.run import Run, run
+from fink_al.experiments.world import World, draw
+from fink_al.settings import Target
+
+log = logging.getLogger(__name__)
+
+_POLL_S = 0.2
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """What became of all arms of a folder.
+
+    Parameters
+    ----------
+    curves, queries : pyarrow.Table
+        Of :class:`~fink_al.experiments.run.Run`, of the seeds that all arms have.
+    seeds : dict of str to int
+        How many seeds of each arm are done.
+    """
+
+    curves: pa.Table
+    queries: pa.Table
+    seeds: dict[str, int]
+
+
+def run_all(
+    alerts: Alerts,
+    plan: Plan,
+    target: Target,
+    folder: Path,
+    *,
+    processes: int | None = None,
+    progress: Callable[[int, int], None] = lambda done, all_: None,
+) -> Campaign:
+    """Curves and queries of all arms and seeds.
+
+    Each run is a file in ``folder/runs`` when it is done; those that are there are not run again.
+    Arms and seeds that were asked for before are part of the campaign, too.
+
+    Parameters
+    ----------
+    alerts : mapping of str or None to LabelledAlerts
+        For the feature set of each arm.
+    plan : Plan
+        What is compared.
+    target : Target
+        Settings of estimator and follow-up.
+    folder : path
+        Made if it is not there.
+    processes : int, optional
+        Default: one a core.
+    progress : callable, optional
+        Told labels used so far and labels of all runs together, now and then.
+
+    Raises
+    ------
+    SettingsError
+        If the folder holds another campaign, or another process works in it, or a strategy has
+        changed since its runs were made.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with alone(folder):
+        return _run_all(alerts, plan, target, folder, processes, progress)
+
+
+def _run_all(
+    alerts: Alerts,
+    plan: Plan,
+    target: Target,
+    folder: Path,
+    processes: int | None,
+    progress: Callable[[int, int], None],
+) -> Campaign:
+    # Whatever cannot be is found before the folder is this campaign's.
+    for arm in plan.arms:
+        arm.estimator_of(target, alerts[arm.feature_set].features)
+    first, least = alerts[plan.arms[0].feature_set], target.model.min_labels_per_class
+    # The same rows for all feature sets.
+    asked = [_most(draw(first, plan, seed, least), plan) for seed in range(plan.seeds)]
+    claim(alerts, plan, target, folder)
+    todo = [
+        (arm, seed)
+        for seed in range(plan.seeds)
+        for arm in plan.arms
+        if not run_file(folder, str(arm), seed).exists()
+    ]
+    total = sum(asked) * len(plan.arms)
+    done = total - sum(asked[seed] for _, seed in todo)
+    progress(done, total)
+    if todo:
+        _work(alerts, plan, target, folder, todo, processes, lambda n: progress(done + n, total))
+    progress(total, total)
+    return _read(plan, folder)
+
+
+def _most(world: World, plan: Plan) -> int:
+    """Labels that can be asked for."""
+    return min(plan.labels, world.objects) - plan.initial
+
+
+def _work(
+    alerts: Alerts,
+    plan: Plan,
+    target: Target,
+    folder: Path,
+    todo: list[tuple[Arm, int]],
+    processes: int | None,
+    progress: Callable[[int], None],
+) -> None:
+    # Fresh processes: a fork of one that has threads may hang.
+    context = multiprocessing.get_context("spawn")
+    labels = context.Array("q", len(todo))
+    several = min(processes or os.cpu_count() or 1, len(todo))
+    with ProcessPoolExecutor(
+        several, context, _prepare, (dict(alerts), plan, target, folder, labels)
+    ) as workers:
+        waiting: set[Future] = {
+            workers.submit(_one, i, arm, seed) for i, (arm, seed) in enumerate(todo)
+        }
+        try:
+            while waiting:
+                ended, waiting = wait(waiting, _POLL_S)
+                for future in ended:
+                    future.result()
+                progress(sum(labels[:]))
+        except BaseException:
+            workers.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+_shared: dict[str, Any] = {}
+
+
+def _prepare(alerts: Alerts, plan: Plan, target: Target, folder: Path, labels: Any) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _shared.update(alerts=alerts, plan=plan, target=target, folder=folder, labels=labels)
+
+
+def _end_with_parent() -> None:
+    """A worker whose campaign was killed would compute on, beside the one that goes on."""
+    parent = multiprocessing.parent_process()
+    assert parent
+    parent.join()
+    os._exit(1)
+
+
+def _one(number: int, arm: Arm, seed: int) -> None:
+    plan, target, labels = _shared["plan"], _shared["target"], _shared["labels"]
+    alerts = _shared["alerts"][arm.feature_set]
+    world = draw(alerts, plan, seed, target.model.min_labels_per_class)
+
+    def tell(n: int) -> None:
+        labels[number] = n - plan.initial
+
+    made = run(world, arm, plan, target, seed, tell)
+    labels[number] = _most(world, plan)
+    _write(_shared["folder"], arm, seed, made)
+
+
+def _write(folder: Path, arm: Arm, seed: int, made: Run) -> None:
+    file = run_file(folder, str(arm), seed)
+    # Queries first: a run is done when its curves are there.
+    for table, whole in ((made.queries, queries_of(file)), (made.curves, file)):
+        part = whole.with_suffix(f".{os.getpid()}.part")
+        pq.write_table(table, part)
+        part.replace(whole)
+
+
+def _read(plan: Plan, folder: Path) -> Campaign:
+    """All arms of the folder, and the seeds that each of them has."""
+    done = {arm: seeds_of(folder, arm) for arm in arms_of(folder)}
+    given = [str(arm) for arm in plan.arms]
+    seeds = set.intersection(*(done[arm] for arm in given))
+    for arm, of_arm in list(done.items()):
+        if of_arm & seeds:
+            seeds &= of_arm
+        else:  # it was killed before
+            log.warning("%s has no seed that the other arms have: it is left out", arm)
+            del done[arm]
+    files = [run_file(folder, arm, seed) for seed in sorted(seeds) for arm in done]
+    curves, queries = (
+        pa.concat_tables([pq.read_table(file) for file in some], promote_options="permissive")
+        for some in (files, map(queries_of, files))
+    )
+    return Campaign(curves, queries, {arm: len(of_arm) for arm, of_arm in done.items()})

@@ -1,0 +1,83 @@
+"""What a seed draws: who can be asked, who judges, and what is known at the beginning."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from fink_al.errors import LightCurveError
+from fink_al.experiments.labelled_alerts import LabelledAlerts, halves, some_of_each
+from fink_al.experiments.plan import Plan
+
+_TRIES = 1000
+
+
+@dataclass(frozen=True)
+class World:
+    """A pool and a test half, which share no object.
+
+    Parameters
+    ----------
+    pool : LabelledAlerts
+        Alerts that may be asked for.
+    test : LabelledAlerts
+        Alerts on which each model is judged.
+    initial : int64 array, shape (m,)
+        Rows of the pool whose labels are there at the beginning, one an object.
+    """
+
+    pool: LabelledAlerts
+    test: LabelledAlerts
+    initial: npt.NDArray[np.int64]
+
+    @property
+    def objects(self) -> int:
+        """Objects of the pool."""
+        return len(np.unique(self.pool.row))
+
+
+def draw(alerts: LabelledAlerts, plan: Plan, seed: int, least: int) -> World:
+    """World of a seed: the same for all arms, whose alerts are the same but for their features.
+
+    Parameters
+    ----------
+    alerts : LabelledAlerts
+        All.
+    plan : Plan
+        Subset, alerts an object, and how many labels are there at the beginning.
+    seed : int
+        Of the draw.
+    least : int
+        Objects of each class among the initial ones, below which they are drawn again: with fewer
+        there would be no model.
+
+    Raises
+    ------
+    LightCurveError
+        If the pool has too few objects.
+    """
+    rng = np.random.default_rng(seed)
+    if plan.subset == "published":
+        alerts = alerts.take(alerts.published)
+    if plan.alerts_per_object:
+        alerts = alerts.take(some_of_each(alerts.row, plan.alerts_per_object, rng))
+    pool, test = halves(alerts, rng)
+    objects = len(np.unique(pool.row))
+    if objects <= plan.initial:
+        raise LightCurveError(
+            f"The pool has {objects} objects and the campaign begins with {plan.initial} labels: "
+            "give more light curves, or a smaller --initial."
+        )
+    for _ in range(_TRIES):
+        rows = rng.permutation(len(pool))
+        _, first = np.unique(pool.row[rows], return_index=True)
+        rows = rows[np.sort(first)][: plan.initial]
+        positive = int(pool.positive[rows].sum())
+        if min(positive, len(rows) - positive) >= least:
+            return World(pool, test, rows)
+    raise LightCurveError(
+        f"In {_TRIES} draws of {plan.initial} objects there were never {least} of each class: give "
+        "a larger --initial."
+    )

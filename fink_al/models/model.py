@@ -1,0 +1,238 @@
+"""A fitted classifier and everything that must be known before it may score an alert.
+
+A bundle is one immutable file that may come from anywhere: sizes, checksum, content, versions, the
+node indices of every tree and the calibration are checked before the first prediction.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fink_al.errors import ModelError
+from fink_al.evaluation.metrics import Metrics
+from fink_al.features.feature_set import FeatureSet
+from fink_al.models.bundle import pack, read_arrays, unpack
+from fink_al.models.calibration import (
+    NO_CALIBRATION,
+    Calibration,
+    calibrate,
+    may_be_calibrated,
+    out_of_fold,
+)
+from fink_al.models.estimators.estimator import (
+    Estimator,
+    fit_estimator,
+    of_arrays,
+    predict,
+    to_arrays,
+)
+from fink_al.settings import Target
+from fink_al.training.examples import TrainingSet
+from fink_al.training.teacher import prior_of
+
+
+@dataclass(frozen=True)
+class Model:
+    """A classifier of one target.
+
+    Parameters
+    ----------
+    estimator : Forest, InformedForest or HistGradientBoostingClassifier
+        Fitted; takes missing features as they are.
+    manifest : dict
+        Target, fingerprint, feature set, settings of the estimator, calibration, examples and their
+        snapshot, metrics with intervals on the frozen test set and on labels that were selected at
+        random, library versions, parent version.
+    calibration : Calibration
+        What becomes of the estimator's probabilities.  Default: nothing.
+    out_of_fold : float64 array, shape (n,), optional
+        Probability of each training example by models that did not see its object, calibrated by
+        others yet, if they were made. A bundle does not keep it.
+    """
+
+    estimator: Estimator
+    manifest: dict[str, Any]
+    calibration: Calibration = NO_CALIBRATION
+    out_of_fold: npt.NDArray[np.float64] | None = None
+
+    def predict(self, values: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+        """Probability of the target's class, shape (n,); NaN where an alert has no feature."""
+        return self.calibration.apply(predict(self.estimator, values))
+
+    def to_bytes(self) -> bytes:
+        """The bundle."""
+        return pack(to_arrays(self.estimator), self.manifest)
+
+    @classmethod
+    def from_bytes(cls, data: bytes, feature_set_hash: str) -> Model:
+        """The model of a bundle.
+
+        Raises
+        ------
+        ModelError
+            If the bundle is torn or altered, holds anything but numbers that can be trusted, or was
+            made for other features or by another scikit-learn.
+        """
+        model, manifest = unpack(data)
+        if manifest["feature_set"]["hash"] != feature_set_hash:
+            raise ModelError(
+                f"The model needs feature set {manifest['feature_set']['hash']}, this job computes "
+                f"{feature_set_hash}: set the target's features back or run fink-al train to make "
+                "a new one."
+            )
+        if manifest["versions"]["scikit-learn"] != version("scikit-learn"):
+            raise ModelError(
+                f"The model was written by scikit-learn {manifest['versions']['scikit-learn']}, "
+                f"installed is {version('scikit-learn')}: run fink-al train to make a new one."
+            )
+        n_features = len(manifest["feature_set"]["names"])
+        estimator = of_arrays(manifest["estimator"]["estimator"], read_arrays(model), n_features)
+        return cls(estimator, manifest, Calibration.of_manifest(manifest))
+
+
+def fit(
+    training: TrainingSet,
+    target: Target,
+    parent: str | None,
+    until: datetime | None = None,
+    inputs: Mapping[str, str] | None = None,
+) -> Model:
+    """Model of `target` fitted to `training`; `parent` is the version that it may replace.
+
+    Labels that were selected at random stand for the stream: where they suffice, calibration is on
+    them alone.
+
+    Parameters
+    ----------
+    training : TrainingSet
+        Examples.
+    target : Target
+        Features, estimator, and from how many labels its probabilities are calibrated.
+    parent : str or None
+        Version of the champion.
+    until : datetime, optional
+        Time as of which the label store was read; the manifest keeps it.
+    inputs : mapping of str to str, optional
+        What the examples were made of (:mod:`fink_al.training.inputs`); the manifest keeps it.
+
+    Raises
+    ------
+    ModelError
+        If the examples are all of one class.
+    """
+    if len(set(training.positive.tolist())) < 2:
+        raise ModelError(f"A model needs examples of both classes; found {len(training)} of one.")
+    features = FeatureSet.from_settings(target.features)
+    values, positive, objects = training.values, training.positive, training.object_id
+    prior = prior_of(target, target.features)
+    estimator = fit_estimator(target.model, values, positive, objects, prior)
+    random, unseen = training.is_random, None
+    if random.any() or may_be_calibrated(target.model, positive):
+        unseen = out_of_fold(target.model, values, positive, objects, prior)
+    calibration, unseen = calibrate(target.model, unseen, positive, random)
+    manifest = {
+        "target": target.name,
+        "survey": target.survey,
+        "fingerprint": fingerprint(training, target),
+        "created": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "parent": parent,
+        "feature_set": {
+            "hash": features.hash,
+            "names": list(features.names),
+            **target.features.model_dump(mode="json"),
+        },
+        "estimator": target.model.applied(),
+        "calibration": calibration.to_dict(),
+        "labels": {
+            "snapshot": training.snapshot,
+            "until": until.isoformat() if until else None,
+            "inputs": dict(inputs or {}),
+            "positive": int(positive.sum()),
+            "negative": int((~positive).sum()),
+            "random": int(random.sum()),
+            "examples": [
+                [str(name), int(alert), bool(is_positive)]
+                for name, alert, is_positive in zip(
+                    objects, training.alert_id, positive, strict=True
+                )
+            ],
+        },
+        "versions": {name: version(name) for name in ("scikit-learn", "numpy", "skops", "fink-al")}
+        | {"python": platform.python_version()},
+    }
+    return Model(estimator, manifest, calibration, unseen)
+
+
+def fingerprint(training: TrainingSet, target: Target) -> str:
+    """Identity of all that decides a fit: where it is the same, so is the model."""
+    return _identity(training, target)
+
+
+def question(training: TrainingSet, target: Target, test_set: str | None) -> str:
+    """Identity of all that decides a promotion beside the champion: fit, test set and rule."""
+    rule = [] if test_set is None else [test_set, target.promotion.model_dump_json()]
+    return _identity(training, target, *rule)
+
+
+def recipe(training: TrainingSet, target: Target) -> str:
+    """Identity of what a person judges a model by: examples, features, the estimator's settings.
+
+    Unlike :func:`fingerprint` it is not of the library that fits, nor of how many labels suffice.
+    """
+    settings = target.model.applied()
+    for name in ("min_labels", "min_labels_per_class"):
+        del settings[name]
+    return _hash(*_parts(training, target, settings))
+
+
+def _identity(training: TrainingSet, target: Target, *others: str) -> str:
+    parts = _parts(training, target, target.model.applied())
+    return _hash(*parts, version("scikit-learn"), *others)
+
+
+def _parts(training: TrainingSet, target: Target, settings: dict[str, Any]) -> list[str]:
+    features = FeatureSet.from_settings(target.features)
+    return [training.snapshot, features.hash, json.dumps(settings)]
+
+
+def _hash(*parts: str) -> str:
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+def with_metrics(model: Model, metrics: Metrics, random: Metrics | None = None) -> Model:
+    """`model` with its metrics in the manifest.
+
+    Parameters
+    ----------
+    model : Model
+        From :func:`fit`.
+    metrics : Metrics
+        On the frozen test set.
+    random : Metrics, optional
+        Of its out-of-fold probabilities on the labels that were selected at random, if any.
+    """
+    told = {"metrics": metrics.to_dict()}
+    if random:
+        told["metrics_random"] = random.to_dict()
+    return replace(model, manifest=model.manifest | told)
+
+
+def read_manifest(data: bytes) -> dict[str, Any]:
+    """Manifest of a bundle, whose model need not be loadable here.
+
+    Raises
+    ------
+    ModelError
+        If the bundle is torn or altered.
+    """
+    return unpack(data)[1]

@@ -1,0 +1,333 @@
+"""Model versions in MLflow; the alias ``champion`` names the one that scores.
+
+With each version stands what it learned from. Nothing is ever removed: a version is promoted, kept
+or rolled back, which its tags say.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from fink_al.errors import ModelError, ServiceError
+from fink_al.models.model import Model
+from fink_al.settings import Settings
+
+# Read when MLflow is imported: nothing leaves this machine but what the tracking URI asks for, and
+# a server out of reach is given up after seconds, as the stream asks between two micro-batches.
+# Each time it opens the database anew, as a connection that is kept reads a file that was replaced.
+for _name, _value in {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_SQLALCHEMYSTORE_POOLCLASS": "NullPool",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",  # its import sets its loggers' levels, whatever they were
+}.items():
+    os.environ.setdefault(_name, _value)
+
+_CHAMPION = "champion"
+_BUNDLE, _EXAMPLES = "bundle.zip", "examples.parquet"
+#: What a file of a version may weigh: what a bundle may unpack to. A registry may come to hold
+#: anything, and the stream's driver reads it into its memory.
+_MAX_BYTES = 1 << 30
+
+#: Tag of a version about which it is decided: ``promoted`` once, ``kept`` the champion instead, or
+#: ``rolled_back``.
+DECISION = "decision"
+#: Tags that say in words why, and when a version was last made champion.
+WHY, PROMOTED = "why", "promoted"
+_HOLD = "hold"
+
+
+@dataclass(frozen=True)
+class Version:
+    """One registered model.
+
+    Parameters
+    ----------
+    number : str
+        Version in the registry.
+    created : int
+        Milliseconds since 1970.
+    is_champion : bool
+        Whether it scores.
+    tags : dict
+        What it was made of and how it did.
+    """
+
+    number: str
+    created: int
+    is_champion: bool
+    tags: dict[str, str]
+
+
+class Registry:
+    """Models of one target.
+
+    Parameters
+    ----------
+    settings : Settings
+        Tracking URI and target.
+
+    Raises
+    ------
+    ServiceError
+        By every method, if the registry does not answer.
+    """
+
+    def __init__(self, settings: Settings):
+        self._settings = settings
+        self._name = f"fink_al_{settings.target.name}"
+        self._client: Any = None
+
+    def champion(self) -> str | None:
+        """Version that scores, or None if there is none yet."""
+        with self._clear():
+            found = self._registered()
+            return str(found.aliases[_CHAMPION]) if found and _CHAMPION in found.aliases else None
+
+    def register(self, model: Model, tags: dict[str, str], examples: pa.Table) -> str:
+        """Store a new version of the model, which does not score yet; its number.
+
+        Parameters
+        ----------
+        model : Model
+            Fitted.
+        tags : dict of str to str
+            What `Version.tags` will say.
+        examples : pyarrow.Table
+            All that it learned from.
+        """
+        with self._clear():
+            client = self._mlflow()
+            if self._registered() is None:
+                client.create_registered_model(self._name)
+            run = client.create_run(self._experiment())
+            with tempfile.TemporaryDirectory() as folder:
+                (Path(folder) / _BUNDLE).write_bytes(model.to_bytes())
+                pq.write_table(examples, Path(folder) / _EXAMPLES, compression="zstd")
+                client.log_artifacts(run.info.run_id, folder)
+            for name, value in (model.manifest.get("metrics") or {}).items():
+                if isinstance(value, (int, float)):
+                    client.log_metric(run.info.run_id, name, value)
+            client.set_terminated(run.info.run_id)
+            source = f"{run.info.artifact_uri}/{_BUNDLE}"
+            made = client.create_model_version(
+                self._name, source, run_id=run.info.run_id, tags=tags
+            )
+            return str(made.version)
+
+    def load(self, version: str) -> bytes:
+        """Bundle of `version`.
+
+        Raises
+        ------
+        ModelError
+            If there is no such version, or it is too large.
+        """
+        return self._download(version, _BUNDLE)
+
+    def examples(self, version: str) -> pa.Table:
+        """All that `version` learned from.
+
+        Raises
+        ------
+        ModelError
+            If there is no such version, or it is too large.
+        """
+        return pq.read_table(pa.BufferReader(self._download(version, _EXAMPLES)))
+
+    def keep(self, version: str, why: str) -> None:
+        """Say that the champion stays, and why."""
+        self._decide(version, "kept", why)
+
+    def promote(self, version: str, why: str) -> None:
+        """Make `version` the champion; running streams follow with their next micro-batch.
+
+        Raises
+        ------
+        ModelError
+            If there is no such version.
+        """
+        with self._clear():
+            self._check(version)
+            client = self._mlflow()
+            client.set_registered_model_alias(self._name, _CHAMPION, version)
+            now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
+            client.set_model_version_tag(self._name, version, PROMOTED, now)
+        self._decide(version, "promoted", why)
+
+    def roll_back(self, why: str, to: str | None = None) -> tuple[str, str]:
+        """Take the champion back; the version that it was, and the one that scores instead.
+
+        Back to an older one, all champions since then are taken back with it: they are not gone
+        back to, and no challenger is measured by them. The nightly job does not promote what was
+        rolled back: it does not decide again about the same examples and settings.
+
+        Parameters
+        ----------
+        why : str
+            Kept with the version.
+        to : str, optional
+            Default: the version that was made champion last before this one, and stands.
+
+        Raises
+        ------
+        ModelError
+            If there is no champion, or none to go back to.
+        """
+        versions = self.versions()
+        current = next((v for v in versions if v.is_champion), None)
+        if current is None:
+            raise ModelError("There is no champion to roll back: train first.")
+        earlier = [v for v in versions if v.tags.get(DECISION) == "promoted" and v != current]
+        if to is None and not earlier:
+            raise ModelError(
+                f"Version {current.number} is the only one that was champion and stands: name the "
+                "one to go back to, or train another."
+            )
+        chosen = to or max(earlier, key=lambda v: v.tags.get(PROMOTED, "")).number
+        if chosen == current.number:
+            raise ModelError(f"Version {chosen} is the champion already: name another one.")
+        if chosen not in [v.number for v in versions]:
+            self._check(chosen)
+        # In this order, so that what was taken back is never a champion of before.
+        for since in earlier:
+            if int(chosen) < int(since.number) < int(current.number):
+                self._decide(since.number, "rolled_back", why)
+        self._decide(current.number, "rolled_back", why)
+        self.promote(chosen, f"instead of version {current.number}: {why}")
+        return current.number, chosen
+
+    def hold(self, why: str | None) -> None:
+        """Keep the nightly job from promoting anything, or with None let it again."""
+        with self._clear():
+            if why is None:
+                if self._held():
+                    self._mlflow().delete_registered_model_tag(self._name, _HOLD)
+            else:
+                self._mlflow().set_registered_model_tag(self._name, _HOLD, why)
+
+    def held(self) -> str | None:
+        """Why the nightly job must not promote anything; None if it may."""
+        with self._clear():
+            return self._held()
+
+    def versions(self) -> list[Version]:
+        """All versions, oldest first."""
+        with self._clear():
+            found = self._registered()
+            if found is None:
+                return []
+            champion = str(found.aliases.get(_CHAMPION))
+            made = self._mlflow().search_model_versions(f"name='{self._name}'")
+            return sorted(
+                (
+                    Version(
+                        str(v.version), v.creation_timestamp, str(v.version) == champion, v.tags
+                    )
+                    for v in made
+                ),
+                key=lambda v: int(v.number),
+            )
+
+    def _decide(self, version: str, decision: str, why: str) -> None:
+        with self._clear():
+            for name, value in ((WHY, why), (DECISION, decision)):
+                self._mlflow().set_model_version_tag(self._name, version, name, value)
+
+    def _download(self, version: str, name: str) -> bytes:
+        with self._clear():
+            self._check(version)
+            client = self._mlflow()
+            run = client.get_model_version(self._name, version).run_id
+            for told in client.list_artifacts(run):
+                if told.path == name:
+                    _check_size(version, name, told.file_size or 0)
+            with tempfile.TemporaryDirectory() as folder:
+                file = Path(client.download_artifacts(run, name, folder))
+                _check_size(version, name, file.stat().st_size)  # what was told need not be true
+                return file.read_bytes()
+
+    def _held(self) -> str | None:
+        found = self._registered()
+        return found.tags.get(_HOLD) if found else None
+
+    def _check(self, version: str) -> None:
+        known = [v.number for v in self.versions()]
+        if version not in known:
+            raise ModelError(f"No model version {version}; known: {', '.join(known) or 'none'}.")
+
+    def _registered(self) -> Any:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return self._mlflow().get_registered_model(self._name)
+        except MlflowException as error:
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                return None
+            raise
+
+    def _experiment(self) -> str:
+        found = self._mlflow().get_experiment_by_name(self._name)
+        if found:
+            return str(found.experiment_id)
+        location = None
+        if self._settings.tracking_uri.startswith("sqlite:"):
+            folder = self._settings.work_dir.resolve() / "models"
+            folder.mkdir(parents=True, exist_ok=True)
+            location = folder.as_uri()
+        return str(self._mlflow().create_experiment(self._name, location))
+
+    def _mlflow(self) -> Any:
+        if self._client is None:
+            uri = self._settings.tracking_uri
+            if uri.startswith("sqlite:///"):
+                Path(uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+            with warnings.catch_warnings():  # MLflow's own, about what it uses of SQLAlchemy
+                warnings.simplefilter("ignore", DeprecationWarning)
+                from mlflow import MlflowClient
+
+                self._client = MlflowClient(uri, uri)
+        return self._client
+
+    @contextmanager
+    def _clear(self) -> Iterator[None]:
+        try:
+            yield
+        except (ModelError, ServiceError):
+            raise
+        except Exception as error:  # MLflow passes on what its many stores raise
+            reason = str(error).splitlines()[0] if str(error) else ""
+            raise ServiceError(
+                _without_login(
+                    f"The model registry at {self._settings.tracking_uri} does not do its part: "
+                    f"{type(error).__name__}: {reason}"
+                )
+            ) from error
+
+
+def _check_size(version: str, name: str, size: int) -> None:
+    if size > _MAX_BYTES:
+        raise ModelError(
+            f"{name} of model version {version} has {size} bytes in the registry, allowed are "
+            f"{_MAX_BYTES}: it is not read. Train again, with fewer trees if it is a model's size."
+        )
+
+
+def _without_login(text: str) -> str:
+    # Databases take user and password in their address, and messages end up in logs.
+    return re.sub(r"//\S*@", "//", text)

@@ -1,0 +1,114 @@
+"""Objects of the archive that lie where the label store has objects of other names.
+
+An equi-join on cells of the sky: time follows archive and labels, and only pairs leave Spark.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from fink_al.labels.cells import CELL, cells_around, chord, unit_vectors
+from fink_al.labels.counterparts import FOUND, MOST_ARCSEC
+from fink_al.settings import MJD_EPOCH, Settings
+from fink_al.spark.nights.session import archive_session, job_folder
+from fink_al.spark.stream.state import archived_nights
+
+_AXES = ("x", "y", "z")
+#: Years after its discovery in which an object may be seen first: what comes later is another one.
+_MOST_YEARS = 1
+_OF_PLACE = {"said_of": "object_id", "year": "year"}
+_CELL = tuple(f"cell_{axis}" for axis in _AXES)
+
+
+def archived_counterparts(settings: Settings, places: pa.Table) -> pa.Table:
+    """The nearest object of the archive to each of `places`, if it is near enough to be the same.
+
+    An object of the archive lies at the mean position of its alerts, unless these are too far apart
+    to be of one place. One whose first alert is from years after the discovery, which a name such
+    as SN 2018bcb tells, is another supernova of the same galaxy. A name that the archive has itself
+    needs no counterpart. Of several objects the nearest is it, of equally near ones the first by
+    name.
+
+    Parameters
+    ----------
+    settings : Settings
+        Whose archive.
+    places : pyarrow.Table
+        ``object_id ra_deg dec_deg year`` of the label store, one row an object.
+
+    Returns
+    -------
+    pyarrow.Table
+        ``said_of object_id arcsec``: name in the label store, name in the archive, and how far
+        apart they are.
+    """
+    if not len(places) or not archived_nights(settings):
+        return FOUND.empty_table()
+    spark = archive_session(settings)
+    # Unlike the stream's and the examples' few rows these are as many as the archive has objects.
+    spark.conf.set("spark.sql.adaptive.enabled", "true")
+    spark.conf.set("spark.sql.shuffle.partitions", "200")
+    schema = "object_id string, mjd double, ra double, dec double"
+    archive = spark.read.schema(schema).parquet(str(settings.archive_dir))
+    with job_folder(settings) as folder:
+        pq.write_table(_with_cells(places), folder / "places.parquet")
+        said = spark.read.parquet(str(folder / "places.parquet"))
+        near = _nearest(_objects(archive), said)
+        near.repartition(1).write.parquet(str(folder / "near"))
+        found = pq.read_table(folder / "near").select(FOUND.names).cast(FOUND)
+        if not len(found):
+            return found
+        names = F.broadcast(spark.read.parquet(str(folder / "near")).select("said_of"))
+        same = archive.join(names, F.col("object_id") == F.col("said_of"), "left_semi")
+        same.select("object_id").distinct().repartition(1).write.parquet(str(folder / "same"))
+        own = pq.read_table(folder / "same")["object_id"].combine_chunks()
+    return found.filter(pc.invert(pc.is_in(found["said_of"], own)))
+
+
+def _with_cells(places: pa.Table) -> pa.Table:
+    """Each of `places` with its unit vector, once for each cell that may hold its counterpart."""
+    vectors = unit_vectors(places["ra_deg"].to_numpy(), places["dec_deg"].to_numpy())
+    row, cells = cells_around(vectors, MOST_ARCSEC)
+    columns = dict(zip((f"said_{axis}" for axis in _AXES), vectors[row].T, strict=True))
+    columns |= dict(zip(_CELL, cells.T, strict=True))
+    return pa.table(
+        {name: places[of].take(pa.array(row)) for name, of in _OF_PLACE.items()}
+        | {name: np.ascontiguousarray(values) for name, values in columns.items()}
+    )
+
+
+def _objects(archive: DataFrame) -> DataFrame:
+    """Name, unit vector and cell of each object that stays at its place."""
+    ra, dec = F.radians("ra"), F.radians("dec")
+    vector = (F.cos(dec) * F.cos(ra), F.cos(dec) * F.sin(ra), F.sin(dec))
+    seen = archive.where(F.col("ra").between(0, 360) & F.col("dec").between(-90, 90))
+    means = seen.groupBy("object_id").agg(
+        F.year(F.date_add(F.lit(MJD_EPOCH), F.floor(F.min("mjd")).cast("int"))).alias("begun"),
+        *(F.avg(part).alias(axis) for part, axis in zip(vector, _AXES, strict=True)),
+    )
+    # What a mean of unit vectors lacks to length 1, squared, is the variance of the positions.
+    squared = sum((F.col(axis) * F.col(axis) for axis in _AXES), F.lit(0.0))
+    means = means.where(1 - squared <= chord(MOST_ARCSEC) ** 2)
+    means = means.withColumns({axis: F.col(axis) / F.sqrt(squared) for axis in _AXES})
+    cells = {cell: F.floor(F.col(axis) / CELL) for cell, axis in zip(_CELL, _AXES, strict=True)}
+    return means.withColumns(cells)
+
+
+def _nearest(objects: DataFrame, said: DataFrame) -> DataFrame:
+    """The nearest of `objects` to each that is `said_of`, but for those near their own name."""
+    apart = [F.col(axis) - F.col(f"said_{axis}") for axis in _AXES]
+    length = F.sqrt(sum((part * part for part in apart), F.lit(0.0)))
+    arcsec = F.degrees(2 * F.asin(length / 2)) * 3600
+    near = objects.join(said, list(_CELL)).where(length <= chord(MOST_ARCSEC))
+    late = F.col("begun") - F.col("year") > _MOST_YEARS
+    near = near.where(~F.coalesce(late, F.lit(False)))
+    # Rounded, as the sum of the alerts' positions depends on their order.
+    nearest = F.min(F.struct(F.round(arcsec, 3).alias("arcsec"), "object_id"))
+    is_own = F.max(F.col("object_id") == F.col("said_of"))
+    best = near.groupBy("said_of").agg(nearest.alias("nearest"), is_own.alias("is_own"))
+    return best.where(~F.col("is_own")).select("said_of", "nearest.object_id", "nearest.arcsec")

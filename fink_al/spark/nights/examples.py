@@ -1,0 +1,110 @@
+"""The example of each labelled object, found in the archive by Spark.
+
+Only labelled objects' alerts leave the archive, and only one of each reaches the driver: memory
+follows the labels, time the archive.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.pandas.functions import pandas_udf
+from pyspark.sql.pandas.types import from_arrow_schema
+
+from fink_al.alerts.series import curves_of
+from fink_al.features.feature_set import FeatureSet
+from fink_al.selection import CUTS
+from fink_al.settings import MJD_EPOCH, Settings
+from fink_al.spark.nights.session import archive_session, job_folder
+from fink_al.spark.stream.state import archived_nights
+from fink_al.training.examples import PROVENANCE, light_curve_columns
+
+log = logging.getLogger(__name__)
+
+#: What is read of an alert beside its light curve.
+_OF_ALERT = {
+    "object_id": pa.string(),
+    "alert_id": pa.int64(),
+    "mjd": pa.float64(),
+    "is_candidate": pa.bool_(),
+    "strategy": pa.string(),
+    "reasons": pa.list_(pa.string()),
+}
+_OF_LABEL = ("object_id", "type", "source", "observed", "modified")
+
+
+def archived_examples(settings: Settings, labels: pa.Table) -> pa.Table:
+    """The example of each of `labels` in the archive; an object without one has none.
+
+    It is the last alert that was requested, else the last one that the target's cuts accept; always
+    one with features, and from before the label's observation.
+
+    Parameters
+    ----------
+    settings : Settings
+        Archive, target and survey.
+    labels : pyarrow.Table
+        ``object_id type source observed modified``, one row an object.
+
+    Returns
+    -------
+    pyarrow.Table
+        `PROVENANCE` and light-curve columns, in no order.
+    """
+    columns = light_curve_columns(settings)
+    if not len(labels) or not archived_nights(settings):
+        return pa.schema([*PROVENANCE.items(), *columns.items()]).empty_table()
+    spark = archive_session(settings)
+    with job_folder(settings) as folder:
+        told = labels.select(list(_OF_LABEL))
+        told = told.append_column("until_mjd", _mjd(labels["observed"]))
+        pq.write_table(told, folder / "labels.parquet")
+        found = _choose(spark, settings, folder / "labels.parquet")
+        # By a file, not through the driver's Java heap.
+        found.coalesce(1).write.parquet(str(folder / "examples"))
+        return pq.read_table(folder / "examples")
+
+
+def _choose(spark: SparkSession, settings: Settings, labels: Path) -> DataFrame:
+    columns = light_curve_columns(settings)
+    schema = from_arrow_schema(pa.schema([*_OF_ALERT.items(), *columns.items()]))
+    archive = spark.read.schema(schema).parquet(str(settings.archive_dir))
+    rows = archive.join(F.broadcast(spark.read.parquet(str(labels))), "object_id")
+    requested = F.coalesce("is_candidate", F.lit(False))
+    refused = F.arrays_overlap("reasons", F.array(*map(F.lit, CUTS)))
+    rows = rows.where(F.col("mjd") <= F.col("until_mjd"))  # never the alert's future
+    rows = rows.where(requested | ~F.coalesce(refused, F.lit(False)))
+    # Few tasks, since each costs Python's start: what is left follows the labels.
+    rows = rows.repartition(settings.stream.partitions, "object_id")
+    rows = rows.where(_has_features(settings))
+    chosen_by = F.when(requested, F.col("strategy"))
+    made = [F.col(name) for name in PROVENANCE if name != "selected_by"]
+    kept = F.struct(*made, chosen_by.alias("selected_by"), *columns)
+    last = F.max_by(kept, F.struct(requested, "mjd", "alert_id"))
+    return rows.groupBy("object_id").agg(last.alias("last")).select("last.*")
+
+
+def _has_features(settings: Settings) -> Column:
+    """Whether an alert has any feature; only numbers enter the Python worker."""
+    features, survey = FeatureSet.from_settings(settings.target.features), settings.survey
+    kinds = light_curve_columns(settings)
+
+    @pandas_udf("boolean")  # type: ignore[call-overload]
+    def exist(*given: pd.Series) -> pd.Series:
+        return pd.Series(features.extract(curves_of(given, kinds, survey)).exist)
+
+    return exist(*kinds)
+
+
+def _mjd(times: pa.ChunkedArray) -> pa.Array:
+    epoch = np.datetime64(MJD_EPOCH, "us")
+    since = pc.cast(times, pa.timestamp("us", "UTC")).to_numpy().astype("datetime64[us]") - epoch
+    return pa.array(since / np.timedelta64(1, "D"))

@@ -1,0 +1,199 @@
+"""A night scored again by the stream's own code, from its topic or from the archive."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from fink_al.alerts import adapter
+from fink_al.errors import FinkAlError
+from fink_al.kafka import Cluster
+from fink_al.models.registry import Registry
+from fink_al.settings import Settings
+from fink_al.spark.packets.decode import SOURCE
+from fink_al.spark.packets.framing import decode, packets
+from fink_al.spark.science import Champion, Science, with_science
+from fink_al.spark.session import spark_session
+from fink_al.spark.stream.state import archived_nights, read_archive
+from fink_al.spark.stream.topics import (
+    LATE_HOURS,
+    has_topic_a_night,
+    read_night,
+    sending_times,
+    topics_of_night,
+)
+
+Origin = Literal["archive", "topic"]
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How a replay compares with what the stream archived.
+
+    Parameters
+    ----------
+    replayed, archived : int
+        Alerts of each.
+    compared : int
+        Alerts scored by the same model version in both.
+    largest_difference : float or None
+        Largest difference of their probabilities, 1 where one has none; None if nothing could be
+        compared.
+    version : str or None
+        Model version of the replay; None if there is no model.
+    archived_versions : tuple of (str or None)
+        Model versions that scored then, None for alerts that met no model.
+    """
+
+    replayed: int
+    archived: int
+    compared: int
+    largest_difference: float | None
+    version: str | None
+    archived_versions: tuple[str | None, ...]
+
+
+def replay(
+    spark: SparkSession,
+    settings: Settings,
+    night: int,
+    *,
+    origin: Origin = "archive",
+    version: str | None = None,
+    late_hours: float = LATE_HOURS,
+) -> DataFrame:
+    """Scored alerts of `night`, computed anew.
+
+    Parameters
+    ----------
+    spark : SparkSession
+        Session to run in.
+    settings : Settings
+        All settings.
+    night : int
+        YYYYMMDD.
+    origin : {"archive", "topic"}
+        Archived light curves, or the packets while Kafka still holds them.
+    version : str, optional
+        Model to score with; default the champion of now.
+    late_hours : float
+        Where a topic holds all nights, what was sent up to so many hours after the night's end is
+        read.
+
+    Raises
+    ------
+    FinkAlError
+        If there is no such night in the archive, no topic of it, nothing in it that was sent then,
+        or no topics at all.
+    """
+    if origin == "archive":
+        rows = read_archive(spark, settings, night)
+        if rows is None:
+            nights = ", ".join(map(str, archived_nights(settings))) or "none"
+            raise FinkAlError(f"The archive has no night {night}; it has: {nights}.")
+        alerts = rows.select(*SOURCE, "header", *adapter(settings.survey).COLUMNS)
+        # A night has two files a micro-batch: far more than Python tasks should be.
+        alerts = alerts.repartition(settings.stream.partitions)
+    elif settings.stream.source != "kafka":
+        raise FinkAlError(
+            f"The stream reads science files, so there is no topic of night {night}; "
+            "use --origin archive."
+        )
+    else:
+        pattern = topics_of_night(settings, night)
+        if not Cluster(settings.source).topics(pattern):
+            raise FinkAlError(
+                f"Kafka at {settings.source.servers} has no topic '{pattern}' for night {night}; "
+                "alerts that have expired there may be in the archive: --origin archive."
+            )
+        messages = read_night(spark, settings, night, late_hours)
+        if messages.isEmpty():
+            raise _no_alert(settings, night, late_hours)
+        how = packets(spark, settings)
+        how.learn_all(messages)
+        decoded = decode(messages, how, settings)
+        alerts = decoded.where("dead_reason IS NULL").drop("dead_reason", "packet")
+    science = Science(settings, champion_of(spark, settings, version))
+    return with_science(alerts, science).where(F.col("night") == night)
+
+
+def _no_alert(settings: Settings, night: int, late_hours: float) -> FinkAlError:
+    said = f"The topics '{topics_of_night(settings, night)}' hold no alert of night {night}"
+    if has_topic_a_night(settings):
+        return FinkAlError(f"{said}.")
+    begin, end = sending_times(settings.survey, night, late_hours)
+    return FinkAlError(
+        f"{said} that was sent from {begin:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC; what was "
+        "sent later is read with --late-hours, what has expired may be in the archive: "
+        "--origin archive."
+    )
+
+
+def champion_of(
+    spark: SparkSession, settings: Settings, version: str | None = None
+) -> Champion | None:
+    """Model `version`, or the champion of now, made ready for workers."""
+    registry = Registry(settings)
+    version = version or registry.champion()
+    if version is None:
+        return None
+    bundle = registry.load(version)
+    checksum = hashlib.sha256(bundle).hexdigest()
+    return Champion(version, checksum, spark.sparkContext.broadcast(bundle))
+
+
+def compare(replayed: DataFrame, archived: DataFrame | None, version: str | None) -> Agreement:
+    """Agreement of a replay by model `version` with the archive, alert by alert."""
+    n = replayed.count()
+    if archived is None:
+        return Agreement(n, 0, 0, None, version, ())
+    now = replayed.select("alert_id", "model_version", F.col("p").alias("now"))
+    then = archived.select("alert_id", "model_version", F.col("p").alias("then"))
+    both = now.join(then.dropDuplicates(["alert_id"]), ["alert_id", "model_version"])
+    p, q = F.col("now"), F.col("then")
+    # One that has a probability where the other has none could not differ more.
+    difference = F.when(p.isNull() != q.isNull(), 1.0).otherwise(F.abs(p - q))
+    row = both.agg(F.count(difference), F.max(difference)).first()
+    assert row is not None
+    versions = {then[0] for then in archived.select("model_version").distinct().collect()}
+    known = sorted((v for v in versions if v is not None), key=lambda v: (len(v), v))
+    in_order = (*known, None) if None in versions else tuple(known)
+    return Agreement(n, archived.count(), row[0], row[1], version, in_order)
+
+
+def run(
+    settings: Settings,
+    night: int,
+    *,
+    origin: Origin = "archive",
+    version: str | None = None,
+    late_hours: float = LATE_HOURS,
+    output: Path | None = None,
+) -> Agreement:
+    """Replay `night` in a session of its own, write it to `output`, compare with the archive.
+
+    Raises
+    ------
+    FinkAlError
+        If there is no such night, or if `output` exists.
+    """
+    if output and output.exists():
+        raise FinkAlError(f"{output} exists already; name a folder that does not.")
+    spark = spark_session(f"fink-al replay {night}")
+    try:
+        version = version or Registry(settings).champion()
+        replayed = replay(
+            spark, settings, night, origin=origin, version=version, late_hours=late_hours
+        ).cache()
+        if origin == "topic" and replayed.isEmpty():
+            raise _no_alert(settings, night, late_hours)
+        if output:
+            replayed.write.parquet(str(output))
+        return compare(replayed, read_archive(spark, settings, night), version)
+    finally:
+        spark.stop()

@@ -1,0 +1,92 @@
+"""Records of packets to columns, decoded in the JVM; what cannot be read keeps its reason.
+
+This is shared by all framings; :mod:`fink_al.spark.packets.framing` says how messages hold packets.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any
+
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.avro.functions import from_avro
+
+from fink_al.alerts import adapter
+from fink_al.alerts.schema import reader_schema
+from fink_al.settings import Settings
+
+#: Where an alert came from; these columns stay with it to the archive.
+SOURCE = ["topic", "partition", "offset"]
+
+#: Reason of a packet whose header could not be read with what was known when it was computed.
+UNKNOWN_SCHEMA = "unknown_schema"
+
+
+def with_columns(rows: DataFrame, survey: ModuleType) -> DataFrame:
+    """Columns of alerts that are read, and the reason of those that are of no use.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Source columns, ``header`` (number of the packet's header), ``alert`` (record of the
+        adapter's fields, null where it could not be read), ``unread_reason`` (why not) and
+        ``packet`` (kept of a dead letter).
+    survey : module
+        The survey's adapter.
+
+    Returns
+    -------
+    DataFrame
+        Source columns, the adapter's columns (null where not decoded), ``header``, ``dead_reason``
+        and ``packet`` (both null for a usable alert).
+    """
+    is_usable = F.coalesce(F.expr(survey.IS_USABLE), F.lit(False))
+    rows = rows.select("*", is_usable.alias("usable"))
+    columns = [
+        F.when(F.col("usable"), F.expr(sql)).alias(name) for name, sql in survey.COLUMNS.items()
+    ]
+    return rows.select(
+        *SOURCE,
+        "header",
+        *columns,
+        F.when(~F.col("usable"), F.coalesce("unread_reason", F.lit("unusable_fields")))
+        .alias("dead_reason"),
+        F.when(~F.col("usable"), F.col("packet")).alias("packet"),
+    )  # fmt: skip
+
+
+def java_accepts(spark: SparkSession, writer: str, settings: Settings) -> bool:
+    """Whether the JVM's Avro library takes the schema `writer`, and the one that reads it.
+
+    It has rules of its own, for names for example, and would stop the stream by them.
+    """
+    fields = adapter(settings.survey).FIELDS
+    jvm = spark.sparkContext._jvm
+    assert jvm is not None
+    try:
+        reader = json.dumps(reader_schema(fields, json.loads(writer)))
+        for schema in (writer, reader):
+            jvm.org.apache.avro.Schema.Parser().parse(schema)
+    except Exception:  # whatever an untrusted schema makes either side say
+        return False
+    return True
+
+
+def from_own(body: Column, schema: str) -> Column:
+    """Record of `body`, which has the reader's schema."""
+    return from_avro(body, schema, {"mode": "PERMISSIVE"})
+
+
+def from_writer(
+    body: Column, writers: Mapping[int, str], number: Column, fields: dict[str, Any]
+) -> Column:
+    """`fields` of `body`, read with the schema that has `number` in `writers`; else null."""
+    alert = from_own(F.lit(None).cast("binary"), json.dumps(reader_schema(fields)))
+    for one, writer in writers.items():
+        reader = json.dumps(reader_schema(fields, json.loads(writer)))
+        options = {"mode": "PERMISSIVE", "avroSchema": reader}
+        alert = F.when(number == one, from_avro(body, writer, options)).otherwise(alert)
+    return alert

@@ -1,0 +1,167 @@
+"""The model that scores: asked for before each micro-batch, kept where a better one cannot be had.
+
+Once a model has scored, nothing that happens to the registry or to later versions takes it away:
+neither an outage nor a broken bundle, nor a restart of the stream in the midst of one, as the last
+good bundle is kept in the stream's own folder, too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from fink_al import metrics
+from fink_al.errors import FinkAlError, ModelError, ServiceError
+from fink_al.features.feature_set import FeatureSet
+from fink_al.models.model import Model
+from fink_al.models.registry import Registry
+from fink_al.settings import Settings
+from fink_al.spark.science import Champion
+
+log = logging.getLogger(__name__)
+
+#: A registry that failed is left alone for so many times as long as it took to fail.
+_REST = 5.0
+#: Libraries below the registry, which tell of each failure again.
+_LOUD = ("mlflow.store.db.utils", "urllib3.connectionpool")
+
+
+class ChampionWatch:
+    """Follows the champion of one target.
+
+    Parameters
+    ----------
+    spark : SparkSession
+        Distributes its bundle.
+    settings : Settings
+        Where it is found.
+
+    Raises
+    ------
+    ServiceError
+        If the registry cannot be asked, and no model is kept from an earlier run.
+    ModelError
+        If the champion cannot be loaded, and no model is kept from an earlier run.
+    """
+
+    def __init__(self, spark: SparkSession, settings: Settings):
+        self._spark = spark
+        self._registry = Registry(settings)
+        self._features_hash = FeatureSet.from_settings(settings.target.features).hash
+        self._kept_dir = settings.champion_dir
+        self._champion: Champion | None = None
+        #: What the alias named when it was last asked, be it loaded or refused.
+        self._seen: str | None = None
+        self._out_since: float | None = None
+        self._asks_again = 0.0
+        metrics.champion.info({"version": "none"})
+        problem = self._ask()
+        if self._champion is None and not self._take_kept() and problem:
+            raise problem
+
+    def current(self) -> Champion | None:
+        """The model for the next batch; None as long as there never was one."""
+        if time.monotonic() >= self._asks_again:
+            self._ask()
+        return self._champion
+
+    def _ask(self) -> FinkAlError | None:
+        """Load the champion if it is another than before; why it cannot be had."""
+        begun = time.monotonic()
+        try:
+            with _without_echo():
+                version = self._registry.champion()
+                if version is None and self._champion:
+                    self._seen = None
+                    raise ServiceError("The registry names no champion any more")
+                problem = self._load(version) if version and version != self._seen else None
+        except ServiceError as error:
+            now = time.monotonic()
+            self._asks_again = now + _REST * (now - begun)
+            if self._out_since is None:
+                self._out_since = begun
+                log.warning("Registry out of reach, the loaded model goes on: %s", error)
+            metrics.registry_reachable.set(0)
+            return error
+        if self._out_since is not None:
+            log.info("The registry answers again after %.0f s", begun - self._out_since)
+            self._out_since = None
+        metrics.registry_reachable.set(1)
+        return problem
+
+    def _load(self, version: str) -> ModelError | None:
+        try:
+            bundle = self._registry.load(version)
+            Model.from_bytes(bundle, self._features_hash)
+        except ModelError as error:
+            self._seen = version
+            metrics.models_refused.inc()
+            goes_on = f"version {self._champion.version} goes on" if self._champion else "none is"
+            log.error("Model version %s refused, %s scoring: %s", version, goes_on, error)
+            return error
+        self._seen = version
+        self._take(version, bundle)
+        self._keep(version, bundle)
+        return None
+
+    def _take(self, version: str, bundle: bytes) -> None:
+        old, checksum = self._champion, hashlib.sha256(bundle).hexdigest()
+        self._champion = Champion(version, checksum, self._spark.sparkContext.broadcast(bundle))
+        metrics.champion.info({"version": version})
+        log.info("Model version %s is loaded", version)
+        if old:
+            old.bundle.unpersist()
+
+    def _keep(self, version: str, bundle: bytes) -> None:
+        """Write the bundle beside its checksum, then forget the former one."""
+        name = f"{version}-{hashlib.sha256(bundle).hexdigest()}.zip"
+        partial = self._kept_dir / "partial"
+        try:
+            self._kept_dir.mkdir(parents=True, exist_ok=True)
+            partial.write_bytes(bundle)
+            partial.replace(self._kept_dir / name)
+            for other in self._kept_dir.glob("*.zip"):
+                if other.name != name:
+                    other.unlink()
+        except OSError as error:
+            log.warning("Model version %s cannot be kept for a restart: %s", version, error)
+
+    def _take_kept(self) -> bool:
+        """Whether the last good model of an earlier run is there and scores."""
+        for file in sorted(self._kept_dir.glob("*.zip"), key=_age):
+            version, _, checksum = file.stem.rpartition("-")
+            try:
+                bundle = file.read_bytes()
+                if hashlib.sha256(bundle).hexdigest() != checksum:
+                    raise ModelError("its checksum is wrong")
+                Model.from_bytes(bundle, self._features_hash)
+            except (OSError, ModelError) as error:
+                log.warning("%s, kept from an earlier run, cannot be used: %s", file, error)
+                continue
+            log.warning("Model version %s, which scored last, goes on for now", version)
+            self._take(version, bundle)
+            return True
+        return False
+
+
+def _age(file: Path) -> float:
+    return -file.stat().st_mtime
+
+
+@contextmanager
+def _without_echo() -> Iterator[None]:
+    loggers = [logging.getLogger(name) for name in _LOUD]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

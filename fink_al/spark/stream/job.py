@@ -1,0 +1,135 @@
+"""The streaming job from its start to its orderly end."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import time
+from collections.abc import Callable
+from typing import Any
+
+from py4j.protocol import Py4JError
+from pyspark.errors import StreamingQueryException
+from pyspark.sql import SparkSession
+
+from fink_al.errors import ServiceError
+from fink_al.kafka import Cluster
+from fink_al.metrics import serving
+from fink_al.settings import Settings
+from fink_al.spark.session import spark_session
+from fink_al.spark.stream.pipeline import SOURCES, Pipeline
+from fink_al.spark.stream.source import Query
+
+log = logging.getLogger(__name__)
+
+#: How often the topics' identities are asked for.
+_TOPICS_S = 10.0
+
+
+def run(settings: Settings, *, available_now: bool = False) -> None:
+    """Stream until SIGINT or SIGTERM, or until all that the source holds now is done.
+
+    Parameters
+    ----------
+    settings : Settings
+        All settings.
+    available_now : bool
+        Whether to end when all is done.
+
+    Raises
+    ------
+    ServiceError
+        If a broker or the registry does not answer, or the query ends by itself.
+    ModelError
+        If there is a champion and neither it nor the model before it can be loaded.
+    """
+    # Before the seconds that a session takes.
+    what = SOURCES[settings.stream.source].reach(settings)
+    Cluster(settings.sink).identifier()
+    stopping: list[int] = []
+    _take_signals(stopping)
+    spark = spark_session(f"fink-al {settings.target.name}")
+    _take_signals(stopping)  # Spark's context has put a handler of its own in place
+    _leave_ctrl_c_to_python(spark)
+    log.info("Streaming %s", what)
+    try:
+        with serving(settings.stream.metrics_port):
+            keep_streaming(lambda: Pipeline(spark, settings), stopping, available_now=available_now)
+        spark.stop()
+    except StreamingQueryException as error:
+        if not stopping:
+            raise ServiceError(f"The stream ended: {_reason(error)}") from error
+    except ServiceError:
+        if not stopping:
+            raise
+    except (Py4JError, ConnectionError) as error:
+        # A signal to the whole process group ends the JVM too, and nothing is left to stop.
+        if not stopping:
+            raise ServiceError("The Java process of the stream ended by itself.") from error
+    log.info("Stopped; the next start goes on behind the last published micro-batch")
+
+
+def _take_signals(stopping: list[int]) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda received, _: stopping.append(received))
+
+
+def _leave_ctrl_c_to_python(spark: SparkSession) -> None:
+    """Let the Java process ignore SIGINT, which a terminal sends to it too.
+
+    Under ``spark-submit`` it would end at once, and with it all that is to be stopped in order. A
+    Java process that was started from here ignores it already.
+    """
+    jvm = spark.sparkContext._jvm
+    assert jvm is not None
+    jvm.sun.misc.Signal.handle(jvm.sun.misc.Signal("INT"), jvm.sun.misc.SignalHandler.SIG_IGN)
+
+
+def keep_streaming(
+    make: Callable[[], Pipeline], stopping: list[int], *, available_now: bool = False
+) -> None:
+    """Stream until `stopping` holds anything.
+
+    It starts again, with a pipeline made anew and so with the ledger read again, where a topic was
+    made anew, or where the query failed and its source is not what it began with.
+    """
+    while not stopping:
+        pipeline = make()
+        if _ended(pipeline.start(available_now=available_now), pipeline, stopping):
+            return
+
+
+def _ended(query: Query, pipeline: Pipeline, stopping: list[int]) -> bool:
+    """Wait for the end of `query`; False if it must start again."""
+    asked = time.monotonic()
+    try:
+        while not stopping and not query.awaitTermination(1):
+            if time.monotonic() - asked > _TOPICS_S:
+                asked = time.monotonic()
+                if _answer(pipeline.source.made_anew):
+                    query.stop()
+                    return False
+    except (StreamingQueryException, ServiceError) as error:
+        if stopping or not _answer(pipeline.source.changed):
+            raise
+        log.warning(
+            "The query ended while its source changed, and starts again: %s", _reason(error)
+        )
+        return False
+    query.stop()
+    return True
+
+
+def _answer(ask: Callable[[], Any]) -> Any:
+    try:
+        return ask()
+    except ServiceError as error:  # a broker may be away for a while
+        log.warning("%s", error)
+        return None
+
+
+def _reason(error: Exception) -> str:
+    """What was raised in this package, else the first line of Spark's message."""
+    lines = str(error).splitlines()
+    own = [line for line in lines if line.startswith("fink_al.errors.")]
+    return own[-1].partition(": ")[2] if own else lines[0]

@@ -1,0 +1,152 @@
+"""The stream: every micro-batch from its source's alerts to the committed follow-up topic."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pyspark.sql import SparkSession
+
+from fink_al import metrics
+from fink_al.kafka import Cluster, Publisher, read_ledger
+from fink_al.settings import Settings
+from fink_al.spark.science import with_science
+from fink_al.spark.stream.science_files import ScienceFolder
+from fink_al.spark.stream.sink import Part, Sink, stage
+from fink_al.spark.stream.source import Batch, Ledger, Query, Source
+from fink_al.spark.stream.state import State
+from fink_al.spark.stream.topics import Topics
+
+log = logging.getLogger(__name__)
+
+#: Sources by the name that the settings give them.
+SOURCES: dict[str, type[Source]] = {"kafka": Topics, "fink_science": ScienceFolder}
+
+
+@dataclass(frozen=True)
+class BatchReport:
+    """What a micro-batch came to, for logs and benchmarks.
+
+    Parameters
+    ----------
+    batch : int
+        Its number in this run.
+    part : Part
+        Its offsets and counts.
+    model_version : str or None
+        Which model scored.
+    seconds : dict
+        Time of each stage.
+    """
+
+    batch: int
+    part: Part
+    model_version: str | None
+    seconds: dict[str, float]
+
+
+class Pipeline:
+    """Processes micro-batches of one target, each alert once.
+
+    Parameters
+    ----------
+    spark : SparkSession
+        Session to run in.
+    settings : Settings
+        All settings.
+    on_batch : callable, optional
+        Called with a :class:`BatchReport` after each batch that held anything new.
+
+    Raises
+    ------
+    ServiceError
+        If a broker, the source or the registry does not answer.
+    ModelError
+        If there is a champion and neither it nor the model before it can be loaded.
+    SettingsError
+        If there is no such source.
+    """
+
+    def __init__(
+        self,
+        spark: SparkSession,
+        settings: Settings,
+        on_batch: Callable[[BatchReport], None] | None = None,
+    ):
+        target = settings.target
+        self._settings = settings
+        self._on_batch = on_batch or (lambda report: None)
+        self.source: Source = SOURCES[settings.stream.source](spark, settings)
+        sink = Cluster(settings.sink)
+        sink.create_topic(target.candidates_topic)
+        sink.create_topic(target.dead_letter_topic)
+        sink.create_topic(target.ledger_topic, for_ever=True)
+        # First the publisher, then the ledger: no transaction of an earlier run is open when read.
+        publisher = Publisher(settings.sink, f"fink-al-{target.name}")
+        records = read_ledger(settings.sink, target.ledger_topic)
+        self.ledger = Ledger(self.source.identifier, records)
+        self._sink = Sink(settings, publisher)
+        self._sink.recover(self.ledger)
+        self._state = State(spark, settings)
+        if self.ledger.is_empty and settings.stream.starting == "latest":
+            self._sink.begin(self.ledger, *self.source.ends())
+
+    def start(self, *, available_now: bool = False) -> Query:
+        """Begin to stream.
+
+        Parameters
+        ----------
+        available_now : bool
+            End when all that the source holds now is done; otherwise go on for ever.
+        """
+        self._sink.recover(self.ledger)
+        return self.source.start(self.process, self.ledger, available_now=available_now)
+
+    def process(self, batch: Batch) -> None:
+        """Everything that happens to one micro-batch, up to its commit."""
+        watch = _Watch()
+        while True:
+            science = self._state.science()
+            alerts = batch.alerts()
+            watch.lap("prepare")
+            part, staged = stage(
+                with_science(alerts, science), self._settings, set(batch.known_headers)
+            )
+            watch.lap("compute")
+            # An old night was not expected: what was published then is loaded, and counts.
+            if batch.accounts_for(part, staged) and not self._state.load_published(part.nights):
+                break
+            self._sink.discard(part)
+        version = science.champion.version if science.champion else None
+        if part.offsets:
+            published = self._sink.publish(part, staged, self.ledger, batch.topics, version)
+            for night, keys in published.items():
+                self._state.add_published(night, keys)
+            watch.lap("publish")
+        self._sink.archive(part)
+        batch.learn(part)
+        watch.lap("archive")
+        if part.offsets:
+            metrics.count_batch(part.counts)
+            report = BatchReport(batch.number, part, version, watch.seconds)
+            log.info(
+                "batch %d: %s, model %s, %.1f s",
+                batch.number,
+                ", ".join(f"{count} {name}" for name, count in part.counts.items()),
+                version or "none",
+                sum(watch.seconds.values()),
+            )
+            self._on_batch(report)
+
+
+class _Watch:
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._since = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self.seconds[name] = self.seconds.get(name, 0.0) + now - self._since
+        self._since = now

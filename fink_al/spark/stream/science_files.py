@@ -1,0 +1,277 @@
+"""Alerts from Fink's science files: Parquet in a folder a night, to which Fink adds while we read.
+
+A file is a topic of one partition, a row's number is its offset, and the ledger decides which files
+are done. A file is done wholly or not at all. Spark's own file stream is no use here: it drops
+damaged files without a word or dies of them, and what it has read it knows from a checkpoint only.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Callable, Iterable, Set
+from functools import reduce
+
+import pyarrow as pa
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from fink_al.alerts import adapter
+from fink_al.kafka import Topic
+from fink_al.settings import Settings
+from fink_al.spark.packets.decode import SOURCE, with_columns
+from fink_al.spark.packets.science_columns import Reading, reading
+from fink_al.spark.stream.rounds import Rounds, Turn
+from fink_al.spark.stream.sink import Part
+from fink_al.spark.stream.source import Batch, Ledger
+from fink_al.storage.parquet import File, Footer, Storage
+
+log = logging.getLogger(__name__)
+
+#: Each file costs the driver a look at its footer before the batch, and Spark a task or a part.
+_MOST_FILES = 200
+
+#: A file that was changed this short a time ago may still be written by something that copies it:
+#: the stream of a network file system is held up for seconds, not for a minute.
+_BEING_WRITTEN_S = 60.0
+
+#: Of rows that cannot be read.
+UNREADABLE = "unreadable_file"
+
+#: What Spark takes for a pattern in a path, unless a backslash stands before it.
+_PATTERN = re.compile(r"[{}\[\]*?\\]")
+
+_OPTIONS = {
+    # Damaged and vanished files must not end the stream: rows are counted against the footer.
+    "ignoreCorruptFiles": "true",
+    "ignoreMissingFiles": "true",
+    # Pages have checksums, which the reader ignores unless told.
+    "parquet.page.verify-checksum.enabled": "true",
+}
+
+
+class ScienceFolder:
+    """Fink's science files below one folder.
+
+    Parameters
+    ----------
+    spark : SparkSession
+        Session to read in.
+    settings : Settings
+        All settings.
+
+    Raises
+    ------
+    SettingsError
+        If there is no such folder.
+    ServiceError
+        By every method, if the storage does not answer.
+    """
+
+    def __init__(self, spark: SparkSession, settings: Settings):
+        self._spark, self._settings = spark, settings
+        self._storage = Storage(spark, str(settings.stream.science_path))
+        self.identifier = self._storage.identifier
+        self._unfinished = _Unfinished()
+        self._batch: _Files | None = None
+
+    @staticmethod
+    def reach(settings: Settings) -> str:
+        """What is read; only Spark can tell whether it is there."""
+        return f"science files of {settings.stream.science_path}"
+
+    def ends(self) -> tuple[dict[str, Topic], dict[tuple[str, int], int]]:
+        """Present files; that the ledger names one says that it is done, so none is opened."""
+        files = self._storage.files()
+        return {file.name: file.topic for file in files}, {(file.name, 0): 0 for file in files}
+
+    def start(
+        self, process: Callable[[Batch], None], ledger: Ledger, *, available_now: bool
+    ) -> Rounds:
+        """Hand all files that are not done in `ledger` to `process`, batch by batch."""
+        present = {file.name for file in self._storage.files()} if available_now else None
+
+        def turn(number: int) -> Turn:
+            new = [
+                file
+                for file in self._storage.files()
+                if (present is None or file.name in present) and ledger.done(file.topic, 0) is None
+            ]
+            self._unfinished.forget_all_but(new)
+            if files := self._next(new):
+                batch = _Files(
+                    number, files, self._spark, self._settings, self._storage, self._unfinished
+                )
+                self._batch = batch
+                process(batch)
+                return Turn.WORKED
+            return Turn.IDLE if new or present is None else Turn.ENDED
+
+        return Rounds(turn, self._settings.stream.trigger_seconds)
+
+    def made_anew(self) -> list[str]:
+        """None: a file that is replaced is read as another one."""
+        return []
+
+    def changed(self) -> bool:
+        """Whether files of the last batch were replaced or went: nothing else mends by itself."""
+        files = self._batch.files if self._batch else []
+        return not all(self._storage.is_unchanged(file) for file in files)
+
+    def _next(self, new: Iterable[File]) -> list[tuple[File, Footer | None]]:
+        """Files of the next batch, oldest first, with None for a footer that is damaged."""
+        chosen: list[tuple[File, Footer | None]] = []
+        rows = 0
+        for file in sorted(new, key=lambda file: (file.modified_ms, file.name)):
+            if len(chosen) == _MOST_FILES:
+                break
+            if self._unfinished.holds(file):
+                continue
+            footer = self._storage.footer(file)
+            if footer is None and (
+                not self._storage.is_unchanged(file) or self._unfinished.keeps(file)
+            ):
+                continue
+            rows += footer.rows if footer else 0
+            if chosen and rows > self._settings.stream.max_offsets_per_trigger:
+                break
+            chosen.append((file, footer))
+        return chosen
+
+
+class _Unfinished:
+    """Files that could not be read and may still be written: they wait."""
+
+    def __init__(self) -> None:
+        self._since: dict[str, float] = {}
+
+    def holds(self, file: File) -> bool:
+        """Whether `file` waits."""
+        return file.topic.identifier in self._since and self.keeps(file)
+
+    def keeps(self, file: File) -> bool:
+        """Let `file`, which could not be read, wait; False if it has been as it is for long."""
+        since = self._since.setdefault(file.topic.identifier, time.monotonic())
+        # Two clocks: the storage's may be wrong by years.
+        return (
+            time.time() - file.modified_ms / 1000 < _BEING_WRITTEN_S
+            and time.monotonic() - since < _BEING_WRITTEN_S
+        )
+
+    def forget_all_but(self, files: Iterable[File]) -> None:
+        """Forget what is no longer there, or no longer as it was."""
+        present = {file.topic.identifier for file in files}
+        self._since = {known: since for known, since in self._since.items() if known in present}
+
+
+class _Files:
+    """New files of one micro-batch."""
+
+    known_headers: Set[int] = frozenset()
+
+    def __init__(
+        self,
+        number: int,
+        files: Iterable[tuple[File, Footer | None]],
+        spark: SparkSession,
+        settings: Settings,
+        storage: Storage,
+        unfinished: _Unfinished,
+    ):
+        self.number = number
+        self._spark, self._settings = spark, settings
+        self._storage, self._unfinished = storage, unfinished
+        self._footers = dict(files)
+        # First row that cannot be read, of files that are damaged.
+        self._damaged = {file: 0 for file, footer in self._footers.items() if footer is None}
+
+    @property
+    def files(self) -> list[File]:
+        return list(self._footers)
+
+    @property
+    def topics(self) -> dict[str, Topic]:
+        return {file.name: file.topic for file in self._footers}
+
+    def alerts(self) -> DataFrame:
+        survey = adapter(self._settings.survey)
+        layouts: dict[Reading, list[File]] = {}
+        for file, footer in self._footers.items():
+            if footer:
+                layouts.setdefault(reading(survey.FIELDS, footer.layout), []).append(file)
+        frames = [self._read(how, files) for how, files in layouts.items()]
+        if self._damaged or not frames:
+            frames.append(self._letters(reading(survey.FIELDS, pa.schema([]))))
+        rows = reduce(DataFrame.union, frames)
+        rows = rows.repartition(self._settings.stream.partitions, "offset")
+        # There is no packet: what was read of a row says what is wrong with it.
+        packet = F.when(F.col("unread_reason").isNull(), F.to_json("alert").cast("binary"))
+        header = F.lit(None).cast("long")
+        return with_columns(rows.withColumns({"header": header, "packet": packet}), survey)
+
+    def accounts_for(self, part: Part, staged: DataFrame) -> bool:
+        """Whether `part` holds all rows of all files, or says which are damaged."""
+        known = len(self._damaged)
+        present = dict(self._footers)
+        for file, footer in present.items():
+            if not self._storage.is_unchanged(file):
+                log.info("%s was replaced or went while it was read", file.path)
+                del self._footers[file]
+            elif footer and file not in self._damaged:
+                if part.rows.get((file.name, 0), 0) == footer.rows:
+                    continue
+                self._storage.give(file)
+                if self._unfinished.keeps(file):
+                    del self._footers[file]
+                else:
+                    self._damaged[file] = _first_missing(staged, file)
+        for file in self._damaged.keys() - self._footers.keys():
+            del self._damaged[file]
+        if len(self._footers) < len(present) or len(self._damaged) > known:
+            return False
+        for file, footer in self._footers.items():
+            rows, at = footer.rows if footer else 0, (file.name, 0)
+            part.offsets[at] = 0, rows
+            if file in self._damaged:
+                lost = max(0, rows - (part.rows[at] - 1)) if footer else None
+                part.lost[at] = lost
+                log.warning(
+                    "%s cannot be read, %s rows are lost",
+                    file.path,
+                    "all" if lost is None else lost,
+                )
+        return True
+
+    def learn(self, part: Part) -> None:
+        pass
+
+    def _read(self, how: Reading, files: list[File]) -> DataFrame:
+        reader = self._spark.read.options(**_OPTIONS)
+        # A file without any of the columns still has its rows.
+        reader = reader.schema(how.columns or "nothing int")
+        names = F.create_map(*(F.lit(x) for file in files for x in (file.raw_path, file.name)))
+        # Behind the scheme and the host, which Spark writes in more than one way.
+        path = F.regexp_replace("_metadata.file_path", "^[a-z0-9]+:(//[^/]*)?", "")
+        return reader.parquet(*(_PATTERN.sub(r"\\\g<0>", file.path) for file in files)).select(
+            F.element_at(names, path).alias("topic"),
+            F.lit(0).alias("partition"),
+            F.col("_metadata.row_index").alias("offset"),
+            F.expr(how.record).alias("alert"),
+            F.lit(None).cast("string").alias("unread_reason"),
+        )
+
+    def _letters(self, nothing: Reading) -> DataFrame:
+        """One row, to be a dead letter, for each damaged file."""
+        rows = [(file.name, 0, first, UNREADABLE) for file, first in self._damaged.items()]
+        frame = self._spark.createDataFrame(
+            rows, "topic string, partition int, offset long, unread_reason string"
+        )
+        return frame.select(*SOURCE, F.expr(nothing.record).alias("alert"), "unread_reason")
+
+
+def _first_missing(staged: DataFrame, file: File) -> int:
+    """Number of the first row of `file` that is not `staged`."""
+    rows = staged.where(F.col("topic") == file.name).select("offset").collect()
+    found = sorted(row.offset for row in rows)
+    return next((i for i, offset in enumerate(found) if i != offset), len(found))

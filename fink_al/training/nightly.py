@@ -1,0 +1,357 @@
+"""The nightly job: labels and archive in, a challenger out, promoted if it is shown as good."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from fink_al.errors import FinkAlError, ModelError
+from fink_al.evaluation.metrics import Metrics, evaluate
+from fink_al.evaluation.promotion import LOWER_IS_BETTER, compare, decide
+from fink_al.features.feature_set import FeatureSet
+from fink_al.labels.counterparts import (
+    counterparts_file,
+    places,
+    read_counterparts,
+    write_counterparts,
+)
+from fink_al.labels.own_names import OwnNames
+from fink_al.labels.store import LabelStore
+from fink_al.labels.verdict import CONFLICT, verdicts
+from fink_al.models.model import Model, fit, question, recipe, with_metrics
+from fink_al.models.registry import DECISION, WHY, Registry
+from fink_al.settings import PromotionSettings, Settings
+from fink_al.settings.taxonomy import UNCLASSIFIED
+from fink_al.training.examples import (
+    ArchiveReader,
+    Matcher,
+    TrainingSet,
+    collect,
+    feature_values,
+    read_examples,
+    rows_of,
+)
+from fink_al.training.inputs import read_inputs
+from fink_al.training.test_set import TestSet, read_test_set, reserved_objects
+from fink_al.training.versions import load
+
+log = logging.getLogger(__name__)
+
+Outcome = Literal["promoted", "kept", "nothing_new", "too_few_labels"]
+Progress = Callable[[str], None]
+
+#: Tags of a version: what was decided about it, and the champion that it was compared with.
+_QUESTION, _AGAINST = "question", "against"
+#: Tag of a version: what it was made of, however it is tested and judged.
+_RECIPE = "recipe"
+#: The name of the former until it was told apart from the manifest's fingerprint, which is of the
+#: fit alone: what a person took back then stays so.
+_FORMER_QUESTION = "fingerprint"
+#: Tags of a version: what it was tested on and by which metric, and its value.
+_JUDGED_BY, _SCORE = "judged_by", "score"
+
+
+class AlreadyRunning(FinkAlError):
+    """Another nightly job of this installation is at work."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a nightly job did.
+
+    Parameters
+    ----------
+    outcome : str
+        ``promoted``: the challenger is the champion; ``kept``: it is not shown to be as good, the
+        champion stays; ``nothing_new``: it was decided about such a model before;
+        ``too_few_labels``: no model is made.
+    why : str
+        In words.
+    version : str or None
+        Version of the challenger.
+    champion : str or None
+        Version that scores from now on.
+    positive, negative : int
+        Examples.
+    labels : dict of str to int
+        How many labelled objects became an ``example``, and why the others did not.
+    by_position : int
+        Objects of the label store that the archive has under other names.
+    metrics, champion_metrics : dict or None
+        Of challenger and former champion on the fixed test set.
+    differences : dict
+        Of the challenger from each version that it was compared with.
+    seconds : float
+        How long it took.
+    """
+
+    outcome: Outcome
+    why: str
+    version: str | None
+    champion: str | None
+    positive: int
+    negative: int
+    labels: dict[str, int] = field(default_factory=dict)
+    by_position: int = 0
+    metrics: dict[str, Any] | None = None
+    champion_metrics: dict[str, Any] | None = None
+    differences: dict[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+def retrain(
+    settings: Settings,
+    archived: ArchiveReader,
+    progress: Progress = log.info,
+    matched: Matcher | None = None,
+) -> Summary:
+    """Train a challenger on all labels, compare, register, promote if it is shown as good.
+
+    Parameters
+    ----------
+    settings : Settings
+        All settings.
+    archived : callable
+        Finds examples in the archive: :func:`fink_al.spark.nights.examples.archived_examples`.
+    progress : callable, optional
+        Told what happens.
+    matched : callable, optional
+        Finds counterparts in the archive
+        (:func:`fink_al.spark.nights.counterparts.archived_counterparts`); by default those that the
+        label store has are kept.
+
+    Raises
+    ------
+    AlreadyRunning
+        If another nightly job of this installation is running.
+    """
+    begin = time.monotonic()
+    with _alone(settings):
+        if matched:
+            _match(settings, matched, progress)
+        summary = _retrain(settings, archived, progress)
+    summary = replace(summary, seconds=round(time.monotonic() - begin, 1))
+    settings.report_dir.mkdir(parents=True, exist_ok=True)
+    stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
+    file = settings.report_dir / f"training_{stamp}.json"
+    file.write_text(json.dumps(asdict(summary), indent=1), "utf-8")
+    progress(f"{summary.outcome}: {summary.why}")
+    return summary
+
+
+def _match(settings: Settings, matched: Matcher, progress: Progress) -> None:
+    """Look anew which objects of the label store the archive has under other names."""
+    positions = places(LabelStore.of(settings).read())
+    if len(positions):
+        progress(f"looking for {len(positions)} labelled positions in the archive")
+    found = matched(settings, positions)
+    write_counterparts(counterparts_file(settings.archive_dir), found, datetime.now(UTC))
+    if len(found):
+        progress(f"{len(found)} labelled objects have another name in the archive, by position")
+
+
+def _retrain(settings: Settings, archived: ArchiveReader, progress: Progress) -> Summary:
+    target, registry, now = settings.target, Registry(settings), datetime.now(UTC)
+    test, inputs = read_test_set(settings), read_inputs(settings, now)
+    rows, counts = examples_until(settings, archived, now, progress)
+    training = read_examples(settings, rows)
+    number = registry.champion()
+    positive, negative = int(training.positive.sum()), int((~training.positive).sum())
+    others = len(read_counterparts(counterparts_file(settings.archive_dir), now))
+    done = Summary("nothing_new", "", None, number, positive, negative, counts, others)
+    least = target.model.min_labels_per_class
+    if len(training) < target.model.min_labels or min(positive, negative) < least:
+        why = (
+            f"{positive} positive and {negative} negative examples; a model needs "
+            f"{target.model.min_labels}, {least} of each"
+        )
+        return replace(done, outcome="too_few_labels", why=why)
+    identity = question(training, target, test.identity if test else None)
+    made_of = recipe(training, target)
+    if decided := _decided(settings, registry, identity, made_of, number):
+        why = f"version {decided} was decided on the same examples and settings"
+        return replace(done, why=why)
+    progress(f"training on {positive} positive and {negative} negative examples")
+    challenger = fit(training, target, number, now, inputs)
+    tags = {"examples": str(len(training))}
+    if test:
+        progress(f"testing on {len(test.positive)} objects")
+        p = challenger.predict(feature_values(settings, test.rows))
+        ours = evaluate(p, test.positive)
+        challenger = with_metrics(challenger, ours, _on_random(challenger, training))
+        score = getattr(ours, target.promotion.metric)
+        tags |= {_JUDGED_BY: _judged_by(test, target.promotion), _SCORE: repr(score)}
+        done = replace(done, metrics=ours.to_dict())
+        better, why, done = _trial(settings, registry, test, p, done)
+    elif number:
+        better, why = False, "there is no test set to compare on: fink-al model promote decides"
+    else:
+        better, why = True, "it is the first one; there is no test set to compare on"
+    progress("registering")
+    tags |= {_QUESTION: identity, _RECIPE: made_of, _AGAINST: number or "", WHY: why}
+    version = registry.register(challenger, tags, rows_of(rows, training))
+    # What a person decided while this one was fitted holds.
+    if better and (hold := registry.held()):
+        better, why = False, f"promotion is on hold ({hold}); it would have been: {why}"
+    if better and (now_champion := registry.champion()) != number:
+        better, why = (
+            False,
+            f"version {now_champion} was made champion meanwhile: compared next time",
+        )
+        done = replace(done, champion=now_champion)
+    if better:
+        registry.promote(version, why)
+        return replace(done, outcome="promoted", why=why, version=version, champion=version)
+    registry.keep(version, why)
+    return replace(done, outcome="kept", why=why, version=version)
+
+
+def _decided(
+    settings: Settings, registry: Registry, identity: str, made_of: str, champion: str | None
+) -> str | None:
+    """Version about which there is nothing more to decide, made of the same; None if there is none.
+
+    The champion that can be loaded, and what was kept for this champion. What a person took back
+    stays so whatever the rule, the test set or scikit-learn are now. A former champion, as after a
+    wrong label that was corrected, is judged again; so is what has no decision, as its job ended
+    before its end.
+    """
+    for made in registry.versions():
+        decision = made.tags.get(DECISION)
+        if decision == "rolled_back" and made.tags.get(_RECIPE) == made_of:
+            return made.number
+        if made.tags.get(_QUESTION, made.tags.get(_FORMER_QUESTION)) != identity:
+            continue
+        kept = decision == "kept" and made.tags.get(_AGAINST) == (champion or "")
+        scores = made.number == champion and _is_loadable(settings, registry, made.number)
+        if kept or scores or decision == "rolled_back":
+            return made.number
+    return None
+
+
+def _is_loadable(settings: Settings, registry: Registry, number: str) -> bool:
+    features = FeatureSet.from_settings(settings.target.features)
+    try:
+        Model.from_bytes(registry.load(number), features.hash)
+    except ModelError as error:
+        log.warning("The champion, version %s, cannot be loaded: %s", number, error)
+        return False
+    return True
+
+
+def _on_random(challenger: Model, training: TrainingSet) -> Metrics | None:
+    """Metrics on the labels that were asked for at random, by models that did not see them."""
+    use, p = training.is_random, challenger.out_of_fold
+    if p is None or not use.any():
+        return None
+    return evaluate(p[use], training.positive[use])
+
+
+def examples_until(
+    settings: Settings, archived: ArchiveReader, until: datetime, progress: Progress = log.info
+) -> tuple[pa.Table, dict[str, int]]:
+    """Examples as the label store gave them at a time, and what became of the labelled objects.
+
+    Objects of the test set are not among them: what a model learned from cannot judge it.
+    """
+    progress("reading labels")
+    said = OwnNames.of(settings, until)
+    labels = verdicts(said, settings.target)
+    reasons = labels["reason"].drop_null().to_pylist()
+    if disputed := reasons.count(CONFLICT):
+        progress(f"{disputed} objects are left out as sources contradict: fink-al labels conflicts")
+    counts = Counter(reasons)
+    # What may not teach: test objects, and those of which nobody knows what they are.
+    untold = pc.and_(pc.is_null(labels["positive"]), pc.not_equal(labels["type"], UNCLASSIFIED))
+    names = said.both(reserved_objects(settings))
+    silent = [*names, *labels["object_id"].filter(untold).to_pylist()]
+    labels = labels.filter(pc.is_valid(labels["positive"]))
+    reserved = pc.is_in(labels["object_id"], pa.array(names, pa.string()))
+    counts["in_test_set"] = pc.sum(reserved).as_py() or 0
+    labels = labels.filter(pc.invert(reserved))
+    progress(f"looking for {len(labels)} labelled objects in the archive")
+    rows = collect(settings, labels, archived, silent, said.own)
+    found = pc.sum(pc.is_in(labels["object_id"], rows["object_id"].combine_chunks())).as_py() or 0
+    counts["example"], counts["no_alert"] = found, len(labels) - found
+    return rows, {reason: number for reason, number in counts.items() if number}
+
+
+def _trial(
+    settings: Settings,
+    registry: Registry,
+    test: TestSet,
+    p: npt.NDArray[np.float64],
+    done: Summary,
+) -> tuple[bool, str, Summary]:
+    """Whether probabilities `p` of the test set are as good as the champion's, and why.
+
+    They are compared with the best version that ever was champion, too: else each night could be
+    worse by less than the margin, and all nights together by much.
+    """
+    rule = settings.target.promotion
+    others = _rivals(registry, test, rule, done.champion)
+    sentences = []
+    for number in others:
+        try:
+            other = load(settings, registry, number)
+        except ModelError as error:
+            log.warning("Version %s cannot be compared with: %s", number, error)
+            sentences.append(f"version {number} cannot be loaded or made again here")
+            continue
+        theirs = other.predict(settings, test.rows)
+        if number == done.champion:
+            done = replace(done, champion_metrics=evaluate(theirs, test.positive).to_dict())
+        found = compare(p, theirs, test.positive, rule.metric, rule.margin)
+        done.differences[number] = found.to_dict()
+        better, why = decide(rule, found)
+        sentences.append(f"{why} (version {number})")
+        if not better:
+            return False, sentences[-1], done
+    return True, "; ".join(sentences) or "there is nothing to compare with", done
+
+
+def _rivals(
+    registry: Registry, test: TestSet, rule: PromotionSettings, champion: str | None
+) -> list[str]:
+    """The champion, then the best of those that were, on this test set and by this rule."""
+    if champion is None:
+        return []
+    sign = -1 if rule.metric in LOWER_IS_BETTER else 1
+    scores = {
+        made.number: sign * float(made.tags[_SCORE])
+        for made in registry.versions()
+        if made.tags.get(DECISION) == "promoted"
+        and made.tags.get(_JUDGED_BY) == _judged_by(test, rule)
+    }
+    best = max(scores, key=scores.__getitem__, default=champion)
+    return list(dict.fromkeys([champion, best]))
+
+
+def _judged_by(test: TestSet, rule: PromotionSettings) -> str:
+    return f"{rule.metric} on {test.identity}"
+
+
+@contextmanager
+def _alone(settings: Settings) -> Iterator[None]:
+    settings.work_dir.mkdir(parents=True, exist_ok=True)
+    with (settings.work_dir / f"training_{settings.target.name}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise AlreadyRunning(
+                f"Another nightly job holds {lock.name}; wait for its end."
+            ) from None
+        yield

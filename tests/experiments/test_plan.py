@@ -1,0 +1,49 @@
+import pytest
+
+from fink_al.errors import SettingsError
+from fink_al.experiments.plan import Arm, Plan
+
+
+@pytest.mark.parametrize(
+    ("text", "arm"),
+    [
+        ("random", Arm("random")),
+        (" uncertainty@sigmoid", Arm("uncertainty", "sigmoid")),
+        ("uncertainty@sigmoid/random_forest", Arm("uncertainty", "sigmoid", "random_forest")),
+        ("entropy/gradient_boosting", Arm("entropy", None, "gradient_boosting")),
+    ],
+)
+def test_an_arm_is_strategy_features_and_estimator(text, arm):
+    assert Arm.parse(text) == arm
+    assert str(arm) == text.strip()
+
+
+def test_an_unknown_strategy_is_told_the_known_ones():
+    with pytest.raises(SettingsError, match="No strategy 'unc'; known: random, uncertainty"):
+        Arm.parse("unc@sigmoid")
+
+
+def test_a_plan_must_have_something_to_ask():
+    with pytest.raises(SettingsError, match="--labels 10 are all labels, and --initial 10"):
+        Plan((Arm("random"),), labels=10)
+    with pytest.raises(SettingsError, match="names random more than once"):
+        Plan((Arm("random"), Arm("random")))
+
+
+@pytest.mark.parametrize("budget", [float("nan"), float("inf"), 0.0, -1.0])
+def test_a_budget_is_a_time(budget):
+    with pytest.raises(SettingsError, match=f"--budget {budget:g} is no time: give minutes above"):
+        Plan((Arm("random"),), budget=budget)
+
+
+def test_a_feature_set_may_be_a_file_in_a_folder():
+    assert Arm.parse("random@sets/mine.yml") == Arm("random", "sets/mine.yml")
+    expected = Arm("random", "/sets/mine.yml", "random_forest")
+    assert Arm.parse("random@/sets/mine.yml/random_forest") == expected
+
+
+def test_who_asks_members_needs_a_forest(target):
+    boosting = Arm.parse("committee/gradient_boosting")
+    with pytest.raises(SettingsError, match="asks the trees of a forest; "):
+        boosting.estimator_of(target, target.features)
+    assert Arm("committee").estimator_of(target, target.features) == "random_forest"

@@ -1,0 +1,142 @@
+"""Trees are followed only if every index of them leads to an end."""
+
+import numpy as np
+import pytest
+from rewriting import ALL, KINDS, rewritten, with_arrays
+from small_world import N_FEATURES
+
+from fink_al.errors import ModelError
+from fink_al.models.bundle import unpack
+from fink_al.models.model import Model
+
+LEFT = {"random_forest": "left_child", "gradient_boosting": "left"}
+RIGHT = {"random_forest": "right_child", "gradient_boosting": "right"}
+FEATURE = {"random_forest": "feature", "gradient_boosting": "feature_idx"}
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_altered_trees_are_refused_or_give_probabilities(bundle, kind, hash_):
+    """The checksum is made to fit: what is accepted can be followed by any alert to its end."""
+    rng = np.random.default_rng(3)
+    values = rng.normal(size=(20, N_FEATURES))
+    values[rng.uniform(size=values.shape) < 0.3] = np.nan
+    refused = 0
+    for _ in range(100):
+
+        def change(arrays):
+            raw = arrays["nodes" if kind in KINDS else "own_nodes"].view(np.uint8)
+            raw[rng.integers(0, len(raw), 3)] = rng.integers(0, 256, 3)
+
+        try:
+            loaded = Model.from_bytes(with_arrays(bundle, change), hash_)
+        except ModelError:
+            refused += 1
+        else:
+            p = loaded.predict(values)
+            assert ((p >= 0) & (p <= 1)).all()
+    assert 0 < refused < 100
+
+
+def _huge(arrays: dict) -> None:
+    arrays["sizes"] = np.array([2**62, 2**62, 2**62, 2**62, *arrays["sizes"]])  # the sum: 0 more
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda arrays: arrays.clear(),
+        lambda arrays: arrays.pop("nodes"),
+        lambda arrays: arrays.pop("sizes"),
+        lambda arrays: arrays.update(more=np.ones(1)),
+        lambda arrays: arrays.update(sizes=arrays["sizes"].astype(float)),
+        lambda arrays: arrays.update(sizes=arrays["sizes"][:, None]),
+        lambda arrays: arrays.update(sizes=np.empty(0, np.int64), nodes=arrays["nodes"][:0]),
+        lambda arrays: arrays.update(sizes=np.append(arrays["sizes"], 0)),
+        lambda arrays: arrays.update(sizes=np.append(arrays["sizes"], 1)),
+        lambda arrays: arrays.update(sizes=np.append(arrays["sizes"], [1, -1])),
+        _huge,
+        lambda arrays: arrays.update(nodes=arrays["nodes"][:-1]),
+        lambda arrays: arrays.update(nodes=arrays["nodes"][:, None]),
+        lambda arrays: arrays.update(nodes=arrays["nodes"].view(np.uint8)),
+        lambda arrays: arrays.update(
+            nodes=arrays["nodes"].astype(arrays["nodes"].dtype.newbyteorder(">"))
+        ),
+    ],
+)
+def test_arrays_of_another_form_are_refused(bundle, hash_, change):
+    with pytest.raises(ModelError, match=r"arrays are no (random forest|gradient boosting)"):
+        Model.from_bytes(with_arrays(bundle, change), hash_)
+
+
+def test_the_trees_of_the_other_kind_are_refused(make, hash_):
+    other = unpack(make("gradient_boosting"))[0]
+    with pytest.raises(ModelError, match="arrays are no random forest"):
+        Model.from_bytes(rewritten(make("random_forest"), model=other), hash_)
+
+
+@pytest.mark.parametrize(
+    ("names", "place", "index"),
+    [
+        (LEFT, "inside", 10**6),
+        (RIGHT, "inside", 10**6),
+        (LEFT, "inside", 2**31 - 1),
+        (LEFT, "inside", 0),  # a path without end
+        (RIGHT, "inside", 0),
+        (FEATURE, "inside", N_FEATURES),
+        (FEATURE, "inside", -2),
+        (FEATURE, "inside", 2**60),
+    ],
+)
+def test_a_tree_that_points_outside_itself_is_refused(bundle, kind, hash_, names, place, index):
+    def change(arrays):
+        starts = np.cumsum(arrays["sizes"]) - arrays["sizes"]
+        tree = np.flatnonzero(arrays["sizes"] > 1)[3]
+        arrays["nodes"][names[kind]][starts[tree]] = index
+
+    with pytest.raises(ModelError, match="A tree of the model points outside itself"):
+        Model.from_bytes(with_arrays(bundle, change), hash_)
+
+
+def test_a_tree_that_points_into_the_next_one_is_refused(bundle, kind, hash_):
+    def change(arrays):
+        tree = np.flatnonzero(arrays["sizes"] > 1)[3]
+        start = (np.cumsum(arrays["sizes"]) - arrays["sizes"])[tree]
+        arrays["nodes"][RIGHT[kind]][start] = arrays["sizes"][tree]
+
+    with pytest.raises(ModelError, match="A tree of the model points outside itself"):
+        Model.from_bytes(with_arrays(bundle, change), hash_)
+
+
+@pytest.mark.parametrize("share", [np.nan, -0.5, 2.0])
+def test_leaves_of_a_forest_that_hold_no_shares_are_refused(make, hash_, share):
+    def change(arrays):
+        arrays["shares"][-1, 0] = share
+
+    with pytest.raises(ModelError, match="shares in a leaf of the model are no probabilities"):
+        Model.from_bytes(with_arrays(make("random_forest"), change), hash_)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("value", np.nan, "no number that can be added"),
+        ("value", np.inf, "no number that can be added"),
+        ("value", -1e300, "no number that can be added"),
+        ("is_categorical", 1, "asks for categories"),
+    ],
+)
+def test_boosted_trees_that_cannot_be_added_are_refused(make, hash_, field, value, message):
+    def change(arrays):
+        arrays["nodes"][field][-1] = value
+
+    with pytest.raises(ModelError, match=message):
+        Model.from_bytes(with_arrays(make("gradient_boosting"), change), hash_)
+
+
+def test_boosted_trees_that_start_from_a_decision_are_refused(make, hash_):
+    def change(arrays):
+        arrays["nodes"] = arrays["nodes"][1:]
+        arrays["sizes"] = arrays["sizes"][1:]
+
+    with pytest.raises(ModelError, match="start from nothing"):
+        Model.from_bytes(with_arrays(make("gradient_boosting"), change), hash_)

@@ -1,0 +1,79 @@
+import numpy as np
+import pytest
+
+from fink_al.models.estimators.estimator import fit_estimator, of_arrays, predict, to_arrays
+from fink_al.models.estimators.forest import Forest
+from fink_al.models.estimators.growing import grow
+from fink_al.training.teacher import Prior
+
+KINDS = ("random_forest", "informed_forest", "gradient_boosting")
+
+
+@pytest.fixture(params=KINDS)
+def model(settings, request):
+    update = {"estimator": request.param, "n_estimators": 100}
+    return settings.target.model.model_copy(update=update)
+
+
+@pytest.fixture(scope="module")
+def prior() -> Prior:
+    """A teacher that knows of one feature only, which the others do not take."""
+    values = np.random.default_rng(3).normal(size=(200, 2))
+    trees = grow(values, values[:, 0] > 0, np.ones(200), trees=10, leaf=5, seed=1, threads=1)
+    return Prior(Forest(trees), columns=(0, 1), few=(0, 3), all_from=500, worth=10)
+
+
+@pytest.fixture
+def values() -> np.ndarray:
+    rng = np.random.default_rng(1)
+    made = rng.normal(size=(60, 5)).astype(np.float32).astype(np.float64)
+    made[rng.uniform(size=made.shape) < 0.3] = np.nan
+    return made
+
+
+@pytest.fixture
+def estimator(model, values, prior):
+    return fit_estimator(model, values, np.nan_to_num(values[:, 0]) > 0, np.arange(60), prior)
+
+
+@pytest.mark.parametrize("model", ["random_forest", "gradient_boosting"], indirect=True)
+def test_an_object_weighs_the_same_however_many_alerts_it_has(model):
+    # One positive object with as many alerts as fifty negative ones, all alike.
+    model = model.model_copy(update={"min_samples_leaf": 100})
+    objects = np.repeat(np.arange(51), [50, *[1] * 50])
+    estimator = fit_estimator(model, np.ones((100, 1)), objects == 0, objects)
+    assert predict(estimator, np.ones((1, 1)))[0] == pytest.approx(1 / 51, abs=0.01)
+
+
+def test_an_alert_without_features_has_no_probability(estimator):
+    p = predict(estimator, np.array([[np.nan] * 5, [np.inf, 1, 1, 1, -np.inf]]))
+    assert np.isnan(p).tolist() == [True, False]
+
+
+def test_a_probability_depends_on_its_alert_alone(estimator, values):
+    p = predict(estimator, values)
+    order = np.random.default_rng(2).permutation(60)
+    np.testing.assert_array_equal(predict(estimator, values[order]), p[order])
+    singly = [predict(estimator, values[i : i + 1])[0] for i in range(60)]
+    np.testing.assert_array_equal(singly, p)
+    np.testing.assert_array_equal(predict(estimator, values.astype(np.float32)), p)
+
+
+def test_equal_examples_and_seed_make_equal_estimators(model, estimator, values, prior):
+    again = fit_estimator(model, values, np.nan_to_num(values[:, 0]) > 0, np.arange(60), prior)
+    np.testing.assert_array_equal(predict(again, values), predict(estimator, values))
+
+
+def test_an_estimator_survives_as_arrays(model, estimator, values):
+    again = of_arrays(model.estimator, to_arrays(estimator), 5)
+    np.testing.assert_array_equal(predict(again, values), predict(estimator, values))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_twenty_examples_make_an_estimator_that_tells_them_apart(settings, kind, prior):
+    update = {"estimator": kind, "n_estimators": 1000}
+    model = settings.target.model.model_copy(update=update)
+    values = np.random.default_rng(1).normal(size=(20, 4))
+    positive = values[:, 0] > 0
+    p = predict(fit_estimator(model, values, positive, np.arange(20), prior), values)
+    assert p[positive].min() > 0.5 > p[~positive].max()

@@ -1,0 +1,76 @@
+import pyarrow.parquet as pq
+import pytest
+
+from fink_al.errors import SettingsError
+from fink_al.settings import Target, load_settings
+from fink_al.settings.taxonomy import Class, Taxonomy
+
+
+@pytest.fixture
+def target() -> Target:
+    return load_settings(environment={}).target
+
+
+def test_types_become_positive_negative_or_no_example(target, caplog):
+    types = ["SN Ia", "SN Iax[02cx-like]", "SN II", "AGN", "SN", "unclassified", "sn ia", "sn ia"]
+    assert Taxonomy.load().classify(types, target) == [
+        True,
+        True,
+        False,
+        False,
+        None,
+        None,
+        None,
+        None,
+    ]
+    assert caplog.messages == ["Types that the taxonomy does not know are no examples: 'sn ia' (2)"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("SN II", Class(False, None, "SN II: hydrogen in the spectrum of a collapsed core")),
+        (
+            "Galaxy",
+            Class(
+                None,
+                "excluded",
+                "Galaxy: the spectrum shows the host only, so what the alert was is not known",
+            ),
+        ),
+        ("unclassified", Class(None, "unclassified", "no spectrum showed a type")),
+        (
+            "SN Iax",
+            Class(
+                None,
+                "unknown_type",
+                "'SN Iax' is not in conf/taxonomy.yml; nearest: SN Ia, SN I, SN II",
+            ),
+        ),
+        ("???", Class(None, "unknown_type", "'???' is not in conf/taxonomy.yml")),
+    ],
+)
+def test_each_class_has_its_reason(target, kind, expected):
+    assert Taxonomy.load().judge(kind, target) == expected
+
+
+def test_families_that_do_not_exist_or_are_both_are_refused(target):
+    strange = target.model_copy(update={"positive": ("SN 1a",)})
+    with pytest.raises(SettingsError, match=r"families \['SN 1a'\]; known: AGN, CV, "):
+        Taxonomy.load().classify([], strange)
+    both = target.model_copy(update={"excluded": {"SN Ia": "no"}})
+    with pytest.raises(SettingsError, match=r"\['SN Ia'\] as positive and as excluded"):
+        Taxonomy.load().check(both)
+
+
+def test_no_type_is_listed_twice_and_no_family_that_a_target_excludes_is_silent(target):
+    taxonomy = Taxonomy.load()
+    assert set(taxonomy.families.values()) == set(taxonomy.why)
+    assert all(taxonomy.why.values())
+    assert all(target.excluded.values())
+
+
+def test_the_types_of_a_year_are_known(shared_data):
+    types = pq.read_table(shared_data / "labelled" / "tns_fink_2024.parquet")["type"].unique()
+    names = {name.removeprefix("(TNS) ") for name in types.drop_null().to_pylist()}
+    assert Taxonomy.load().unknown(names) == []

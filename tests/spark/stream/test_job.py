@@ -1,0 +1,69 @@
+"""The streaming job as a process: how it ends."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from fink_al.errors import ServiceError
+from fink_al.settings import find_resource, load_settings
+from fink_al.spark.session import submit_command
+from fink_al.spark.stream import job
+
+pytestmark = [pytest.mark.spark, pytest.mark.kafka]
+
+_READY = b"Streaming topics"
+
+
+@pytest.mark.parametrize("way", ["fink-al", "spark-submit"])
+def test_ctrl_c_ends_an_idle_stream_in_order(broker, tmp_path, way):
+    script = find_resource("bin/alert2candidate.py")
+    python = {"PYSPARK_PYTHON": sys.executable, "PYSPARK_DRIVER_PYTHON": sys.executable}
+    changed = {
+        "FINK_AL_WORK_DIR": str(tmp_path),
+        "FINK_AL_SOURCE__SERVERS": broker.servers,
+        "FINK_AL_SINK__SERVERS": broker.servers,
+        "FINK_AL_STREAM__TOPICS": "nothing_[0-9]{8}",
+    }
+    command = {
+        "fink-al": [sys.executable, str(script)],
+        "spark-submit": submit_command(script, master="local[2]"),
+    }[way]
+    log = tmp_path / "log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=os.environ | python | changed,
+            start_new_session=True,
+        )
+    try:
+        deadline = time.monotonic() + 90
+        while _READY not in log.read_bytes():
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.2)
+        time.sleep(3)  # the query starts, too
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(60) == 0, log.read_text()
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    said = log.read_text()
+    assert "Traceback" not in said
+    assert said.splitlines()[-1].endswith("goes on behind the last published micro-batch")
+
+
+def test_a_broker_that_is_not_there_is_said_before_a_session_starts(monkeypatch, tmp_path):
+    monkeypatch.setattr(job, "spark_session", None)
+    nowhere = {"servers": "127.0.0.1:1"}
+    settings = load_settings(work_dir=tmp_path, source=nowhere, sink=nowhere)
+    begin = time.monotonic()
+    with pytest.raises(ServiceError, match=r"Kafka at 127\.0\.0\.1:1 does not do its part"):
+        job.run(settings)
+    assert time.monotonic() - begin < 15

@@ -1,0 +1,68 @@
+"""The stream takes up new labels, and goes on with those it knows while their storage is away."""
+
+import logging
+from datetime import UTC, datetime
+
+import pyarrow as pa
+import pytest
+
+from fink_al.errors import ServiceError
+from fink_al.labels.counterparts import FOUND, counterparts_file, write_counterparts
+from fink_al.labels.label import Label
+from fink_al.labels.store import LabelStore
+from fink_al.settings import load_settings
+from fink_al.spark.stream.state import State, object_keys
+
+pytestmark = pytest.mark.spark
+
+
+def test_labels_are_taken_up_and_outlast_their_storage(spark, tmp_path, caplog):
+    settings = load_settings(
+        environment={}, work_dir=tmp_path, starting_set=None, test_set=None
+    ).model_copy(update={"labels_path": str(tmp_path / "share" / "labels")})
+    with pytest.raises(ServiceError, match="share/labels is no label store"):
+        State(spark, settings)
+    LabelStore(settings.labels_dir).make()
+    state = State(spark, settings)
+
+    def labelled():
+        return state.science().known.labelled.value.tolist()
+
+    def add(name, type):
+        seen = datetime(2026, 1, 5, tzinfo=UTC)
+        LabelStore.of(settings).add([Label(name, type, "spectrum", seen)])
+
+    def warned():
+        return caplog.text.count("share/labels is no label store")
+
+    assert labelled() == []
+    add("A", "SN Ia")
+    add("B", "unclassified")
+    assert labelled() == object_keys(spark, ["A"])
+
+    caplog.set_level(logging.WARNING)
+    share, away = tmp_path / "share", tmp_path / "away"
+    for times in (1, 2):
+        share.rename(away)
+        share.mkdir()  # where it was mounted
+        assert [labelled() for _ in range(2)] == [object_keys(spark, ["A"])] * 2
+        assert warned() == times
+        with pytest.raises(ServiceError, match="share/labels is no label store"):
+            State(spark, settings)
+        share.rmdir()
+        away.rename(share)
+        assert labelled() == object_keys(spark, ["A"])
+    add("C", "CV")
+    assert labelled() == sorted(object_keys(spark, ["A", "C"]))
+
+    # By position A is also an object that the archive calls otherwise.
+    file = counterparts_file(settings.archive_dir)
+    row = {"said_of": "A", "object_id": "101", "arcsec": 0.4}
+    write_counterparts(file, pa.Table.from_pylist([row], FOUND), datetime.now(UTC))
+    assert labelled() == sorted(object_keys(spark, ["101", "A", "C"]))
+    file.write_bytes(b"torn")
+    add("D", "CV")
+    assert labelled() == sorted(object_keys(spark, ["101", "A", "C"]))
+    assert "counterparts/early_snia.parquet is no table of counterparts" in caplog.text
+    file.unlink()
+    assert labelled() == sorted(object_keys(spark, ["A", "C", "D"]))

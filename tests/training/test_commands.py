@@ -1,0 +1,243 @@
+"""The commands of this room: what they say and with which code they end."""
+
+import fcntl
+import json
+import re
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from click.testing import CliRunner
+from small_world import sky, table
+
+from fink_al.cli.model import model
+from fink_al.cli.train import train
+from fink_al.errors import ModelError
+from fink_al.evaluation.metrics import evaluate
+from fink_al.labels.label import Label
+from fink_al.labels.store import LabelStore
+from fink_al.models import model as learned
+from fink_al.models.registry import Registry
+from fink_al.settings import find_resource
+from fink_al.settings.taxonomy import Taxonomy
+from fink_al.training.nightly import retrain
+from fink_al.training.versions import Made
+
+
+@pytest.fixture
+def run(settings):
+    """Runs a command with these settings; its exit code and output."""
+    folder = settings.work_dir / "conf"
+    (folder / "targets").mkdir(parents=True)
+    target = settings.target.model_dump(mode="json")
+    (folder / "targets" / "early_snia.yml").write_text(yaml.safe_dump(target))
+    listed = yaml.safe_load(find_resource("conf/fink_al.yml").read_text())
+    listed |= {"work_dir": str(settings.work_dir), "starting_set": None, "test_set": None}
+    (folder / "fink_al.yml").write_text(yaml.safe_dump(listed))
+
+    def call(command, *arguments, **variables):
+        arguments = [*arguments, "--config", str(folder / "fink_al.yml")]
+        env = {"USER": "Ann", "COLUMNS": "40", **variables}
+        result = CliRunner().invoke(command, arguments, env=env)
+        if result.exception and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result.exit_code, result.output
+
+    return call
+
+
+def test_training_without_labels_ends_with_three(run):
+    assert run(train) == (3, "")
+
+
+@pytest.fixture
+def learn(settings, archive, archived):
+    """Labels alerts and trains."""
+
+    def on(alerts, **changes):
+        archive(*alerts)
+        now = datetime.now(UTC)
+        found = [Label(row["object_id"], row["type"], "spectrum", now, now) for row in alerts]
+        LabelStore.of(settings).add(found)
+        return retrain(settings.model_copy(update=changes), archived)
+
+    return on
+
+
+@pytest.fixture
+def judges(tmp_path):
+    """A file of test objects."""
+    file = tmp_path / "test_set.parquet"
+    pq.write_table(table(sky("Test", 20)), file)
+    return file
+
+
+@pytest.mark.spark
+def test_a_nightly_job_reads_the_archive_and_ends_with_zero(spark, settings, run, archive):
+    alerts = sky("A", 10)
+    archive(*alerts)
+    now = datetime.now(UTC)
+    found = [Label(row["object_id"], row["type"], "spectrum", now, now) for row in alerts]
+    LabelStore.of(settings).add(found)
+    assert run(train)[0] == 0
+    assert run(train)[0] == 0  # nothing new
+    assert [v.is_champion for v in Registry(settings).versions()] == [True]
+    code, output = run(model, "reproduce", "1", "--archive")
+    assert code == 0
+    assert output.endswith(
+        "Version 1 made again from its 20 examples: largest difference of probabilities 0.\n"
+        "From the archive and the labels as of then: the same.\n"
+    )
+
+
+def test_a_second_nightly_job_at_once_ends_with_four(settings, run):
+    with (settings.work_dir / "training_early_snia.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        code, output = run(train)
+    assert code == 4
+    assert output.startswith("Error: Another nightly job holds ")
+
+
+def test_models_are_listed_shown_and_promoted(settings, run, learn):
+    assert learn(sky("A", 10)).version == "1"
+    code, output = run(model, "list")
+    (row,) = [line.split("│") for line in output.splitlines() if line.startswith("│")]
+    cells = [cell.strip() for cell in row[1:-1]]
+    assert (code, cells[:2], cells[3:]) == (
+        0,
+        ["*", "1"],
+        ["20", "promoted", "it is the first one; there is no test set to compare on"],
+    )
+    code, output = run(model, "show", "1")
+    assert code == 0
+    assert "examples      10 positive, 10 negative\n" in output
+    assert "calibration   none: fewer than 50 labels of each class (calibrate_from)\n" in output
+    assert "objects of" not in output
+    assert "Make it again and compare: fink-al model reproduce 1 --archive --config " in output
+    code, output = run(model, "show", "1", "--json")
+    assert (code, json.loads(output)["labels"]["positive"]) == (0, 10)
+    assert run(model, "promote", "1") == (
+        0,
+        "Version 1 scores from the next micro-batch of a running stream on.\n",
+    )
+
+
+def test_versions_are_compared_on_the_test_set(run, learn, judges):
+    learn(sky("A", 10), test_set=judges)
+    learn(sky("B", 1), test_set=judges)
+    code, output = run(model, "compare", "1", "2", FINK_AL_TEST_SET=str(judges))
+    assert code == 0
+    assert "│ auc               │ 1.000 (1.000 to 1.000) │ 1.000 (1.000 to 1.000) │" in output
+    assert "log_loss: version 2 is better by 0.000 (0.000 to 0.000, 68%), object by" in output
+    assert output.endswith("Examples: 2 added (BAGN0, BSN Ia0).\n")
+
+
+def test_a_worse_version_is_called_worse(run, learn, judges):
+    learn(sky("A", 10), test_set=judges)
+    wrong = {"SN Ia": "AGN", "AGN": "SN Ia"}
+    learn([row | {"type": wrong[row["type"]]} for row in sky("B", 3)], test_set=judges)
+    said = r"log_loss: version (\d) is (\w+) by (0\.\d+) \((0\.\d+) to (0\.\d+), 68%\)"
+    found = []
+    for pair in (("1", "2"), ("2", "1")):
+        output = run(model, "compare", *pair, FINK_AL_TEST_SET=str(judges))[1]
+        found += re.findall(said, output)
+    numbers = found[0][2:]
+    assert found == [("2", "worse", *numbers), ("1", "better", *numbers)]
+    assert 0 < float(numbers[1]) <= float(numbers[0]) <= float(numbers[2])
+
+
+def test_what_is_not_as_it_was_then_is_named(run, learn, settings, archived, tmp_path, monkeypatch):
+    start = tmp_path / "start.parquet"
+    pq.write_table(table(sky("Start", 1)), start)
+    learn(sky("A", 10), starting_set=start)
+    monkeypatch.setattr("fink_al.spark.nights.examples.archived_examples", archived)
+    again = (model, "reproduce", "1", "--archive")
+    same = "From the archive and the labels as of then: the same.\n"
+    code, output = run(*again, FINK_AL_STARTING_SET=str(start))
+    assert (code, output.partition("\n")[2]) == (0, same)
+    # A file of labels that was being written when the model was trained.
+    labels = max(Path(settings.labels_dir).glob("*.parquet"))  # the first one has no rows
+    shutil.copy(labels, labels.with_name(labels.name.replace("-", "-0", 1)))
+    code, output = run(*again, FINK_AL_STARTING_SET=str(start))
+    assert (code, output.partition("\n")[2]) == (
+        0,
+        f"{same}Not as they were then: label store.\n",
+    )
+    pq.write_table(table(sky("Start", 2)), start)
+    taxonomy = Taxonomy.load()
+    families = taxonomy.families | {"SN Ia-new": taxonomy.families["SN Ia"]}
+    changed = Taxonomy(families, taxonomy.why)
+    monkeypatch.setattr(Taxonomy, "load", lambda: changed)
+    code, output = run(*again, FINK_AL_STARTING_SET=str(start))
+    assert (code, output.partition("\n")[2]) == (
+        1,
+        "From the archive and the labels as of then: 2 added (StartAGN1, StartSN Ia1).\n"
+        "Not as they were then: label store, classes of the types, starting set.\n",
+    )
+
+
+def test_what_judged_a_model_is_shown(run, learn, judges, monkeypatch):
+    monkeypatch.setattr(
+        "fink_al.training.nightly._on_random",
+        lambda model, training: evaluate(np.array([0.9, 0.1]), np.array([True, False])),
+    )
+    learn(sky("A", 10), test_set=judges)
+    output = run(model, "show", "1")[1]
+    assert "On 40 objects of the test set:\n  accuracy           1.000 (" in output
+    assert "On 2 objects of labels selected at random:\n  accuracy           1.000 (" in output
+
+
+def test_a_rollback_that_fails_leaves_promotion_as_it_was(run, learn, settings):
+    learn(sky("A", 10))
+    registry = Registry(settings)
+    for before in (None, "clouds"):
+        registry.hold(before)
+        with pytest.raises(ModelError, match="Version 1 is the only one"):
+            run(model, "rollback", "--hold", "--why", "odd")
+        assert registry.held() == before
+
+
+def test_what_cannot_be_loaded_is_not_called_the_same(run, learn, monkeypatch):
+    learn(sky("A", 10))
+    known = learned.version
+    other = {"scikit-learn": "9.9"}
+    monkeypatch.setattr(learned, "version", lambda name: other.get(name) or known(name))
+    with pytest.raises(
+        ModelError, match=r"Version 1 cannot be compared here: .* installed is 9\.9"
+    ):
+        run(model, "reproduce", "1")
+
+
+def test_where_one_model_alone_gives_a_probability_they_are_not_the_same(run, learn, monkeypatch):
+    learn(sky("A", 10))
+    predict, asked = Made.predict, []
+
+    def silent_once(self, settings, rows):
+        p = predict(self, settings, rows)
+        asked.append(p)
+        return np.where((np.arange(len(p)) == 3) & (len(asked) == 2), np.nan, p)
+
+    monkeypatch.setattr(Made, "predict", silent_once)
+    code, output = run(model, "reproduce", "1")
+    assert (code, output.split()[-1]) == (1, "inf.")
+
+
+def test_a_champion_is_rolled_back_and_held(settings, run, learn, judges):
+    learn(sky("A", 10), test_set=judges)
+    learn(sky("B", 5), test_set=judges)
+    assert run(model, "rollback", "--why", "odd scores", "--hold") == (
+        0,
+        "Version 2 is rolled back: version 1 scores from the next micro-batch of a running stream "
+        "on.\n",
+    )
+    code, output = run(model, "list")
+    assert (code, "odd scores" in output) == (0, True)
+    assert output.endswith(
+        "Promotion is on hold: odd scores. fink-al model promote VERSION ends it.\n"
+    )
+    assert run(model, "promote", "1")[0] == 0
+    assert Registry(settings).held() is None
