@@ -18,6 +18,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from claims import at_most, judge
 
+from fink_al.archive import Archive
+from fink_al.loop import Loop
 from fink_al.settings import Settings, load_settings
 from fink_al.spark.nights.counterparts import archived_counterparts
 from fink_al.spark.session import spark_session
@@ -27,7 +29,7 @@ def write_night(settings: Settings, night: int, ra: np.ndarray, dec: np.ndarray,
     """One alert of each object, a tenth of an arcsecond from where it is."""
     shift = np.random.default_rng(seed).normal(0, 0.1 / 3600, len(ra))
     names = pa.array([str(i) for i in range(len(ra))])
-    folder = settings.archive_dir / f"night={night}"
+    folder = Archive(settings.archive_dir).night_folder(night)
     folder.mkdir(parents=True)
     at = {"mjd": np.full(len(ra), 61041.0 + seed), "ra": ra, "dec": np.clip(dec + shift, -90, 90)}
     table = pa.table({"object_id": names, **at})
@@ -62,9 +64,9 @@ def main() -> None:
                 write_night(settings, 20260101 + night, ra, dec, night)
             for labels in (n // 4, n):
                 given = places(ra, dec, labels)
-                archived_counterparts(settings, given)  # Java has compiled it
+                archived_counterparts(Loop.open(settings), given)  # Java has compiled it
                 since = time.perf_counter()
-                found = archived_counterparts(settings, given)
+                found = archived_counterparts(Loop.open(settings), given)
                 times[nights, labels] = time.perf_counter() - since
                 assert abs(len(found) - labels // 2) < 10  # objects may lie beside others
                 print(

@@ -23,6 +23,7 @@ from claims import at_most, judge
 
 from fink_al.labels.label import Label
 from fink_al.labels.store import LabelStore
+from fink_al.loop import Loop
 from fink_al.settings import load_settings
 
 _HEADER = (
@@ -136,7 +137,7 @@ def main() -> None:
                     "csv.DictReader alone",
                     flush=True,
                 )
-            store = LabelStore.of(load_settings(config, starting_set=None, test_set=None))
+            store = Loop.open(load_settings(config, starting_set=None, test_set=None)).labels.store
             assert len(store.read()) == 2 * n
         reading, digested = read_seconds(Path(folder) / "small", files)
     print(f"{files} files of 20 labels: read in {reading:.2f} s, {digested:.2f} s by a digest")

@@ -39,6 +39,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from fink_al.demo.embedded_kafka import EmbeddedKafka
 from fink_al.demo.stream_job import StreamJob
+from fink_al.loop import Loop
 from fink_al.settings import Settings, load_settings
 from fink_al.simulation.lsst_packets import packets, replicate, write_schema
 from fink_al.simulation.nights import simulate
@@ -127,14 +128,17 @@ def measure(folder: Path, plan: Plan) -> Run:
         settings = make_settings(folder, broker.servers)
         config = folder / "fink_al.yml"
         config.write_text(yaml.safe_dump(settings.model_dump(mode="json")), "utf-8")
-        retrain(settings, archived_examples, lambda text: None)
+        retrain(Loop.open(settings), archived_examples, lambda text: None)
         originals = make_originals()
         size = np.mean([len(packet) for packet in originals])
         print(f"{plan.total} packets of {size / 1000:.0f} kB", flush=True)
         create_topics(settings)
         run, source = Run(plan.total), replicate(originals, plan.total)
         sender = Sender(settings, run)
-        with Listener(settings, run) as listener, StreamJob(settings, config, folder / "log"):
+        with (
+            Listener(settings, run) as listener,
+            StreamJob(settings.sink, settings.target.ledger_topic, config, folder / "log"),
+        ):
             sender.send(islice(source, _FIRST))
             listener.wait(_FIRST)
             with Watch(broker, run) as watch:

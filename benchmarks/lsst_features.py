@@ -16,6 +16,7 @@ import pyarrow as pa
 from sklearn.ensemble import RandomForestClassifier
 
 from fink_al.evaluation.metrics import metrics, resample
+from fink_al.loop import Loop
 from fink_al.settings import Settings, load_settings
 from fink_al.simulation.datasets import early_alerts
 from fink_al.training.examples import read_examples
@@ -55,7 +56,7 @@ def settings_of(changes: dict) -> Settings:
 
 def judged(settings: Settings, seasons: list[pa.Table]) -> str:
     """AUC and figure of merit of a forest, with intervals."""
-    teach, judge = (read_examples(settings, season) for season in seasons)
+    teach, judge = (read_examples(Loop.open(settings), season) for season in seasons)
     forest = RandomForestClassifier(300, min_samples_leaf=3, random_state=0, n_jobs=-1)
     p = forest.fit(teach.values, teach.positive).predict_proba(judge.values)[:, 1]
     once, again = np.ones((1, len(judge))), resample(np.arange(len(judge)))

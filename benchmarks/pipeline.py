@@ -25,6 +25,7 @@ from claims import Claim, judge
 
 from fink_al.demo.embedded_kafka import EmbeddedKafka
 from fink_al.kafka import Cluster, produce
+from fink_al.loop import Loop
 from fink_al.settings import load_settings
 from fink_al.simulation.nights import simulate
 from fink_al.simulation.packets import packets, replicate
@@ -79,7 +80,7 @@ def measure(folder: Path, n: int, warm_up: int) -> Run:
             stream=stream,
             target={"follow_up": {"max_per_night": 1_000_000}},
         )
-        retrain(settings, archived_examples, lambda text: None)
+        retrain(Loop.open(settings), archived_examples, lambda text: None)
         campaign = simulate(4, 500, seed=1)
         originals = [packet for night in campaign.nights for packet in packets(campaign, night)]
         size = np.mean([len(packet) for packet in originals])
@@ -117,7 +118,7 @@ def measure(folder: Path, n: int, warm_up: int) -> Run:
         watcher = threading.Thread(target=watch, daemon=True)
         watcher.start()
         try:
-            query = Pipeline(spark, settings, note).start(available_now=True)
+            query = Pipeline(spark, Loop.open(settings), note).start(available_now=True)
             query.awaitTermination()
         finally:
             done.set()

@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from fink_al.evaluation.metrics import metrics
 from fink_al.evaluation.promotion import LOWER_IS_BETTER, compare
+from fink_al.loop import Loop
 from fink_al.models.estimators.estimator import fit_estimator, predict
 from fink_al.settings import Settings, load_settings
 from fink_al.simulation.datasets import early_alerts
@@ -50,10 +51,10 @@ def main() -> None:
     target = settings.target.model_copy(update={"model": model})
     settings = settings.model_copy(update={"target": target})
     start, test = (
-        read_examples(settings, read_file(file))
+        read_examples(Loop.open(settings), read_file(file))
         for file in (settings.starting_set, settings.test_set)
     )
-    pool = read_examples(settings, early_alerts(settings, _SEED, _ALERTS))
+    pool = read_examples(Loop.open(settings), early_alerts(settings, _SEED, _ALERTS))
     rules = list(itertools.product(_METRICS, _MARGINS, _CONFIDENCES))
     found = {rule: [] for rule in rules}
     for seed in range(options.campaigns):

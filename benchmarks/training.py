@@ -34,8 +34,9 @@ import pyarrow.parquet as pq
 from claims import Claim, judge
 
 from fink_al.alerts import adapter
+from fink_al.archive import Archive
 from fink_al.labels.label import Label
-from fink_al.labels.store import LabelStore
+from fink_al.loop import Loop
 from fink_al.selection import CUTS
 from fink_al.settings import Settings, load_settings
 from fink_al.simulation.nights import simulate
@@ -157,7 +158,7 @@ def write_archive(settings: Settings, night: pa.Table, n: int, labels: int) -> i
     """Labels, and copies of `night` with `n` alerts; how many are of labelled objects."""
     rng = np.random.default_rng(1)
     names = [f"ZTF25zzz{number:04d}".translate(_DIGITS) for number in range(labels)]
-    LabelStore.of(settings).add(
+    Loop.open(settings).labels.store.add(
         Label(name, _TYPES[i % len(_TYPES)], "spectrum", _OBSERVED, _OBSERVED)
         for i, name in enumerate(names)
     )
@@ -171,7 +172,9 @@ def write_archive(settings: Settings, night: pa.Table, n: int, labels: int) -> i
         rows = rng.choice(usable, len(mine), replace=False)
         labelled = dict(zip(rows.tolist(), (names[i] for i in mine), strict=True))
         alerts = copy(night, batch, day, part, labelled)
-        folder = settings.archive_dir / f"night={_START + timedelta(days=day):%Y%m%d}"
+        folder = Archive(settings.archive_dir).night_folder(
+            int(f"{_START + timedelta(days=day):%Y%m%d}")
+        )
         folder.mkdir(parents=True, exist_ok=True)
         half = -(-len(alerts) // 2)
         for task in range(2):
@@ -249,7 +252,7 @@ def read(warm: Path, folder: Path) -> None:
 
     for settings in (settings_of(warm), settings_of(folder)):
         since, used = time.perf_counter(), _cpu_seconds()
-        examples_until(settings, counted, datetime.now(UTC), lambda text: None)
+        examples_until(Loop.open(settings), counted, datetime.now(UTC), lambda text: None)
         seconds, cpu_seconds = time.perf_counter() - since, _cpu_seconds() - used
     said = {"seconds": seconds, "cpu_seconds": cpu_seconds, "rows": reached[-1]}
     (folder / "found.json").write_text(json.dumps(said), "utf-8")

@@ -27,8 +27,8 @@ from fink_al.alerts import adapter
 from fink_al.alerts.series import curves_of
 from fink_al.errors import ModelError
 from fink_al.features.feature_set import Features, FeatureSet
+from fink_al.loop import Loop
 from fink_al.models.model import Model, read_manifest
-from fink_al.models.registry import Registry
 from fink_al.settings import FeatureSettings, Settings, Survey, load_settings, load_survey
 
 #: Models that a Python worker keeps: one a target, and the one before a new version.
@@ -106,7 +106,7 @@ class Bundle:
             If the registry does not answer.
         """
         settings = settings or load_settings()
-        registry = Registry(settings)
+        registry = Loop.open(settings).registry
         version = version or registry.champion()
         if version is None:
             raise ModelError(

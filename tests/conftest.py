@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 from small_world import MJD, table
 
-from fink_al.labels.store import LabelStore
-from fink_al.models.registry import Registry
+from fink_al.archive import Archive
+from fink_al.loop import Loop
 from fink_al.settings import Settings, load_settings
 from fink_al.training.examples import PROVENANCE, ArchiveReader
 
@@ -123,7 +123,7 @@ def world(broker: Any, tmp_path: Path) -> Callable[..., Any]:
 def empty_registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An MLflow database without models: making its tables takes seconds."""
     folder = tmp_path_factory.mktemp("registry")
-    Registry(load_settings(work_dir=folder, starting_set=None, test_set=None)).champion()
+    Loop.open(load_settings(work_dir=folder, starting_set=None, test_set=None)).registry.champion()
     return folder / "registry.db"
 
 
@@ -160,8 +160,9 @@ def archive(settings: Settings) -> Callable[..., None]:
     """Puts alerts into the archive, as the stream does: Parquet by night."""
 
     def write(*alerts: dict) -> None:
-        LabelStore.of(settings)  # the stream's start makes it
-        folder = settings.archive_dir / f"night={settings.survey.night_of(MJD)}"
+        loop = Loop.open(settings)
+        assert loop.labels.store.version  # the stream's start makes the store
+        folder = Archive(settings.archive_dir).night_folder(settings.survey.night_of(MJD))
         folder.mkdir(parents=True, exist_ok=True)
         part = len(list(folder.iterdir()))
         rows = table(alerts).drop_columns("type")

@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 from fink_al.alerts import light_curves
 from fink_al.alerts.ztf import COLUMNS, LIGHT_CURVE
 from fink_al.features.feature_set import FeatureSet
+from fink_al.loop import Loop
 from fink_al.models.model import Model, fit
 from fink_al.settings import Settings, find_resource, load_settings
 from fink_al.spark.science import Champion, Science, with_science
@@ -42,7 +43,7 @@ def settings_with(features: dict[str, Any]) -> Settings:
 def trained(settings: Settings) -> Model:
     """A model of the package's starting set."""
     starting = pq.read_table(find_resource("data/early_snia/starting_set.parquet"))
-    return fit(read_examples(settings, starting), settings.target, None)
+    return fit(read_examples(Loop.open(settings), starting), settings.target, None)
 
 
 def fink_alerts(
@@ -99,7 +100,9 @@ def of_the_stream(alerts: DataFrame, model: Model, settings: Settings) -> DataFr
         F.lit(0).cast("long").alias("offset"),
     )
     bundle = alerts.sparkSession.sparkContext.broadcast(model.to_bytes())
-    return with_science(decoded, Science(settings, Champion("1", str(id(model)), bundle)))
+    return with_science(
+        decoded, Science(Loop.open(settings), Champion("1", str(id(model)), bundle))
+    )
 
 
 def same(found: dict[int, float | None], expected: dict[int, float | None]) -> None:

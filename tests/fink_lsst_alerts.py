@@ -15,6 +15,7 @@ from pyspark.sql import DataFrame, SparkSession
 from fink_al.alerts import light_curves
 from fink_al.alerts.lsst import FIELDS, FORCED, LIGHT_CURVE
 from fink_al.features.feature_set import Features, FeatureSet
+from fink_al.loop import Loop
 from fink_al.models.model import Model, fit
 from fink_al.settings import Settings, load_settings
 from fink_al.training.examples import read_examples
@@ -170,7 +171,9 @@ def _number(value: float | None) -> float:
 
 def trained(settings: Settings) -> Model:
     """A model of made-up alerts."""
-    return fit(read_examples(settings, archived(made_up(80, 61000.3, 7))), settings.target, None)
+    return fit(
+        read_examples(Loop.open(settings), archived(made_up(80, 61000.3, 7))), settings.target, None
+    )
 
 
 def without_spark(alerts: Sequence[dict[str, Any]], settings: Settings) -> Features:

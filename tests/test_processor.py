@@ -22,7 +22,7 @@ from fink_alerts import without_spark as probability_without_spark
 
 from fink_al import processor
 from fink_al.errors import ModelError
-from fink_al.models.registry import Registry
+from fink_al.loop import Loop
 from fink_al.processor import Bundle, features, probability, score
 
 pytestmark = pytest.mark.spark
@@ -136,7 +136,7 @@ def test_a_model_comes_from_the_registry_by_version_or_as_champion(tmp_path):
     settings = settings_with({}).model_copy(update={"work_dir": tmp_path})
     with pytest.raises(ModelError, match="No model of 'early_snia' scores yet; run fink-al train"):
         Bundle.from_registry(settings=settings)
-    registry, model = Registry(settings), trained(settings)
+    registry, model = Loop.open(settings).registry, trained(settings)
     version = registry.register(model, {}, pa.table({"object_id": ["O1"]}))
     found = Bundle.from_registry(version, settings)
     assert found.manifest["fingerprint"] == model.manifest["fingerprint"]

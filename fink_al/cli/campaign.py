@@ -199,9 +199,10 @@ def _alerts(
 
     elif archive and labels_store and not points and not phase:
         from fink_al.experiments.archived_alerts import archived_alerts
+        from fink_al.loop import Loop
 
         def read(features: FeatureSettings) -> LabelledAlerts:
-            return archived_alerts(settings, archive, labels_store, features)
+            return archived_alerts(Loop.open(settings), archive, labels_store, features)
 
     else:
         raise SettingsError(

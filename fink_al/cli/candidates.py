@@ -34,8 +34,9 @@ def candidates(night: str | None, top: int, form: str, config: Path | None) -> N
     """
     settings = load_settings(config)
     from fink_al.followup.tonight import candidates as list_of
+    from fink_al.loop import Loop
 
-    listed, rows = list_of(settings, _date(night))
+    listed, rows = list_of(Loop.open(settings), _date(night))
     rows = rows.head(top)
     if form == "csv":
         rows.to_csv(sys.stdout, index=False)

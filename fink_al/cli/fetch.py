@@ -39,18 +39,21 @@ def fetch(config: Path | None, url: str | None, minutes: float) -> None:
     later run goes on).
     """
     settings = load_settings(config)
-    from fink_al.labels.intake import import_file
-    from fink_al.labels.store import LabelStore
+    from fink_al.labels.intake import import_file, rejects_file
     from fink_al.labels.tns.client import TNS_URL, TnsClient
     from fink_al.labels.tns.folder import TnsFolder, catalogue_day
     from fink_al.labels.tns.gone import changes, listed_rows
+    from fink_al.loop import Loop
     from fink_al.settings.taxonomy import UNCLASSIFIED
 
     client = TnsClient(url or TNS_URL, seconds=60 * minutes)
-    store, warnings = LabelStore.of(settings), []
+    store, warnings = Loop.open(settings).labels.store, []
 
     def take(file: Path) -> int:
-        done = import_file(settings, file, format="tns")
+        done = import_file(
+            store, settings.survey, file, format="tns",
+            rejects=rejects_file(settings.work_dir, file),
+        )  # fmt: skip
         if done.rejects:
             warnings.append(f"Rows rejected: {done.rejects}")
         if not (day := catalogue_day(file)):

@@ -10,7 +10,7 @@ import rich_click as click
 
 from fink_al.cli.fetch import fetch
 from fink_al.cli.labels_in import add, import_, init, settle, warn_of_unknown
-from fink_al.cli.points import config_option, without_data
+from fink_al.cli.points import config_option, open_loop
 from fink_al.errors import LabelError
 
 #: Heading of what was said of an object of another name.
@@ -34,17 +34,17 @@ for command in (add, import_, fetch, init):
 @config_option
 def list_(config: Path | None) -> None:
     """Each object's type that counts, what it is to the target, and why."""
-    from fink_al.labels.own_names import OwnNames, by_position
+    from fink_al.labels.own_names import by_position
     from fink_al.labels.verdict import verdicts
 
-    settings = without_data(config)
-    said = OwnNames.of(settings)
+    loop = open_loop(config)
+    said = loop.labels
     others: dict[str, list[str]] = {}
     for pair in said.counterparts.to_pylist():
         others.setdefault(pair["object_id"], []).append(by_position(pair))
-    rows = verdicts(said, settings.target).to_pylist()
+    rows = verdicts(said, loop.target).to_pylist()
     _print(
-        ("object", "type", settings.target.name, "why", "source", "observed [UTC]", _OTHER),
+        ("object", "type", loop.target.name, "why", "source", "observed [UTC]", _OTHER),
         ((row["object_id"], row["type"], _class(row), row["why"], row["source"],
           _time(row["observed"]), "; ".join(others.get(row["object_id"], []))) for row in rows),
     )  # fmt: skip
@@ -59,11 +59,11 @@ def show(object_id: str, config: Path | None) -> None:
     A row that does not stand was changed since by its source, or withdrawn. What was said of an
     object of another name at the same position counts as well, and names that.
     """
-    from fink_al.labels.own_names import OwnNames, by_position
+    from fink_al.labels.own_names import by_position
     from fink_al.labels.verdict import verdicts
 
-    settings = without_data(config)
-    said = OwnNames.of(settings)
+    loop = open_loop(config)
+    said = loop.labels
     own = said.own_name(object_id)
     rows = said.history(own).to_pylist()
     if not rows:
@@ -77,8 +77,8 @@ def show(object_id: str, config: Path | None) -> None:
           row["evidence"] or "", *(_time(row[t]) for t in ("observed", "modified", "received")),
           row["who"] or "", by_position(row)) for row in rows),
     )  # fmt: skip
-    for row in verdicts(said, settings.target, own).to_pylist():
-        click.echo(f"For {settings.target.name}: {row['type']}, {_class(row)} ({row['why']}).")
+    for row in verdicts(said, loop.target, own).to_pylist():
+        click.echo(f"For {loop.target.name}: {row['type']}, {_class(row)} ({row['why']}).")
         if row["reason"] == "conflict":
             click.echo(settle(row))
         return
@@ -95,18 +95,17 @@ def conflicts(config: Path | None) -> None:
     unknown_type     a spelling that conf/taxonomy.yml does not have: no example while it counts
     different_types  no contradiction: the one modified last counts
     """
-    from fink_al.labels.own_names import OwnNames, by_position
+    from fink_al.labels.own_names import by_position
     from fink_al.labels.verdict import conflicts as find
-    from fink_al.settings.taxonomy import Taxonomy
 
-    settings = without_data(config)
-    found = find(OwnNames.of(settings), settings.target)
-    taxonomy = Taxonomy.load()
+    loop = open_loop(config)
+    found = find(loop.labels, loop.target)
+    taxonomy = loop.taxonomy
     _print(
-        ("object", "what", "type", settings.target.name, "source", "modified [UTC]", "who",
+        ("object", "what", "type", loop.target.name, "source", "modified [UTC]", "who",
          _OTHER),
         ((conflict.object_id, conflict.kind, row["type"],
-          _class(vars(taxonomy.judge(row["type"], settings.target))), row["source"],
+          _class(vars(taxonomy.judge(row["type"], loop.target))), row["source"],
           _time(row["modified"]), row["who"] or "", by_position(row))
          for conflict in found for row in conflict.statements),
     )  # fmt: skip
@@ -125,10 +124,9 @@ def export(file: Path, config: Path | None) -> None:
 
     The CSV can be imported, into this store, where it adds nothing, or into another one.
     """
-    from fink_al.labels.store import LabelStore
     from fink_al.labels.tables.export import write_labels
 
-    rows = LabelStore.of(without_data(config)).read()
+    rows = open_loop(config).labels.store.read()
     write_labels(rows, file)
     click.echo(f"{len(rows)} labels: {file}")
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import rich_click as click
 
-from fink_al.cli.points import config_option, without_data
+from fink_al.cli.points import config_option, open_loop, without_data
 from fink_al.errors import LabelError
 
 if TYPE_CHECKING:
@@ -55,26 +55,25 @@ def add(
     before. The same --source, --observed and --who with another TYPE correct what was said.
     """
     from fink_al.labels.label import SPECTRUM, Label, check_object_name, utc
-    from fink_al.labels.own_names import OwnNames
     from fink_al.labels.verdict import verdicts
     from fink_al.settings.taxonomy import WITHDRAWN
 
-    settings = without_data(config)
+    loop = open_loop(config)
     seen = utc(observed) if observed else datetime.now(UTC)
     label = Label(object_id, type, source, seen, who=who or None)
-    check_object_name(label.object_id, settings.survey)
+    check_object_name(label.object_id, loop.survey)
     if not observed and label.source == SPECTRUM and label.type != WITHDRAWN:
         raise LabelError(
             "A spectrum needs --observed, when it was taken, such as 2026-01-05T10:00 in UTC: "
             "training uses no alert from after it."
         )
-    said = OwnNames.of(settings)
+    said = loop.labels
     added = said.store.add([label])
     click.echo("1 label added." if added else "0 labels added: that was said before.")
     own = said.own_name(label.object_id)
     if own != label.object_id:
         click.echo(f"{label.object_id} is {own} here, by its position.")
-    row = next(iter(verdicts(said, settings.target, own).to_pylist()), None)
+    row = next(iter(verdicts(said, loop.target, own).to_pylist()), None)
     if row and row["reason"] == "conflict":
         _warn(f"{row['object_id']} is no example, as types contradict: {settle(row)}")
     elif label.type != (row["type"] if row else WITHDRAWN):
@@ -114,11 +113,10 @@ def import_(
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
 
-    from fink_al.labels.intake import import_file
-    from fink_al.labels.own_names import OwnNames
+    from fink_al.labels.intake import import_file, rejects_file
     from fink_al.labels.verdict import verdicts
 
-    settings = without_data(config)
+    loop = open_loop(config)
     columns = (BarColumn(), DownloadColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
     with Progress(
@@ -126,16 +124,17 @@ def import_(
     ) as bar:
         task = bar.add_task("reading")
         done = import_file(
-            settings, file, format=format, who=who or None, rejects=rejects,
+            loop.labels.store, loop.survey, file, format=format, who=who or None,
+            rejects=rejects or rejects_file(loop.settings.work_dir, file),
             progress=lambda read, size: bar.update(task, completed=read, total=size),
         )  # fmt: skip
     click.echo(f"{done.added} of {done.labels} labels added, from {done.rows} rows.")
     if done.format == "tns":
-        survey = settings.survey
+        survey = loop.survey
         lacking = "position" if survey.labels_by_position else f"object of {survey.name}"
         click.echo(f"{done.untyped} rows have no type, {done.other} no {lacking}.")
     warn_of_unknown(set(done.types))
-    found = verdicts(OwnNames.of(settings), settings.target)["reason"]
+    found = verdicts(loop.labels, loop.target)["reason"]
     if contradicting := sum(reason == "conflict" for reason in found.to_pylist()):
         _warn(f"objects whose types contradict: {contradicting}; see fink-al labels conflicts.")
     if done.rejected:

@@ -15,6 +15,7 @@ from fink_al.settings import load_settings
 
 if TYPE_CHECKING:  # scikit-learn and MLflow are imported by the commands that need them
     from fink_al.evaluation.promotion import Difference
+    from fink_al.loop import Loop
     from fink_al.training.examples import ArchiveReader
     from fink_al.training.history import Changes
 
@@ -38,9 +39,9 @@ def list_(config: Path | None) -> None:
     from rich.table import Table
 
     from fink_al.cli.table import show_whole
-    from fink_al.models.registry import DECISION, WHY, Registry
+    from fink_al.models.registry import DECISION, WHY
 
-    registry = Registry(load_settings(config))
+    registry = _loop(config).registry
     table = Table("", "version", "made [UTC]", "examples", "decision", "why")
     for made in registry.versions():
         created = datetime.fromtimestamp(made.created / 1000, UTC)
@@ -59,9 +60,9 @@ def list_(config: Path | None) -> None:
 def show(version: str, as_json: bool, config: Path | None) -> None:
     """What VERSION was made of, how good it is, and how to make it again."""
     from fink_al.models.model import read_manifest
-    from fink_al.models.registry import DECISION, WHY, Registry
+    from fink_al.models.registry import DECISION, WHY
 
-    registry = Registry(load_settings(config))
+    registry = _loop(config).registry
     manifest = read_manifest(registry.load(version))
     if as_json:
         click.echo(json.dumps(manifest, indent=1))
@@ -101,7 +102,7 @@ def compare(first: str, second: str, config: Path | None) -> None:
     from fink_al.cli.table import show_whole
     from fink_al.training.history import compare_versions
 
-    found = compare_versions(load_settings(config), first, second)
+    found = compare_versions(_loop(config), first, second)
     table = Table("metric", f"version {first}", f"version {second}")
     both = [metrics.to_dict() for metrics in found.metrics]
     for name in both[0]["intervals"]:
@@ -128,7 +129,7 @@ def reproduce(version: str, archive: bool, config: Path | None) -> None:
 
     Exit code 0: the same model; 1: another one; 2: the stored one cannot be loaded here.
     """
-    settings = load_settings(config)
+    loop = _loop(config)
     from fink_al.training.history import reproduce as make
 
     reader: ArchiveReader | None = None
@@ -136,7 +137,7 @@ def reproduce(version: str, archive: bool, config: Path | None) -> None:
         from fink_al.spark.nights.examples import archived_examples
 
         reader = archived_examples
-    done = make(settings, version, reader)
+    done = make(loop, version, reader)
     click.echo(
         f"Version {version} made again from its {done.examples} examples: largest difference of "
         f"probabilities {done.largest_difference:.2g}."
@@ -158,9 +159,7 @@ def promote(version: str, why: str, config: Path | None) -> None:
 
     Going back to an older one rolls the champion back.
     """
-    from fink_al.models.registry import Registry
-
-    registry = Registry(load_settings(config))
+    registry = _loop(config).registry
     champion = registry.champion()
     # Back to an older one is a rollback: the nightly job must not bring the newer one again.
     if champion and version.isdecimal() and int(version) < int(champion):
@@ -182,9 +181,7 @@ def rollback(to: str | None, why: str, hold: bool, config: Path | None) -> None:
     The nightly job does not promote it again. A model that learned from other labels it may
     promote, unless --hold says that it must not.
     """
-    from fink_al.models.registry import Registry
-
-    registry = Registry(load_settings(config))
+    registry = _loop(config).registry
     before = registry.held()
     if hold:  # first, so that no job promotes in between
         registry.hold(why)
@@ -198,6 +195,12 @@ def rollback(to: str | None, why: str, hold: bool, config: Path | None) -> None:
         f"Version {old} is rolled back: version {new} scores from the next micro-batch of a "
         "running stream on."
     )
+
+
+def _loop(config: Path | None) -> Loop:
+    from fink_al.loop import Loop
+
+    return Loop.open(load_settings(config))
 
 
 def _better_or_worse(found: Difference) -> str:

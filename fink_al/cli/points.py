@@ -14,6 +14,8 @@ from fink_al.settings import FeatureSettings, Settings, load_settings, read_yaml
 if TYPE_CHECKING:
     import pandas as pd
 
+    from fink_al.loop import Loop
+
 points_option = click.option(
     "--points", required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Parquet or CSV, one row a point.",
@@ -56,6 +58,13 @@ def feature_options(function: Callable) -> Callable:
 def without_data(config: Path | None) -> Settings:
     """Settings of a command that needs neither starting set nor test set."""
     return load_settings(config, starting_set=None, test_set=None)
+
+
+def open_loop(config: Path | None) -> Loop:
+    """The loop of a command that needs neither starting set nor test set."""
+    from fink_al.loop import Loop
+
+    return Loop.open(without_data(config))
 
 
 def with_untaught_estimator(settings: Settings) -> Settings:

@@ -24,12 +24,13 @@ def train(config: Path | None) -> None:
     does not answer; 3: too few labels for a model; 4: another nightly job is running.
     """
     settings = load_settings(config)
+    from fink_al.loop import Loop
     from fink_al.spark.nights.counterparts import archived_counterparts
     from fink_al.spark.nights.examples import archived_examples
     from fink_al.training.nightly import AlreadyRunning, retrain
 
     try:
-        summary = retrain(settings, archived_examples, matched=archived_counterparts)
+        summary = retrain(Loop.open(settings), archived_examples, matched=archived_counterparts)
     except AlreadyRunning as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(_BUSY)

@@ -4,25 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-import pyarrow.dataset as ds
 
 from fink_al.demo.oracle import Oracle
 from fink_al.evaluation.metrics import Metrics, evaluate
-from fink_al.features.feature_set import FeatureSet
+from fink_al.loop import Loop
 from fink_al.models.model import fit
-from fink_al.settings import Settings
-from fink_al.settings.taxonomy import UNCLASSIFIED, Taxonomy
+from fink_al.settings.taxonomy import UNCLASSIFIED
 from fink_al.training.examples import TrainingSet, read_examples, read_file
 
 #: What the stream's own choices add to the cuts, which hold for any selection.
 _OF_THE_CHOICE = {"certain", "not_sampled", "already_labelled", "already_published", "night_full"}
-
-
-def archived(settings: Settings, night: int, columns: list[str]) -> pd.DataFrame:
-    """`columns` of the archive's alerts of one night."""
-    folder = settings.archive_dir / f"night={night}"
-    files = sorted(map(str, folder.glob("*.parquet")))
-    return ds.dataset(files, format="parquet").to_table(columns=columns).to_pandas()
 
 
 class RandomSelection:
@@ -30,7 +21,7 @@ class RandomSelection:
 
     Parameters
     ----------
-    settings : Settings
+    loop : Loop
         Archive, starting set and test set.
     oracle : Oracle
         The same telescope luck as for the stream's candidates.
@@ -38,16 +29,16 @@ class RandomSelection:
         Of the choice.
     """
 
-    def __init__(self, settings: Settings, oracle: Oracle, seed: int):
-        self._settings = settings
+    def __init__(self, loop: Loop, oracle: Oracle, seed: int):
+        settings = loop.settings
+        self._loop = loop
         self._oracle = oracle
         self._rng = np.random.default_rng(seed)
-        self._taxonomy = Taxonomy.load()
-        self._names = list(FeatureSet.from_settings(settings.target.features).names)
+        self._names = list(loop.features.names)
         assert settings.starting_set
         assert settings.test_set
-        self._examples = read_examples(settings, read_file(settings.starting_set))
-        self.test = read_examples(settings, read_file(settings.test_set))
+        self._examples = read_examples(loop, read_file(settings.starting_set))
+        self.test = read_examples(loop, read_file(settings.test_set))
         self.p = np.full(len(self.test), np.nan)  # of the test set, after the last night
         self._typed: set[str] = set()
 
@@ -65,15 +56,14 @@ class RandomSelection:
             for name, found in zip(observed["object_id"], types, strict=True)
             if found != UNCLASSIFIED
         }
-        self._learn(observed, self._taxonomy.classify(types, self._settings.target))
-        model = fit(self._examples, self._settings.target, None)
+        self._learn(observed, self._loop.taxonomy.classify(types, self._loop.target))
+        model = fit(self._examples, self._loop.target, None)
         self.p = model.predict(self.test.values)
         return evaluate(self.p, self.test.positive)
 
     def _pool(self, night: int) -> pd.DataFrame:
-        rows = archived(
-            self._settings, night, ["object_id", "alert_id", "mjd", "mag", "reasons", *self._names]
-        )
+        columns = ["object_id", "alert_id", "mjd", "mag", "reasons", *self._names]
+        rows = self._loop.archive.frame(night, columns)
         within = rows["reasons"].map(lambda reasons: set(reasons) <= _OF_THE_CHOICE)
         within &= rows["object_id"].isin(self._oracle.objects)  # not those of a user's packets
         rows = rows[within & ~rows["object_id"].isin(self._typed)].sort_values(["mjd", "alert_id"])

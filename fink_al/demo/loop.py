@@ -15,7 +15,7 @@ from typing import Any, TextIO
 
 import yaml
 
-from fink_al.demo.baseline import RandomSelection, archived
+from fink_al.demo.baseline import RandomSelection
 from fink_al.demo.embedded_kafka import EmbeddedKafka, die_with_parent
 from fink_al.demo.oracle import Oracle
 from fink_al.demo.stream_job import StreamJob
@@ -24,10 +24,9 @@ from fink_al.demo.telescope import Telescope, typed
 from fink_al.errors import FinkAlError, SettingsError
 from fink_al.evaluation.metrics import Metrics
 from fink_al.evaluation.selections import Comparison, compare
-from fink_al.features.feature_set import FeatureSet
 from fink_al.kafka import Cluster, produce
+from fink_al.loop import Loop
 from fink_al.models.model import Model, read_manifest
-from fink_al.models.registry import Registry
 from fink_al.settings import Settings, find_resource, load_settings
 from fink_al.simulation.nights import Campaign, simulate
 
@@ -156,14 +155,15 @@ class Demo:
             )
             self.config = plan.folder / "fink_al.yml"
             self.config.write_text(yaml.safe_dump(self.settings.model_dump(mode="json")), "utf-8")
-            self._registry = Registry(self.settings)
+            self._loop = Loop.open(self.settings)
             exposure = self.settings.target.follow_up.exposure
             self._oracle = Oracle(self._campaign.truth, exposure, plan.seed)
-            self._telescope = Telescope(self.settings, self._oracle, plan.spectra_per_night)
+            self._telescope = Telescope(self._loop, self._oracle, plan.spectra_per_night)
             self._say("training the first model on the starting set")
             self._train()
             self._say("starting the stream: spark-submit bin/alert2candidate.py")
-            job = StreamJob(self.settings, self.config, plan.folder / "stream.log")
+            ledger, log = self.settings.target.ledger_topic, plan.folder / "stream.log"
+            job = StreamJob(self.settings.sink, ledger, self.config, log)
             self._stream = self._open.enter_context(job)
         except BaseException:
             self._open.close()
@@ -190,7 +190,7 @@ class Demo:
             theirs = []
             for seed in range(_BASELINE_SEEDS):
                 self._say(f"random selection on the same nights, seed {seed + 1}")
-                other = RandomSelection(self.settings, self._oracle, seed)
+                other = RandomSelection(self._loop, self._oracle, seed)
                 for done in nights:
                     done.random.append(other.night(done.night, done.observed))
                 theirs.append(other.p)
@@ -199,7 +199,7 @@ class Demo:
         return Outcome(nights, self.settings, self.config, real, comparison)
 
     def _night(self, night: int, labels: int) -> Night:
-        champion = self._registry.champion() or "none"
+        champion = self._loop.registry.champion() or "none"
         with _link("broker"):
             topic = self._shown.topic.format(night=night)
             self._say(f"{night}: publishing packets to {topic}")
@@ -210,7 +210,7 @@ class Demo:
             counts = self._wait_for(topic)
             alerts = self._campaign.alerts
             sent_ids = alerts["alert_id"][alerts["night"] == night]
-            found = sent_ids.isin(archived(self.settings, night, ["alert_id"])["alert_id"])
+            found = sent_ids.isin(self._loop.archive.frame(night, ["alert_id"])["alert_id"])
             if not counts["alerts"] == found.sum() == sent:
                 raise BrokenLink(
                     f"{sent} alerts were sent, {counts['alerts']} scored or refused, "
@@ -231,10 +231,10 @@ class Demo:
         self._say(f"{night}: training on {labels + typed(observed)} labels")
         self._train()
         with _link("registry"):
-            version = self._registry.champion()
+            version = self._loop.registry.champion()
             if version is None:
                 raise BrokenLink("there is no model after training")
-            metrics = read_manifest(self._registry.load(version))["metrics"]
+            metrics = read_manifest(self._loop.registry.load(version))["metrics"]
         return Night(
             night=night,
             alerts=sent,
@@ -278,8 +278,7 @@ class Demo:
         return dict(counts)
 
     def _model(self, version: str) -> Model:
-        features = FeatureSet.from_settings(self.settings.target.features)
-        return Model.from_bytes(self._registry.load(version), features.hash)
+        return Model.from_bytes(self._loop.registry.load(version), self._loop.features.hash)
 
     def _train(self) -> None:
         with _link("training"):

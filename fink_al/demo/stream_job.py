@@ -15,7 +15,7 @@ from typing import Any
 from fink_al.demo.embedded_kafka import die_with_parent
 from fink_al.errors import ServiceError
 from fink_al.kafka import read_ledger
-from fink_al.settings import Settings, find_resource
+from fink_al.settings import Kafka, find_resource
 from fink_al.spark.session import submit_command
 
 _STOP_TIMEOUT_S = 20.0
@@ -27,16 +27,18 @@ class StreamJob:
 
     Parameters
     ----------
-    settings : Settings
-        Where its topics are.
+    sink : Kafka
+        Cluster of its topics.
+    ledger_topic : str
+        Topic that says what is done.
     config : path
         The same settings as a file, for the process.
     log_file : path
         Takes what the process says.
     """
 
-    def __init__(self, settings: Settings, config: Path, log_file: Path):
-        self._settings = settings
+    def __init__(self, sink: Kafka, ledger_topic: str, config: Path, log_file: Path):
+        self._sink, self._ledger_topic = sink, ledger_topic
         self._config = config
         self.log_file = log_file
         self._process: subprocess.Popen | None = None
@@ -111,8 +113,7 @@ class StreamJob:
             time.sleep(_POLL_S)
 
     def _records(self, topics: Iterable[str]) -> list[dict[str, Any]]:
-        ledger = self._settings.target.ledger_topic
-        records = read_ledger(self._settings.sink, ledger)
+        records = read_ledger(self._sink, self._ledger_topic)
         return [r for r in records if {o["topic"] for o in r["offsets"]} & set(topics)]
 
     def _signal(self, number: int) -> bool:

@@ -10,8 +10,7 @@ from fink_al.demo.oracle import Oracle
 from fink_al.demo.surveys import SURVEYS
 from fink_al.followup.subscriber import read_candidates
 from fink_al.labels.label import Label
-from fink_al.labels.store import LabelStore
-from fink_al.settings import Settings
+from fink_al.loop import Loop
 from fink_al.settings.taxonomy import UNCLASSIFIED
 
 
@@ -20,7 +19,7 @@ class Telescope:
 
     Parameters
     ----------
-    settings : Settings
+    loop : Loop
         Follow-up topic and label store.
     oracle : Oracle
         What a spectrum shows.
@@ -28,11 +27,11 @@ class Telescope:
         The budget.
     """
 
-    def __init__(self, settings: Settings, oracle: Oracle, spectra_per_night: int):
-        self._settings = settings
+    def __init__(self, loop: Loop, oracle: Oracle, spectra_per_night: int):
+        self._loop = loop
         self._oracle = oracle
         self._budget = spectra_per_night
-        shown = SURVEYS[settings.survey.name]
+        shown = SURVEYS[loop.survey.name]
         self._after = shown.observed, shown.received
         self._next: dict[int, int] = {}
         self._spectra: Counter[str] = Counter()
@@ -48,8 +47,8 @@ class Telescope:
 
     def _new(self) -> list[dict[str, Any]]:
         received = []
-        topic = self._settings.target.candidates_topic
-        for partition, offset, record in read_candidates(self._settings.sink, topic, self._next):
+        topic, kafka = self._loop.target.candidates_topic, self._loop.settings.sink
+        for partition, offset, record in read_candidates(kafka, topic, self._next):
             self._next[partition] = offset + 1
             received.append(record)
         return received
@@ -64,7 +63,7 @@ class Telescope:
             found = self._oracle.observe(name, candidate["mag"], self._spectra[name])
             observed, received = (begin + after for after in self._after)
             labels.append(Label(name, found, "spectrum", observed, received, "demo"))
-        LabelStore.of(self._settings).add(labels)
+        self._loop.labels.store.add(labels)
         return labels
 
 

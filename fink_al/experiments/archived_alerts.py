@@ -7,22 +7,21 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 
-from fink_al.alerts import light_curves
+from fink_al.archive import Archive
 from fink_al.errors import FinkAlError
 from fink_al.experiments.labelled_alerts import LabelledAlerts, check_objects, with_features
 from fink_al.labels.counterparts import counterparts_file
 from fink_al.labels.own_names import OwnNames
 from fink_al.labels.store import LabelStore
 from fink_al.labels.verdict import verdicts
+from fink_al.loop import Loop
 from fink_al.selection import CUTS
-from fink_al.settings import FeatureSettings, Settings
-from fink_al.training.examples import light_curve_columns
+from fink_al.settings import FeatureSettings
 
 
 def archived_alerts(
-    settings: Settings, archive: Path, labels_store: str, features: FeatureSettings
+    loop: Loop, folder: Path, labels_store: str, features: FeatureSettings
 ) -> LabelledAlerts:
     """Alerts of labelled objects that the target's cuts accepted.
 
@@ -30,9 +29,9 @@ def archived_alerts(
 
     Parameters
     ----------
-    settings : Settings
+    loop : Loop
         Target and survey.
-    archive : path
+    folder : path
         Folder with a folder ``night=YYYYMMDD`` for each night, as the stream leaves it; labels by
         position count if it lies in its working folder.
     labels_store : str
@@ -47,21 +46,21 @@ def archived_alerts(
     LightCurveError
         If too few objects of both classes are there.
     """
-    if not any(archive.glob("night=*/*.parquet")):
+    archive = Archive(folder.absolute())
+    if not archive.nights():
         raise FinkAlError(
-            f"{archive} has no nights: give the folder that holds night=YYYYMMDD, which the stream "
+            f"{folder} has no nights: give the folder that holds night=YYYYMMDD, which the stream "
             "fills (archive/TARGET in its work_dir)."
         )
     # With the names of other surveys that fink-al train has found for the archive's objects.
-    said = OwnNames(LabelStore(labels_store), counterparts_file(archive.absolute()))
-    known = verdicts(said, settings.target)
+    said = OwnNames(LabelStore(labels_store), counterparts_file(archive.folder))
+    known = verdicts(said, loop.target)
     known = known.filter(pc.is_valid(known["positive"]))
     # The context that this set asks for, which need not be that of the target's own.
-    target = settings.target.model_copy(update={"features": features})
-    lists = light_curve_columns(settings.model_copy(update={"target": target}))
-    rows = ds.dataset(archive, partitioning="hive").to_table(
-        ["object_id", "mjd", "mag", "reasons", *lists],
-        filter=pc.field("object_id").isin(known["object_id"].combine_chunks()),
+    own = loop.with_target(loop.target.model_copy(update={"features": features}))
+    rows = archive.read_all(
+        ["object_id", "mjd", "mag", "reasons", *own.columns],
+        pc.field("object_id").isin(known["object_id"].combine_chunks()),
     )
     reasons = rows["reasons"].combine_chunks()
     refused = np.zeros(len(rows), bool)
@@ -71,8 +70,7 @@ def archived_alerts(
         [("object_id", "ascending"), ("mjd", "ascending")]
     )
     of_row = pc.index_in(rows["object_id"], known["object_id"].combine_chunks()).to_numpy()
-    table = rows.select(list(lists)).combine_chunks()
-    curves = light_curves(table, settings.survey)
+    curves = own.light_curves(rows.combine_chunks())
     mjd = rows["mjd"].to_numpy()
     made = with_features(
         curves,
@@ -81,8 +79,8 @@ def archived_alerts(
         row=of_row.astype(np.int64),
         object_id=np.array(rows["object_id"].to_pylist(), object),
         types=np.array(known["type"].to_pylist(), object)[of_row],
-        night=np.floor(mjd - settings.survey.day_start).astype(np.int64),
+        night=np.floor(mjd - loop.survey.day_start).astype(np.int64),
         mag=rows["mag"].to_numpy().astype(np.float64),
     )
-    check_objects(made, settings.target)
+    check_objects(made, loop.target)
     return made

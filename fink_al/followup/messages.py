@@ -13,9 +13,8 @@ from typing import Any
 
 import fastavro
 
-from fink_al.alerts import adapter
+from fink_al.alerts import Adapter
 from fink_al.features.feature_set import FeatureSet
-from fink_al.settings import Settings
 
 #: Raised in its first part when a field goes or changes its meaning, in its second when one comes.
 MESSAGE_VERSION = "1.1"
@@ -67,13 +66,13 @@ class CandidateWriter:
 
     Parameters
     ----------
-    settings : Settings
-        Target and survey, which decide the feature and light-curve fields.
+    alerts : Adapter
+        The survey's adapter, which has the light-curve fields.
+    features : FeatureSet
+        Features of the target, a field each.
     """
 
-    def __init__(self, settings: Settings):
-        survey = adapter(settings.survey)
-        features = FeatureSet.from_settings(settings.target.features)
+    def __init__(self, alerts: Adapter, features: FeatureSet):
         fields = [
             {"name": name, "type": kind if name in _REQUIRED else ["null", kind], "doc": doc}
             for name, kind, doc in _FIELDS
@@ -81,11 +80,11 @@ class CandidateWriter:
         for name in (*features.names, *features.reason_names):
             kind = "string" if name in features.reason_names else "double"
             fields.append({"name": name, "type": ["null", kind], "doc": "feature set"})
-        for name, (kind, doc) in survey.MESSAGE_LIGHT_CURVE.items():
+        for name, (kind, doc) in alerts.MESSAGE_LIGHT_CURVE.items():
             items = {"type": "array", "items": ["null", kind]}
             fields.append({"name": name, "type": items, "doc": doc})
-        fields += survey.BROKER_FIELDS
-        self._survey = survey
+        fields += alerts.BROKER_FIELDS
+        self._alerts = alerts
         self.schema: dict[str, Any] = {
             "type": "record",
             "name": "candidate",
@@ -102,7 +101,7 @@ class CandidateWriter:
             **alert,
             "schema_version": MESSAGE_VERSION,
             "processed": f"{alert['processed']:%Y-%m-%dT%H:%M:%S.%fZ}",
-            **self._survey.broker_values(alert),
+            **self._alerts.broker_values(alert),
         }
         out = io.BytesIO()
         fastavro.schemaless_writer(out, self._parsed, record)

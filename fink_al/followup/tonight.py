@@ -5,13 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.dataset as ds
+import pyarrow.compute as pc
 
-from fink_al.alerts import adapter
 from fink_al.errors import FinkAlError
 from fink_al.followup.sky import hours_above_airmass_2, sexagesimal
 from fink_al.lightcurve import LightCurves
-from fink_al.settings import Settings
+from fink_al.loop import Loop
 
 _COLUMNS = ["object_id", "ra", "dec", "band", "mag", "mjd", "p", "p_reason", "informativeness"]
 _COLUMNS += ["strategy", "model_version", "first_detection_mjd"]
@@ -21,7 +20,7 @@ LIST = ["rank", "object_id", "ra", "dec", "position", "band", "mag", "trend_mag_
         "age_days", "p", "why", "hours"]  # fmt: skip
 
 
-def candidates(settings: Settings, night: int | None = None) -> tuple[int, pd.DataFrame]:
+def candidates(loop: Loop, night: int | None = None) -> tuple[int, pd.DataFrame]:
     """The night and its candidates so far, best first.
 
     Ranked by informativeness, those that the site cannot see behind all others. While the night
@@ -29,8 +28,8 @@ def candidates(settings: Settings, night: int | None = None) -> tuple[int, pd.Da
 
     Parameters
     ----------
-    settings : Settings
-        Archive and site.
+    loop : Loop
+        Archive, survey and site.
     night : int, optional
         YYYYMMDD; default: the latest that has candidates.
 
@@ -48,35 +47,25 @@ def candidates(settings: Settings, night: int | None = None) -> tuple[int, pd.Da
     FinkAlError
         If there are no candidates; the message says which nights there are.
     """
-    found = _nights(settings)
-    for known in [night] if night else sorted(found, reverse=True):
-        rows = _read(settings, known) if known in found else None
-        if rows is not None and len(rows):
-            return known, _ranked(settings, known, rows)
-    what = f"night {night} has no candidates" if night else "no night has candidates"
-    nights = ", ".join(map(str, sorted(found))) or "none: has the stream run?"
-    raise FinkAlError(f"In {settings.archive_dir} {what}; nights there: {nights}.")
+    nights = loop.archive.nights()
+    columns = [*_COLUMNS, *loop.alerts.LIGHT_CURVE]
+    for chosen in [night] if night else reversed(nights):
+        if chosen in nights:
+            rows = loop.archive.read(chosen, columns, pc.field("is_candidate"))
+            if len(rows):
+                return chosen, _ranked(loop, rows)
+    problem = f"night {night} has no candidates" if night else "no night has candidates"
+    known = ", ".join(map(str, nights)) or "none: has the stream run?"
+    raise FinkAlError(f"In {loop.archive.folder} {problem}; nights there: {known}.")
 
 
-def _nights(settings: Settings) -> set[int]:
-    # The folder of a night stands for a moment before its first part does.
-    parts = settings.archive_dir.glob("night=*/*.parquet")
-    return {int(part.parent.name.removeprefix("night=")) for part in parts}
-
-
-def _read(settings: Settings, night: int) -> pa.Table:
-    files = sorted(map(str, (settings.archive_dir / f"night={night}").glob("*.parquet")))
-    wanted = [*_COLUMNS, *adapter(settings.survey).LIGHT_CURVE]
-    return ds.dataset(files, format="parquet").to_table(wanted, filter=ds.field("is_candidate"))
-
-
-def _ranked(settings: Settings, night: int, rows: pa.Table) -> pd.DataFrame:
-    survey = adapter(settings.survey)
-    curves = survey.light_curves(rows.select(list(survey.LIGHT_CURVE)), settings.survey)
+def _ranked(loop: Loop, rows: pa.Table) -> pd.DataFrame:
+    lists = rows.select(list(loop.alerts.LIGHT_CURVE))
+    curves = loop.alerts.light_curves(lists, loop.survey)
     table = rows.select(_COLUMNS).to_pandas()
     begun = np.fmax(table["first_detection_mjd"], curves.first_detection_mjd())
-    codes = table["band"].map({band: i for i, band in enumerate(settings.survey.bands)})
-    site = settings.target.follow_up.site
+    codes = table["band"].map({band: i for i, band in enumerate(loop.survey.bands)})
+    site = loop.target.follow_up.site
     table = table.assign(
         position=sexagesimal(table["ra"], table["dec"]),
         trend_mag_per_day=_trend(curves, codes.to_numpy()),

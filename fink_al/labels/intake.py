@@ -16,7 +16,7 @@ from fink_al.labels.tables.records import Records, Reject, opened
 from fink_al.labels.tables.rejects import Rejects
 from fink_al.labels.tables.spectra import SpectraRows
 from fink_al.labels.tns.rows import TnsRows, held_types
-from fink_al.settings import Settings
+from fink_al.settings import Survey
 
 Format = Literal["tns", "spectra"]
 
@@ -60,30 +60,37 @@ class Intake:
     types: frozenset[str]
 
 
+def rejects_file(work_dir: Path, file: Path) -> Path:
+    """New file in the working folder for the rows of `file` that cannot be used."""
+    return work_dir / "labels_rejects" / f"{file.name}-{datetime.now(UTC):%Y%m%dT%H%M%S%f}.csv"
+
+
 def import_file(
-    settings: Settings,
+    store: LabelStore,
+    survey: Survey,
     file: Path,
     *,
     format: Format | None = None,
     who: str | None = None,
-    rejects: Path | None = None,
+    rejects: Path,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Intake:
-    """Add the labels of `file` to the store of `settings`.
+    """Add the labels of `file` to `store`.
 
     Parameters
     ----------
-    settings : Settings
-        Where the store is, and which names are the survey's.
+    store : LabelStore
+        Where labels go.
+    survey : Survey
+        Whose objects have names that it knows.
     file : Path
         CSV or a zip with one: of TNS, or in the columns of :mod:`fink_al.labels.tables.spectra`.
     format : str, optional
         ``tns`` or ``spectra``; told from the header by default.
     who : str, optional
         Who says so, where a row of spectra does not.
-    rejects : Path, optional
-        CSV for the rows that cannot be used: line, reason, text.  Default: a new one in
-        ``labels_rejects`` of the working folder.
+    rejects : Path
+        CSV for the rows that cannot be used: line, reason, text. Made if there are any.
     progress : callable, optional
         Told how many bytes of how many were read.
 
@@ -93,12 +100,8 @@ def import_file(
         If the file is not such a table, or damaged, or `rejects` is it, or is there and no list of
         rejected rows: then nothing of it is added.
     """
-    if rejects and file.exists() and rejects.exists() and rejects.samefile(file):
+    if file.exists() and rejects.exists() and rejects.samefile(file):
         raise LabelError(f"{rejects} is the file to import: name another file with --rejects.")
-    store = LabelStore.of(settings)
-    if rejects is None:
-        stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
-        rejects = settings.work_dir / "labels_rejects" / f"{file.name}-{stamp}.csv"
     labels: list[Label] = []
     rows = 0
     with ExitStack() as stack:
@@ -106,7 +109,7 @@ def import_file(
         refused = stack.enter_context(Rejects(rejects))
         try:
             records = Records(source)
-            parser = _parser(records.header, format, settings, store, who)
+            parser = _parser(records.header, format, survey, store, who)
             records.fills = isinstance(parser, SpectraRows)
             for record in records:
                 rows += 1
@@ -137,8 +140,8 @@ def import_file(
 
 
 def _parser(
-    header: list[str], format: Format | None, settings: Settings, store: LabelStore, who: str | None
+    header: list[str], format: Format | None, survey: Survey, store: LabelStore, who: str | None
 ) -> TnsRows | SpectraRows:
     if format == "spectra" or (format is None and "objid" not in header):
-        return SpectraRows(header, who, settings.survey)
-    return TnsRows(header, settings.survey, held_types(store.read()))
+        return SpectraRows(header, who, survey)
+    return TnsRows(header, survey, held_types(store.read()))

@@ -10,10 +10,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fink_al.labels.counterparts import FOUND, counterparts_file, read_counterparts
+from fink_al.labels.counterparts import FOUND, read_counterparts
 from fink_al.labels.reading import Labels
 from fink_al.labels.store import LabelStore
-from fink_al.settings import Settings
 
 
 class OwnNames(Labels):
@@ -40,11 +39,6 @@ class OwnNames(Labels):
         self._signature: tuple[int, ...] | None = None
         self._counterparts = FOUND.empty_table()
         self._read: tuple[pa.Table, pa.Table, pa.Table] | None = None
-
-    @classmethod
-    def of(cls, settings: Settings, until: datetime | None = None) -> OwnNames:
-        """Labels of `settings`, by the names of its target's archive; as of a time, if given."""
-        return cls(LabelStore.of(settings, until), counterparts_file(settings.archive_dir), until)
 
     @property
     def counterparts(self) -> pa.Table:

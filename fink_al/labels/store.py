@@ -25,7 +25,6 @@ from fink_al.labels.label import Label
 from fink_al.labels.news import news, words
 from fink_al.labels.reading import Labels
 from fink_al.labels.standing import codes
-from fink_al.settings import Settings
 from fink_al.storage.folder import Folder, open_folder
 
 _TIME = pa.timestamp("us", "UTC")
@@ -75,8 +74,10 @@ class LabelStore(Labels):
         self._read: tuple[list[str], pa.Table] = [], SCHEMA.empty_table()
 
     @classmethod
-    def of(cls, settings: Settings, until: datetime | None = None) -> LabelStore:
-        """The store of `settings`; the one of the working folder is made if there never was one.
+    def open(
+        cls, work_dir: Path, labels_path: str | None = None, until: datetime | None = None
+    ) -> LabelStore:
+        """Store at `labels_path`, or else the one in `work_dir`, which is made if there never was.
 
         A place that `labels_path` names, or a folder that is there and empty, may be a share that
         is not mounted, and one of which the working folder has a mark, or to which its archive
@@ -87,13 +88,14 @@ class LabelStore(Labels):
         ServiceError
             If the one of the working folder cannot be made.
         """
-        store = cls(settings.labels_dir, until)
-        if settings.labels_path is None:
-            mark = settings.work_dir / _MARK
-            was_used = mark.exists() or (settings.work_dir / "archive").exists()
-            if not os.path.lexists(settings.labels_dir) and not was_used:
+        folder = work_dir / "labels"
+        store = cls(labels_path or folder, until)
+        if labels_path is None:
+            mark = work_dir / _MARK
+            was_used = mark.exists() or (work_dir / "archive").exists()
+            if not os.path.lexists(folder) and not was_used:
                 store.make()
-            if os.path.lexists(settings.labels_dir) and not mark.exists():
+            if os.path.lexists(folder) and not mark.exists():
                 with suppress(OSError):  # who only reads may not be allowed to
                     mark.touch()
         return store

@@ -22,7 +22,6 @@ import pyarrow.parquet as pq
 
 from fink_al.errors import ModelError, ServiceError
 from fink_al.models.model import Model
-from fink_al.settings import Settings
 
 # Read when MLflow is imported: nothing leaves this machine but what the tracking URI asks for, and
 # a server out of reach is given up after seconds, as the stream asks between two micro-batches.
@@ -79,8 +78,12 @@ class Registry:
 
     Parameters
     ----------
-    settings : Settings
-        Tracking URI and target.
+    target : str
+        Name of the target.
+    tracking_uri : str
+        MLflow tracking URI.
+    models_dir : Path or None
+        Folder of the models' files; None leaves them where the tracking server puts them.
 
     Raises
     ------
@@ -88,9 +91,9 @@ class Registry:
         By every method, if the registry does not answer.
     """
 
-    def __init__(self, settings: Settings):
-        self._settings = settings
-        self._name = f"fink_al_{settings.target.name}"
+    def __init__(self, target: str, tracking_uri: str, models_dir: Path | None = None):
+        self._uri, self._models_dir = tracking_uri, models_dir
+        self._name = f"fink_al_{target}"
         self._client: Any = None
 
     def champion(self) -> str | None:
@@ -286,15 +289,14 @@ class Registry:
         if found:
             return str(found.experiment_id)
         location = None
-        if self._settings.tracking_uri.startswith("sqlite:"):
-            folder = self._settings.work_dir.resolve() / "models"
-            folder.mkdir(parents=True, exist_ok=True)
-            location = folder.as_uri()
+        if self._models_dir:
+            self._models_dir.mkdir(parents=True, exist_ok=True)
+            location = self._models_dir.as_uri()
         return str(self._mlflow().create_experiment(self._name, location))
 
     def _mlflow(self) -> Any:
         if self._client is None:
-            uri = self._settings.tracking_uri
+            uri = self._uri
             if uri.startswith("sqlite:///"):
                 Path(uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
             with warnings.catch_warnings():  # MLflow's own, about what it uses of SQLAlchemy
@@ -314,7 +316,7 @@ class Registry:
             reason = str(error).splitlines()[0] if str(error) else ""
             raise ServiceError(
                 _without_login(
-                    f"The model registry at {self._settings.tracking_uri} does not do its part: "
+                    f"Request to the model registry at {self._uri} failed: "
                     f"{type(error).__name__}: {reason}"
                 )
             ) from error

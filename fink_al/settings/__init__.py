@@ -9,7 +9,7 @@ from fink_al.settings.installation import Settings
 from fink_al.settings.layers import load_settings
 from fink_al.settings.resources import find_resource, read_yaml
 from fink_al.settings.services import Kafka, Registry, Stream
-from fink_al.settings.survey import MJD_EPOCH, SchemaSource, Site, Survey, load_survey
+from fink_al.settings.survey import MJD_EPOCH, SchemaSource, Site, Survey, load_survey, survey_names
 from fink_al.settings.target import (
     BoostingSettings,
     Cuts,
@@ -59,4 +59,5 @@ __all__ = [
     "load_settings",
     "load_survey",
     "read_yaml",
+    "survey_names",
 ]

@@ -50,19 +50,6 @@ class Settings(Section):
         topics = self.target.candidates_topic, self.target.dead_letter_topic
         if len({*topics, self.target.ledger_topic}) < 3:
             raise ValueError("candidates, dead letters and ledger need three different topics.")
-        # Late, as these rooms import this module. They raise errors of the family themselves.
-        from fink_al.alerts import adapter
-        from fink_al.settings.taxonomy import Taxonomy
-        from fink_al.strategies import strategy
-
-        sources = adapter(self.survey).SOURCES
-        if self.stream.source not in sources:
-            raise ValueError(
-                f"stream.source is '{self.stream.source}'; survey '{self.survey.name}' has "
-                f"{list(sources)}."
-            )
-        strategy(self.target.strategy, in_stream=True)
-        Taxonomy.load().check(self.target)
         return self
 
     @property
@@ -104,6 +91,12 @@ class Settings(Section):
     def report_dir(self) -> Path:
         """Reports and summaries for people."""
         return self.work_dir / "report"
+
+    @property
+    def models_dir(self) -> Path | None:
+        """Folder of the models' files, where the registry is a SQLite file; else it has its own."""
+        is_file = self.tracking_uri.startswith("sqlite:")
+        return self.work_dir.resolve() / "models" if is_file else None
 
     @property
     def tracking_uri(self) -> str:

@@ -83,6 +83,11 @@ class Survey(Section):
         return int(f"{day:%Y%m%d}")
 
 
+def survey_names() -> list[str]:
+    """Surveys of ``conf/surveys``, by name."""
+    return sorted(file.stem for file in find_resource("conf/surveys").glob("*.yml"))
+
+
 def load_survey(name: str) -> Survey:
     """Survey of ``conf/surveys/NAME.yml``.
 

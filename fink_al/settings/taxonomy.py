@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import yaml
 
 from fink_al.errors import SettingsError
-from fink_al.settings import Target, find_resource
+from fink_al.settings.resources import find_resource
+from fink_al.settings.target import Target
 
 log = logging.getLogger(__name__)
 

@@ -15,12 +15,9 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.functions import pandas_udf
 
-from fink_al.alerts import adapter
 from fink_al.alerts.series import curves_of
-from fink_al.features.feature_set import FeatureSet
+from fink_al.loop import Loop
 from fink_al.selection import CONTEXT, REASONS, extragalactic_classes, select, uniform_hash
-from fink_al.settings import Settings
-from fink_al.training.examples import light_curve_columns
 
 
 @dataclass(frozen=True)
@@ -62,7 +59,7 @@ class Known:
 class Science:
     """Everything that decides what becomes of a batch of alerts, for Spark's workers."""
 
-    settings: Settings
+    loop: Loop
     champion: Champion | None = None
     known: Known = field(default_factory=Known)
 
@@ -84,12 +81,11 @@ def with_science(alerts: DataFrame, science: Science) -> DataFrame:
         The documented columns of a scored alert (``docs/messages.md``). Of several alerts of one
         object in one night, one at the most is a candidate.
     """
-    settings = science.settings
-    target, features = settings.target, FeatureSet.from_settings(settings.target.features)
-    survey = adapter(settings.survey)
+    loop = science.loop
+    target, features, survey = loop.target, loop.features, loop.alerts
     rows = alerts.withColumns(
         {
-            "night": _night(F.col("mjd"), settings.survey.day_start),
+            "night": _night(F.col("mjd"), loop.survey.day_start),
             # A packet that could not be read has no object: its offset spreads it over the tasks.
             "object_key": F.when(F.col("object_id").isNotNull(), F.xxhash64("object_id")).otherwise(
                 F.col("offset")
@@ -107,9 +103,9 @@ def with_science(alerts: DataFrame, science: Science) -> DataFrame:
         *(F.col(name) for name in survey.LIGHT_CURVE | survey.FORCED),
         *(F.col(name).cast("double") for name in features.context_columns),
     ]  # fmt: skip
-    rows = rows.withColumn("science", _udf(science, features)(*inputs))
+    rows = rows.withColumn("science", _udf(science)(*inputs))
     # An object's alerts meet in one task, where one of them is chosen.
-    rows = rows.repartition(settings.stream.partitions, "object_key")
+    rows = rows.repartition(loop.settings.stream.partitions, "object_key")
     rejected = F.col("science.rejected")
     first = F.row_number().over(
         Window.partitionBy("object_key", "night", rejected == 0).orderBy(
@@ -172,9 +168,10 @@ def _words(rejected: Column) -> Column:
     return F.filter(F.array(*words), lambda word: word.isNotNull())
 
 
-def _udf(science: Science, features: FeatureSet):
-    settings, champion, known = science.settings, science.champion, science.known
-    target, kinds = settings.target, light_curve_columns(settings)
+def _udf(science: Science):
+    # The function travels to the workers, and with it what it names: not the whole loop.
+    loop, champion, known = science.loop, science.champion, science.known
+    target, survey, features, kinds = loop.target, loop.survey, loop.features, loop.columns
     fields = [f"{name} double" for name in features.names]
     fields += [f"{name} int" for name in features.reason_names]
     fields += ["p double", "informativeness double", "rejected long"]
@@ -190,7 +187,7 @@ def _udf(science: Science, features: FeatureSet):
             name: column.to_numpy(np.float64, na_value=np.nan)
             for name, column in zip(CONTEXT, rows[4:], strict=False)
         }
-        curves = curves_of(rows[4 + len(CONTEXT) :], kinds, settings.survey)
+        curves = curves_of(rows[4 + len(CONTEXT) :], kinds, survey)
         extracted = features.extract(curves)
         if champion:
             model = _model(champion.checksum, champion.bundle, features.hash)

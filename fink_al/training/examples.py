@@ -13,12 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from fink_al.alerts import adapter
 from fink_al.errors import FinkAlError
-from fink_al.features.feature_set import FeatureSet
-from fink_al.lightcurve import LightCurves
-from fink_al.settings import Settings
-from fink_al.settings.taxonomy import Taxonomy
+from fink_al.loop import Loop
 
 #: What is known of an example beside its light curve; null where a table does not say.
 PROVENANCE = {
@@ -37,11 +33,11 @@ RANDOM = "random"
 
 #: Looks up, for positions (``object_id ra_deg dec_deg``), which objects of the archive lie there: a
 #: table with the columns of :data:`fink_al.labels.counterparts.FOUND`.
-Matcher = Callable[[Settings, pa.Table], pa.Table]
+Matcher = Callable[[Loop, pa.Table], pa.Table]
 
 #: Looks up, for labels (``object_id type source observed modified``), the example of each object in
 #: the archive: a table with `PROVENANCE` and light-curve columns.
-ArchiveReader = Callable[[Settings, pa.Table], pa.Table]
+ArchiveReader = Callable[[Loop, pa.Table], pa.Table]
 
 
 @dataclass(frozen=True)
@@ -86,7 +82,7 @@ class TrainingSet:
 
 
 def collect(
-    settings: Settings,
+    loop: Loop,
     labels: pa.Table,
     archived: ArchiveReader,
     silent: Sequence[str] = (),
@@ -96,7 +92,7 @@ def collect(
 
     Parameters
     ----------
-    settings : Settings
+    loop : Loop
         Starting set, and which columns are light curves.
     labels : pyarrow.Table
         ``object_id type source observed modified`` of the labels that are examples.
@@ -113,9 +109,9 @@ def collect(
         One row an object, by name: `PROVENANCE` and light-curve columns. It is all that a model
         learns from, and so what is stored with it.
     """
-    tables = [archived(settings, labels)]
-    if settings.starting_set:
-        given = read_file(settings.starting_set)
+    tables = [archived(loop, labels)]
+    if starting_set := loop.settings.starting_set:
+        given = read_file(starting_set)
         # An object that was observed since is one example: the later label's.
         told = pa.array([*tables[0]["object_id"].to_pylist(), *silent], pa.string())
         given = given.filter(pc.invert(pc.is_in(own(given["object_id"]), told)))
@@ -124,21 +120,14 @@ def collect(
         )
         types = pc.coalesce(later, given["type"])
         tables.append(given.set_column(given.schema.get_field_index("type"), "type", types))
-    names = [*PROVENANCE, *light_curve_columns(settings)]
+    names = [*PROVENANCE, *loop.columns]
     both = pa.concat_tables(tables, promote_options="permissive")
-    schema = pa.schema([*PROVENANCE.items(), *light_curve_columns(settings).items()])
+    schema = pa.schema([*PROVENANCE.items(), *loop.columns.items()])
     for field in schema:
         if field.name not in both.column_names:
             both = both.append_column(field, pa.nulls(len(both), field.type))
     # In one order, which is part of what a seeded forest comes to.
     return both.select(names).cast(schema).sort_by("object_id")
-
-
-def light_curve_columns(settings: Settings) -> dict[str, pa.DataType]:
-    """Columns that features are computed from, with their types."""
-    survey = adapter(settings.survey)
-    context = FeatureSet.from_settings(settings.target.features).context_columns
-    return survey.LIGHT_CURVE | survey.FORCED | dict.fromkeys(context, pa.float64())
 
 
 def read_file(file: Path) -> pa.Table:
@@ -164,14 +153,13 @@ def read_file(file: Path) -> pa.Table:
     return rows
 
 
-def read_examples(settings: Settings, rows: pa.Table) -> TrainingSet:
+def read_examples(loop: Loop, rows: pa.Table) -> TrainingSet:
     """Examples of a table with ``object_id``, ``alert_id``, ``type`` and light-curve columns.
 
     Rows whose type is no example, or that have no features, are left out.
     """
-    positive = Taxonomy.load().classify(rows["type"].to_pylist(), settings.target)
-    features = FeatureSet.from_settings(settings.target.features)
-    extracted = features.extract(light_curves(settings, rows))
+    positive = loop.taxonomy.classify(rows["type"].to_pylist(), loop.target)
+    extracted = loop.features.extract(loop.light_curves(rows))
     use = np.array([known is not None for known in positive], bool) & extracted.exist
     selected_by = None
     if "selected_by" in rows.column_names:
@@ -191,16 +179,6 @@ def rows_of(rows: pa.Table, training: TrainingSet) -> pa.Table:
     return rows.take(index).append_column("positive", pa.array(training.positive))
 
 
-def feature_values(settings: Settings, rows: pa.Table) -> npt.NDArray[np.float64]:
+def feature_values(loop: Loop, rows: pa.Table) -> npt.NDArray[np.float64]:
     """Features of each row of a table of examples, shape (n, k)."""
-    features = FeatureSet.from_settings(settings.target.features)
-    return features.extract(light_curves(settings, rows)).values
-
-
-def light_curves(settings: Settings, rows: pa.Table) -> LightCurves:
-    """Light curves of a table of examples.
-
-    Where it has no context, as tables of light curves have none, what rests on it is missing.
-    """
-    names = [name for name in light_curve_columns(settings) if name in rows.column_names]
-    return adapter(settings.survey).light_curves(rows.select(names), settings.survey)
+    return loop.features.extract(loop.light_curves(rows)).values

@@ -12,9 +12,8 @@ import pyarrow as pa
 from fink_al.errors import FinkAlError, ModelError
 from fink_al.evaluation.metrics import Metrics, evaluate
 from fink_al.evaluation.promotion import Difference, compare
+from fink_al.loop import Loop
 from fink_al.models.model import read_manifest
-from fink_al.models.registry import Registry
-from fink_al.settings import Settings
 from fink_al.training.examples import ArchiveReader, read_examples, rows_of
 from fink_al.training.inputs import read_inputs
 from fink_al.training.nightly import examples_until
@@ -96,7 +95,7 @@ class Remake:
         return self.largest_difference <= _SAME_P and not self.changes
 
 
-def compare_versions(settings: Settings, first: str, second: str) -> Comparison:
+def compare_versions(loop: Loop, first: str, second: str) -> Comparison:
     """How version `second` differs from version `first`, on the fixed test set.
 
     Raises
@@ -104,13 +103,11 @@ def compare_versions(settings: Settings, first: str, second: str) -> Comparison:
     FinkAlError
         If there is no test set, or no such version.
     """
-    test, registry = read_test_set(settings), Registry(settings)
+    test, registry = read_test_set(loop), loop.registry
     if test is None:
         raise FinkAlError("Models are compared on a test set: name one as test_set.")
-    p = [
-        load(settings, registry, number).predict(settings, test.rows) for number in (first, second)
-    ]
-    rule = settings.target.promotion
+    p = [load(loop, number).predict(test.rows) for number in (first, second)]
+    rule = loop.target.promotion
     return Comparison(
         metrics=(evaluate(p[0], test.positive), evaluate(p[1], test.positive)),
         difference=compare(p[1], p[0], test.positive, rule.metric, rule.margin),
@@ -118,12 +115,12 @@ def compare_versions(settings: Settings, first: str, second: str) -> Comparison:
     )
 
 
-def reproduce(settings: Settings, number: str, archived: ArchiveReader | None = None) -> Remake:
+def reproduce(loop: Loop, number: str, archived: ArchiveReader | None = None) -> Remake:
     """Make version `number` again from its stored examples, and say what differs.
 
     Parameters
     ----------
-    settings : Settings
+    loop : Loop
         Registry, and light-curve columns.
     number : str
         Version.
@@ -136,27 +133,23 @@ def reproduce(settings: Settings, number: str, archived: ArchiveReader | None = 
         If there is no such version, what was stored cannot be loaded here, or what it was made with
         is not here any more.
     """
-    registry = Registry(settings)
+    registry = loop.registry
     bundle = registry.load(number)
     try:
-        stored = as_stored(settings, number, bundle)
+        stored = as_stored(loop, number, bundle)
     except ModelError as error:
         raise ModelError(f"Version {number} cannot be compared here: {error}") from None
-    made, rows = make_again(settings, registry, number), registry.examples(number)
-    tables = [rows] + ([test.rows] if (test := read_test_set(settings)) else [])
-    apart = max(
-        _apart(stored.predict(settings, table), made.predict(settings, table)) for table in tables
-    )
+    made, rows = make_again(loop, number), registry.examples(number)
+    tables = [rows] + ([test.rows] if (test := read_test_set(loop)) else [])
+    apart = max(_apart(stored.predict(table), made.predict(table)) for table in tables)
     found, others = None, ()
     if archived:
         then = read_manifest(bundle)["labels"]
         until = datetime.fromisoformat(then["until"])
-        now = read_inputs(settings, until)
+        now = read_inputs(loop, until)
         others = tuple(name for name, was in then.get("inputs", {}).items() if now.get(name) != was)
-        target = settings.target.model_copy(update={"features": made.target.features})
-        settings = settings.model_copy(update={"target": target})
-        again, _ = examples_until(settings, archived, until)
-        found = changes(rows, rows_of(again, read_examples(settings, again)))
+        again, _ = examples_until(made.loop, archived, until)
+        found = changes(rows, rows_of(again, read_examples(made.loop, again)))
     return Remake(len(rows), apart, found, others)
 
 

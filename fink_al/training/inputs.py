@@ -6,13 +6,11 @@ import hashlib
 import json
 from datetime import datetime
 
-from fink_al.labels.own_names import OwnNames
-from fink_al.settings import Settings
-from fink_al.settings.taxonomy import Taxonomy
+from fink_al.loop import Loop
 from fink_al.training.test_set import reserved_objects
 
 
-def read_inputs(settings: Settings, until: datetime) -> dict[str, str]:
+def read_inputs(loop: Loop, until: datetime) -> dict[str, str]:
     """Digest of each input, by what it is called.
 
     Take it before the labels are read: files of the store only ever appear, so where the digest is
@@ -20,12 +18,13 @@ def read_inputs(settings: Settings, until: datetime) -> dict[str, str]:
 
     Parameters
     ----------
-    settings : Settings
+    loop : Loop
         Where the inputs are.
     until : datetime
         Time as of which the label store is read.
     """
-    taxonomy, start, labels = Taxonomy.load(), settings.starting_set, OwnNames.of(settings, until)
+    taxonomy, settings, labels = loop.taxonomy, loop.settings, loop.labels_until(until)
+    start = settings.starting_set
     pairs = labels.counterparts.select(["said_of", "object_id"]).sort_by("said_of").to_pylist()
     classes = {kind: taxonomy.judge(kind, settings.target).positive for kind in taxonomy.families}
     return {
@@ -33,7 +32,7 @@ def read_inputs(settings: Settings, until: datetime) -> dict[str, str]:
         "counterparts": _digest(json.dumps(pairs).encode()),
         "classes of the types": _digest(json.dumps(classes, sort_keys=True).encode()),
         "starting set": _digest(start.read_bytes() if start and start.is_file() else b""),
-        "test set": _digest(json.dumps(sorted(reserved_objects(settings))).encode()),
+        "test set": _digest(json.dumps(sorted(reserved_objects(settings.test_set))).encode()),
     }
 
 

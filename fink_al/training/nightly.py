@@ -21,19 +21,17 @@ import pyarrow.compute as pc
 from fink_al.errors import FinkAlError, ModelError
 from fink_al.evaluation.metrics import Metrics, evaluate
 from fink_al.evaluation.promotion import LOWER_IS_BETTER, compare, decide
-from fink_al.features.feature_set import FeatureSet
 from fink_al.labels.counterparts import (
     counterparts_file,
     places,
     read_counterparts,
     write_counterparts,
 )
-from fink_al.labels.own_names import OwnNames
-from fink_al.labels.store import LabelStore
 from fink_al.labels.verdict import CONFLICT, verdicts
+from fink_al.loop import Loop
 from fink_al.models.model import Model, fit, question, recipe, with_metrics
 from fink_al.models.registry import DECISION, WHY, Registry
-from fink_al.settings import PromotionSettings, Settings
+from fink_al.settings import PromotionSettings
 from fink_al.settings.taxonomy import UNCLASSIFIED
 from fink_al.training.examples import (
     ArchiveReader,
@@ -113,7 +111,7 @@ class Summary:
 
 
 def retrain(
-    settings: Settings,
+    loop: Loop,
     archived: ArchiveReader,
     progress: Progress = log.info,
     matched: Matcher | None = None,
@@ -122,8 +120,8 @@ def retrain(
 
     Parameters
     ----------
-    settings : Settings
-        All settings.
+    loop : Loop
+        The target's loop.
     archived : callable
         Finds examples in the archive: :func:`fink_al.spark.nights.examples.archived_examples`.
     progress : callable, optional
@@ -139,38 +137,39 @@ def retrain(
         If another nightly job of this installation is running.
     """
     begin = time.monotonic()
-    with _alone(settings):
+    with _alone(loop):
         if matched:
-            _match(settings, matched, progress)
-        summary = _retrain(settings, archived, progress)
+            _match(loop, matched, progress)
+        summary = _retrain(loop, archived, progress)
     summary = replace(summary, seconds=round(time.monotonic() - begin, 1))
-    settings.report_dir.mkdir(parents=True, exist_ok=True)
+    folder = loop.settings.report_dir
+    folder.mkdir(parents=True, exist_ok=True)
     stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
-    file = settings.report_dir / f"training_{stamp}.json"
+    file = folder / f"training_{stamp}.json"
     file.write_text(json.dumps(asdict(summary), indent=1), "utf-8")
     progress(f"{summary.outcome}: {summary.why}")
     return summary
 
 
-def _match(settings: Settings, matched: Matcher, progress: Progress) -> None:
+def _match(loop: Loop, matched: Matcher, progress: Progress) -> None:
     """Look anew which objects of the label store the archive has under other names."""
-    positions = places(LabelStore.of(settings).read())
+    positions = places(loop.labels.store.read())
     if len(positions):
         progress(f"looking for {len(positions)} labelled positions in the archive")
-    found = matched(settings, positions)
-    write_counterparts(counterparts_file(settings.archive_dir), found, datetime.now(UTC))
+    found = matched(loop, positions)
+    write_counterparts(counterparts_file(loop.archive.folder), found, datetime.now(UTC))
     if len(found):
         progress(f"{len(found)} labelled objects have another name in the archive, by position")
 
 
-def _retrain(settings: Settings, archived: ArchiveReader, progress: Progress) -> Summary:
-    target, registry, now = settings.target, Registry(settings), datetime.now(UTC)
-    test, inputs = read_test_set(settings), read_inputs(settings, now)
-    rows, counts = examples_until(settings, archived, now, progress)
-    training = read_examples(settings, rows)
+def _retrain(loop: Loop, archived: ArchiveReader, progress: Progress) -> Summary:
+    target, registry, now = loop.target, loop.registry, datetime.now(UTC)
+    test, inputs = read_test_set(loop), read_inputs(loop, now)
+    rows, counts = examples_until(loop, archived, now, progress)
+    training = read_examples(loop, rows)
     number = registry.champion()
     positive, negative = int(training.positive.sum()), int((~training.positive).sum())
-    others = len(read_counterparts(counterparts_file(settings.archive_dir), now))
+    others = len(read_counterparts(counterparts_file(loop.archive.folder), now))
     done = Summary("nothing_new", "", None, number, positive, negative, counts, others)
     least = target.model.min_labels_per_class
     if len(training) < target.model.min_labels or min(positive, negative) < least:
@@ -181,7 +180,7 @@ def _retrain(settings: Settings, archived: ArchiveReader, progress: Progress) ->
         return replace(done, outcome="too_few_labels", why=why)
     identity = question(training, target, test.identity if test else None)
     made_of = recipe(training, target)
-    if decided := _decided(settings, registry, identity, made_of, number):
+    if decided := _decided(loop, identity, made_of, number):
         why = f"version {decided} was decided on the same examples and settings"
         return replace(done, why=why)
     progress(f"training on {positive} positive and {negative} negative examples")
@@ -189,13 +188,13 @@ def _retrain(settings: Settings, archived: ArchiveReader, progress: Progress) ->
     tags = {"examples": str(len(training))}
     if test:
         progress(f"testing on {len(test.positive)} objects")
-        p = challenger.predict(feature_values(settings, test.rows))
+        p = challenger.predict(feature_values(loop, test.rows))
         ours = evaluate(p, test.positive)
         challenger = with_metrics(challenger, ours, _on_random(challenger, training))
         score = getattr(ours, target.promotion.metric)
         tags |= {_JUDGED_BY: _judged_by(test, target.promotion), _SCORE: repr(score)}
         done = replace(done, metrics=ours.to_dict())
-        better, why, done = _trial(settings, registry, test, p, done)
+        better, why, done = _trial(loop, test, p, done)
     elif number:
         better, why = False, "there is no test set to compare on: fink-al model promote decides"
     else:
@@ -219,9 +218,7 @@ def _retrain(settings: Settings, archived: ArchiveReader, progress: Progress) ->
     return replace(done, outcome="kept", why=why, version=version)
 
 
-def _decided(
-    settings: Settings, registry: Registry, identity: str, made_of: str, champion: str | None
-) -> str | None:
+def _decided(loop: Loop, identity: str, made_of: str, champion: str | None) -> str | None:
     """Version about which there is nothing more to decide, made of the same; None if there is none.
 
     The champion that can be loaded, and what was kept for this champion. What a person took back
@@ -229,23 +226,22 @@ def _decided(
     wrong label that was corrected, is judged again; so is what has no decision, as its job ended
     before its end.
     """
-    for made in registry.versions():
+    for made in loop.registry.versions():
         decision = made.tags.get(DECISION)
         if decision == "rolled_back" and made.tags.get(_RECIPE) == made_of:
             return made.number
         if made.tags.get(_QUESTION, made.tags.get(_FORMER_QUESTION)) != identity:
             continue
         kept = decision == "kept" and made.tags.get(_AGAINST) == (champion or "")
-        scores = made.number == champion and _is_loadable(settings, registry, made.number)
+        scores = made.number == champion and _is_loadable(loop, made.number)
         if kept or scores or decision == "rolled_back":
             return made.number
     return None
 
 
-def _is_loadable(settings: Settings, registry: Registry, number: str) -> bool:
-    features = FeatureSet.from_settings(settings.target.features)
+def _is_loadable(loop: Loop, number: str) -> bool:
     try:
-        Model.from_bytes(registry.load(number), features.hash)
+        Model.from_bytes(loop.registry.load(number), loop.features.hash)
     except ModelError as error:
         log.warning("The champion, version %s, cannot be loaded: %s", number, error)
         return False
@@ -261,37 +257,36 @@ def _on_random(challenger: Model, training: TrainingSet) -> Metrics | None:
 
 
 def examples_until(
-    settings: Settings, archived: ArchiveReader, until: datetime, progress: Progress = log.info
+    loop: Loop, archived: ArchiveReader, until: datetime, progress: Progress = log.info
 ) -> tuple[pa.Table, dict[str, int]]:
     """Examples as the label store gave them at a time, and what became of the labelled objects.
 
     Objects of the test set are not among them: what a model learned from cannot judge it.
     """
     progress("reading labels")
-    said = OwnNames.of(settings, until)
-    labels = verdicts(said, settings.target)
+    said = loop.labels_until(until)
+    labels = verdicts(said, loop.target)
     reasons = labels["reason"].drop_null().to_pylist()
     if disputed := reasons.count(CONFLICT):
         progress(f"{disputed} objects are left out as sources contradict: fink-al labels conflicts")
     counts = Counter(reasons)
     # What may not teach: test objects, and those of which nobody knows what they are.
     untold = pc.and_(pc.is_null(labels["positive"]), pc.not_equal(labels["type"], UNCLASSIFIED))
-    names = said.both(reserved_objects(settings))
+    names = said.both(reserved_objects(loop.settings.test_set))
     silent = [*names, *labels["object_id"].filter(untold).to_pylist()]
     labels = labels.filter(pc.is_valid(labels["positive"]))
     reserved = pc.is_in(labels["object_id"], pa.array(names, pa.string()))
     counts["in_test_set"] = pc.sum(reserved).as_py() or 0
     labels = labels.filter(pc.invert(reserved))
     progress(f"looking for {len(labels)} labelled objects in the archive")
-    rows = collect(settings, labels, archived, silent, said.own)
+    rows = collect(loop, labels, archived, silent, said.own)
     found = pc.sum(pc.is_in(labels["object_id"], rows["object_id"].combine_chunks())).as_py() or 0
     counts["example"], counts["no_alert"] = found, len(labels) - found
     return rows, {reason: number for reason, number in counts.items() if number}
 
 
 def _trial(
-    settings: Settings,
-    registry: Registry,
+    loop: Loop,
     test: TestSet,
     p: npt.NDArray[np.float64],
     done: Summary,
@@ -301,17 +296,17 @@ def _trial(
     They are compared with the best version that ever was champion, too: else each night could be
     worse by less than the margin, and all nights together by much.
     """
-    rule = settings.target.promotion
-    others = _rivals(registry, test, rule, done.champion)
+    rule = loop.target.promotion
+    others = _rivals(loop.registry, test, rule, done.champion)
     sentences = []
     for number in others:
         try:
-            other = load(settings, registry, number)
+            other = load(loop, number)
         except ModelError as error:
             log.warning("Version %s cannot be compared with: %s", number, error)
             sentences.append(f"version {number} cannot be loaded or made again here")
             continue
-        theirs = other.predict(settings, test.rows)
+        theirs = other.predict(test.rows)
         if number == done.champion:
             done = replace(done, champion_metrics=evaluate(theirs, test.positive).to_dict())
         found = compare(p, theirs, test.positive, rule.metric, rule.margin)
@@ -345,9 +340,10 @@ def _judged_by(test: TestSet, rule: PromotionSettings) -> str:
 
 
 @contextmanager
-def _alone(settings: Settings) -> Iterator[None]:
-    settings.work_dir.mkdir(parents=True, exist_ok=True)
-    with (settings.work_dir / f"training_{settings.target.name}.lock").open("w") as lock:
+def _alone(loop: Loop) -> Iterator[None]:
+    folder = loop.settings.work_dir
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / f"training_{loop.target.name}.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from fink_al.errors import FinkAlError
-from fink_al.settings import Settings
-from fink_al.settings.taxonomy import Taxonomy
+from fink_al.loop import Loop
 from fink_al.training.examples import read_file
 
 
@@ -41,7 +41,7 @@ class TestSet:
         return self.rows["object_id"].to_pylist()
 
 
-def read_test_set(settings: Settings) -> TestSet | None:
+def read_test_set(loop: Loop) -> TestSet | None:
     """The test set of the settings; None if they name none.
 
     Objects without features stay: a model that says nothing about them finds none of them.
@@ -51,21 +51,22 @@ def read_test_set(settings: Settings) -> TestSet | None:
     FinkAlError
         If it cannot be read, or is not of both classes.
     """
-    if settings.test_set is None:
+    file = loop.settings.test_set
+    if file is None:
         return None
-    rows = read_file(settings.test_set)
-    known = Taxonomy.load().classify(rows["type"].to_pylist(), settings.target)
+    rows = read_file(file)
+    known = loop.taxonomy.classify(rows["type"].to_pylist(), loop.target)
     rows = rows.filter(pa.array([k is not None for k in known], pa.bool_()))
     positive = np.array([k for k in known if k is not None], bool)
     if len(set(positive.tolist())) < 2:
         raise FinkAlError(
-            f"The test set {settings.test_set} has {len(rows)} usable examples, which are not of "
+            f"The test set {file} has {len(rows)} usable examples, which are not of "
             "both classes: take another, or set test_set to null, and promote by hand."
         )
-    content = hashlib.sha256(settings.test_set.read_bytes() + positive.tobytes())
+    content = hashlib.sha256(file.read_bytes() + positive.tobytes())
     return TestSet(rows, positive, content.hexdigest()[:16])
 
 
-def reserved_objects(settings: Settings) -> list[str]:
-    """Objects of the test set, of whatever type: they are never asked for."""
-    return read_file(settings.test_set)["object_id"].to_pylist() if settings.test_set else []
+def reserved_objects(test_set: Path | None) -> list[str]:
+    """Objects of the file of the test set, of whatever type: they are never asked for."""
+    return read_file(test_set)["object_id"].to_pylist() if test_set else []

@@ -12,11 +12,10 @@ import pyarrow as pa
 from pydantic import ValidationError
 
 from fink_al.errors import ModelError
-from fink_al.features.feature_set import FeatureSet
+from fink_al.loop import Loop
 from fink_al.models.model import Model, fit, read_manifest
-from fink_al.models.registry import Registry
-from fink_al.settings import FeatureSettings, ModelSettings, Settings, Target
-from fink_al.training.examples import TrainingSet, light_curves
+from fink_al.settings import FeatureSettings, ModelSettings
+from fink_al.training.examples import TrainingSet, feature_values
 
 log = logging.getLogger(__name__)
 
@@ -32,21 +31,20 @@ class Made:
     model : Model
         Loaded, or fitted again to its examples where it cannot be loaded here, as when another
         scikit-learn wrote the bundle.
-    target : Target
-        With the features and the estimator of then.
+    loop : Loop
+        With the features and the estimator of that version.
     """
 
     number: str
     model: Model
-    target: Target
+    loop: Loop
 
-    def predict(self, settings: Settings, rows: pa.Table) -> npt.NDArray[np.float64]:
-        """Probability of each row of light curves, by the features of then; NaN without any."""
-        features = FeatureSet.from_settings(self.target.features)
-        return self.model.predict(features.extract(light_curves(settings, rows)).values)
+    def predict(self, rows: pa.Table) -> npt.NDArray[np.float64]:
+        """Probability of each row of light curves, by the version's features; NaN without any."""
+        return self.model.predict(feature_values(self.loop, rows))
 
 
-def load(settings: Settings, registry: Registry, number: str) -> Made:
+def load(loop: Loop, number: str) -> Made:
     """Version `number`, with whatever features it was made for.
 
     Raises
@@ -54,17 +52,16 @@ def load(settings: Settings, registry: Registry, number: str) -> Made:
     ModelError
         If there is no such version, or it can neither be loaded nor be made again.
     """
-    bundle = registry.load(number)
+    bundle = loop.registry.load(number)
     try:
-        return as_stored(settings, number, bundle)
+        return as_stored(loop, number, bundle)
     except ModelError as error:
-        target = _target(settings, read_manifest(bundle))
+        own = _own(loop, read_manifest(bundle))
         log.warning("Version %s is fitted again to its examples, to compare: %s", number, error)
-        model = fit(stored_examples(settings, registry, number, target), target, None)
-        return Made(number, model, target)
+        return Made(number, fit(stored_examples(own, number), own.target, None), own)
 
 
-def as_stored(settings: Settings, number: str, bundle: bytes) -> Made:
+def as_stored(loop: Loop, number: str, bundle: bytes) -> Made:
     """Version `number`, whose bundle this is, and nothing in its stead.
 
     Raises
@@ -72,11 +69,11 @@ def as_stored(settings: Settings, number: str, bundle: bytes) -> Made:
     ModelError
         If it cannot be loaded here.
     """
-    target = _target(settings, read_manifest(bundle))
-    return Made(number, Model.from_bytes(bundle, _features(target).hash), target)
+    own = _own(loop, read_manifest(bundle))
+    return Made(number, Model.from_bytes(bundle, own.features.hash), own)
 
 
-def make_again(settings: Settings, registry: Registry, number: str) -> Made:
+def make_again(loop: Loop, number: str) -> Made:
     """Version `number` fitted again to the examples that are stored with it.
 
     Raises
@@ -84,28 +81,25 @@ def make_again(settings: Settings, registry: Registry, number: str) -> Made:
     ModelError
         If there is no such version, or its features or estimator are not known any more.
     """
-    manifest = read_manifest(registry.load(number))
-    target = _target(settings, manifest)
-    training = stored_examples(settings, registry, number, target)
-    return Made(number, fit(training, target, manifest["parent"]), target)
+    manifest = read_manifest(loop.registry.load(number))
+    own = _own(loop, manifest)
+    return Made(number, fit(stored_examples(own, number), own.target, manifest["parent"]), own)
 
 
-def stored_examples(
-    settings: Settings, registry: Registry, number: str, target: Target
-) -> TrainingSet:
-    """What version `number` learned from, as its light curves give it today."""
-    rows = registry.examples(number)
-    extracted = _features(target).extract(light_curves(settings, rows))
+def stored_examples(loop: Loop, number: str) -> TrainingSet:
+    """Examples of version `number`, as its light curves give them today."""
+    rows = loop.registry.examples(number)
     return TrainingSet(
         object_id=rows["object_id"].to_numpy(),
         alert_id=rows["alert_id"].to_numpy(),
         positive=rows["positive"].to_numpy(),
-        values=extracted.values,
+        values=feature_values(loop, rows),
         selected_by=np.array(rows["selected_by"].to_pylist(), object),
     )
 
 
-def _target(settings: Settings, manifest: dict[str, Any]) -> Target:
+def _own(loop: Loop, manifest: dict[str, Any]) -> Loop:
+    """The loop with the features and the estimator of a manifest."""
     own = {k: v for k, v in manifest["feature_set"].items() if k in FeatureSettings.model_fields}
     try:
         features = FeatureSettings(**own)
@@ -115,8 +109,5 @@ def _target(settings: Settings, manifest: dict[str, Any]) -> Target:
             "The manifest names features or an estimator that this version of fink-al does not "
             f"have: install the one that made it ({manifest['versions'].get('fink-al')}). {error}"
         ) from None
-    return settings.target.model_copy(update={"features": features, "model": estimator})
-
-
-def _features(target: Target) -> FeatureSet:
-    return FeatureSet.from_settings(target.features)
+    target = loop.target.model_copy(update={"features": features, "model": estimator})
+    return loop.with_target(target)

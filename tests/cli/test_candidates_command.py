@@ -9,9 +9,11 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
+from fink_al.archive import Archive
 from fink_al.cli.candidates import candidates as command
 from fink_al.errors import FinkAlError
 from fink_al.followup.tonight import LIST, candidates
+from fink_al.loop import Loop
 from fink_al.settings import load_settings
 from fink_al.simulation.nights import simulate
 
@@ -42,7 +44,7 @@ def settings(tmp_path, monkeypatch, night):
     """Settings, also in the environment, over an archive that holds the night."""
     monkeypatch.setenv("FINK_AL_WORK_DIR", str(tmp_path))
     loaded = load_settings(starting_set=None, test_set=None)
-    folder = loaded.archive_dir / f"night={night[0]}"
+    folder = Archive(loaded.archive_dir).night_folder(night[0])
     folder.mkdir(parents=True)
     pq.write_table(night[1], folder / "part.parquet", store_schema=False)
     return loaded
@@ -53,7 +55,7 @@ def run(*arguments):
 
 
 def test_csv_is_the_list_with_nothing_rounded(settings):
-    expected = candidates(settings)[1].head(5)
+    expected = candidates(Loop.open(settings))[1].head(5)
     first, *rows = csv.reader(io.StringIO(run("--format", "csv", "--top", "5")))
     assert first == LIST
     assert [row[1] for row in rows] == expected["object_id"].tolist()
@@ -66,7 +68,7 @@ def test_table_has_a_line_a_candidate_in_order(settings, night):
     text = run("--top", "12")
     title, _, *lines = text.splitlines()
     assert title.strip() == f"early_snia, night {night[0]}, Siding Spring"
-    expected = candidates(settings)[1].head(12)
+    expected = candidates(Loop.open(settings))[1].head(12)
     found = [line.split()[:4] for line in lines]
     assert found == [
         [str(row["rank"]), row["object_id"], *row["position"].split()]

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from fink_al.archive import Archive
 from fink_al.demo import telescope
 from fink_al.demo.baseline import RandomSelection
 from fink_al.demo.loop import BrokenLink, Demo, Plan
@@ -16,6 +17,7 @@ from fink_al.demo.oracle import Oracle
 from fink_al.demo.surveys import SURVEYS
 from fink_al.evaluation.metrics import evaluate
 from fink_al.features.feature_set import FeatureSet
+from fink_al.loop import Loop
 from fink_al.settings import load_settings
 
 NIGHT = 20260105
@@ -34,14 +36,16 @@ def settings(tmp_path):
         "reasons": [["certain"], [], []],
     }
     rows |= {name: [0.5] * 3 for name in FeatureSet.from_settings(made.target.features).names}
-    folder = made.archive_dir / f"night={NIGHT}"
+    folder = Archive(made.archive_dir).night_folder(NIGHT)
     folder.mkdir(parents=True)
     pq.write_table(pa.table(rows), folder / "part.parquet")
     return made
 
 
 def test_random_selection_takes_simulated_objects_only(settings):
-    selection = RandomSelection(settings, Oracle(TRUTH, settings.target.follow_up.exposure, 1), 0)
+    selection = RandomSelection(
+        Loop.open(settings), Oracle(TRUTH, settings.target.follow_up.exposure, 1), 0
+    )
     assert selection._pool(NIGHT)["object_id"].tolist() == ["A", "B"]
 
 
@@ -52,7 +56,9 @@ def test_the_telescope_passes_over_what_came_before_the_first_night(settings, mo
         return [(0, i, topic[i]) for i in range(start.get(0, 0), len(topic))]
 
     monkeypatch.setattr(telescope, "read_candidates", read)
-    ours = telescope.Telescope(settings, Oracle(TRUTH, settings.target.follow_up.exposure, 1), 10)
+    ours = telescope.Telescope(
+        Loop.open(settings), Oracle(TRUTH, settings.target.follow_up.exposure, 1), 10
+    )
     ours.pass_over()
     topic.append({"night": NIGHT, "alert_id": 7, "informativeness": 0.5})
     assert [record["alert_id"] for record in ours.receive(NIGHT)] == [7]

@@ -15,8 +15,8 @@ from fink_al.demo.stream_job import StreamJob
 from fink_al.demo.telescope import Telescope
 from fink_al.followup.subscriber import read_candidates
 from fink_al.kafka import Cluster, produce, read_ledger
-from fink_al.labels.store import LabelStore
-from fink_al.models.registry import DECISION, Registry
+from fink_al.loop import Loop
+from fink_al.models.registry import DECISION
 from fink_al.settings import Exposure, find_resource
 from fink_al.settings.taxonomy import UNCLASSIFIED
 from fink_al.simulation.nights import simulate
@@ -36,19 +36,21 @@ class Campaign:
     """The loop over two weeks, with what happens in some of them."""
 
     def __init__(self, settings, config, folder):
-        self.settings, self.registry = settings, Registry(settings)
-        self.store = LabelStore.of(settings)
+        self.settings, self.registry = settings, Loop.open(settings).registry
+        self.store = Loop.open(settings).labels.store
         self.sky = simulate(NIGHTS, ALERTS, SEED)
         self.oracle = Oracle(self.sky.truth, Exposure(), SEED)
-        self.telescope = Telescope(settings, self.oracle, SPECTRA)
+        self.telescope = Telescope(Loop.open(settings), self.oracle, SPECTRA)
         self.config, self.log = config, folder / "stream.log"
         self.scored_by, self.summaries, self.sent = {}, [], Counter()
 
     def stream(self):
-        return StreamJob(self.settings, self.config, self.log)
+        return StreamJob(
+            self.settings.sink, self.settings.target.ledger_topic, self.config, self.log
+        )
 
     def train(self):
-        self.summaries.append(retrain(self.settings, archived_examples))
+        self.summaries.append(retrain(Loop.open(self.settings), archived_examples))
         return self.summaries[-1]
 
     def publish(self, night):

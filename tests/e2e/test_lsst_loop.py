@@ -4,11 +4,11 @@ import pytest
 from fink_client.consumer import AlertConsumer
 
 from fink_al.alerts.lsst import FLUXCAL_OF_NJY
-from fink_al.demo.baseline import archived
+from fink_al.archive import Archive
 from fink_al.demo.loop import Demo, Plan
-from fink_al.labels.store import LabelStore
+from fink_al.loop import Loop
+from fink_al.spark.archived import read_archive
 from fink_al.spark.nights.replay import compare, replay
-from fink_al.spark.stream.state import read_archive
 
 pytestmark = [pytest.mark.spark, pytest.mark.kafka]
 
@@ -30,7 +30,9 @@ def test_two_nights_of_lsst(spark, tmp_path):
     # Nights are those of Chile, each alert is archived once, and what is scored is not a hole.
     assert [night.night for night in outcome.nights] == sky.nights == [20260706, 20260707]
     for night in outcome.nights:
-        rows = archived(settings, night.night, ["alert_id", "p", "p_reason", "mjd"])
+        rows = Archive(settings.archive_dir).frame(
+            night.night, ["alert_id", "p", "p_reason", "mjd"]
+        )
         sent = sky.alerts[sky.alerts["night"] == night.night]
         assert sorted(rows["alert_id"]) == sorted(sent["alert_id"])
         assert night.scored == rows["p"].notna().sum() > 0.9 * len(rows)
@@ -48,9 +50,13 @@ def test_two_nights_of_lsst(spark, tmp_path):
         assert str(candidate["diaObject"]["diaObjectId"]) == candidate["object_id"]
 
     # Labels came back and were learned from, and the archive gives the same again.
-    assert len(LabelStore.of(settings).read()) == sum(n.observed for n in outcome.nights) > 5
+    assert (
+        len(Loop.open(settings).labels.store.read()) == sum(n.observed for n in outcome.nights) > 5
+    )
     for night in outcome.nights:
-        again = replay(spark, settings, night.night, version=night.scored_by)
-        found = compare(again, read_archive(spark, settings, night.night), night.scored_by)
+        again = replay(spark, Loop.open(settings), night.night, version=night.scored_by)
+        found = compare(
+            again, read_archive(spark, Archive(settings.archive_dir), night.night), night.scored_by
+        )
         assert (found.replayed, found.compared) == (night.alerts, night.scored)
         assert found.largest_difference == 0.0

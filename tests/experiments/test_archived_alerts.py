@@ -14,6 +14,7 @@ from fink_al.features.feature_set import FeatureSet
 from fink_al.labels.counterparts import FOUND, counterparts_file, write_counterparts
 from fink_al.labels.label import Label
 from fink_al.labels.store import LabelStore
+from fink_al.loop import Loop
 from fink_al.settings import load_settings
 from fink_al.simulation.nights import simulate
 
@@ -68,14 +69,16 @@ def test_alerts_of_labelled_objects_that_passed_the_cuts(archive):
 def test_a_folder_without_nights_is_refused(archive, tmp_path):
     settings = load_settings(starting_set=None, test_set=None)
     with pytest.raises(FinkAlError, match="has no nights: give the folder that holds night="):
-        archived_alerts(settings, tmp_path, str(tmp_path), settings.target.features)
+        archived_alerts(Loop.open(settings), tmp_path, str(tmp_path), settings.target.features)
 
 
 def test_a_feature_set_may_ask_for_other_context_than_the_target(archive):
     folder, _ = archive
     settings = load_settings(starting_set=None, test_set=None)
     features = settings.target.features.model_copy(update={"context": ("real_bogus",)})
-    found = archived_alerts(settings, folder / "nights", str(folder / "labels"), features)
+    found = archived_alerts(
+        Loop.open(settings), folder / "nights", str(folder / "labels"), features
+    )
     at = FeatureSet.from_settings(features).names.index("context_real_bogus")
     assert np.isfinite(found.values[:, at]).all()
 
@@ -86,7 +89,9 @@ def test_what_was_said_of_another_survey_s_object_at_the_same_place_counts(archi
     nights.parent.mkdir()
     nights.symlink_to(folder / "nights")
     settings = load_settings(starting_set=None, test_set=None)
-    alerts = archived_alerts(settings, nights, str(folder / "labels"), settings.target.features)
+    alerts = archived_alerts(
+        Loop.open(settings), nights, str(folder / "labels"), settings.target.features
+    )
     # The same words, but one supernova is known to the store by another survey's name only.
     ours, other = alerts.object_id[alerts.positive][0], "170032915988086813"
     store = LabelStore(tmp_path / "labels")
@@ -99,7 +104,9 @@ def test_what_was_said_of_another_survey_s_object_at_the_same_place_counts(archi
     )
 
     def found():
-        made = archived_alerts(settings, nights, str(tmp_path / "labels"), settings.target.features)
+        made = archived_alerts(
+            Loop.open(settings), nights, str(tmp_path / "labels"), settings.target.features
+        )
         return set(made.object_id)
 
     assert found() == set(alerts.object_id) - {ours}

@@ -5,6 +5,7 @@ from fink_client.consumer import AlertConsumer
 
 from fink_al.followup.messages import CandidateWriter
 from fink_al.kafka import Cluster, Publisher
+from fink_al.loop import Loop
 
 pytestmark = pytest.mark.kafka
 
@@ -12,7 +13,7 @@ pytestmark = pytest.mark.kafka
 def test_fink_client_reads_committed_candidates_only(world, candidate):
     settings = world()
     topic = settings.target.candidates_topic
-    writer = CandidateWriter(settings)
+    writer = CandidateWriter(Loop.open(settings).alerts, Loop.open(settings).features)
     Cluster(settings.sink).create_topic(topic)
     publisher = Publisher(settings.sink, "t-fink-client")
     with pytest.raises(KeyError), publisher.transaction() as out:  # noqa: PT012

@@ -4,9 +4,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from fink_al.archive import Archive
 from fink_al.errors import FinkAlError
 from fink_al.followup.sky import hours_above_airmass_2
 from fink_al.followup.tonight import LIST, candidates
+from fink_al.loop import Loop
 from fink_al.settings import load_settings
 
 NIGHT = 20260110
@@ -26,7 +28,7 @@ def archive(settings, candidate):
         rows = pa.Table.from_pylist([candidate(**common | alert) for alert in alerts])
         for name, kind in (("p_reason", pa.string()), ("first_detection_mjd", pa.float64())):
             rows = rows.set_column(rows.column_names.index(name), name, rows[name].cast(kind))
-        folder = settings.archive_dir / f"night={night}"
+        folder = Archive(settings.archive_dir).night_folder(night)
         folder.mkdir(parents=True, exist_ok=True)
         part = f"{len(list(folder.iterdir()))}.parquet"
         pq.write_table(rows.drop_columns("night"), folder / part, store_schema=False)
@@ -47,7 +49,7 @@ def curve(*points):
 
 
 def listed(settings, night=None):
-    found, rows = candidates(settings, night)
+    found, rows = candidates(Loop.open(settings), night)
     return found, rows["object_id"].tolist()
 
 
@@ -58,7 +60,7 @@ def test_whole_list(settings, archive):
         {"object_id": "no candidate", "is_candidate": False},
     )
     archive({"object_id": "first", "informativeness": 0.9, "p": 0.55})
-    night, rows = candidates(settings)
+    night, rows = candidates(Loop.open(settings))
     site = settings.target.follow_up.site
     visible, none = hours_above_airmass_2([150.1, 150.1], [-20.2, 80.0], site, 61050.3)
     assert (night, none, visible > 1) == (NIGHT, 0, True)
@@ -93,7 +95,7 @@ def test_whole_list(settings, archive):
 )
 def test_trend_is_of_the_last_two_nights_in_the_band(settings, archive, points, trend):
     archive(curve(*points))
-    (found,) = candidates(settings)[1]["trend_mag_per_day"]
+    (found,) = candidates(Loop.open(settings))[1]["trend_mag_per_day"]
     assert found == pytest.approx(trend) if trend else found != found
 
 
@@ -101,13 +103,13 @@ def test_trend_is_of_the_last_two_nights_in_the_band(settings, archive, points, 
 def test_age_counts_from_the_later_first_detection(settings, archive, survey_says, age):
     points = curve((61030.3, "r", None), (61046.3, "g", 19.5), (61050.3, "r", 19.0))
     archive({"first_detection_mjd": survey_says} | points)
-    assert candidates(settings)[1]["age_days"].tolist() == [pytest.approx(age)]
+    assert candidates(Loop.open(settings))[1]["age_days"].tolist() == [pytest.approx(age)]
 
 
 def test_without_a_model_it_says_so(settings, archive):
     archive({"object_id": "B", "p": 0.5})
     archive({"p": None, "p_reason": "no_model", "strategy": "random", "model_version": None})
-    rows = candidates(settings)[1].set_index("object_id")
+    rows = candidates(Loop.open(settings))[1].set_index("object_id")
     assert rows.loc["ZTF26aaaaaaa", "why"] == "random sample (no_model)"
     assert rows["p"].isna().to_dict() == {"B": False, "ZTF26aaaaaaa": True}
 
@@ -116,7 +118,9 @@ def test_the_latest_night_with_candidates_is_the_default_and_it_grows(settings, 
     archive({"object_id": "old"}, night=20260109)
     archive({"object_id": "A", "informativeness": 0.5})
     archive({"object_id": "none yet", "is_candidate": False}, night=20260111)
-    (settings.archive_dir / "night=20260112").mkdir()  # its first part is about to come
+    (
+        Archive(settings.archive_dir).night_folder(20260112)
+    ).mkdir()  # its first part is about to come
     assert listed(settings) == (NIGHT, ["A"])
     archive({"object_id": "B", "informativeness": 0.6})
     assert listed(settings) == (NIGHT, ["B", "A"])
@@ -125,12 +129,12 @@ def test_the_latest_night_with_candidates_is_the_default_and_it_grows(settings, 
 
 def test_a_night_without_candidates_names_those_there_are(settings, archive):
     with pytest.raises(FinkAlError, match="no night has candidates; nights there: none"):
-        candidates(settings)
+        candidates(Loop.open(settings))
     archive({}, night=20260109)
     archive({"is_candidate": False})
     for night in (NIGHT, 20250101):
         with pytest.raises(FinkAlError) as error:
-            candidates(settings, night)
+            candidates(Loop.open(settings), night)
         assert str(error.value) == (
             f"In {settings.archive_dir} night {night} has no candidates; "
             "nights there: 20260109, 20260110."

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from fink_al.cli.labels import labels
 from fink_al.errors import LabelError, ServiceError
 from fink_al.labels.label import Label
-from fink_al.labels.store import LabelStore
+from fink_al.loop import Loop
 from fink_al.settings import find_resource, read_yaml
 
 
@@ -44,7 +44,7 @@ def test_labels_are_added_imported_and_listed(settings, run, tmp_path):
     assert added == (0, "1 label added.\n")
     assert run("import", str(file)) == (0, "2 of 2 labels added, from 2 rows.\n")
     assert run("import", str(file)) == (0, "0 of 2 labels added, from 2 rows.\n")
-    assert LabelStore.of(settings).read()["who"].to_pylist() == ["Ann"] * 3
+    assert Loop.open(settings).labels.store.read()["who"].to_pylist() == ["Ann"] * 3
     code, output = run("list")
     assert code == 0
     assert [[*row[:3], *row[4:]] for row in cells(output)] == [
@@ -83,7 +83,7 @@ def test_types_are_checked_when_they_are_handed_in(settings, run):
         add("SN Ia", "2999-01-01")
     with pytest.raises(LabelError, match=r"'AB' is no name of survey 'ztf': .* is \[A-Z\]\|ZTF26a"):
         run("add", "AB", "SN Ia", "--observed", "2026-01-04T10:00:00")
-    shown = LabelStore.of(settings).history("A")["type"].to_pylist()
+    shown = Loop.open(settings).labels.store.history("A")["type"].to_pylist()
     assert shown == ["SN Ia", "SN II", "SN Ia", "unclassified", "sn ia", "withdrawn"]
     code, output = run("show", "A")
     assert (code, output.splitlines()[-1]) == (0, "All that was said is withdrawn.")
@@ -93,7 +93,7 @@ def test_who_says_so_is_known_without_the_variable(settings, run, monkeypatch):
     for i, user in enumerate((lambda: "Bob", lambda: {}["no such number"])):
         monkeypatch.setattr("getpass.getuser", user)
         run("add", "AB"[i], "SN Ia", "--source", "person", user=None)
-    assert LabelStore.of(settings).read()["who"].to_pylist() == ["Bob", None]
+    assert Loop.open(settings).labels.store.read()["who"].to_pylist() == ["Bob", None]
 
 
 def test_a_spectrum_needs_a_time(settings, run):
@@ -165,7 +165,7 @@ def test_a_type_that_does_not_count_is_told_with_what_helps(run):
 def test_a_clock_that_runs_ahead_is_told(settings, run):
     ahead = datetime.now(UTC) + timedelta(hours=1)
     for name, kind in (("A", "SN Ia"), ("B", "withdrawn")):
-        LabelStore.of(settings).add([Label(name, kind, "person", ahead, ahead)])
+        Loop.open(settings).labels.store.add([Label(name, kind, "person", ahead, ahead)])
     assert run("add", "A", "SN Ia-91T-like", "--observed", "2026-01-05")[1] == (
         "1 label added.\nWarning: of A 'SN Ia' counts, as person says at a time that is yet to "
         f"come, {ahead}: say it again then.\n"

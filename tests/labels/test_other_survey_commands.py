@@ -6,13 +6,14 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pytest
 from click.testing import CliRunner
+from importing import import_file
 
 from fink_al.cli.labels import labels
 from fink_al.errors import LabelError
 from fink_al.labels.counterparts import FOUND, counterparts_file, write_counterparts
-from fink_al.labels.intake import import_file
 from fink_al.labels.label import Label, check_object_name
 from fink_al.labels.store import LabelStore
+from fink_al.loop import Loop
 from fink_al.settings import find_resource, load_survey, read_yaml
 
 DAY = datetime(2026, 1, 5, 10, tzinfo=UTC)
@@ -56,7 +57,7 @@ def cells(output):
 
 def test_statements_say_of_whom_they_are(settings, run, match):
     known = Label("ZTF26aaaaaaa", "SN Ia", "TNS", DAY, DAY, None, "17", "SN 2026a", 10.5, -3.25)
-    LabelStore.of(settings).add([known])
+    Loop.open(settings).labels.store.add([known])
     assert "said of" not in run("list") + run("show", "ZTF26aaaaaaa") + run("conflicts")
     with pytest.raises(LabelError, match="There is no label of '101'"):
         run("show", "101")
@@ -99,7 +100,7 @@ def test_rows_of_tns_are_labels_by_their_position(settings, run, tmp_path, tns_t
         return run("import", str(file))
 
     def stands():
-        rows = LabelStore.of(settings).standing().to_pylist()
+        rows = Loop.open(settings).labels.store.standing().to_pylist()
         return [(row["object_id"], row["type"], row["ra_deg"]) for row in rows]
 
     rows = [tns_row(), tns_row(18, ""), tns_row(19, ra="", declination="")]
@@ -126,7 +127,7 @@ def test_the_number_that_tns_puts_behind_the_surveys_letters_is_the_objects_name
         listed = {"internal_names": "ZTF26aaaaaaa, LSST-AP-DO-170000000010000019"} | changes
         file.write_text(tns_table(tns_row(**listed)))
         done = import_file(survey, file)
-        standing = LabelStore.of(settings).standing().to_pylist()
+        standing = Loop.open(settings).labels.store.standing().to_pylist()
         return done.other, {row["object_id"]: row["type"] for row in standing}
 
     assert take(lsst) == (0, {"170000000010000019": "SN Ia"})
@@ -158,7 +159,7 @@ def test_two_surveys_import_into_one_store(settings, run, match, tmp_path, tns_t
             import_file(settings, file)
         else:
             run("import", str(file))
-        standing = LabelStore.of(settings).standing().to_pylist()
+        standing = Loop.open(settings).labels.store.standing().to_pylist()
         return {row["object_id"]: row["type"] for row in standing}
 
     expected = {"ZTF26aaaaaaa": "SN Ia"}

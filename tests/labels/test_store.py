@@ -10,6 +10,7 @@ from statements import DAY, SN, TNS, later, now, said, stands
 
 from fink_al.errors import LabelError, ServiceError
 from fink_al.labels.store import LabelStore
+from fink_al.loop import Loop
 from fink_al.storage.folder import LocalFolder
 
 
@@ -48,34 +49,34 @@ def test_a_store_that_is_away_is_not_empty(tmp_path, is_mount):
 
 def test_the_store_of_the_working_folder_is_made_if_it_is_not_there(settings):
     folder = Path(settings.labels_dir)
-    assert len(LabelStore.of(settings).read()) == 0
-    LabelStore.of(settings).add([SN])
-    assert said(LabelStore.of(settings).read()) == [asdict(SN)]
+    assert len(Loop.open(settings).labels.store.read()) == 0
+    Loop.open(settings).labels.store.add([SN])
+    assert said(Loop.open(settings).labels.store.read()) == [asdict(SN)]
     for file in folder.iterdir():
         file.unlink()
     with pytest.raises(ServiceError, match="is no label store"):
-        LabelStore.of(settings).read()
+        Loop.open(settings).labels.store.read()
     folder.rmdir()
     named = settings.model_copy(update={"labels_path": str(folder)})
     with pytest.raises(ServiceError, match="is no label store"):
-        LabelStore.of(named).add([SN])
+        Loop.open(named).labels.store.add([SN])
 
 
 def test_a_store_that_was_moved_out_of_the_working_folder_is_not_empty(settings, tmp_path):
     folder = Path(settings.labels_dir)
-    LabelStore.of(settings).add([SN])
+    Loop.open(settings).labels.store.add([SN])
     (settings.work_dir / ".labels-made").unlink()  # as if a version without the mark had made it
-    assert len(LabelStore.of(settings).read()) == 1
+    assert len(Loop.open(settings).labels.store.read()) == 1
     folder.rename(tmp_path / "elsewhere")
     with pytest.raises(ServiceError, match="labels init makes a new store"):
-        LabelStore.of(settings).read()
+        Loop.open(settings).labels.store.read()
     assert not folder.exists()
     (settings.work_dir / ".labels-made").unlink()
     (settings.work_dir / "archive").mkdir()
     with pytest.raises(ServiceError, match="labels init makes a new store"):
-        LabelStore.of(settings).add([SN])
+        Loop.open(settings).labels.store.add([SN])
     LabelStore(folder).make()
-    assert len(LabelStore.of(settings).read()) == 0
+    assert len(Loop.open(settings).labels.store.read()) == 0
 
 
 def test_a_store_of_before_needs_no_making(tmp_path):

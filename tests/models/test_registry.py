@@ -8,6 +8,7 @@ import pytest
 from small_world import N_FEATURES
 
 from fink_al.errors import ModelError, ServiceError
+from fink_al.loop import Loop
 from fink_al.models import registry as module
 from fink_al.models.model import Model, fit
 from fink_al.models.registry import DECISION, WHY, Registry
@@ -26,7 +27,7 @@ def model(settings) -> Model:
 
 
 def test_versions_are_registered_promoted_and_rolled_back(settings, model):
-    registry = Registry(settings)
+    registry = Loop.open(settings).registry
     assert (registry.champion(), registry.versions()) == (None, [])
     assert registry.register(model, {WHY: "first"}, EXAMPLES) == "1"
     assert registry.champion() is None
@@ -34,7 +35,7 @@ def test_versions_are_registered_promoted_and_rolled_back(settings, model):
     assert registry.register(model, {WHY: "third"}, EXAMPLES) == "3"
     for version in ("2", "1", "3"):
         registry.promote(version, f"as number {version}")
-        assert Registry(settings).champion() == version
+        assert Loop.open(settings).registry.champion() == version
     assert registry.roll_back("wrong") == ("3", "1")
     assert registry.roll_back("wrong, too", to="2") == ("1", "2")
     found = [(v.number, v.is_champion, v.tags[WHY], v.tags[DECISION]) for v in registry.versions()]
@@ -50,7 +51,7 @@ def test_versions_are_registered_promoted_and_rolled_back(settings, model):
 
 
 def test_going_back_takes_all_champions_since_then_back(settings, model):
-    registry = Registry(settings)
+    registry = Loop.open(settings).registry
     for version in ("1", "2", "3", "4"):
         assert registry.register(model, {}, EXAMPLES) == version
         registry.promote(version, "better")
@@ -75,7 +76,7 @@ def test_a_new_registry_is_made_without_a_word(tmp_path):
         "from fink_al.models.registry import Registry\n"
         "from fink_al.settings import load_settings\n"
         "with contextlib.suppress(ServiceError):  # there is no model to hold\n"
-        "    Registry(load_settings(work_dir='.')).hold('clouds')"
+        "    Loop.open(load_settings(work_dir='.')).registry.hold('clouds')"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
@@ -85,22 +86,22 @@ def test_a_new_registry_is_made_without_a_word(tmp_path):
 
 def test_without_a_champion_there_is_nothing_to_roll_back(settings):
     with pytest.raises(ModelError, match="There is no champion to roll back: train first"):
-        Registry(settings).roll_back("wrong")
+        Loop.open(settings).registry.roll_back("wrong")
 
 
 def test_a_hold_lasts_until_it_is_taken_back(settings, model):
-    registry = Registry(settings)
+    registry = Loop.open(settings).registry
     assert registry.held() is None
     registry.register(model, {}, EXAMPLES)
     registry.hold(None)
     registry.hold("clouds")
-    assert Registry(settings).held() == "clouds"
+    assert Loop.open(settings).registry.held() == "clouds"
     registry.hold(None)
     assert registry.held() is None
 
 
 def test_a_version_is_the_bundle_that_was_registered(settings, model):
-    registry = Registry(settings)
+    registry = Loop.open(settings).registry
     registry.register(model, {}, EXAMPLES)
     assert registry.examples("1").equals(EXAMPLES)
     loaded = Model.from_bytes(registry.load("1"), model.manifest["feature_set"]["hash"])
@@ -114,7 +115,7 @@ def test_a_version_is_the_bundle_that_was_registered(settings, model):
 def test_a_file_that_is_too_large_is_not_read(settings, model, monkeypatch, is_told):
     from mlflow import MlflowClient
 
-    registry = Registry(settings)
+    registry = Loop.open(settings).registry
     registry.register(model, {}, EXAMPLES)
     size = len(registry.load("1"))
     monkeypatch.setattr(module, "_MAX_BYTES", size - 1)
@@ -136,7 +137,7 @@ def promote(registry: Registry, version: str) -> None:
 
 @pytest.mark.parametrize("call", [Registry.load, Registry.examples, promote])
 def test_an_unknown_version_is_refused_with_the_known_ones(settings, model, call):
-    registry = Registry(settings)
+    registry = Loop.open(settings).registry
     with pytest.raises(ModelError, match=r"No model version 9; known: none\."):
         call(registry, "9")
     registry.register(model, {}, EXAMPLES)
@@ -156,6 +157,6 @@ def test_a_registry_out_of_reach_is_said_in_one_sentence_and_soon(settings, uri,
     settings = settings.model_copy(update={"registry": RegistrySettings(tracking_uri=uri)})
     begun = time.monotonic()
     with pytest.raises(ServiceError, match=f"registry at {said} does not do its part: ") as error:
-        Registry(settings).champion()
+        Loop.open(settings).registry.champion()
     assert "secret" not in str(error.value)
     assert time.monotonic() - begun < 30

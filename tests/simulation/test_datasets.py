@@ -3,6 +3,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from fink_al.loop import Loop
 from fink_al.settings import load_settings
 from fink_al.simulation import datasets
 from fink_al.training.examples import read_examples
@@ -24,7 +25,9 @@ def test_a_file_holds_what_its_command_makes(name, settings):
 
 def test_every_row_is_an_example_and_no_object_is_in_both_sets(settings):
     starting, test = (
-        read_examples(settings, pq.read_table(DATA / settings.target.name / f"{name}.parquet"))
+        read_examples(
+            Loop.open(settings), pq.read_table(DATA / settings.target.name / f"{name}.parquet")
+        )
         for name in ("starting_set", "test_set")
     )
     assert (len(starting), starting.positive.sum(), len(test)) == (20, 10, 600)

@@ -17,9 +17,9 @@ import pyarrow as pa
 import skops.io
 
 from fink_al.features.feature_set import FeatureSet
+from fink_al.loop import Loop
 from fink_al.models.bundle import checksum
 from fink_al.models.model import Model, fit, read_manifest
-from fink_al.models.registry import Registry
 from fink_al.settings import Settings
 from fink_al.training.examples import TrainingSet
 
@@ -46,7 +46,9 @@ class Content:
 
 def register(settings: Settings, bundle: bytes) -> str:
     """A new version that holds `bundle`, whatever it is."""
-    return Registry(settings).register(Content(bundle), {}, pa.table({"object_id": ["O0"]}))
+    return Loop.open(settings).registry.register(
+        Content(bundle), {}, pa.table({"object_id": ["O0"]})
+    )
 
 
 def make_champion(settings: Settings, version: str) -> None:

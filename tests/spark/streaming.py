@@ -11,6 +11,7 @@ import pandas as pd
 
 from fink_al.followup.subscriber import read_candidates
 from fink_al.kafka import Cluster, produce, read, read_ledger
+from fink_al.loop import Loop
 from fink_al.settings import Settings
 from fink_al.simulation.nights import Campaign, simulate
 from fink_al.simulation.packets import packets
@@ -44,7 +45,7 @@ def fill_night(settings: Settings, sky: Campaign, night: int) -> int:
 def drain(spark: Any, settings: Settings) -> list[BatchReport]:
     """Start the stream anew and run it to the end of all topics; its batches."""
     reports: list[BatchReport] = []
-    query = Pipeline(spark, settings, reports.append).start(available_now=True)
+    query = Pipeline(spark, Loop.open(settings), reports.append).start(available_now=True)
     query.awaitTermination()
     return reports
 

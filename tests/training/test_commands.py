@@ -19,9 +19,8 @@ from fink_al.cli.train import train
 from fink_al.errors import ModelError
 from fink_al.evaluation.metrics import evaluate
 from fink_al.labels.label import Label
-from fink_al.labels.store import LabelStore
+from fink_al.loop import Loop
 from fink_al.models import model as learned
-from fink_al.models.registry import Registry
 from fink_al.settings import find_resource
 from fink_al.settings.taxonomy import Taxonomy
 from fink_al.training.nightly import retrain
@@ -62,7 +61,7 @@ def learn(settings, archive, archived):
         archive(*alerts)
         now = datetime.now(UTC)
         found = [Label(row["object_id"], row["type"], "spectrum", now, now) for row in alerts]
-        LabelStore.of(settings).add(found)
+        Loop.open(settings).labels.store.add(found)
         return retrain(settings.model_copy(update=changes), archived)
 
     return on
@@ -82,10 +81,10 @@ def test_a_nightly_job_reads_the_archive_and_ends_with_zero(spark, settings, run
     archive(*alerts)
     now = datetime.now(UTC)
     found = [Label(row["object_id"], row["type"], "spectrum", now, now) for row in alerts]
-    LabelStore.of(settings).add(found)
+    Loop.open(settings).labels.store.add(found)
     assert run(train)[0] == 0
     assert run(train)[0] == 0  # nothing new
-    assert [v.is_champion for v in Registry(settings).versions()] == [True]
+    assert [v.is_champion for v in Loop.open(settings).registry.versions()] == [True]
     code, output = run(model, "reproduce", "1", "--archive")
     assert code == 0
     assert output.endswith(
@@ -193,7 +192,7 @@ def test_what_judged_a_model_is_shown(run, learn, judges, monkeypatch):
 
 def test_a_rollback_that_fails_leaves_promotion_as_it_was(run, learn, settings):
     learn(sky("A", 10))
-    registry = Registry(settings)
+    registry = Loop.open(settings).registry
     for before in (None, "clouds"):
         registry.hold(before)
         with pytest.raises(ModelError, match="Version 1 is the only one"):
@@ -240,4 +239,4 @@ def test_a_champion_is_rolled_back_and_held(settings, run, learn, judges):
         "Promotion is on hold: odd scores. fink-al model promote VERSION ends it.\n"
     )
     assert run(model, "promote", "1")[0] == 0
-    assert Registry(settings).held() is None
+    assert Loop.open(settings).registry.held() is None

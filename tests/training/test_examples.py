@@ -7,7 +7,7 @@ from small_world import MJD, alert, table
 
 from fink_al.features.feature_set import FeatureSet
 from fink_al.labels.label import Label
-from fink_al.labels.store import LabelStore
+from fink_al.loop import Loop
 from fink_al.spark.nights.examples import archived_examples
 from fink_al.training.examples import read_examples
 from fink_al.training.nightly import examples_until
@@ -20,7 +20,7 @@ OBSERVED = datetime(2026, 1, 10, 10, tzinfo=UTC)
 
 def tell(settings, **types):
     labels = [Label(name, type, "spectrum", OBSERVED, OBSERVED) for name, type in types.items()]
-    LabelStore.of(settings).add(labels)
+    Loop.open(settings).labels.store.add(labels)
 
 
 @pytest.fixture
@@ -28,8 +28,8 @@ def collect(spark):
     """What a nightly job learns from."""
 
     def of(settings):
-        rows, _ = examples_until(settings, archived_examples, datetime.now(UTC))
-        return read_examples(settings, rows)
+        rows, _ = examples_until(Loop.open(settings), archived_examples, datetime.now(UTC))
+        return read_examples(Loop.open(settings), rows)
 
     return of
 
@@ -87,7 +87,7 @@ def test_examples_have_the_features_of_their_alert(collect, settings, archive):
     rows = [alert("A", 1, peak_mag=17), alert("A", 2, mjd=MJD + 0.1, peak_mag=19)]
     archive(*rows)
     tell(settings, A="SN Ia")
-    expected = read_examples(settings, table([rows[1] | {"type": "SN Ia"}]))
+    expected = read_examples(Loop.open(settings), table([rows[1] | {"type": "SN Ia"}]))
     np.testing.assert_array_equal(collect(settings).values, expected.values)
     names = FeatureSet.from_settings(settings.target.features).names
     assert expected.values[0, names.index("nrise_g")] == 6

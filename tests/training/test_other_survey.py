@@ -11,13 +11,13 @@ from lsst_alerts import lsst_settings
 from small_world import MAGNITUDES
 
 from fink_al.alerts.lsst import FORCED, LIGHT_CURVE
+from fink_al.archive import Archive
 from fink_al.labels.counterparts import counterparts_file, read_counterparts
 from fink_al.labels.label import Label
-from fink_al.labels.own_names import OwnNames
 from fink_al.labels.store import LabelStore
 from fink_al.labels.verdict import verdicts
+from fink_al.loop import Loop
 from fink_al.models.model import read_manifest
-from fink_al.models.registry import Registry
 from fink_al.spark.nights.counterparts import archived_counterparts
 from fink_al.spark.nights.examples import archived_examples
 from fink_al.spark.stream.state import State, object_keys
@@ -46,7 +46,7 @@ def archive(settings):
     """Archives alerts: name, number, position and what else is not as ever."""
 
     def write(*alerts):
-        folder = settings.archive_dir / "night=20260109"
+        folder = Archive(settings.archive_dir).night_folder(20260109)
         folder.mkdir(parents=True, exist_ok=True)
         types = {
             "object_id": pa.string(), "alert_id": pa.int64(), "mjd": pa.float64(),
@@ -84,7 +84,7 @@ def found(settings, *labels, year=None):
     columns = [pa.array(column) for column in zip(*rows, strict=True)]
     columns[-1] = columns[-1].cast(pa.int32())
     names = ["object_id", "ra_deg", "dec_deg", "year"]
-    pairs = archived_counterparts(settings, pa.table(columns, names))
+    pairs = archived_counterparts(Loop.open(settings), pa.table(columns, names))
     return {row["said_of"]: (row["object_id"], row["arcsec"]) for row in pairs.to_pylist()}
 
 
@@ -97,13 +97,13 @@ def test_a_label_of_another_survey_teaches_and_follows(spark, settings, archive)
         label(f"ZTF26{i}", kind, 10.0 + i, -40.0 + 0.5 * ARCSEC, evidence=str(i))
         for i, (kind, _) in enumerate(world)
     ]
-    store = LabelStore.of(settings)
+    store = Loop.open(settings).labels.store
     store.add([*labels, label("ZTF26far", "SN Ia", 50.0, -40.0 + 3 * ARCSEC, evidence="far")])
-    state = State(spark, settings)
+    state = State(spark, Loop.open(settings))
 
     def trained():
-        summary = retrain(settings, archived_examples, print, archived_counterparts)
-        manifest = read_manifest(Registry(settings).load(summary.version))
+        summary = retrain(Loop.open(settings), archived_examples, print, archived_counterparts)
+        manifest = read_manifest(Loop.open(settings).registry.load(summary.version))
         return summary, {name: is_ours for name, _, is_ours in manifest["labels"]["examples"]}
 
     first, examples = trained()
@@ -129,7 +129,7 @@ def test_a_label_of_another_survey_teaches_and_follows(spark, settings, archive)
     archive(alert("300", 300, 12.0, -40.0 + 0.4 * ARCSEC))
     _, examples = trained()
     assert ("102" in examples, "300" in examples) == (False, True)
-    again = reproduce(settings, first.version, archived_examples)
+    again = reproduce(Loop.open(settings), first.version, archived_examples)
     assert (again.is_same, again.other_inputs) == (True, ())
 
 
@@ -207,12 +207,18 @@ def test_the_join_over_the_sphere_finds_what_brute_force_finds(spark, settings, 
 
 
 def test_without_archive_or_positions_there_are_none(spark, settings, archive):
-    summary = retrain(settings, archived_examples, print, archived_counterparts)
+    summary = retrain(Loop.open(settings), archived_examples, print, archived_counterparts)
     assert (summary.outcome, summary.by_position) == ("too_few_labels", 0)
     assert not counterparts_file(settings.archive_dir).exists()
     archive(alert("1", 1, 10.0, 0.0))
-    LabelStore.of(settings).add([label("ZTF1", "SN Ia", None, None)])
-    assert retrain(settings, archived_examples, print, archived_counterparts).by_position == 0
-    LabelStore.of(settings).add([label("ZTF1", "SN Ia", 10.0, 0.0, 1)])
-    assert retrain(settings, archived_examples, print, archived_counterparts).by_position == 1
-    assert verdicts(OwnNames.of(settings), settings.target)["object_id"].to_pylist() == ["1"]
+    Loop.open(settings).labels.store.add([label("ZTF1", "SN Ia", None, None)])
+    assert (
+        retrain(Loop.open(settings), archived_examples, print, archived_counterparts).by_position
+        == 0
+    )
+    Loop.open(settings).labels.store.add([label("ZTF1", "SN Ia", 10.0, 0.0, 1)])
+    assert (
+        retrain(Loop.open(settings), archived_examples, print, archived_counterparts).by_position
+        == 1
+    )
+    assert verdicts(Loop.open(settings).labels, settings.target)["object_id"].to_pylist() == ["1"]

@@ -14,9 +14,10 @@ from pyspark.sql import functions as F
 
 from fink_al.labels.cells import CELL, cells_around, chord, unit_vectors
 from fink_al.labels.counterparts import FOUND, MOST_ARCSEC
-from fink_al.settings import MJD_EPOCH, Settings
+from fink_al.loop import Loop
+from fink_al.settings import MJD_EPOCH
+from fink_al.spark.archived import read_whole_archive
 from fink_al.spark.nights.session import archive_session, job_folder
-from fink_al.spark.stream.state import archived_nights
 
 _AXES = ("x", "y", "z")
 #: Years after its discovery in which an object may be seen first: what comes later is another one.
@@ -25,7 +26,7 @@ _OF_PLACE = {"said_of": "object_id", "year": "year"}
 _CELL = tuple(f"cell_{axis}" for axis in _AXES)
 
 
-def archived_counterparts(settings: Settings, places: pa.Table) -> pa.Table:
+def archived_counterparts(loop: Loop, places: pa.Table) -> pa.Table:
     """The nearest object of the archive to each of `places`, if it is near enough to be the same.
 
     An object of the archive lies at the mean position of its alerts, unless these are too far apart
@@ -36,7 +37,7 @@ def archived_counterparts(settings: Settings, places: pa.Table) -> pa.Table:
 
     Parameters
     ----------
-    settings : Settings
+    loop : Loop
         Whose archive.
     places : pyarrow.Table
         ``object_id ra_deg dec_deg year`` of the label store, one row an object.
@@ -47,15 +48,15 @@ def archived_counterparts(settings: Settings, places: pa.Table) -> pa.Table:
         ``said_of object_id arcsec``: name in the label store, name in the archive, and how far
         apart they are.
     """
-    if not len(places) or not archived_nights(settings):
+    if not len(places) or not loop.archive.nights():
         return FOUND.empty_table()
-    spark = archive_session(settings)
+    spark = archive_session(loop.target.name)
     # Unlike the stream's and the examples' few rows these are as many as the archive has objects.
     spark.conf.set("spark.sql.adaptive.enabled", "true")
     spark.conf.set("spark.sql.shuffle.partitions", "200")
     schema = "object_id string, mjd double, ra double, dec double"
-    archive = spark.read.schema(schema).parquet(str(settings.archive_dir))
-    with job_folder(settings) as folder:
+    archive = read_whole_archive(spark, loop.archive, schema)
+    with job_folder(loop.settings.work_dir) as folder:
         pq.write_table(_with_cells(places), folder / "places.parquet")
         said = spark.read.parquet(str(folder / "places.parquet"))
         near = _nearest(_objects(archive), said)

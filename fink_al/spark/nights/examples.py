@@ -20,12 +20,12 @@ from pyspark.sql.pandas.functions import pandas_udf
 from pyspark.sql.pandas.types import from_arrow_schema
 
 from fink_al.alerts.series import curves_of
-from fink_al.features.feature_set import FeatureSet
+from fink_al.loop import Loop
 from fink_al.selection import CUTS
-from fink_al.settings import MJD_EPOCH, Settings
+from fink_al.settings import MJD_EPOCH
+from fink_al.spark.archived import read_whole_archive
 from fink_al.spark.nights.session import archive_session, job_folder
-from fink_al.spark.stream.state import archived_nights
-from fink_al.training.examples import PROVENANCE, light_curve_columns
+from fink_al.training.examples import PROVENANCE
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ _OF_ALERT = {
 _OF_LABEL = ("object_id", "type", "source", "observed", "modified")
 
 
-def archived_examples(settings: Settings, labels: pa.Table) -> pa.Table:
+def archived_examples(loop: Loop, labels: pa.Table) -> pa.Table:
     """The example of each of `labels` in the archive; an object without one has none.
 
     It is the last alert that was requested, else the last one that the target's cuts accept; always
@@ -49,7 +49,7 @@ def archived_examples(settings: Settings, labels: pa.Table) -> pa.Table:
 
     Parameters
     ----------
-    settings : Settings
+    loop : Loop
         Archive, target and survey.
     labels : pyarrow.Table
         ``object_id type source observed modified``, one row an object.
@@ -59,32 +59,31 @@ def archived_examples(settings: Settings, labels: pa.Table) -> pa.Table:
     pyarrow.Table
         `PROVENANCE` and light-curve columns, in no order.
     """
-    columns = light_curve_columns(settings)
-    if not len(labels) or not archived_nights(settings):
-        return pa.schema([*PROVENANCE.items(), *columns.items()]).empty_table()
-    spark = archive_session(settings)
-    with job_folder(settings) as folder:
+    if not len(labels) or not loop.archive.nights():
+        return pa.schema([*PROVENANCE.items(), *loop.columns.items()]).empty_table()
+    spark = archive_session(loop.target.name)
+    with job_folder(loop.settings.work_dir) as folder:
         told = labels.select(list(_OF_LABEL))
         told = told.append_column("until_mjd", _mjd(labels["observed"]))
         pq.write_table(told, folder / "labels.parquet")
-        found = _choose(spark, settings, folder / "labels.parquet")
+        found = _choose(spark, loop, folder / "labels.parquet")
         # By a file, not through the driver's Java heap.
         found.coalesce(1).write.parquet(str(folder / "examples"))
         return pq.read_table(folder / "examples")
 
 
-def _choose(spark: SparkSession, settings: Settings, labels: Path) -> DataFrame:
-    columns = light_curve_columns(settings)
+def _choose(spark: SparkSession, loop: Loop, labels: Path) -> DataFrame:
+    columns = loop.columns
     schema = from_arrow_schema(pa.schema([*_OF_ALERT.items(), *columns.items()]))
-    archive = spark.read.schema(schema).parquet(str(settings.archive_dir))
+    archive = read_whole_archive(spark, loop.archive, schema)
     rows = archive.join(F.broadcast(spark.read.parquet(str(labels))), "object_id")
     requested = F.coalesce("is_candidate", F.lit(False))
     refused = F.arrays_overlap("reasons", F.array(*map(F.lit, CUTS)))
     rows = rows.where(F.col("mjd") <= F.col("until_mjd"))  # never the alert's future
     rows = rows.where(requested | ~F.coalesce(refused, F.lit(False)))
     # Few tasks, since each costs Python's start: what is left follows the labels.
-    rows = rows.repartition(settings.stream.partitions, "object_id")
-    rows = rows.where(_has_features(settings))
+    rows = rows.repartition(loop.settings.stream.partitions, "object_id")
+    rows = rows.where(_has_features(loop))
     chosen_by = F.when(requested, F.col("strategy"))
     made = [F.col(name) for name in PROVENANCE if name != "selected_by"]
     kept = F.struct(*made, chosen_by.alias("selected_by"), *columns)
@@ -92,10 +91,9 @@ def _choose(spark: SparkSession, settings: Settings, labels: Path) -> DataFrame:
     return rows.groupBy("object_id").agg(last.alias("last")).select("last.*")
 
 
-def _has_features(settings: Settings) -> Column:
+def _has_features(loop: Loop) -> Column:
     """Whether an alert has any feature; only numbers enter the Python worker."""
-    features, survey = FeatureSet.from_settings(settings.target.features), settings.survey
-    kinds = light_curve_columns(settings)
+    features, survey, kinds = loop.features, loop.survey, loop.columns
 
     @pandas_udf("boolean")  # type: ignore[call-overload]
     def exist(*given: pd.Series) -> pd.Series:

@@ -10,16 +10,16 @@ from typing import Literal
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from fink_al.alerts import adapter
 from fink_al.errors import FinkAlError
 from fink_al.kafka import Cluster
+from fink_al.loop import Loop
 from fink_al.models.registry import Registry
 from fink_al.settings import Settings
+from fink_al.spark.archived import read_archive
 from fink_al.spark.packets.decode import SOURCE
 from fink_al.spark.packets.framing import decode, packets
 from fink_al.spark.science import Champion, Science, with_science
 from fink_al.spark.session import spark_session
-from fink_al.spark.stream.state import archived_nights, read_archive
 from fink_al.spark.stream.topics import (
     LATE_HOURS,
     has_topic_a_night,
@@ -60,7 +60,7 @@ class Agreement:
 
 def replay(
     spark: SparkSession,
-    settings: Settings,
+    loop: Loop,
     night: int,
     *,
     origin: Origin = "archive",
@@ -73,8 +73,8 @@ def replay(
     ----------
     spark : SparkSession
         Session to run in.
-    settings : Settings
-        All settings.
+    loop : Loop
+        The target's loop.
     night : int
         YYYYMMDD.
     origin : {"archive", "topic"}
@@ -91,12 +91,13 @@ def replay(
         If there is no such night in the archive, no topic of it, nothing in it that was sent then,
         or no topics at all.
     """
+    settings = loop.settings
     if origin == "archive":
-        rows = read_archive(spark, settings, night)
+        rows = read_archive(spark, loop.archive, night)
         if rows is None:
-            nights = ", ".join(map(str, archived_nights(settings))) or "none"
+            nights = ", ".join(map(str, loop.archive.nights())) or "none"
             raise FinkAlError(f"The archive has no night {night}; it has: {nights}.")
-        alerts = rows.select(*SOURCE, "header", *adapter(settings.survey).COLUMNS)
+        alerts = rows.select(*SOURCE, "header", *loop.alerts.COLUMNS)
         # A night has two files a micro-batch: far more than Python tasks should be.
         alerts = alerts.repartition(settings.stream.partitions)
     elif settings.stream.source != "kafka":
@@ -105,7 +106,7 @@ def replay(
             "use --origin archive."
         )
     else:
-        pattern = topics_of_night(settings, night)
+        pattern = topics_of_night(settings.topics, settings.survey, night)
         if not Cluster(settings.source).topics(pattern):
             raise FinkAlError(
                 f"Kafka at {settings.source.servers} has no topic '{pattern}' for night {night}; "
@@ -114,17 +115,18 @@ def replay(
         messages = read_night(spark, settings, night, late_hours)
         if messages.isEmpty():
             raise _no_alert(settings, night, late_hours)
-        how = packets(spark, settings)
-        how.learn_all(messages)
-        decoded = decode(messages, how, settings)
+        reader = packets(spark, loop)
+        reader.learn_all(messages)
+        decoded = decode(messages, reader, loop.alerts)
         alerts = decoded.where("dead_reason IS NULL").drop("dead_reason", "packet")
-    science = Science(settings, champion_of(spark, settings, version))
+    science = Science(loop, champion_of(spark, loop.registry, version))
     return with_science(alerts, science).where(F.col("night") == night)
 
 
 def _no_alert(settings: Settings, night: int, late_hours: float) -> FinkAlError:
-    said = f"The topics '{topics_of_night(settings, night)}' hold no alert of night {night}"
-    if has_topic_a_night(settings):
+    pattern = topics_of_night(settings.topics, settings.survey, night)
+    said = f"The topics '{pattern}' hold no alert of night {night}"
+    if has_topic_a_night(settings.topics):
         return FinkAlError(f"{said}.")
     begin, end = sending_times(settings.survey, night, late_hours)
     return FinkAlError(
@@ -135,10 +137,9 @@ def _no_alert(settings: Settings, night: int, late_hours: float) -> FinkAlError:
 
 
 def champion_of(
-    spark: SparkSession, settings: Settings, version: str | None = None
+    spark: SparkSession, registry: Registry, version: str | None = None
 ) -> Champion | None:
-    """Model `version`, or the champion of now, made ready for workers."""
-    registry = Registry(settings)
+    """Model `version`, by default the present champion, ready for workers."""
     version = version or registry.champion()
     if version is None:
         return None
@@ -184,16 +185,17 @@ def run(
     """
     if output and output.exists():
         raise FinkAlError(f"{output} exists already; name a folder that does not.")
+    loop = Loop.open(settings)
     spark = spark_session(f"fink-al replay {night}")
     try:
-        version = version or Registry(settings).champion()
+        version = version or loop.registry.champion()
         replayed = replay(
-            spark, settings, night, origin=origin, version=version, late_hours=late_hours
+            spark, loop, night, origin=origin, version=version, late_hours=late_hours
         ).cache()
         if origin == "topic" and replayed.isEmpty():
             raise _no_alert(settings, night, late_hours)
         if output:
             replayed.write.parquet(str(output))
-        return compare(replayed, read_archive(spark, settings, night), version)
+        return compare(replayed, read_archive(spark, loop.archive, night), version)
     finally:
         spark.stop()

@@ -1,4 +1,4 @@
-"""How the nightly job reads the archive."""
+"""Session and folder of a job that reads the archive."""
 
 from __future__ import annotations
 
@@ -10,25 +10,24 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-from fink_al.settings import Settings
 from fink_al.spark.session import spark_session
 
 #: An archive is large: tasks of 16 MB, as the stream has them, would be too many.
 _PART_BYTES = "128m"
 
 
-def archive_session(settings: Settings) -> SparkSession:
-    """A session of its own: other settings than a stream's that runs in the same process."""
-    spark = spark_session(f"fink-al train {settings.target.name}").newSession()
+def archive_session(target: str) -> SparkSession:
+    """Session for a job of `target`, apart from a stream's that runs in the same process."""
+    spark = spark_session(f"fink-al train {target}").newSession()
     spark.conf.set("spark.sql.files.maxPartitionBytes", _PART_BYTES)
     spark.conf.set("spark.sql.session.timeZone", "UTC")
     return spark
 
 
 @contextmanager
-def job_folder(settings: Settings) -> Iterator[Path]:
-    """A folder of this job, gone with it."""
-    folder = settings.work_dir / "training" / uuid.uuid4().hex
+def job_folder(work_dir: Path) -> Iterator[Path]:
+    """Folder of this job in the working folder, removed at its end."""
+    folder = work_dir / "training" / uuid.uuid4().hex
     folder.mkdir(parents=True)
     try:
         yield folder

@@ -13,20 +13,15 @@ import time
 from collections.abc import Iterable
 from functools import reduce
 from operator import or_
-from typing import TYPE_CHECKING
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from fink_al.alerts import adapter
 from fink_al.alerts.confluent import PREFIX_BYTES, UNAVAILABLE, Schemas
 from fink_al.cache import cache_dir
 from fink_al.errors import AlertError, ServiceError
-from fink_al.settings import Settings
-from fink_al.spark.packets.decode import SOURCE, UNKNOWN_SCHEMA, from_writer, java_accepts
-
-if TYPE_CHECKING:
-    from fink_al.spark.stream.sink import Part
+from fink_al.loop import Loop
+from fink_al.spark.packets.decode import SOURCE, UNKNOWN_SCHEMA, Unknown, from_writer, java_accepts
 
 log = logging.getLogger(__name__)
 
@@ -51,8 +46,8 @@ class Confluent:
     ----------
     spark : SparkSession
         Session to read in.
-    settings : Settings
-        All settings; the survey's say where schemas are.
+    loop : Loop
+        The target's loop; the survey's settings say where schemas are.
     schemas : Schemas, optional
         Default: those of the survey's settings.
 
@@ -62,10 +57,10 @@ class Confluent:
         If the registry's address cannot be used.
     """
 
-    def __init__(self, spark: SparkSession, settings: Settings, schemas: Schemas | None = None):
-        source = settings.survey.schemas
+    def __init__(self, spark: SparkSession, loop: Loop, schemas: Schemas | None = None):
+        source = loop.survey.schemas
         assert source is not None
-        self._spark, self._settings = spark, settings
+        self._spark, self._alerts, self._stream = spark, loop.alerts, loop.settings.stream
         self._schemas = schemas or Schemas(source, cache_dir() / "schemas")
         self._writers: dict[int, str] = {}
         # Why there is none, and when that was found out.
@@ -79,20 +74,20 @@ class Confluent:
 
     def read(self, messages: DataFrame) -> DataFrame:
         """Records of `messages`: :meth:`fink_al.spark.packets.framing.Packets.read`."""
-        survey, stream = adapter(self._settings.survey), self._settings.stream
+        fields, stream = self._alerts.FIELDS, self._stream
         value, length, header = F.col("value"), F.length("value"), F.col("header")
         fits = length <= stream.max_packet_bytes
         rows = messages.select(*SOURCE, "value").withColumn("header", F.when(fits, _number(value)))
         body = value.substr(F.lit(PREFIX_BYTES + 1), length - PREFIX_BYTES)
-        rows = rows.withColumn("alert", from_writer(body, self._writers, header, survey.FIELDS))
+        rows = rows.withColumn("alert", from_writer(body, self._writers, header, fields))
         reason = F.when(F.coalesce(length == 0, F.lit(True)), "empty").when(~fits, "too_large")
         reason = reason.when(header.isNull(), "not_framed")
         for number, (why, _) in self._refused.items():
             reason = reason.when(header == number, why)
         reason = reason.when(~header.isin(*self._writers, -1), UNKNOWN_SCHEMA)
         # A body that cannot be decoded is a record of nulls.
-        holds_any = reduce(or_, (F.col(f"alert.{name}").isNotNull() for name in survey.FIELDS))
-        is_usable = F.coalesce(F.expr(survey.IS_USABLE), F.lit(False))
+        holds_any = reduce(or_, (F.col(f"alert.{name}").isNotNull() for name in fields))
+        is_usable = F.coalesce(F.expr(self._alerts.IS_USABLE), F.lit(False))
         # The exchange keeps Kafka's consumer, which must not be interrupted, out of the thread that
         # feeds a Python worker. Of usable packets, no bytes go through it.
         return rows.select(
@@ -116,8 +111,8 @@ class Confluent:
         rows = counts.orderBy(F.desc("count")).head(_MOST_LOOKUPS)
         self._look_for(row["number"] for row in rows)
 
-    def accounts_for(self, part: Part) -> bool:
-        """Whether the schemas of all packets of `part` were looked for; if not, they are now.
+    def accounts_for(self, unknown: Unknown) -> bool:
+        """Whether the `unknown` schemas of a batch were looked for; if not, look for them now.
 
         Raises
         ------
@@ -125,7 +120,7 @@ class Confluent:
             If no schema is known at all and the registry does not answer: the packets stay where
             they are, for the next start.
         """
-        new = [number for number in part.unknown_headers if number not in self.known]
+        new = [number for number in unknown if number not in self.known]
         if new and not self._looked:
             self._looked = True
             self._look_for(new[:_MOST_LOOKUPS])
@@ -137,7 +132,7 @@ class Confluent:
             )
         return True
 
-    def learn(self, part: Part) -> None:
+    def learn(self, unknown: Unknown) -> None:
         """Forget what was not found a while ago: the next batch that needs it looks again."""
         self._looked = False
         since = time.monotonic() - _AGAIN_S
@@ -147,7 +142,7 @@ class Confluent:
         for number in numbers:
             try:
                 writer = self._schemas.find(number)
-                if not java_accepts(self._spark, writer, self._settings):
+                if not java_accepts(self._spark, writer, self._alerts.FIELDS):
                     raise AlertError("bad_schema", "Java refuses it")
             except AlertError as error:
                 log.warning("Packets of schema %d are dead letters: %s", number, error)

@@ -11,24 +11,19 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Sequence
-from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import Any
 
 import pandas as pd
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.functions import pandas_udf
 
-from fink_al.alerts import adapter
 from fink_al.alerts.packet import SYNC_BYTES, Header, Transcoder, read_header
 from fink_al.alerts.schema import reader_schema
 from fink_al.errors import AlertError, ServiceError
 from fink_al.kafka import fetch
-from fink_al.settings import Settings
-from fink_al.spark.packets.decode import SOURCE, from_own, from_writer, java_accepts
-
-if TYPE_CHECKING:
-    from fink_al.spark.stream.sink import Part
+from fink_al.loop import Loop
+from fink_al.spark.packets.decode import SOURCE, Unknown, from_own, from_writer, java_accepts
 
 log = logging.getLogger(__name__)
 
@@ -47,14 +42,15 @@ class Containers:
     ----------
     spark : SparkSession
         Session to read in.
-    settings : Settings
-        All settings.
+    loop : Loop
+        The target's loop.
     headers : sequence of Header
         Those known from the start.
     """
 
-    def __init__(self, spark: SparkSession, settings: Settings, headers: Sequence[Header] = ()):
-        self._spark, self._settings = spark, settings
+    def __init__(self, spark: SparkSession, loop: Loop, headers: Sequence[Header] = ()):
+        self._spark, self._alerts = spark, loop.alerts
+        self._source, self._stream = loop.settings.source, loop.settings.stream
         self.headers = list(headers)
         # What was tried and is no header, so that no garbage is fetched twice.
         self._fruitless: set[int] = set()
@@ -66,20 +62,21 @@ class Containers:
 
     def read(self, messages: DataFrame) -> DataFrame:
         """Records of `messages`: :meth:`fink_al.spark.packets.framing.Packets.read`."""
-        survey, stream = adapter(self._settings.survey), self._settings.stream
-        own = json.dumps(reader_schema(survey.FIELDS))
-        is_usable = F.coalesce(F.expr(survey.IS_USABLE), F.lit(False))
-        rows = with_known_alert(messages.select(*SOURCE, "value"), self.headers, self._settings)
+        fields, most_bytes = self._alerts.FIELDS, self._stream.max_packet_bytes
+        own = json.dumps(reader_schema(fields))
+        is_usable = F.coalesce(F.expr(self._alerts.IS_USABLE), F.lit(False))
+        messages = messages.select(*SOURCE, "value")
+        rows = with_known_alert(messages, self.headers, fields, most_bytes)
         value = F.col("value")
         # Packets go further only where the fast way cannot read them. The exchange keeps Kafka's
         # consumer, which must not be interrupted, out of the thread that feeds the Python worker.
         rows = rows.select(
             *SOURCE, "alert", "known", value.isNull().alias("empty"),
             F.when(~is_usable, value).alias("unread"),
-        ).repartition(stream.partitions, "offset")  # fmt: skip
+        ).repartition(self._stream.partitions, "offset")  # fmt: skip
         unread = F.col("unread")
-        fits = F.length(unread) <= stream.max_packet_bytes
-        rows = rows.withColumn("transcoded", _transcoder(survey)(F.when(fits, unread)))
+        fits = F.length(unread) <= most_bytes
+        rows = rows.withColumn("transcoded", _transcoder(fields)(F.when(fits, unread)))
         again = from_own(F.col("transcoded.body"), own)
         return rows.select(
             *SOURCE,
@@ -103,18 +100,18 @@ class Containers:
     def learn_all(self, messages: DataFrame) -> None:
         """Learn nothing: Python reads all of them."""
 
-    def accounts_for(self, part: Part) -> bool:
+    def accounts_for(self, unknown: Unknown) -> bool:
         """Always: Python reads what the JVM cannot."""
         return True
 
-    def learn(self, part: Part) -> None:
-        """Fetch one packet of each new header of `part`, so that the JVM decodes the next ones."""
+    def learn(self, unknown: Unknown) -> None:
+        """Fetch one packet of each header in `unknown`, so that the JVM decodes the next ones."""
         room = _MOST_HEADERS - len(self.headers)
         if len(self._fruitless) >= _MOST_FRUITLESS:
             room = 0
-        for identifier, source in list(part.unknown_headers.items())[:room]:
+        for identifier, source in list(unknown.items())[:room]:
             try:
-                packet = fetch(self._settings.source, *source)
+                packet = fetch(self._source, *source)
                 if self._take(read_header(packet or b"")):
                     continue
                 error: Exception | str = "one more schema, or one that Java refuses"
@@ -125,25 +122,25 @@ class Containers:
 
     def _take(self, header: Header) -> bool:
         writers = {known.writer for known in self.headers} | {header.writer}
-        if len(writers) > _MOST_SCHEMAS or not java_accepts(
-            self._spark, header.writer, self._settings
-        ):
+        fields = self._alerts.FIELDS
+        if len(writers) > _MOST_SCHEMAS or not java_accepts(self._spark, header.writer, fields):
             return False
         self.headers.append(header)
         return True
 
 
-def with_known_alert(rows: DataFrame, headers: Sequence[Header], settings: Settings) -> DataFrame:
+def with_known_alert(
+    rows: DataFrame, headers: Sequence[Header], fields: dict[str, Any], most_bytes: int
+) -> DataFrame:
     """`rows` with ``alert`` where the JVM can read it, and ``known``, its header's identifier.
 
     Each step has a column of its own: Spark would copy the steps into one expression for every
     header otherwise, more than its compiler takes.
     """
-    fields = adapter(settings.survey).FIELDS
     value, length = F.col("value"), F.length("value")
     writers = list(dict.fromkeys(header.writer for header in headers))
     of_header = [F.lit(None).cast("struct<known: long, start: int, writer: int>")]
-    fits = length <= settings.stream.max_packet_bytes
+    fits = length <= most_bytes
     for header in headers:
         begins = fits & value.startswith(F.lit(header.prefix))
         of_header.insert(-1, F.when(begins, _literal(header, writers.index(header.writer))))
@@ -186,9 +183,7 @@ def _literal(header: Header, writer: int) -> Column:
     )
 
 
-def _transcoder(survey: ModuleType):
-    fields = survey.FIELDS
-
+def _transcoder(fields: dict[str, Any]):
     @pandas_udf("body binary, reason string, header long")  # type: ignore[call-overload]
     def transcode(packets: pd.Series) -> pd.DataFrame:
         transcoder = Transcoder(fields)

@@ -7,25 +7,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from types import ModuleType
 from typing import Any
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.avro.functions import from_avro
 
-from fink_al.alerts import adapter
+from fink_al.alerts import Adapter
 from fink_al.alerts.schema import reader_schema
-from fink_al.settings import Settings
 
 #: Where an alert came from; these columns stay with it to the archive.
 SOURCE = ["topic", "partition", "offset"]
+
+#: Headers that the JVM cannot decode yet, most frequent first, with the topic, partition and offset
+#: of one packet of each.
+Unknown = Mapping[int, tuple[str, int, int]]
 
 #: Reason of a packet whose header could not be read with what was known when it was computed.
 UNKNOWN_SCHEMA = "unknown_schema"
 
 
-def with_columns(rows: DataFrame, survey: ModuleType) -> DataFrame:
+def with_columns(rows: DataFrame, survey: Adapter) -> DataFrame:
     """Columns of alerts that are read, and the reason of those that are of no use.
 
     Parameters
@@ -34,7 +36,7 @@ def with_columns(rows: DataFrame, survey: ModuleType) -> DataFrame:
         Source columns, ``header`` (number of the packet's header), ``alert`` (record of the
         adapter's fields, null where it could not be read), ``unread_reason`` (why not) and
         ``packet`` (kept of a dead letter).
-    survey : module
+    survey : Adapter
         The survey's adapter.
 
     Returns
@@ -58,12 +60,11 @@ def with_columns(rows: DataFrame, survey: ModuleType) -> DataFrame:
     )  # fmt: skip
 
 
-def java_accepts(spark: SparkSession, writer: str, settings: Settings) -> bool:
+def java_accepts(spark: SparkSession, writer: str, fields: dict[str, Any]) -> bool:
     """Whether the JVM's Avro library takes the schema `writer`, and the one that reads it.
 
     It has rules of its own, for names for example, and would stop the stream by them.
     """
-    fields = adapter(settings.survey).FIELDS
     jvm = spark.sparkContext._jvm
     assert jvm is not None
     try:

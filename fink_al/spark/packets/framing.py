@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Set
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from pyspark.sql import DataFrame, SparkSession
 
-from fink_al.alerts import adapter
-from fink_al.settings import Settings
+from fink_al.alerts import Adapter
+from fink_al.loop import Loop
 from fink_al.spark.packets.confluent import Confluent
 from fink_al.spark.packets.containers import Containers
-from fink_al.spark.packets.decode import with_columns
-
-if TYPE_CHECKING:
-    from fink_al.spark.stream.sink import Part
+from fink_al.spark.packets.decode import Unknown, with_columns
 
 
 class Packets(Protocol):
@@ -49,8 +46,8 @@ class Packets(Protocol):
     def learn_all(self, messages: DataFrame) -> None:
         """Learn all that is needed to read `messages`: for a table that is read once."""
 
-    def accounts_for(self, part: Part) -> bool:
-        """Whether `part` was computed with all that can be known of its packets.
+    def accounts_for(self, unknown: Unknown) -> bool:
+        """Whether a batch with `unknown` headers was computed with all that can be learned.
 
         Raises
         ------
@@ -58,21 +55,21 @@ class Packets(Protocol):
             If no packet at all can be read until some service answers.
         """
 
-    def learn(self, part: Part) -> None:
-        """Take what `part`, now archived, tells for later batches."""
+    def learn(self, unknown: Unknown) -> None:
+        """Learn from the `unknown` headers of a batch, now archived, for later batches."""
 
 
-_FRAMINGS: dict[str, Callable[[SparkSession, Settings], Packets]] = {
+_FRAMINGS: dict[str, Callable[[SparkSession, Loop], Packets]] = {
     "container": Containers,
     "confluent": Confluent,
 }
 
 
-def packets(spark: SparkSession, settings: Settings) -> Packets:
-    """What reads the packets of the settings' survey."""
-    return _FRAMINGS[settings.survey.framing](spark, settings)
+def packets(spark: SparkSession, loop: Loop) -> Packets:
+    """Reader of the packets of the loop's survey."""
+    return _FRAMINGS[loop.survey.framing](spark, loop)
 
 
-def decode(messages: DataFrame, how: Packets, settings: Settings) -> DataFrame:
+def decode(messages: DataFrame, reader: Packets, alerts: Adapter) -> DataFrame:
     """Alerts of Kafka `messages`: columns of :func:`fink_al.spark.packets.decode.with_columns`."""
-    return with_columns(how.read(messages), adapter(settings.survey))
+    return with_columns(reader.read(messages), alerts)

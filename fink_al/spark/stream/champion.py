@@ -18,10 +18,8 @@ from pyspark.sql import SparkSession
 
 from fink_al import metrics
 from fink_al.errors import FinkAlError, ModelError, ServiceError
-from fink_al.features.feature_set import FeatureSet
+from fink_al.loop import Loop
 from fink_al.models.model import Model
-from fink_al.models.registry import Registry
-from fink_al.settings import Settings
 from fink_al.spark.science import Champion
 
 log = logging.getLogger(__name__)
@@ -39,8 +37,8 @@ class ChampionWatch:
     ----------
     spark : SparkSession
         Distributes its bundle.
-    settings : Settings
-        Where it is found.
+    loop : Loop
+        Registry and features of the target.
 
     Raises
     ------
@@ -50,11 +48,11 @@ class ChampionWatch:
         If the champion cannot be loaded, and no model is kept from an earlier run.
     """
 
-    def __init__(self, spark: SparkSession, settings: Settings):
+    def __init__(self, spark: SparkSession, loop: Loop):
         self._spark = spark
-        self._registry = Registry(settings)
-        self._features_hash = FeatureSet.from_settings(settings.target.features).hash
-        self._kept_dir = settings.champion_dir
+        self._registry = loop.registry
+        self._features_hash = loop.features.hash
+        self._kept_dir = loop.settings.champion_dir
         self._champion: Champion | None = None
         #: What the alias named when it was last asked, be it loaded or refused.
         self._seen: str | None = None

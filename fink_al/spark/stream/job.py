@@ -14,6 +14,7 @@ from pyspark.sql import SparkSession
 
 from fink_al.errors import ServiceError
 from fink_al.kafka import Cluster
+from fink_al.loop import Loop
 from fink_al.metrics import serving
 from fink_al.settings import Settings
 from fink_al.spark.session import spark_session
@@ -44,6 +45,7 @@ def run(settings: Settings, *, available_now: bool = False) -> None:
         If there is a champion and neither it nor the model before it can be loaded.
     """
     # Before the seconds that a session takes.
+    loop = Loop.open(settings)
     what = SOURCES[settings.stream.source].reach(settings)
     Cluster(settings.sink).identifier()
     stopping: list[int] = []
@@ -54,7 +56,7 @@ def run(settings: Settings, *, available_now: bool = False) -> None:
     log.info("Streaming %s", what)
     try:
         with serving(settings.stream.metrics_port):
-            keep_streaming(lambda: Pipeline(spark, settings), stopping, available_now=available_now)
+            keep_streaming(lambda: Pipeline(spark, loop), stopping, available_now=available_now)
         spark.stop()
     except StreamingQueryException as error:
         if not stopping:

@@ -11,11 +11,13 @@ from pyspark.sql import SparkSession
 
 from fink_al import metrics
 from fink_al.kafka import Cluster, Publisher, read_ledger
-from fink_al.settings import Settings
+from fink_al.loop import Loop
 from fink_al.spark.science import with_science
+from fink_al.spark.stream.ledger import Ledger
+from fink_al.spark.stream.part import Part, stage
 from fink_al.spark.stream.science_files import ScienceFolder
-from fink_al.spark.stream.sink import Part, Sink, stage
-from fink_al.spark.stream.source import Batch, Ledger, Query, Source
+from fink_al.spark.stream.sink import Sink
+from fink_al.spark.stream.source import Batch, Query, Source
 from fink_al.spark.stream.state import State
 from fink_al.spark.stream.topics import Topics
 
@@ -54,8 +56,8 @@ class Pipeline:
     ----------
     spark : SparkSession
         Session to run in.
-    settings : Settings
-        All settings.
+    loop : Loop
+        The target's loop.
     on_batch : callable, optional
         Called with a :class:`BatchReport` after each batch that held anything new.
 
@@ -72,13 +74,13 @@ class Pipeline:
     def __init__(
         self,
         spark: SparkSession,
-        settings: Settings,
+        loop: Loop,
         on_batch: Callable[[BatchReport], None] | None = None,
     ):
-        target = settings.target
-        self._settings = settings
+        target, settings = loop.target, loop.settings
+        self._staging = settings.staging_dir
         self._on_batch = on_batch or (lambda report: None)
-        self.source: Source = SOURCES[settings.stream.source](spark, settings)
+        self.source: Source = SOURCES[settings.stream.source](spark, loop)
         sink = Cluster(settings.sink)
         sink.create_topic(target.candidates_topic)
         sink.create_topic(target.dead_letter_topic)
@@ -87,9 +89,9 @@ class Pipeline:
         publisher = Publisher(settings.sink, f"fink-al-{target.name}")
         records = read_ledger(settings.sink, target.ledger_topic)
         self.ledger = Ledger(self.source.identifier, records)
-        self._sink = Sink(settings, publisher)
+        self._sink = Sink(loop, publisher)
         self._sink.recover(self.ledger)
-        self._state = State(spark, settings)
+        self._state = State(spark, loop)
         if self.ledger.is_empty and settings.stream.starting == "latest":
             self._sink.begin(self.ledger, *self.source.ends())
 
@@ -112,7 +114,7 @@ class Pipeline:
             alerts = batch.alerts()
             watch.lap("prepare")
             part, staged = stage(
-                with_science(alerts, science), self._settings, set(batch.known_headers)
+                with_science(alerts, science), self._staging, set(batch.known_headers)
             )
             watch.lap("compute")
             # An old night was not expected: what was published then is loaded, and counts.

@@ -10,21 +10,23 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Callable, Iterable, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from functools import reduce
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from fink_al.alerts import adapter
+from fink_al.alerts import Adapter
 from fink_al.kafka import Topic
+from fink_al.loop import Loop
 from fink_al.settings import Settings
 from fink_al.spark.packets.decode import SOURCE, with_columns
 from fink_al.spark.packets.science_columns import Reading, reading
+from fink_al.spark.stream.ledger import Ledger
+from fink_al.spark.stream.part import Part
 from fink_al.spark.stream.rounds import Rounds, Turn
-from fink_al.spark.stream.sink import Part
-from fink_al.spark.stream.source import Batch, Ledger
+from fink_al.spark.stream.source import Batch
 from fink_al.storage.parquet import File, Footer, Storage
 
 log = logging.getLogger(__name__)
@@ -58,8 +60,8 @@ class ScienceFolder:
     ----------
     spark : SparkSession
         Session to read in.
-    settings : Settings
-        All settings.
+    loop : Loop
+        The target's loop.
 
     Raises
     ------
@@ -69,9 +71,10 @@ class ScienceFolder:
         By every method, if the storage does not answer.
     """
 
-    def __init__(self, spark: SparkSession, settings: Settings):
-        self._spark, self._settings = spark, settings
-        self._storage = Storage(spark, str(settings.stream.science_path))
+    def __init__(self, spark: SparkSession, loop: Loop):
+        self._stream = loop.settings.stream
+        self._storage = Storage(spark, str(self._stream.science_path))
+        self._reader = _Reader(spark, loop.alerts, self._stream.partitions)
         self.identifier = self._storage.identifier
         self._unfinished = _Unfinished()
         self._batch: _Files | None = None
@@ -100,15 +103,13 @@ class ScienceFolder:
             ]
             self._unfinished.forget_all_but(new)
             if files := self._next(new):
-                batch = _Files(
-                    number, files, self._spark, self._settings, self._storage, self._unfinished
-                )
+                batch = _Files(number, files, self._reader, self._storage, self._unfinished)
                 self._batch = batch
                 process(batch)
                 return Turn.WORKED
             return Turn.IDLE if new or present is None else Turn.ENDED
 
-        return Rounds(turn, self._settings.stream.trigger_seconds)
+        return Rounds(turn, self._stream.trigger_seconds)
 
     def made_anew(self) -> list[str]:
         """None: a file that is replaced is read as another one."""
@@ -134,7 +135,7 @@ class ScienceFolder:
             ):
                 continue
             rows += footer.rows if footer else 0
-            if chosen and rows > self._settings.stream.max_offsets_per_trigger:
+            if chosen and rows > self._stream.max_offsets_per_trigger:
                 break
             chosen.append((file, footer))
         return chosen
@@ -165,6 +166,54 @@ class _Unfinished:
         self._since = {known: since for known, since in self._since.items() if known in present}
 
 
+class _Reader:
+    """Rows of science files as alerts."""
+
+    def __init__(self, spark: SparkSession, alerts: Adapter, partitions: int):
+        self._spark, self._alerts, self._partitions = spark, alerts, partitions
+
+    def alerts(
+        self, footers: Mapping[File, Footer | None], damaged: Mapping[File, int]
+    ) -> DataFrame:
+        """Alerts of files by their footers, and a row without an alert for each damaged file."""
+        layouts: dict[Reading, list[File]] = {}
+        for file, footer in footers.items():
+            if footer:
+                layouts.setdefault(reading(self._alerts.FIELDS, footer.layout), []).append(file)
+        frames = [self._read(how, files) for how, files in layouts.items()]
+        if damaged or not frames:
+            frames.append(self._letters(damaged, reading(self._alerts.FIELDS, pa.schema([]))))
+        rows = reduce(DataFrame.union, frames)
+        rows = rows.repartition(self._partitions, "offset")
+        # There is no packet: what was read of a row says what is wrong with it.
+        packet = F.when(F.col("unread_reason").isNull(), F.to_json("alert").cast("binary"))
+        header = F.lit(None).cast("long")
+        return with_columns(rows.withColumns({"header": header, "packet": packet}), self._alerts)
+
+    def _read(self, how: Reading, files: list[File]) -> DataFrame:
+        reader = self._spark.read.options(**_OPTIONS)
+        # A file without any of the columns still has its rows.
+        reader = reader.schema(how.columns or "nothing int")
+        names = F.create_map(*(F.lit(x) for file in files for x in (file.raw_path, file.name)))
+        # Behind the scheme and the host, which Spark writes in more than one way.
+        path = F.regexp_replace("_metadata.file_path", "^[a-z0-9]+:(//[^/]*)?", "")
+        return reader.parquet(*(_PATTERN.sub(r"\\\g<0>", file.path) for file in files)).select(
+            F.element_at(names, path).alias("topic"),
+            F.lit(0).alias("partition"),
+            F.col("_metadata.row_index").alias("offset"),
+            F.expr(how.record).alias("alert"),
+            F.lit(None).cast("string").alias("unread_reason"),
+        )
+
+    def _letters(self, damaged: Mapping[File, int], nothing: Reading) -> DataFrame:
+        """One row, to be a dead letter, for each damaged file."""
+        rows = [(file.name, 0, first, UNREADABLE) for file, first in damaged.items()]
+        frame = self._spark.createDataFrame(
+            rows, "topic string, partition int, offset long, unread_reason string"
+        )
+        return frame.select(*SOURCE, F.expr(nothing.record).alias("alert"), "unread_reason")
+
+
 class _Files:
     """New files of one micro-batch."""
 
@@ -174,13 +223,12 @@ class _Files:
         self,
         number: int,
         files: Iterable[tuple[File, Footer | None]],
-        spark: SparkSession,
-        settings: Settings,
+        reader: _Reader,
         storage: Storage,
         unfinished: _Unfinished,
     ):
         self.number = number
-        self._spark, self._settings = spark, settings
+        self._reader = reader
         self._storage, self._unfinished = storage, unfinished
         self._footers = dict(files)
         # First row that cannot be read, of files that are damaged.
@@ -195,20 +243,7 @@ class _Files:
         return {file.name: file.topic for file in self._footers}
 
     def alerts(self) -> DataFrame:
-        survey = adapter(self._settings.survey)
-        layouts: dict[Reading, list[File]] = {}
-        for file, footer in self._footers.items():
-            if footer:
-                layouts.setdefault(reading(survey.FIELDS, footer.layout), []).append(file)
-        frames = [self._read(how, files) for how, files in layouts.items()]
-        if self._damaged or not frames:
-            frames.append(self._letters(reading(survey.FIELDS, pa.schema([]))))
-        rows = reduce(DataFrame.union, frames)
-        rows = rows.repartition(self._settings.stream.partitions, "offset")
-        # There is no packet: what was read of a row says what is wrong with it.
-        packet = F.when(F.col("unread_reason").isNull(), F.to_json("alert").cast("binary"))
-        header = F.lit(None).cast("long")
-        return with_columns(rows.withColumns({"header": header, "packet": packet}), survey)
+        return self._reader.alerts(self._footers, self._damaged)
 
     def accounts_for(self, part: Part, staged: DataFrame) -> bool:
         """Whether `part` holds all rows of all files, or says which are damaged."""
@@ -245,29 +280,6 @@ class _Files:
 
     def learn(self, part: Part) -> None:
         pass
-
-    def _read(self, how: Reading, files: list[File]) -> DataFrame:
-        reader = self._spark.read.options(**_OPTIONS)
-        # A file without any of the columns still has its rows.
-        reader = reader.schema(how.columns or "nothing int")
-        names = F.create_map(*(F.lit(x) for file in files for x in (file.raw_path, file.name)))
-        # Behind the scheme and the host, which Spark writes in more than one way.
-        path = F.regexp_replace("_metadata.file_path", "^[a-z0-9]+:(//[^/]*)?", "")
-        return reader.parquet(*(_PATTERN.sub(r"\\\g<0>", file.path) for file in files)).select(
-            F.element_at(names, path).alias("topic"),
-            F.lit(0).alias("partition"),
-            F.col("_metadata.row_index").alias("offset"),
-            F.expr(how.record).alias("alert"),
-            F.lit(None).cast("string").alias("unread_reason"),
-        )
-
-    def _letters(self, nothing: Reading) -> DataFrame:
-        """One row, to be a dead letter, for each damaged file."""
-        rows = [(file.name, 0, first, UNREADABLE) for file, first in self._damaged.items()]
-        frame = self._spark.createDataFrame(
-            rows, "topic string, partition int, offset long, unread_reason string"
-        )
-        return frame.select(*SOURCE, F.expr(nothing.record).alias("alert"), "unread_reason")
 
 
 def _first_missing(staged: DataFrame, file: File) -> int:

@@ -1,21 +1,17 @@
-"""What a source of alerts gives the stream, and the ledger, which decides what is done."""
+"""A source of alerts, as the stream sees it: what one must offer."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Set
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Protocol
 
-from pyspark.sql import Column, DataFrame, SparkSession
-from pyspark.sql import functions as F
+from pyspark.sql import DataFrame, SparkSession
 
 from fink_al.kafka import Topic
+from fink_al.loop import Loop
 from fink_al.settings import Settings
-
-if TYPE_CHECKING:
-    from fink_al.spark.stream.sink import Part
-
-_EARLIEST = -2
+from fink_al.spark.stream.ledger import Ledger
+from fink_al.spark.stream.part import Part
 
 
 class Batch(Protocol):
@@ -82,7 +78,7 @@ class Source(Protocol):
 
     identifier: str
 
-    def __init__(self, spark: SparkSession, settings: Settings): ...
+    def __init__(self, spark: SparkSession, loop: Loop): ...
 
     @staticmethod
     def reach(settings: Settings) -> str:
@@ -107,65 +103,3 @@ class Source(Protocol):
 
     def changed(self) -> bool:
         """Whether topics changed since the query began, so that a new start may mend a failure."""
-
-
-class Ledger:
-    """Offsets that are done, by partition of a topic of a cluster.
-
-    A partition is done up to an offset: one stream reads it in order. Topics are known by their
-    id, because one that is deleted and made anew begins at offset 0 again.
-
-    Parameters
-    ----------
-    cluster : str
-        Id of the source's cluster.
-    records : list of dict
-        The ledger's records, oldest first.
-    """
-
-    def __init__(self, cluster: str, records: list[dict[str, Any]]):
-        self.cluster = cluster
-        self.parts = {record["part"] for record in records}
-        self._done: dict[tuple[str, str, int], int] = {}
-        for record in records:
-            self.add(record)
-
-    def add(self, record: dict[str, Any]) -> None:
-        """Take note of one more record."""
-        self.parts.add(record["part"])
-        for row in record["offsets"]:
-            key = (row["cluster"], row["topic_id"], row["partition"])
-            self._done[key] = max(row["until"], self._done.get(key, 0))
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing of this cluster was ever done."""
-        return not any(cluster == self.cluster for cluster, _, _ in self._done)
-
-    def done(self, topic: Topic, partition: int) -> int | None:
-        """First offset of `partition` that is not done; None if the ledger never saw it."""
-        return self._done.get((self.cluster, topic.identifier, partition))
-
-    def starting_offsets(self, topics: Mapping[str, Topic]) -> str:
-        """Spark's ``startingOffsets`` for a stream over `topics`: new ones from their beginning."""
-        if not topics:
-            return "earliest"
-        starts: dict[str, dict[str, int]] = {}
-        for name, topic in topics.items():
-            done = {p: self.done(topic, p) for p in range(topic.partitions)}
-            starts[name] = {str(p): _EARLIEST if at is None else at for p, at in done.items()}
-        return json.dumps(starts)
-
-    def is_new(self, topics: Mapping[str, Topic]) -> Column:
-        """Condition that a message was not done before."""
-        done = {
-            f"{name}/{p}": until
-            for name, topic in topics.items()
-            for p in range(topic.partitions)
-            if (until := self.done(topic, p))
-        }
-        if not done:
-            return F.lit(True)
-        known = F.create_map(*(F.lit(x) for pair in done.items() for x in pair))
-        key = F.concat_ws("/", "topic", "partition")
-        return F.col("offset") >= F.coalesce(F.element_at(known, key), F.lit(0))

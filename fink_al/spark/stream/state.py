@@ -13,12 +13,12 @@ from collections.abc import Iterable
 
 import numpy as np
 from pyspark.broadcast import Broadcast
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from fink_al.errors import ServiceError
-from fink_al.labels.own_names import OwnNames
-from fink_al.settings import Settings
+from fink_al.loop import Loop
+from fink_al.spark.archived import read_archive
 from fink_al.spark.science import Known, Science
 from fink_al.spark.stream.champion import ChampionWatch
 from fink_al.training.test_set import reserved_objects
@@ -35,7 +35,7 @@ class State:
     ----------
     spark : SparkSession
         Distributes them.
-    settings : Settings
+    loop : Loop
         Where they are found.
 
     Raises
@@ -44,18 +44,17 @@ class State:
         If there should be a model and none can be had, or the label store is out of reach.
     """
 
-    def __init__(self, spark: SparkSession, settings: Settings):
-        self._spark = spark
-        self._settings = settings
-        self._champions = ChampionWatch(spark, settings)
-        self._labels = OwnNames.of(settings)
+    def __init__(self, spark: SparkSession, loop: Loop):
+        self._spark, self._loop = spark, loop
+        self._champions = ChampionWatch(spark, loop)
+        self._labels = loop.labels
         self._labels_version: str | None = None
         self._labels_are_away = False
         self._labelled: Broadcast | None = None
         self._published: OrderedDict[int, set[int]] = OrderedDict()
         self._shared_published: Broadcast | None = None
         self._refresh_labels()  # none in reach: no start
-        self.load_published(archived_nights(settings)[-_NIGHTS_KEPT:])
+        self.load_published(loop.archive.nights()[-_NIGHTS_KEPT:])
 
     def science(self) -> Science:
         """What the workers need for the next batch."""
@@ -64,7 +63,7 @@ class State:
         if self._shared_published is None:
             published = {night: _sorted(keys) for night, keys in self._published.items()}
             self._shared_published = self._spark.sparkContext.broadcast(published)
-        return Science(self._settings, champion, Known(self._labelled, self._shared_published))
+        return Science(self._loop, champion, Known(self._labelled, self._shared_published))
 
     def add_published(self, night: int, object_keys: Iterable[int]) -> None:
         """Remember objects that were published for `night`."""
@@ -76,7 +75,7 @@ class State:
         unknown = [night for night in nights if night not in self._published]
         found = False
         for night in unknown:
-            rows = read_archive(self._spark, self._settings, night)
+            rows = read_archive(self._spark, self._loop.archive, night)
             if rows is None:
                 self._published[night] = set()
                 continue
@@ -121,7 +120,7 @@ class State:
         # The test set is never asked for: what it judges must not have been drawn from it.
         return [
             *self._labels.typed_objects(),
-            *self._labels.both(reserved_objects(self._settings)),
+            *self._labels.both(reserved_objects(self._loop.settings.test_set)),
         ]
 
 
@@ -132,20 +131,6 @@ def object_keys(spark: SparkSession, names: Iterable[str]) -> list[int]:
         return []
     frame = spark.createDataFrame(rows, "object_id string").coalesce(1)
     return [row[0] for row in frame.select(F.xxhash64("object_id")).collect()]
-
-
-def archived_nights(settings: Settings) -> list[int]:
-    """Nights that the archive holds, in order."""
-    folders = settings.archive_dir.glob("night=*")
-    return sorted(int(folder.name.removeprefix("night=")) for folder in folders)
-
-
-def read_archive(spark: SparkSession, settings: Settings, night: int) -> DataFrame | None:
-    """Scored alerts of `night`, or None if the archive has no such night."""
-    folder = settings.archive_dir / f"night={night}"
-    if not folder.exists():
-        return None
-    return spark.read.option("basePath", str(settings.archive_dir)).parquet(str(folder))
 
 
 def _sorted(keys: Iterable[int]) -> np.ndarray:

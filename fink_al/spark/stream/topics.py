@@ -10,12 +10,15 @@ from datetime import UTC, datetime, timedelta
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming import StreamingQuery
 
+from fink_al.alerts import Adapter
 from fink_al.errors import ServiceError
 from fink_al.kafka import Cluster, Topic, ends
+from fink_al.loop import Loop
 from fink_al.settings import Settings, Survey
 from fink_al.spark.packets.framing import Packets, decode, packets
-from fink_al.spark.stream.sink import Part
-from fink_al.spark.stream.source import Batch, Ledger
+from fink_al.spark.stream.ledger import Ledger
+from fink_al.spark.stream.part import Part
+from fink_al.spark.stream.source import Batch
 
 log = logging.getLogger(__name__)
 
@@ -42,8 +45,8 @@ class Topics:
     ----------
     spark : SparkSession
         Session to read in.
-    settings : Settings
-        All settings.
+    loop : Loop
+        The target's loop.
 
     Raises
     ------
@@ -51,14 +54,14 @@ class Topics:
         By every method, if the cluster does not answer.
     """
 
-    def __init__(self, spark: SparkSession, settings: Settings):
-        self._spark, self._settings = spark, settings
-        self._cluster = Cluster(settings.source)
+    def __init__(self, spark: SparkSession, loop: Loop):
+        self._spark, self._loop, self._settings = spark, loop, loop.settings
+        self._cluster = Cluster(self._settings.source)
         self.identifier = self._cluster.identifier()
         # Topics as the running query knows them, those that have gone since included.
         self._topics: dict[str, Topic] = {}
         self._began_with: dict[str, str] = {}
-        self._packets = packets(spark, settings)
+        self._packets = packets(spark, loop)
 
     @staticmethod
     def reach(settings: Settings) -> str:
@@ -88,7 +91,7 @@ class Topics:
         def handle(messages: DataFrame, number: int) -> None:
             topics = self.known()
             new = messages.where(ledger.is_new(topics))
-            process(_Messages(number, topics, new, self, self._packets, settings))
+            process(_Messages(number, topics, new, self, self._packets, self._loop.alerts))
 
         writer = messages.writeStream.foreachBatch(handle).option(
             "checkpointLocation", str(settings.checkpoint_dir)
@@ -138,12 +141,12 @@ class _Messages:
         topics: Mapping[str, Topic],
         new: DataFrame,
         source: Topics,
-        how: Packets,
-        settings: Settings,
+        reader: Packets,
+        alerts: Adapter,
     ):
         self.number, self.topics = number, topics
-        self._new, self._source, self._packets = new, source, how
-        self._settings = settings
+        self._new, self._source, self._packets = new, source, reader
+        self._alerts = alerts
 
     @property
     def known_headers(self) -> Set[int]:
@@ -151,15 +154,15 @@ class _Messages:
 
     def alerts(self) -> DataFrame:
         self._packets.learn_first(self._new)
-        return decode(self._new, self._packets, self._settings)
+        return decode(self._new, self._packets, self._alerts)
 
     def accounts_for(self, part: Part, staged: DataFrame) -> bool:
         if part.offsets:
             self._source.known()  # rows of a topic made anew meanwhile are of nobody knows which
-        return self._packets.accounts_for(part)
+        return self._packets.accounts_for(part.unknown_headers)
 
     def learn(self, part: Part) -> None:
-        self._packets.learn(part)
+        self._packets.learn(part.unknown_headers)
 
 
 def _identities(topics: Mapping[str, Topic]) -> dict[str, str]:
@@ -210,8 +213,8 @@ def read_night(
     A topic of that night is read whole. Of topics for all nights only what was sent from an hour
     before the night to `late_hours` after it, unless their messages have no timestamps.
     """
-    pattern = topics_of_night(settings, night)
-    if has_topic_a_night(settings):
+    pattern = topics_of_night(settings.topics, settings.survey, night)
+    if has_topic_a_night(settings.topics):
         return read_topics(spark, settings, pattern)
     if not read_topics(spark, settings, pattern, end=_EPOCH + timedelta(seconds=1)).isEmpty():
         log.warning(
@@ -231,17 +234,17 @@ def sending_times(
     return begin - _EARLY, end + timedelta(hours=late_hours)
 
 
-def has_topic_a_night(settings: Settings) -> bool:
-    """Whether the topics' pattern has a night in it."""
-    return _NIGHT in settings.topics
+def has_topic_a_night(topics: str) -> bool:
+    """Whether the pattern `topics` has a night in it."""
+    return _NIGHT in topics
 
 
-def topics_of_night(settings: Settings, night: int) -> str:
-    """Pattern of the topics that hold one night; they may hold others too."""
+def topics_of_night(topics: str, survey: Survey, night: int) -> str:
+    """Pattern of those of `topics` that hold one night; they may hold others too."""
     # Topics may be called after nights or after dates, and a night may have two of these.
-    begin, end = _begin_and_end(settings.survey, night)
+    begin, end = _begin_and_end(survey, night)
     days = sorted({f"{time:%Y%m%d}" for time in (begin, end - timedelta(milliseconds=1))})
-    return settings.topics.replace(_NIGHT, days[0] if len(days) == 1 else f"({'|'.join(days)})")
+    return topics.replace(_NIGHT, days[0] if len(days) == 1 else f"({'|'.join(days)})")
 
 
 def _begin_and_end(survey: Survey, night: int) -> tuple[datetime, datetime]:

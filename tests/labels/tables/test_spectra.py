@@ -2,14 +2,15 @@ import zipfile
 from datetime import UTC, datetime
 
 import pytest
+from importing import import_file
 
 from fink_al.errors import LabelError
-from fink_al.labels.intake import import_file
 from fink_al.labels.label import Label
 from fink_al.labels.store import LabelStore
 from fink_al.labels.tables.export import write_labels
 from fink_al.labels.tables.spectra import SpectraRows
 from fink_al.labels.verdict import verdicts
+from fink_al.loop import Loop
 
 DAY = datetime(2026, 1, 5, 10, tzinfo=UTC)
 
@@ -129,7 +130,7 @@ def test_a_table_may_be_imported_again_and_grow(settings, tmp_path):
         take(settings, tmp_path, more).added for more in (text, text, text + "C,CV,2026-01-05")
     ]
     assert added == [1, 0, 1]
-    read = LabelStore.of(settings).read()
+    read = Loop.open(settings).labels.store.read()
     assert read["type"].to_pylist() == ["SN II", "CV"]
     assert read["modified"] == read["received"]
 
@@ -144,12 +145,12 @@ def test_a_source_that_is_known_has_one_spelling():
 def test_two_observers_of_one_night_are_two_statements(settings, tmp_path):
     rows = "A,SN Ia,2026-01-05,Ann\nA,SN II,2026-01-05,Bob\nA,SN Ib,2026-01-05,Bob\n"
     assert take(settings, tmp_path, f"object_id,type,observed,who\n{rows}").added == 2
-    (row,) = verdicts(LabelStore.of(settings), settings.target).to_pylist()
+    (row,) = verdicts(Loop.open(settings).labels.store, settings.target).to_pylist()
     assert (row["reason"], row["why"]) == ("conflict", "spectrum: SN Ia; spectrum: SN Ib")
 
 
 def test_what_is_exported_can_be_imported(settings, tmp_path):
-    store = LabelStore.of(settings)
+    store = Loop.open(settings).labels.store
     store.add(
         [
             Label("A", "SN Ia", "spectrum", DAY, who='Ann "the eye", Bob'),
@@ -164,7 +165,7 @@ def test_what_is_exported_can_be_imported(settings, tmp_path):
     other = settings.model_copy(update={"labels_path": str(tmp_path / "other")})
     LabelStore(other.labels_dir).make()
     assert import_file(other, file).added == 4
-    copied = LabelStore.of(other)
+    copied = Loop.open(other).labels.store
     assert copied.read().drop_columns("received") == store.read().drop_columns("received")
     with pytest.raises(LabelError, match=r"ends with '\.txt': name a file"):
         write_labels(store.read(), tmp_path / "labels.txt")

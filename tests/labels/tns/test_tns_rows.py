@@ -3,11 +3,11 @@ import zipfile
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from importing import import_file
 
 from fink_al.errors import LabelError
-from fink_al.labels.intake import import_file
 from fink_al.labels.label import Label
-from fink_al.labels.store import LabelStore
+from fink_al.loop import Loop
 
 DAY = datetime(2026, 1, 5, 10, tzinfo=UTC)
 FIRST = Label("ZTF26aaaaaaa", "SN Ia", "TNS", DAY, DAY, None, "17", "SN 2026a", 10.5, -3.25)
@@ -26,12 +26,12 @@ def take(settings, tmp_path, tns_table):
 
 
 def stored(settings):
-    rows = LabelStore.of(settings).read().drop_columns("received").to_pylist()
+    rows = Loop.open(settings).labels.store.read().drop_columns("received").to_pylist()
     return [Label(**row) for row in rows]
 
 
 def stands(settings):
-    rows = LabelStore.of(settings).standing().to_pylist()
+    rows = Loop.open(settings).labels.store.standing().to_pylist()
     return sorted((row["object_id"], row["type"], row["name"]) for row in rows)
 
 
@@ -87,7 +87,7 @@ def test_retyped_renamed_and_taken_back_rows_keep_their_history(settings, take, 
     ]
     for row in rows:
         take(row)
-    history = LabelStore.of(settings).history("ZTF26aaaaaaa")
+    history = Loop.open(settings).labels.store.history("ZTF26aaaaaaa")
     told = zip(history["type"].to_pylist(), history["name"].to_pylist(), strict=True)
     assert list(told) == expected
     assert stands(settings) == [("ZTF26aaaaaaa", "unclassified", "AT 2026a")]

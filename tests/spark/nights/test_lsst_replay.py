@@ -12,13 +12,14 @@ from streaming import drain
 
 from fink_al.alerts.confluent import framed
 from fink_al.alerts.lsst import FORCED, LIGHT_CURVE
+from fink_al.archive import Archive
 from fink_al.errors import FinkAlError
 from fink_al.features.feature_set import FeatureSet
 from fink_al.kafka import Cluster
+from fink_al.loop import Loop
 from fink_al.models.model import fit
-from fink_al.models.registry import Registry
+from fink_al.spark.archived import read_archive
 from fink_al.spark.nights.replay import Agreement, compare, replay, run
-from fink_al.spark.stream.state import read_archive
 from fink_al.spark.stream.topics import read_night, sending_times, topics_of_night
 from fink_al.training.examples import read_examples, rows_of
 
@@ -46,8 +47,8 @@ def settings(world, shared_data, tmp_path):
         }
     )
     table = archived(made_up(60, 61000.3, 7))
-    training = read_examples(settings, table)
-    registry = Registry(settings)
+    training = read_examples(Loop.open(settings), table)
+    registry = Loop.open(settings).registry
     version = registry.register(fit(training, settings.target, None), {}, rows_of(table, training))
     registry.promote(version, "a test")
     return settings
@@ -129,13 +130,15 @@ def _columns(frame):
 def test_a_night_again_is_what_the_stream_gave(spark, settings, nights, caplog):
     drain(spark, settings)
     assert "schema 77" in caplog.text
-    version = Registry(settings).champion()
+    version = Loop.open(settings).registry.champion()
     for night, late_hours in ((_NIGHTS[0], 28), (_NIGHTS[1], 12)):
-        then = read_archive(spark, settings, night)
+        then = read_archive(spark, Archive(settings.archive_dir), night)
         assert then.count() == 20
         assert then.where("p IS NOT NULL").count() == 20
         for origin in ("archive", "topic"):
-            again = replay(spark, settings, night, origin=origin, late_hours=late_hours).cache()
+            again = replay(
+                spark, Loop.open(settings), night, origin=origin, late_hours=late_hours
+            ).cache()
             found, wanted = _columns(again), _columns(then)
             assert found.keys() == wanted.keys()
             assert (origin, found["alert_id"]) == (origin, wanted["alert_id"])
@@ -156,11 +159,11 @@ def test_nothing_but_the_night_is_read(spark, settings, nights, caplog):
     assert nights == 44
     caplog.clear()
     with caplog.at_level(logging.WARNING):
-        found = replay(spark, settings, _NIGHTS[0], origin="topic")
+        found = replay(spark, Loop.open(settings), _NIGHTS[0], origin="topic")
     assert sorted(row[0] for row in found.select("alert_id").collect()) == list(range(19))
     # Schemas of other nights are not even looked for.
     assert "schema 7" not in caplog.text
-    second = replay(spark, settings, _NIGHTS[1], origin="topic")
+    second = replay(spark, Loop.open(settings), _NIGHTS[1], origin="topic")
     assert Counter(row[0] for row in second.select("night").collect()) == {_NIGHTS[1]: 20}
 
 
@@ -171,7 +174,7 @@ def test_a_night_that_is_not_in_the_topic_is_said(spark, settings, nights, monke
         "archive: --origin archive"
     )
     with pytest.raises(FinkAlError, match=wanted):
-        replay(spark, settings, 20260104, origin="topic")
+        replay(spark, Loop.open(settings), 20260104, origin="topic")
     # An alert of the night before is all that was sent then.
     monkeypatch.setattr("fink_al.spark.nights.replay.spark_session", lambda name: spark)
     monkeypatch.setattr(type(spark), "stop", lambda self: None)
@@ -183,7 +186,7 @@ def test_messages_without_a_time_are_read_whole_and_that_is_said(spark, settings
     first, second = packets
     send(settings, *((value, None) for value in (*first[:4], *second[:4])))
     with caplog.at_level(logging.WARNING):
-        found = replay(spark, settings, _NIGHTS[1], origin="topic")
+        found = replay(spark, Loop.open(settings), _NIGHTS[1], origin="topic")
     assert "do not say when they were sent: all are read" in caplog.text
     assert sorted(row[0] for row in found.select("alert_id").collect()) == [100, 101, 102, 103]
 
@@ -195,5 +198,5 @@ def test_a_night_in_chile_is_from_noon_to_noon(settings):
     # Were its topics called after dates, it would be in two of them.
     stream = settings.stream.model_copy(update={"topics": "alerts_[0-9]{8}"})
     dated = settings.model_copy(update={"stream": stream})
-    assert topics_of_night(dated, 20251231) == "alerts_(20251231|20260101)"
-    assert topics_of_night(settings, 20251231) == settings.topics
+    assert topics_of_night(dated.topics, dated.survey, 20251231) == "alerts_(20251231|20260101)"
+    assert topics_of_night(settings.topics, settings.survey, 20251231) == settings.topics

@@ -4,11 +4,13 @@ import pytest
 from pyspark.sql import functions as F
 from streaming import drain, fill, fill_night
 
+from fink_al.archive import Archive
 from fink_al.errors import FinkAlError
+from fink_al.loop import Loop
 from fink_al.settings import find_resource
+from fink_al.spark.archived import read_archive
 from fink_al.spark.nights.examples import archived_examples
 from fink_al.spark.nights.replay import Agreement, compare, replay, run
-from fink_al.spark.stream.state import read_archive
 from fink_al.training.nightly import retrain
 
 pytestmark = [pytest.mark.spark, pytest.mark.kafka]
@@ -30,8 +32,8 @@ def test_replay_gives_the_scores_of_the_stream(spark, world, sky, origin, featur
     n = fill_night(settings, sky, night)
     fill_night(settings, sky, sky.nights[1])
     drain(spark, settings)
-    archived = read_archive(spark, settings, night)
-    replayed = replay(spark, settings, night, origin=origin).cache()
+    archived = read_archive(spark, Archive(settings.archive_dir), night)
+    replayed = replay(spark, Loop.open(settings), night, origin=origin).cache()
     agreement = compare(replayed, archived, made.version)
     scored = archived.where("p IS NOT NULL").count()
     assert 0 < scored <= n
@@ -52,9 +54,9 @@ def test_a_night_that_is_not_there_is_said(spark, world, sky):
     fill_night(settings, sky, sky.nights[0])
     drain(spark, settings)
     with pytest.raises(FinkAlError, match=f"no night 20190101; it has: {sky.nights[0]}"):
-        replay(spark, settings, 20190101)
+        replay(spark, Loop.open(settings), 20190101)
     with pytest.raises(FinkAlError, match=r"has no topic .* for night 20190101"):
-        replay(spark, settings, 20190101, origin="topic")
+        replay(spark, Loop.open(settings), 20190101, origin="topic")
 
 
 def test_a_topic_without_alerts_of_the_night_is_said(spark, world, sky, monkeypatch):

@@ -10,8 +10,10 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 from streaming import campaign
 
+from fink_al.alerts import adapter
 from fink_al.alerts.packet import read_header
 from fink_al.alerts.schema import canonical
+from fink_al.loop import Loop
 from fink_al.settings import load_settings
 from fink_al.simulation.packets import packets
 from fink_al.spark.packets.containers import Containers, with_known_alert
@@ -40,7 +42,7 @@ def messages_of(spark, values):
 
 
 def decoded(spark, values, headers):
-    how = Containers(spark, settings(), headers)
+    how = Containers(spark, Loop.open(settings)(), headers)
     alerts = decode(messages_of(spark, values), how, settings())
     return [row.asDict() for row in alerts.orderBy("offset").collect()]
 
@@ -79,7 +81,9 @@ def test_java_is_asked_whether_it_takes_a_schema(spark):
         for name in ("x", "no name for Java")
     ]
     writers = [canonical(json.dumps(schema)) for schema in schemas]
-    assert [java_accepts(spark, writer, settings()) for writer in writers] == [True, False]
+    assert [
+        java_accepts(spark, writer, adapter(settings().survey).FIELDS) for writer in writers
+    ] == [True, False]
 
 
 def test_simulated_packets_are_the_same_both_ways_and_what_was_simulated(spark):

@@ -12,6 +12,7 @@ from test_decode import messages_of
 from fink_al.alerts.confluent import Schemas, framed
 from fink_al.alerts.lsst import FIELDS
 from fink_al.alerts.schema import canonical, reader_schema
+from fink_al.loop import Loop
 from fink_al.spark.packets.confluent import Confluent
 from fink_al.spark.packets.framing import decode
 
@@ -41,7 +42,9 @@ def settings(tmp_path, schemas):
 
 
 def confluent(spark, settings, tmp_path):
-    return Confluent(spark, settings, Schemas(settings.survey.schemas, tmp_path / "cache", {}))
+    return Confluent(
+        spark, Loop.open(settings), Schemas(settings.survey.schemas, tmp_path / "cache", {})
+    )
 
 
 def by_fastavro(packet, schemas):
@@ -60,7 +63,12 @@ def test_the_jvm_reads_what_fastavro_reads_each_schema_once(
     rows = how.read(messages)
     found = [row["alert"].asDict(recursive=True) for row in rows.orderBy("offset").collect()]
     assert found == [by_fastavro(packet, schemas) for packet in real]
-    plan = decode(messages, how, settings)._jdf.queryExecution().optimizedPlan().toString()
+    plan = (
+        decode(messages, how, Loop.open(settings).alerts)
+        ._jdf.queryExecution()
+        .optimizedPlan()
+        .toString()
+    )
     assert plan.count("from_avro") == len(schemas)
 
 
@@ -68,7 +76,10 @@ def test_every_real_alert_has_its_columns(spark, settings, tmp_path, real):
     how = confluent(spark, settings, tmp_path)
     messages = messages_of(spark, real)
     how.learn_all(messages)
-    rows = [r.asDict() for r in decode(messages, how, settings).orderBy("offset").collect()]
+    rows = [
+        r.asDict()
+        for r in decode(messages, how, Loop.open(settings).alerts).orderBy("offset").collect()
+    ]
     assert [row["dead_reason"] for row in rows] == [None] * 34
     assert {row["header"] for row in rows} == {1000, 1100, 1102}
     moving = [i for i, row in enumerate(rows) if row["object_id"].startswith("ss")]
@@ -100,7 +111,7 @@ def test_what_cannot_be_read_has_its_reason_and_its_bytes(spark, settings, tmp_p
     ]  # fmt: skip
     messages = messages_of(spark, values)
     how.learn_all(messages)
-    rows = decode(messages, how, settings).orderBy("offset").collect()
+    rows = decode(messages, how, Loop.open(settings).alerts).orderBy("offset").collect()
     packets = [None if row["packet"] is None else bytes(row["packet"]) for row in rows]
     assert list(zip([row["dead_reason"] for row in rows], packets, strict=True)) == list(
         zip(
@@ -119,5 +130,9 @@ def test_an_alert_without_any_object_is_unusable(spark, settings, tmp_path, shar
     orphan = packet_of(record | {"ssSource": None}, 1100, schemas[1100])
     messages = messages_of(spark, [orphan])
     how.learn_first(messages)
-    row = decode(messages, how, settings).select("dead_reason", F.length("packet")).first()
+    row = (
+        decode(messages, how, Loop.open(settings).alerts)
+        .select("dead_reason", F.length("packet"))
+        .first()
+    )
     assert row == ("unusable_fields", len(orphan))

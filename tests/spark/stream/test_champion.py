@@ -11,6 +11,7 @@ from registries import MlflowServer, fitted, make_champion, register
 
 from fink_al import metrics
 from fink_al.errors import ModelError, ServiceError
+from fink_al.loop import Loop
 from fink_al.settings import load_settings
 from fink_al.spark.stream import champion as module
 from fink_al.spark.stream.champion import ChampionWatch
@@ -78,7 +79,7 @@ def figures():
 
 
 def test_the_alias_is_followed_there_and_back(settings, server, bundles):
-    watch = ChampionWatch(SPARK, settings)
+    watch = ChampionWatch(SPARK, Loop.open(settings))
     assert scores(watch) is None
     for version in "1", "3", "2", "3":
         server.champion = version
@@ -92,7 +93,7 @@ def test_the_alias_is_followed_there_and_back(settings, server, bundles):
 def test_an_outage_is_told_once_and_so_is_its_end(settings, server, bundles, caplog, mode):
     caplog.set_level(logging.INFO)
     server.champion = "1"
-    watch = ChampionWatch(SPARK, settings)
+    watch = ChampionWatch(SPARK, Loop.open(settings))
     assert figures()[0] == 1
     for version in "2", "3":  # two outages
         before = scores(watch)
@@ -120,7 +121,7 @@ def test_an_outage_is_told_once_and_so_is_its_end(settings, server, bundles, cap
 
 def test_a_registry_that_hangs_is_asked_ever_so_often(settings, server, monkeypatch):
     server.champion = "1"
-    watch = ChampionWatch(SPARK, settings)
+    watch = ChampionWatch(SPARK, Loop.open(settings))
     server.mode = "hang"
     begin = time.monotonic()
     watch.current()
@@ -132,7 +133,7 @@ def test_a_registry_that_hangs_is_asked_ever_so_often(settings, server, monkeypa
 def test_a_refused_version_is_told_once_and_looked_at_again(settings, server, bundles, caplog):
     server.add("4", b"PK\x03\x04 torn")
     server.champion = "1"
-    watch = ChampionWatch(SPARK, settings)
+    watch = ChampionWatch(SPARK, Loop.open(settings))
     for count in 1, 2:
         before = figures()[1]
         server.champion = "4"
@@ -149,7 +150,7 @@ def test_a_refused_version_is_told_once_and_looked_at_again(settings, server, bu
 
 def test_a_version_that_is_gone_is_refused(settings, server, bundles, caplog):
     server.champion = "1"
-    watch = ChampionWatch(SPARK, settings)
+    watch = ChampionWatch(SPARK, Loop.open(settings))
     server.champion = "9"
     assert scores(watch) == ("1", bundles[0])
     assert said(caplog) == [
@@ -163,7 +164,7 @@ def test_a_version_that_is_gone_is_refused(settings, server, bundles, caplog):
 
 def test_a_bundle_that_cannot_be_fetched_is_asked_for_again(settings, server, bundles, tmp_path):
     server.champion = "1"
-    watch = ChampionWatch(SPARK, settings)
+    watch = ChampionWatch(SPARK, Loop.open(settings))
     file = tmp_path / "versions" / "2" / "bundle.zip"
     file.rename(tmp_path / "away")
     server.champion = "2"
@@ -177,10 +178,10 @@ def test_a_start_without_the_registry_goes_on_with_the_model_that_scored(
     settings, server, bundles, caplog
 ):
     server.champion = "2"
-    ChampionWatch(SPARK, settings)
+    ChampionWatch(SPARK, Loop.open(settings))
     for mode in "refuse", "500", "hang":
         server.mode = mode
-        watch = ChampionWatch(SPARK, settings)
+        watch = ChampionWatch(SPARK, Loop.open(settings))
         assert scores(watch) == ("2", bundles[1])
         assert [words.partition(":")[0] for _, words in said(caplog)] == [
             "Registry out of reach, the loaded model goes on",
@@ -196,9 +197,9 @@ def test_a_start_with_an_empty_registry_goes_on_with_the_model_that_scored(
     settings, server, bundles
 ):
     server.champion = "2"
-    ChampionWatch(SPARK, settings)
+    ChampionWatch(SPARK, Loop.open(settings))
     server.champion = None
-    assert scores(ChampionWatch(SPARK, settings)) == ("2", bundles[1])
+    assert scores(ChampionWatch(SPARK, Loop.open(settings))) == ("2", bundles[1])
 
 
 def test_a_start_with_a_broken_champion_goes_on_with_the_model_that_scored(
@@ -206,9 +207,9 @@ def test_a_start_with_a_broken_champion_goes_on_with_the_model_that_scored(
 ):
     server.add("4", bundles[0][:-100])
     server.champion = "2"
-    ChampionWatch(SPARK, settings)
+    ChampionWatch(SPARK, Loop.open(settings))
     server.champion = "4"
-    watch = ChampionWatch(SPARK, settings)
+    watch = ChampionWatch(SPARK, Loop.open(settings))
     assert [scores(watch) for _ in range(3)] == [("2", bundles[1])] * 3
     assert [words[:23] for _, words in said(caplog)] == [
         "Model version 4 refused",
@@ -225,7 +226,7 @@ def test_a_start_with_no_model_that_could_score_is_refused(
 ):
     if kept != "never":
         server.champion = "2"
-        ChampionWatch(SPARK, settings)
+        ChampionWatch(SPARK, Loop.open(settings))
         (file,) = settings.champion_dir.iterdir()
     if kept == "altered":
         file.write_bytes(bundles[0])
@@ -237,14 +238,14 @@ def test_a_start_with_no_model_that_could_score_is_refused(
     server.champion = "4"
     server.mode = "ok" if mode == "torn" else mode
     with pytest.raises(error, match=r"registry at|torn or no bundle"):
-        ChampionWatch(SPARK, settings)
+        ChampionWatch(SPARK, Loop.open(settings))
 
 
 def test_a_folder_that_cannot_be_written_costs_the_restart_only(settings, server, bundles, caplog):
     settings.champion_dir.parent.mkdir()
     settings.champion_dir.write_text("in the way")
     server.champion = "1"
-    assert scores(ChampionWatch(SPARK, settings)) == ("1", bundles[0])
+    assert scores(ChampionWatch(SPARK, Loop.open(settings))) == ("1", bundles[0])
     assert "cannot be kept for a restart" in said(caplog)[0][1]
 
 
@@ -253,14 +254,14 @@ def test_a_database_that_cannot_be_read_is_an_outage(small, bundles, tmp_path, c
     settings = small.model_copy(update={"work_dir": tmp_path})
     first, second = (register(settings, bundle) for bundle in bundles[:2])
     make_champion(settings, first)
-    watch = ChampionWatch(SPARK, settings)
+    watch = ChampionWatch(SPARK, Loop.open(settings))
     database = tmp_path / "registry.db"
     away = database.rename(tmp_path / "away.db")
     if fault != "moved":
         database.write_bytes(b"no database" * 1000 if fault == "spoiled" else b"")
     assert [scores(watch) for _ in range(20)] == [(first, bundles[0])] * 20
     assert len(said(caplog)) == 1
-    assert scores(ChampionWatch(SPARK, settings)) == (first, bundles[0])
+    assert scores(ChampionWatch(SPARK, Loop.open(settings))) == (first, bundles[0])
     away.replace(database)
     make_champion(settings, second)
     watch._asks_again = 0.0
@@ -270,7 +271,7 @@ def test_a_database_that_cannot_be_read_is_an_outage(small, bundles, tmp_path, c
 def test_a_database_that_is_locked_is_an_outage(small, bundles, tmp_path, caplog):
     settings = small.model_copy(update={"work_dir": tmp_path})
     make_champion(settings, register(settings, bundles[0]))
-    watch = ChampionWatch(SPARK, settings)
+    watch = ChampionWatch(SPARK, Loop.open(settings))
     with closing(sqlite3.connect(tmp_path / "registry.db", isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         begin = time.monotonic()

@@ -11,8 +11,8 @@ from streaming import archive, dead_letters, drain, ledger_counts, wait_until
 from fink_al.errors import ServiceError
 from fink_al.spark.stream import job
 from fink_al.spark.stream import science_files as folder
+from fink_al.spark.stream.part import stage
 from fink_al.spark.stream.pipeline import Pipeline
-from fink_al.spark.stream.sink import stage
 
 pytestmark = [pytest.mark.spark, pytest.mark.kafka]
 

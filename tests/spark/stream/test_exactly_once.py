@@ -18,10 +18,12 @@ from streaming import (
 )
 
 from fink_al.kafka import Cluster, produce
+from fink_al.loop import Loop
 from fink_al.simulation.packets import packets
 from fink_al.spark.stream import job
+from fink_al.spark.stream.part import stage
 from fink_al.spark.stream.pipeline import Pipeline
-from fink_al.spark.stream.sink import Sink, stage
+from fink_al.spark.stream.sink import Sink
 
 pytestmark = [pytest.mark.spark, pytest.mark.kafka]
 
@@ -206,7 +208,7 @@ def test_a_redelivered_alert_is_not_published_again(spark, world, sky):
 def test_topics_come_and_go_while_the_stream_runs(spark, world, sky):
     settings = world()
     first = fill_night(settings, sky, sky.nights[0])
-    query = Pipeline(spark, settings).start()
+    query = Pipeline(spark, Loop.open(settings)).start()
     try:
         wait_until(lambda: ledger_counts(settings)["alerts"] == first)
         Cluster(settings.source).delete_topic(topic_of(settings, sky.nights[0]))
@@ -241,7 +243,7 @@ def test_a_topic_made_anew_while_the_stream_runs_is_read_whole(spark, world, sky
     first = fill_night(settings, sky, sky.nights[0])
     stopping: list[int] = []
     stream = threading.Thread(
-        target=job.keep_streaming, args=(lambda: Pipeline(spark, settings), stopping)
+        target=job.keep_streaming, args=(lambda: Pipeline(spark, Loop.open(settings)), stopping)
     )
     stream.start()
     try:
@@ -275,6 +277,6 @@ def test_a_topic_made_anew_within_a_batch_is_archived_once(spark, world, sky, mo
         return done
 
     monkeypatch.setattr("fink_al.spark.stream.pipeline.stage", make_anew)
-    job.keep_streaming(lambda: Pipeline(spark, settings), [], available_now=True)
+    job.keep_streaming(lambda: Pipeline(spark, Loop.open(settings)), [], available_now=True)
     assert sorted(archive(settings)["offset"]) == list(range(50))
     assert list(settings.staging_dir.iterdir()) == []

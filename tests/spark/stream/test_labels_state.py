@@ -10,6 +10,7 @@ from fink_al.errors import ServiceError
 from fink_al.labels.counterparts import FOUND, counterparts_file, write_counterparts
 from fink_al.labels.label import Label
 from fink_al.labels.store import LabelStore
+from fink_al.loop import Loop
 from fink_al.settings import load_settings
 from fink_al.spark.stream.state import State, object_keys
 
@@ -21,16 +22,16 @@ def test_labels_are_taken_up_and_outlast_their_storage(spark, tmp_path, caplog):
         environment={}, work_dir=tmp_path, starting_set=None, test_set=None
     ).model_copy(update={"labels_path": str(tmp_path / "share" / "labels")})
     with pytest.raises(ServiceError, match="share/labels is no label store"):
-        State(spark, settings)
+        State(spark, Loop.open(settings))
     LabelStore(settings.labels_dir).make()
-    state = State(spark, settings)
+    state = State(spark, Loop.open(settings))
 
     def labelled():
         return state.science().known.labelled.value.tolist()
 
     def add(name, type):
         seen = datetime(2026, 1, 5, tzinfo=UTC)
-        LabelStore.of(settings).add([Label(name, type, "spectrum", seen)])
+        Loop.open(settings).labels.store.add([Label(name, type, "spectrum", seen)])
 
     def warned():
         return caplog.text.count("share/labels is no label store")
@@ -48,7 +49,7 @@ def test_labels_are_taken_up_and_outlast_their_storage(spark, tmp_path, caplog):
         assert [labelled() for _ in range(2)] == [object_keys(spark, ["A"])] * 2
         assert warned() == times
         with pytest.raises(ServiceError, match="share/labels is no label store"):
-            State(spark, settings)
+            State(spark, Loop.open(settings))
         share.rmdir()
         away.rename(share)
         assert labelled() == object_keys(spark, ["A"])

@@ -10,6 +10,7 @@ from fink_al.alerts.confluent import framed
 from fink_al.errors import ServiceError
 from fink_al.followup.subscriber import read_candidates
 from fink_al.kafka import Cluster, produce
+from fink_al.loop import Loop
 from fink_al.spark.nights.replay import replay
 
 #: Which of the real alerts are of solar-system objects.
@@ -121,7 +122,7 @@ def test_the_stream_goes_on_while_the_registry_comes_and_goes(
     assert set(nights) == {"night=20251231", "night=20260305"}
 
     # The topic is that of all nights: a replay takes one, which was sent long after it was seen.
-    again = replay(spark, settings, 20251231, origin="topic", late_hours=1e6)
+    again = replay(spark, Loop.open(settings), 20251231, origin="topic", late_hours=1e6)
     assert {row["alert_id"] for row in again.select("alert_id").collect()} == {
         record["diaSourceId"] for record in records[:25]
     }

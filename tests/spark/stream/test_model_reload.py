@@ -14,18 +14,19 @@ from registries import MlflowServer, bad_bundles, fitted, make_champion, registe
 from streaming import archive, campaign, drain, fill, fill_night, ledger_counts
 
 from fink_al import metrics
+from fink_al.archive import Archive
 from fink_al.errors import ServiceError
 from fink_al.features.feature_set import FeatureSet
 from fink_al.followup.subscriber import read_candidates
+from fink_al.loop import Loop
 from fink_al.models.model import Model
-from fink_al.models.registry import Registry
 from fink_al.settings import find_resource
 from fink_al.simulation.nights import simulate
 from fink_al.simulation.packets import packets
+from fink_al.spark.archived import read_archive
 from fink_al.spark.nights.examples import archived_examples
 from fink_al.spark.nights.replay import replay
 from fink_al.spark.stream.pipeline import Pipeline
-from fink_al.spark.stream.state import read_archive
 from fink_al.training.nightly import retrain
 
 pytestmark = [pytest.mark.spark, pytest.mark.kafka]
@@ -50,7 +51,7 @@ def test_a_running_stream_takes_up_the_new_champion(spark, world, estimator):
     target = settings.target.model_copy(update={"model": model})
     settings = settings.model_copy(update={"target": target})
     sky = campaign()
-    query = Pipeline(spark, settings).start()
+    query = Pipeline(spark, Loop.open(settings)).start()
     try:
         first = fill_night(settings, sky, sky.nights[0])
         run_until(settings, first)
@@ -75,7 +76,7 @@ def test_a_running_stream_takes_up_the_new_champion(spark, world, estimator):
     assert has_features.any()
     # The same as without Spark, from the archived features.
     here = Model.from_bytes(
-        Registry(settings).load(made.version), rows["feature_set_hash"].iloc[0]
+        Loop.open(settings).registry.load(made.version), rows["feature_set_hash"].iloc[0]
     ).predict(scored[list(names)].to_numpy(float))
     np.testing.assert_allclose(scored["p"].to_numpy(float), here, atol=1e-12)
     wide = settings.target.follow_up.uncertainty_width
@@ -100,8 +101,8 @@ def test_without_a_model_a_replay_chooses_the_same_sample(spark, world):
     assert rows.loc[rows["is_candidate"], "informativeness"].between(0, 0.5).all()
     assert rows["p_reason"].dropna().isin(["no_model"]).all()
     columns = ["alert_id", "is_candidate", "reasons", "informativeness", "p_reason"]
-    replayed = replay(spark, settings, sky.nights[0])
-    then = read_archive(spark, settings, sky.nights[0])
+    replayed = replay(spark, Loop.open(settings), sky.nights[0])
+    then = read_archive(spark, Archive(settings.archive_dir), sky.nights[0])
     assert sorted(replayed.select(*columns).collect()) == sorted(then.select(*columns).collect())
 
 
@@ -142,7 +143,9 @@ def test_every_alert_names_a_model_that_was_champion_while_its_batch_ran(spark, 
     sky = campaign()
     n = fill_night(settings, sky, sky.nights[0])
     begun = time.monotonic()
-    pipeline = Pipeline(spark, settings, lambda made: batches.append((time.monotonic(), made)))
+    pipeline = Pipeline(
+        spark, Loop.open(settings), lambda made: batches.append((time.monotonic(), made))
+    )
     mover = threading.Thread(target=move)
     mover.start()
     try:
@@ -179,7 +182,7 @@ def test_the_batch_behind_a_move_is_scored_by_the_new_champion(spark, world):
     sky = campaign()
     fill_night(settings, sky, sky.nights[0])
     before = figures()
-    Pipeline(spark, settings, on_batch).start(available_now=True).awaitTermination()
+    Pipeline(spark, Loop.open(settings), on_batch).start(available_now=True).awaitTermination()
     counts = ledger_counts(settings)
     told = [len(scored), counts["scored"], counts["candidates"], counts["dead_letters"]]
     assert [after - was for after, was in zip(figures(), before, strict=True)] == told
@@ -194,7 +197,7 @@ def test_no_bad_bundle_scores(spark, world, tmp_path, caplog):
     sky = campaign()
     values = list(itertools.islice(packets(sky, sky.nights[0]), 10 * (len(bad) + 2)))
     before = metrics.REGISTRY.get_sample_value("fink_al_models_refused_total")
-    query = Pipeline(spark, settings).start()
+    query = Pipeline(spark, Loop.open(settings)).start()
     try:
         for n, (bundle, _) in enumerate([(good[0], ""), *bad, (good[1], "")]):
             last = register(settings, bundle)
@@ -241,9 +244,9 @@ def test_a_registry_that_fails_while_batches_run(spark, world, server, caplog):
 
     server.mode = "hang"
     with pytest.raises(ServiceError, match=r"registry at .* does not do its part"):
-        Pipeline(spark, settings)  # it never had a model, and must not choose at random
+        Pipeline(spark, Loop.open(settings))  # it never had a model, and must not choose at random
     server.mode, server.champion = "ok", "1"
-    query = Pipeline(spark, settings, batches.append).start()
+    query = Pipeline(spark, Loop.open(settings), batches.append).start()
     caplog.clear()
     try:
         next_alerts(10)

@@ -9,7 +9,7 @@ import pytest
 from small_world import OBSERVED, sky, table
 
 from fink_al.labels.label import Label
-from fink_al.labels.store import LabelStore
+from fink_al.loop import Loop
 from fink_al.settings import Settings
 from fink_al.training.examples import ArchiveReader
 from fink_al.training.nightly import Summary
@@ -43,7 +43,7 @@ def tell(settings: Settings, archive: Callable[..., None]) -> Callable[..., None
             )
             for row in alerts
         ]
-        LabelStore.of(settings).add(labels)
+        Loop.open(settings).labels.store.add(labels)
 
     return put
 

@@ -9,6 +9,7 @@ import pytest
 from small_world import decided, sky, table
 
 from fink_al.errors import FinkAlError, ServiceError
+from fink_al.loop import Loop
 from fink_al.models.model import read_manifest
 from fink_al.models.registry import Registry
 from fink_al.training import nightly
@@ -56,7 +57,7 @@ def test_the_first_model_is_promoted_and_reported(retrain, settings, tell):
     ]
     (report,) = settings.report_dir.glob("training_*.json")
     assert json.loads(report.read_text()) == json.loads(json.dumps(asdict(summary)))
-    manifest = read_manifest(Registry(settings).load("1"))
+    manifest = read_manifest(Loop.open(settings).registry.load("1"))
     assert manifest["metrics"]["n"] == 40
 
 
@@ -64,7 +65,7 @@ def test_nothing_new_registers_nothing(retrain, settings, tell):
     tell(sky("A", 10))
     retrain(settings)
     assert decided(retrain(settings)) == ("nothing_new", None, "1")
-    assert [v.number for v in Registry(settings).versions()] == ["1"]
+    assert [v.number for v in Loop.open(settings).registry.versions()] == ["1"]
 
 
 def test_what_was_decided_under_the_tag_of_before_is_decided(retrain, settings, tell, monkeypatch):
@@ -72,7 +73,7 @@ def test_what_was_decided_under_the_tag_of_before_is_decided(retrain, settings, 
     with monkeypatch.context() as patch:
         patch.setattr(nightly, "_QUESTION", "fingerprint")
         retrain(settings)
-    (made,) = Registry(settings).versions()
+    (made,) = Loop.open(settings).registry.versions()
     assert "question" not in made.tags
     assert decided(retrain(settings)) == ("nothing_new", None, "1")
 
@@ -84,7 +85,7 @@ def test_new_labels_make_a_new_champion(retrain, settings, tell):
     summary = retrain(settings)
     assert decided(summary) == ("promoted", "2", "2")
     assert summary.champion_metrics["figure_of_merit"] == 1
-    assert read_manifest(Registry(settings).load("2"))["parent"] == "1"
+    assert read_manifest(Loop.open(settings).registry.load("2"))["parent"] == "1"
 
 
 def test_other_settings_make_a_new_model_of_the_same_labels(retrain, settings, tell):

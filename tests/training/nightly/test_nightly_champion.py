@@ -3,9 +3,9 @@
 import pyarrow.parquet as pq
 from small_world import decided, sky, table
 
+from fink_al.loop import Loop
 from fink_al.models import model
 from fink_al.models.model import read_manifest
-from fink_al.models.registry import Registry
 
 
 def test_poisoned_labels_never_reach_the_champion(retrain, settings, tell):
@@ -16,7 +16,7 @@ def test_poisoned_labels_never_reach_the_champion(retrain, settings, tell):
     summary = retrain(settings)
     assert decided(summary) == ("kept", "2", "1")
     assert summary.metrics["figure_of_merit"] < 0.5 < summary.champion_metrics["figure_of_merit"]
-    assert Registry(settings).champion() == "1"
+    assert Loop.open(settings).registry.champion() == "1"
     assert decided(retrain(settings)) == ("nothing_new", None, "1")
 
 
@@ -25,7 +25,7 @@ def test_a_rolled_back_model_stays_so_until_there_are_new_labels(retrain, settin
     retrain(settings)
     tell(sky("B", 5))
     retrain(settings)
-    assert Registry(settings).roll_back("it was wrong") == ("2", "1")
+    assert Loop.open(settings).registry.roll_back("it was wrong") == ("2", "1")
     assert decided(retrain(settings)) == ("nothing_new", None, "1")
     tell(sky("C", 5))
     assert decided(retrain(settings)) == ("promoted", "3", "3")
@@ -36,7 +36,7 @@ def test_a_rolled_back_model_stays_so_whatever_judges_it(retrain, settings, tell
     retrain(settings)
     tell(sky("B", 5))
     retrain(settings)
-    Registry(settings).roll_back("it was wrong")
+    Loop.open(settings).registry.roll_back("it was wrong")
     target = settings.target
     rule = target.promotion.model_copy(update={"margin": 0.5})
     fewer = target.model.model_copy(update={"min_labels": 9})
@@ -62,7 +62,9 @@ def test_a_champion_of_other_features_is_compared_by_its_own(retrain, settings, 
     target = settings.target.model_copy(update={"features": features})
     summary = retrain(settings.model_copy(update={"target": target}))
     assert decided(summary) == ("promoted", "2", "2")
-    assert summary.champion_metrics == read_manifest(Registry(settings).load("1"))["metrics"]
+    assert (
+        summary.champion_metrics == read_manifest(Loop.open(settings).registry.load("1"))["metrics"]
+    )
 
 
 def test_a_champion_of_another_scikit_learn_is_fitted_again(retrain, settings, tell, monkeypatch):
@@ -73,7 +75,9 @@ def test_a_champion_of_another_scikit_learn_is_fitted_again(retrain, settings, t
     monkeypatch.setattr(model, "version", lambda name: other.get(name) or known(name))
     summary = retrain(settings)
     assert decided(summary) == ("promoted", "2", "2")
-    assert summary.champion_metrics == read_manifest(Registry(settings).load("1"))["metrics"]
+    assert (
+        summary.champion_metrics == read_manifest(Loop.open(settings).registry.load("1"))["metrics"]
+    )
 
 
 def test_without_a_test_set_only_the_first_model_is_promoted(retrain, settings, tell):
@@ -92,7 +96,7 @@ def test_a_challenger_must_be_as_good_as_the_best_that_ever_was(retrain, setting
     retrain(settings)
     tell(alerts, rightly=False, day=1)
     retrain(settings)
-    Registry(settings).promote("2", "a mistake")
+    Loop.open(settings).registry.promote("2", "a mistake")
     tell(sky("B", 4), rightly=False)
     summary = retrain(settings)
     assert decided(summary) == ("kept", "3", "2")
@@ -103,12 +107,12 @@ def test_a_challenger_must_be_as_good_as_the_best_that_ever_was(retrain, setting
 def test_while_promotion_is_on_hold_challengers_are_kept(retrain, settings, tell):
     tell(sky("A", 10))
     retrain(settings)
-    Registry(settings).hold("clouds")
+    Loop.open(settings).registry.hold("clouds")
     tell(sky("B", 5))
     summary = retrain(settings)
     assert decided(summary) == ("kept", "2", "1")
     assert summary.why.startswith("promotion is on hold (clouds); it would have been: not worse")
-    Registry(settings).hold(None)
+    Loop.open(settings).registry.hold(None)
     tell(sky("C", 5))
     assert decided(retrain(settings)) == ("promoted", "3", "3")
 
@@ -119,7 +123,7 @@ def test_what_was_kept_is_judged_again_beside_another_champion(retrain, settings
     tell(sky("B", 10), rightly=False)
     assert decided(retrain(settings)) == ("kept", "2", "1")
     assert decided(retrain(settings)) == ("nothing_new", None, "1")
-    registry = Registry(settings)
+    registry = Loop.open(settings).registry
     registry.promote("2", "a mistake")
     registry.promote("1", "back, though not rolled back")
     assert decided(retrain(settings))[0] == "kept"
@@ -140,7 +144,7 @@ def test_what_a_person_decides_meanwhile_holds(retrain, settings, tell):
     tell(sky("B", 5))
     retrain(settings)
     tell(sky("C", 5))
-    registry = Registry(settings)
+    registry = Loop.open(settings).registry
 
     def meanwhile(text):
         if text == "registering":

@@ -8,37 +8,36 @@ from small_world import OBSERVED, decided, sky, table
 
 from fink_al.labels.counterparts import FOUND, counterparts_file
 from fink_al.labels.label import Label
-from fink_al.labels.store import LabelStore
+from fink_al.loop import Loop
 from fink_al.models.model import read_manifest
-from fink_al.models.registry import Registry
 from fink_al.training.inputs import read_inputs
 from fink_al.training.nightly import retrain as retrain_with
 
 
 def test_objects_of_the_test_set_are_not_learned_from(retrain, settings, tell):
     tell(sky("A", 10) + sky("Test", 10))
-    summary = retrain(settings)
+    summary = retrain(Loop.open(settings))
     assert summary.labels == {"in_test_set": 20, "example": 20}
-    learned = read_manifest(Registry(settings).load("1"))["labels"]["examples"]
+    learned = read_manifest(Loop.open(settings).registry.load("1"))["labels"]["examples"]
     assert {name[0] for name, *_ in learned} == {"A"}
 
 
 def test_a_wrong_label_that_is_corrected_leaves_no_trace(retrain, settings, tell, monkeypatch):
     tell(sky("A", 10))
-    retrain(settings)
+    retrain(Loop.open(settings))
     tell(sky("B", 1), rightly=False)
-    registry = Registry(settings)
-    assert decided(retrain(settings)) == ("kept", "2", "1")
+    registry = Loop.open(settings).registry
+    assert decided(retrain(Loop.open(settings))) == ("kept", "2", "1")
     registry.promote("2", "a mistake")
     tell(sky("B", 1), day=1)
     tell(sky("C", 1))
-    assert decided(retrain(settings)) == ("promoted", "3", "3")
+    assert decided(retrain(Loop.open(settings))) == ("promoted", "3", "3")
     # Once more the same examples as those of a former champion: it is judged again.
-    LabelStore.of(settings).add(
+    Loop.open(settings).labels.store.add(
         Label(row["object_id"], "withdrawn", "person", OBSERVED)
         for row in sky("B", 1) + sky("C", 1)
     )
-    summary = retrain(settings)
+    summary = retrain(Loop.open(settings))
     assert (summary.version, summary.positive) == ("4", 10)
     assert list(summary.differences) == ["3", *({"1"} & set(summary.differences))]
 
@@ -48,8 +47,10 @@ def test_the_label_store_overrides_the_starting_set(retrain, settings, tell, tmp
     pq.write_table(table(sky("Old", 10) + sky("Test", 1)), file)
     settings = settings.model_copy(update={"starting_set": file})
     seen = [("OldAGN0", "SN Ia"), ("OldAGN1", "SN"), ("OldAGN2", "unclassified")]
-    LabelStore.of(settings).add(Label(name, kind, "spectrum", OBSERVED) for name, kind in seen)
-    summary = retrain(settings)
+    Loop.open(settings).labels.store.add(
+        Label(name, kind, "spectrum", OBSERVED) for name, kind in seen
+    )
+    summary = retrain(Loop.open(settings))
     # Two of the test set; one is another type, one excluded; without a type nothing changes.
     assert (summary.positive, summary.negative) == (11, 8)
 
@@ -68,7 +69,7 @@ def test_labels_come_by_position(retrain, settings, archive, archived, tmp_path)
     ]
     labels.append(Label("TestAGN1", "AGN", "spectrum", OBSERVED, **place))
     labels.append(Label("OldAGN0", "SN Ia", "spectrum", OBSERVED, who="Ann", **place))
-    LabelStore.of(settings).add(labels)
+    Loop.open(settings).labels.store.add(labels)
 
     known = {"TestAGN1": "BAGN0", "OldAGN0": "AAGN0"}
 
@@ -91,15 +92,18 @@ def test_labels_come_by_position(retrain, settings, archive, archived, tmp_path)
     # What the starting set calls by another name is one object, of the later label.
     assert summary.by_position == 24
     assert summary.labels == {"in_test_set": 3, "example": 19, "conflict": 1}
-    learned = read_manifest(Registry(settings).load("1"))["labels"]
+    learned = read_manifest(Loop.open(settings).registry.load("1"))["labels"]
     names = {name for name, *_ in learned["examples"]}
     assert names == {row["object_id"] for row in alerts} - {"AAGN0"} | {"OldSN Ia0"}
     # Labels as of then keep the names of then.
     until = datetime.fromisoformat(learned["until"])
-    inputs = read_inputs(settings, until)
+    inputs = read_inputs(Loop.open(settings), until)
     assert inputs == learned["inputs"]
     retrain_with(settings, archived, print, lambda settings, places: FOUND.empty_table())
-    assert read_inputs(settings, until) == inputs
-    assert read_inputs(settings, datetime.now(UTC))["counterparts"] != inputs["counterparts"]
+    assert read_inputs(Loop.open(settings), until) == inputs
+    assert (
+        read_inputs(Loop.open(settings), datetime.now(UTC))["counterparts"]
+        != inputs["counterparts"]
+    )
     counterparts_file(settings.archive_dir).unlink()
-    assert read_inputs(settings, until)["counterparts"] != inputs["counterparts"]
+    assert read_inputs(Loop.open(settings), until)["counterparts"] != inputs["counterparts"]

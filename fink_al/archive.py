@@ -1,0 +1,90 @@
+"""The archive of one target: scored alerts by night, and the columns that they have.
+
+This file alone knows where nights lie. A night is a folder of Parquet files, to which each
+micro-batch adds one when it is published; a folder without files is no night yet.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.dataset as ds
+
+from fink_al.alerts import Adapter
+from fink_al.features.feature_set import FeatureSet
+
+#: Column by which rows are laid into folders: YYYYMMDD, null for packets that could not be read.
+NIGHT = "night"
+
+_NIGHTS = f"{NIGHT}=[0-9]*"
+_FILES = "*.parquet"
+
+
+class Archive:
+    """Scored alerts of one target.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder that holds a folder for each night. It need not exist.
+    """
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+
+    def nights(self) -> list[int]:
+        """Nights that have alerts, YYYYMMDD, in order."""
+        files = self.folder.glob(f"{_NIGHTS}/{_FILES}")
+        return sorted({int(file.parent.name.removeprefix(f"{NIGHT}=")) for file in files})
+
+    def files(self, night: int) -> list[Path]:
+        """Parquet files of `night`, by name; empty if there is no such night."""
+        return sorted(self.night_folder(night).glob(_FILES))
+
+    def read(
+        self, night: int, columns: Iterable[str], filter: ds.Expression | None = None
+    ) -> pa.Table:
+        """Rows of `night`.
+
+        Parameters
+        ----------
+        night : int
+            YYYYMMDD, one of :meth:`nights`.
+        columns : iterable of str
+            Columns to read.
+        filter : pyarrow.dataset.Expression, optional
+            Condition that the rows meet.
+        """
+        files = list(map(str, self.files(night)))
+        return ds.dataset(files, format="parquet").to_table(list(columns), filter=filter)
+
+    def read_all(self, columns: Iterable[str], filter: ds.Expression) -> pa.Table:
+        """Rows of all nights that meet `filter`, with the given columns."""
+        whole = ds.dataset(self.folder, format="parquet", partitioning="hive")
+        return whole.to_table(list(columns), filter=filter)
+
+    def frame(self, night: int, columns: Iterable[str]) -> pd.DataFrame:
+        """Rows of `night` as a pandas frame."""
+        return self.read(night, columns).to_pandas()
+
+    def add(self, part: Path) -> None:
+        """Move the files of a committed part, a folder laid out by night, into the archive."""
+        for file in part.glob(f"{_NIGHTS}/part-*.parquet"):
+            night = self.folder / file.parent.name
+            night.mkdir(parents=True, exist_ok=True)
+            file.replace(night / f"{part.name}-{file.name.split('-')[1]}.parquet")
+        shutil.rmtree(part)
+
+    def night_folder(self, night: int) -> Path:
+        """Folder of `night`, for Spark to read or a test to fill."""
+        return self.folder / f"{NIGHT}={night}"
+
+
+def light_curve_columns(alerts: Adapter, features: FeatureSet) -> dict[str, pa.DataType]:
+    """Archived columns that `features` are computed from, with their Arrow types."""
+    context = dict.fromkeys(features.context_columns, pa.float64())
+    return dict(alerts.LIGHT_CURVE | alerts.FORCED | context)

@@ -1,0 +1,133 @@
+"""One target's loop, opened once at the door of a command or job.
+
+Everything that a target needs is looked up and checked here: its survey's adapter, its features,
+the taxonomy, the archive, the labels and the registry. Training, follow-up and streaming take a
+:class:`Loop`, or the part of it that they use; none of them looks anything up again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from fink_al.alerts import Adapter, adapter
+from fink_al.archive import Archive
+from fink_al.errors import SettingsError
+from fink_al.lightcurve import LightCurves
+from fink_al.settings import Settings, Survey, Target
+from fink_al.settings.taxonomy import Taxonomy
+from fink_al.strategies import strategy
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from fink_al.features.feature_set import FeatureSet
+    from fink_al.labels.own_names import OwnNames
+    from fink_al.models.registry import Registry
+
+
+@dataclass(frozen=True)
+class Loop:
+    """One target's loop; :meth:`open` makes it.
+
+    Parameters
+    ----------
+    settings : Settings
+        All settings of the installation.
+    alerts : Adapter
+        All that is known of the survey's packets.
+    taxonomy : Taxonomy
+        Families of types.
+    archive : Archive
+        Scored alerts.
+    """
+
+    settings: Settings
+    alerts: Adapter
+    taxonomy: Taxonomy
+    archive: Archive
+
+    @classmethod
+    def open(cls, settings: Settings) -> Loop:
+        """The loop of the target in `settings`.
+
+        Raises
+        ------
+        SettingsError
+            If the survey has no adapter or not this source of alerts, the stream cannot use the
+            query strategy, or the target names families that the taxonomy does not have.
+        """
+        alerts = adapter(settings.survey)
+        if settings.stream.source not in alerts.SOURCES:
+            raise SettingsError(
+                f"stream.source is '{settings.stream.source}'; survey '{settings.survey.name}' has "
+                f"{list(alerts.SOURCES)}."
+            )
+        strategy(settings.target.strategy, in_stream=True)
+        taxonomy = Taxonomy.load()
+        taxonomy.check(settings.target)
+        return cls(settings, alerts, taxonomy, Archive(settings.archive_dir))
+
+    @property
+    def target(self) -> Target:
+        """Settings of the target."""
+        return self.settings.target
+
+    @property
+    def survey(self) -> Survey:
+        """Settings of the survey."""
+        return self.settings.survey
+
+    def with_target(self, target: Target) -> Loop:
+        """The same loop for a target that differs in its features or its model."""
+        return replace(self, settings=self.settings.model_copy(update={"target": target}))
+
+    # The rest is imported when it is asked for: compiled features, scikit-learn and MLflow take
+    # seconds to import, and tonight's list needs none of them.
+
+    @cached_property
+    def features(self) -> FeatureSet:
+        """Features of the target, the same in stream, replay and training."""
+        from fink_al.features.feature_set import FeatureSet
+
+        return FeatureSet.from_settings(self.target.features)
+
+    @cached_property
+    def columns(self) -> dict[str, pa.DataType]:
+        """Archived columns that the features are computed from, with their Arrow types."""
+        from fink_al.archive import light_curve_columns
+
+        return light_curve_columns(self.alerts, self.features)
+
+    def light_curves(self, rows: pa.Table) -> LightCurves:
+        """Light curves of rows of the archive or of a labelled set.
+
+        Context that the rows lack, as tables of light curves do, is missing in the light curves.
+        """
+        names = [name for name in self.columns if name in rows.column_names]
+        return self.alerts.light_curves(rows.select(names), self.survey)
+
+    @cached_property
+    def labels(self) -> OwnNames:
+        """Labels by the names that the archive has for the objects."""
+        return self.labels_until(None)
+
+    def labels_until(self, until: datetime | None) -> OwnNames:
+        """Labels as they were at a time with time zone; None for all."""
+        from fink_al.labels.counterparts import counterparts_file
+        from fink_al.labels.own_names import OwnNames
+        from fink_al.labels.store import LabelStore
+
+        settings = self.settings
+        store = LabelStore.open(settings.work_dir, settings.labels_path, until)
+        return OwnNames(store, counterparts_file(self.archive.folder), until)
+
+    @cached_property
+    def registry(self) -> Registry:
+        """Versions of the target's model."""
+        from fink_al.models.registry import Registry
+
+        settings = self.settings
+        return Registry(self.target.name, settings.tracking_uri, settings.models_dir)

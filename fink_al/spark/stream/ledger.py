@@ -1,0 +1,106 @@
+"""The ledger: which offsets are done, as its topic says, and what a record holds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+
+from fink_al.kafka import Topic
+from fink_al.spark.stream.part import Part
+
+_EARLIEST = -2
+
+
+class Ledger:
+    """Offsets that are done, by partition of a topic of a cluster.
+
+    A partition is done up to an offset: one stream reads it in order. Topics are known by their
+    id, because one that is deleted and made anew begins at offset 0 again.
+
+    Parameters
+    ----------
+    cluster : str
+        Id of the source's cluster.
+    records : list of dict
+        The ledger's records, oldest first.
+    """
+
+    def __init__(self, cluster: str, records: list[dict[str, Any]]):
+        self.cluster = cluster
+        self.parts = {record["part"] for record in records}
+        self._done: dict[tuple[str, str, int], int] = {}
+        for record in records:
+            self.add(record)
+
+    def add(self, record: dict[str, Any]) -> None:
+        """Take note of one more record."""
+        self.parts.add(record["part"])
+        for row in record["offsets"]:
+            key = (row["cluster"], row["topic_id"], row["partition"])
+            self._done[key] = max(row["until"], self._done.get(key, 0))
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing of this cluster was ever done."""
+        return not any(cluster == self.cluster for cluster, _, _ in self._done)
+
+    def done(self, topic: Topic, partition: int) -> int | None:
+        """First offset of `partition` that is not done; None if the ledger never saw it."""
+        return self._done.get((self.cluster, topic.identifier, partition))
+
+    def starting_offsets(self, topics: Mapping[str, Topic]) -> str:
+        """Spark's ``startingOffsets`` for a stream over `topics`: new ones from their beginning."""
+        if not topics:
+            return "earliest"
+        starts: dict[str, dict[str, int]] = {}
+        for name, topic in topics.items():
+            done = {p: self.done(topic, p) for p in range(topic.partitions)}
+            starts[name] = {str(p): _EARLIEST if at is None else at for p, at in done.items()}
+        return json.dumps(starts)
+
+    def is_new(self, topics: Mapping[str, Topic]) -> Column:
+        """Condition that a message was not done before."""
+        done = {
+            f"{name}/{p}": until
+            for name, topic in topics.items()
+            for p in range(topic.partitions)
+            if (until := self.done(topic, p))
+        }
+        if not done:
+            return F.lit(True)
+        known = F.create_map(*(F.lit(x) for pair in done.items() for x in pair))
+        key = F.concat_ws("/", "topic", "partition")
+        return F.col("offset") >= F.coalesce(F.element_at(known, key), F.lit(0))
+
+
+def ledger_record(
+    part: Part, ledger: Ledger, topics: Mapping[str, Topic], version: str | None
+) -> dict[str, Any]:
+    """What the ledger says of `part`: what is done, what it came to, what was lost before it."""
+    offsets = []
+    for (topic, partition), (first, until) in sorted(part.offsets.items()):
+        done = ledger.done(topics[topic], partition)
+        lost = 0 if done is None else max(0, first - done)
+        offsets.append(
+            {
+                "cluster": ledger.cluster,
+                "topic": topic,
+                "topic_id": topics[topic].identifier,
+                "partition": partition,
+                "first": first,
+                "until": until,
+                "lost": part.lost.get((topic, partition), lost),
+            }
+        )
+    return {
+        "part": part.name,
+        "written": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "model_version": version,
+        "counts": part.counts,
+        "offsets": offsets,
+    }

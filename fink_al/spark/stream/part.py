@@ -1,0 +1,104 @@
+"""A part: the files of one micro-batch, computed once, and what it came to."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from fink_al.archive import NIGHT
+from fink_al.spark.packets.decode import UNKNOWN_SCHEMA
+
+_COUNTS = ("alerts", "scored", "candidates", "dead_letters")
+
+
+@dataclass
+class Part:
+    """What one micro-batch came to.
+
+    Parameters
+    ----------
+    name : str
+        Unique for ever: neither batch numbers nor offsets are.
+    folder : Path
+        Its files.
+    offsets : dict
+        First offset and the one behind the last, by topic and partition.
+    rows : dict
+        Alerts and dead letters, by topic and partition.
+    lost : dict
+        How many alerts were lost, None if nobody can know, by topic and partition; what is not
+        here was lost only if the ledger ends before the first offset.
+    counts : dict
+        Alerts, scored, candidates, dead letters.
+    nights : set of int
+        Nights of its alerts.
+    unknown_headers : dict
+        Source of one packet of each header that the JVM cannot decode yet, most frequent first.
+    """
+
+    name: str
+    folder: Path
+    offsets: dict[tuple[str, int], tuple[int, int]] = field(default_factory=dict)
+    rows: dict[tuple[str, int], int] = field(default_factory=dict)
+    lost: dict[tuple[str, int], int | None] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_COUNTS, 0))
+    nights: set[int] = field(default_factory=set)
+    unknown_headers: dict[int, tuple[str, int, int]] = field(default_factory=dict)
+
+
+def stage(alerts: DataFrame, staging: Path, known_headers: set[int]) -> tuple[Part, DataFrame]:
+    """Compute `alerts` into a new part of the folder `staging`.
+
+    Returns
+    -------
+    Part
+        What the batch came to.
+    DataFrame
+        Its rows, as read back from its files.
+    """
+    name = new_name()
+    part = Part(name, staging / name)
+    # Small row groups let dead letters, whole packets each, be read back piece by piece. They have
+    # no night, and so a partition of their own.
+    rows = alerts.write.partitionBy(NIGHT).option("parquet.block.size", 8 << 20)
+    rows.parquet(str(part.folder))
+    staged = alerts.sparkSession.read.schema(alerts.schema).parquet(str(part.folder))
+    _measure(staged, part, known_headers)
+    return part, staged
+
+
+def new_name() -> str:
+    """Name for a part that no other part has."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:12]}"
+
+
+def _measure(staged: DataFrame, part: Part, known_headers: set[int]) -> None:
+    new = F.col("header").isNotNull() & ~F.col("header").isin(*known_headers, -1)
+    dead = F.col("dead_reason")
+    new &= dead.isNull() | (dead == UNKNOWN_SCHEMA)
+    new_header = F.when(new, F.col("header")).alias("header")
+    groups = staged.groupBy("topic", "partition", "night", new_header).agg(
+        F.min("offset").alias("first"),
+        F.max("offset").alias("last"),
+        F.count("*").alias("alerts"),
+        F.count("p").alias("scored"),
+        F.sum(F.col("is_candidate").cast("long")).alias("candidates"),
+        F.count("dead_reason").alias("dead_letters"),
+    )
+    counts = part.counts
+    for row in groups.orderBy(F.desc("alerts")).collect():
+        where = (row.topic, row.partition)
+        first, until = part.offsets.get(where, (row["first"], 0))
+        part.offsets[where] = min(first, row["first"]), max(until, row["last"] + 1)
+        part.rows[where] = part.rows.get(where, 0) + row["alerts"]
+        for name in counts:
+            counts[name] += row[name] or 0
+        if row.night is not None:
+            part.nights.add(row.night)
+        if row.header is not None:
+            part.unknown_headers.setdefault(row.header, (*where, row["first"]))
