@@ -336,4 +336,4 @@ def _clear(servers: str) -> Iterator[None]:
     try:
         yield
     except KafkaException as error:
-        raise ServiceError(f"Kafka at {servers} does not do its part: {error.args[0]}.") from error
+        raise ServiceError(f"Request to Kafka at {servers} failed: {error.args[0]}.") from error

@@ -142,8 +142,8 @@ def settings(tmp_path: Path, empty_registry: Path) -> Settings:
 def archived(settings: Settings) -> ArchiveReader:
     """Reads an archive of one alert an object without Spark."""
 
-    def read(settings: Settings, labels: pa.Table) -> pa.Table:
-        files = sorted(settings.archive_dir.rglob("*.parquet"))
+    def read(loop: Loop, labels: pa.Table) -> pa.Table:
+        files = sorted(loop.archive.folder.rglob("*.parquet"))
         if not files:
             return pa.schema(PROVENANCE.items()).empty_table()
         rows = pa.concat_tables(map(pq.read_table, files)).drop_columns(["is_candidate", "reasons"])

@@ -116,9 +116,6 @@ def _registry(url):
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        ({"target": {"strategy": "best"}}, "No strategy 'best'; known: random, uncertainty."),
-        ({"survey": {"name": "sdss"}}, "No survey 'sdss'; known: .*ztf."),
-        ({"target": {"positive": ["SN 1a"]}}, r"names families \['SN 1a'\]; known: AGN, CV, "),
         ({"source": {"servers": ""}}, "source.servers: write host:port, .* \\(found ''\\)."),
         ({"source": {"servers": "a:1, b-2.c:23,[::1]:9092"}}, None),
         ({"stream": {"topics": "[a-z]+_[0-9]{8}"}}, None),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import shutil
 import subprocess
 import sys
@@ -11,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import yaml
 
@@ -29,6 +28,7 @@ from fink_al.loop import Loop
 from fink_al.models.model import Model, read_manifest
 from fink_al.settings import Settings, find_resource, load_settings
 from fink_al.simulation.nights import Campaign, simulate
+from fink_al.storage.local import alone
 
 _BASELINE_SEEDS = 3
 _STREAM_TIMEOUT_S = 300.0  # without a new batch: a loaded machine starts slowly
@@ -311,31 +311,27 @@ def _sums(records: list[dict[str, Any]]) -> dict[str, int]:
     return {name: sum(record["counts"][name] for record in records) for name in names}
 
 
-def _claim(folder: Path) -> TextIO:
-    """Empty `folder` of an earlier demo; nobody else's until what is returned is closed."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        marker = folder / _MARKER
-        if any(folder.iterdir()) and not marker.exists():
-            raise SettingsError(
-                f"The folder {folder} holds something that is no earlier demo; name another one."
-            )
-        with ExitStack() as closing:
-            lock = closing.enter_context(marker.open("a"))
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+@contextmanager
+def _claim(folder: Path) -> Iterator[None]:
+    """Empty `folder` of an earlier demo, and hold it until the block ends."""
+    marker = folder / _MARKER
+    with ExitStack() as held:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            if any(folder.iterdir()) and not marker.exists():
                 raise SettingsError(
-                    f"Another demo runs in {folder}: wait for its end or name another --folder."
-                ) from None
+                    f"The folder {folder} holds something that is no earlier demo; name another."
+                )
+            busy = f"Another demo runs in {folder}: wait for its end or name another --folder."
+            held.enter_context(alone(marker, SettingsError(busy)))
             for old in folder.iterdir():
                 if old.is_dir() and not old.is_symlink():
                     shutil.rmtree(old)
                 elif old != marker:  # which is the lock
                     old.unlink()
-            closing.pop_all()
-            return lock
-    except OSError as error:
-        raise SettingsError(
-            f"The demo cannot write its folder {folder} ({error.strerror}): name another --folder."
-        ) from None
+        except OSError as error:
+            raise SettingsError(
+                f"The demo cannot write its folder {folder} ({error.strerror}): name another "
+                "--folder."
+            ) from None
+        yield

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import inspect
 import json
@@ -19,6 +18,7 @@ from fink_al.errors import SettingsError
 from fink_al.experiments.labelled_alerts import LabelledAlerts
 from fink_al.experiments.plan import Arm, Plan
 from fink_al.settings import Target
+from fink_al.storage import local
 from fink_al.strategies import strategy
 
 #: Alerts by the name of their feature set; rows are the same in all.
@@ -94,14 +94,8 @@ def alone(folder: Path) -> Iterator[None]:
     SettingsError
         If somebody does.
     """
-    with (folder / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise SettingsError(
-                f"Another campaign is at work in {folder}: wait for its end, or give another "
-                "--output."
-            ) from None
+    busy = f"Another campaign works in {folder}: wait for its end, or give another --output."
+    with local.alone(folder / ".lock", SettingsError(busy)):
         yield
 
 

@@ -7,7 +7,6 @@ a time have the names that they had then.
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,6 +17,7 @@ import pyarrow.parquet as pq
 
 from fink_al.errors import ServiceError
 from fink_al.labels.standing import codes
+from fink_al.storage.local import whole
 
 #: How far apart two positions of one object may be. Surveys agree within some tenths.
 MOST_ARCSEC = 1.5
@@ -111,11 +111,9 @@ def write_counterparts(file: Path, found: pa.Table, now: datetime) -> None:
     rows = pa.concat_tables(tables).sort_by([("since", "ascending"), ("said_of", "ascending")])
     if rows.equals(known):
         return
-    partial = file.with_name(f".{file.name}.partial")
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(rows, partial)
-        os.replace(partial, file)
+        with whole(file) as partial:
+            pq.write_table(rows, partial)
     except OSError as error:
         raise ServiceError(f"Cannot write {file}: {error.strerror}.") from None
 

@@ -25,7 +25,8 @@ from fink_al.labels.label import Label
 from fink_al.labels.news import news, words
 from fink_al.labels.reading import Labels
 from fink_al.labels.standing import codes
-from fink_al.storage.folder import Folder, open_folder
+from fink_al.storage.folder import Folder
+from fink_al.storage.places import open_folder
 
 _TIME = pa.timestamp("us", "UTC")
 

@@ -11,6 +11,7 @@ from pyspark.sql import SparkSession
 
 from fink_al.jars import spark_jars
 from fink_al.settings import find_resource
+from fink_al.storage.hadoop import share_session
 
 # A schema of many fields makes generated methods longer than Java compiles by default: interpreted,
 # they cost a tenth of the stream's speed.
@@ -43,7 +44,12 @@ def spark_session(name: str, master: str | None = None) -> SparkSession:
         options = {k: v for k, v in options.items() if not k.startswith("spark.driver")}
     for key, value in options.items():
         builder = builder.config(key, value)
-    return builder.getOrCreate()
+    session = builder.getOrCreate()
+    context = session.sparkContext
+    assert context._jvm is not None
+    assert context._jsc is not None
+    share_session(context._jvm, context._jsc.hadoopConfiguration())
+    return session
 
 
 def submit_options() -> dict[str, str]:

@@ -1,24 +1,26 @@
-"""Hadoop's file systems, reached through the Java process of Spark, with or without a session."""
+"""Hadoop's file systems, reached through a Java process, with or without a Spark session."""
 
 from __future__ import annotations
 
+import os
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
-from py4j.protocol import Py4JJavaError
-from pyspark import SparkConf, SparkContext
-from pyspark.errors import PySparkException
-from pyspark.java_gateway import launch_gateway
-
 from fink_al.errors import ServiceError
-from fink_al.settings import find_resource
+from fink_al.settings.resources import find_resource
 from fink_al.storage.folder import check_size
+
+#: Java process and Hadoop configuration of the Spark session of this process, once it has one.
+_session: tuple[Any, Any] | None = None
 
 
 class HadoopFolder:
-    """A folder of files that are written once; a :class:`fink_al.storage.folder.Folder`.
+    """A folder of files that are written once: a :class:`fink_al.storage.folder.Folder`.
 
     Parameters
     ----------
@@ -41,12 +43,12 @@ class HadoopFolder:
     def names(self) -> list[str]:
         with clear(self.path, "listed"):
             try:
-                found = self._system.listStatus(self._folder)
-            except Py4JJavaError as error:
+                statuses = self._system.listStatus(self._folder)
+            except _java_error() as error:
                 if is_a(error, "FileNotFoundException"):
                     return []
                 raise
-            names = (str(status.getPath().getName()) for status in found)
+            names = (str(status.getPath().getName()) for status in statuses)
             return sorted(name for name in names if not name.startswith("."))
 
     def read(self, name: str) -> bytes:
@@ -77,51 +79,82 @@ class HadoopFolder:
         return self._jvm.org.apache.hadoop.fs.Path(self._folder, name)
 
 
+def share_session(jvm: Any, configuration: Any) -> None:
+    """Use the Java process of a Spark session, so that no second one is started."""
+    global _session
+    _session = jvm, configuration
+
+
 def java() -> tuple[Any, Any]:
-    """Spark's Java process and its Hadoop configuration: the session's, or else one without."""
-    context = SparkContext._active_spark_context
-    if context is not None and context._jvm is not None:
-        return context._jvm, context._jsc.hadoopConfiguration()
-    _, jvm, configuration = _gateway()
-    return jvm, configuration
+    """Java process and its Hadoop configuration: of the Spark session, or else without one."""
+    return _session or _own()[1:]
 
 
 @cache
-def _gateway() -> tuple[Any, Any, Any]:
-    """A Java process without a session, which takes seconds less; it ends with this one.
+def _own() -> tuple[Any, Any, Any]:
+    """Java process without a session, which takes seconds less; it ends with this one.
 
-    The first of the three holds the pipe whose end is the Java process's.
+    It is py4j's own server, started by ``spark-submit``: so it has the class path, the packages and
+    the ``spark.hadoop`` options that the operator gave Spark. The first of the three values holds
+    the pipe whose end is the Java process's end.
     """
+    from py4j.java_gateway import GatewayParameters, JavaGateway
+
     logging = f"-Dlog4j2.configurationFile={find_resource('conf/log4j2.properties').as_uri()}"
-    options = SparkConf(loadDefaults=False).set("spark.driver.extraJavaOptions", logging)
+    command = [str(_spark_home() / "bin" / "spark-submit"), f"--driver-java-options={logging}",
+               "--class=py4j.GatewayServer", "spark-internal",
+               "--die-on-broken-pipe", "--enable-auth", "0"]  # fmt: skip
     try:
-        gateway: Any = launch_gateway(options)
-    except (OSError, PySparkException) as error:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            # Apart from the terminal's process group: Ctrl-C is for this process to handle.
+            start_new_session=True,
+        )
+        assert process.stdout is not None
+        port, token = int(process.stdout.readline()), process.stdout.readline().decode().strip()
+    except (OSError, ValueError) as error:
         raise ServiceError(
-            f"Spark's Java process does not start ({error}); install Java 17, or set labels_path "
-            "to a local folder."
+            f"Spark's Java process does not start ({error}): install Java 17 and "
+            "fink-al[stream], or set labels_path to a local folder."
         ) from None
-    # With the spark.hadoop options of conf/spark-defaults.conf, as in a session.
-    jvm = gateway.jvm
-    configuration = jvm.org.apache.spark.deploy.SparkHadoopUtil.get().newConfiguration(
-        jvm.org.apache.spark.SparkConf()
-    )
-    return gateway, jvm, configuration
+    parameters = GatewayParameters(port=port, auth_token=token, auto_convert=True)
+    gateway: Any = JavaGateway(gateway_parameters=parameters)
+    hadoop = gateway.jvm.org.apache.spark.deploy.SparkHadoopUtil.get()
+    configuration = hadoop.newConfiguration(gateway.jvm.org.apache.spark.SparkConf())
+    return process, gateway.jvm, configuration
 
 
-def is_a(error: Py4JJavaError, *names: str) -> bool:
+def _spark_home() -> Path:
+    """Folder of Spark: the one that ``SPARK_HOME`` names, or that of the package pyspark."""
+    if home := os.environ.get("SPARK_HOME"):
+        return Path(home)
+    package = find_spec("pyspark")
+    if package is None or not package.submodule_search_locations:
+        raise ServiceError(
+            "Remote folders are reached by Spark's Java process, and pyspark is missing: "
+            "pip install 'fink-al[stream]', or set labels_path to a local folder."
+        )
+    return Path(package.submodule_search_locations[0])
+
+
+def _java_error() -> type[Exception]:
+    from py4j.protocol import Py4JJavaError  # with pyspark, which a local folder does not need
+
+    return Py4JJavaError
+
+
+def is_a(error: Any, *names: str) -> bool:
     """Whether `error` is a Java exception of one of these classes."""
     return str(error.java_exception.getClass().getSimpleName()) in names
 
 
 @contextmanager
 def clear(path: str, done: str = "read") -> Iterator[None]:
-    """Say of `path` what Java says, as an error of the family."""
+    """Raise what Java says of `path` as an error of the family."""
     try:
         yield
-    except Py4JJavaError as error:
-        raise ServiceError(
-            f"{path} cannot be {done}: {error.java_exception.toString()}."
-        ) from error
-    except PySparkException as error:
-        raise ServiceError(f"{path} cannot be {done}: {error}.") from error
+    except _java_error() as error:
+        reason = error.java_exception.toString()  # type: ignore[attr-defined]
+        raise ServiceError(f"{path} cannot be {done}: {reason}.") from error

@@ -14,18 +14,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 from py4j.protocol import Py4JJavaError
-from pyspark.sql import SparkSession
 
 from fink_al.errors import SettingsError
-from fink_al.kafka import Topic
-from fink_al.storage.hadoop import clear, is_a
+from fink_al.storage.hadoop import clear, is_a, java
 
-#: What is read of a file's end at first: footers of a few hundred columns have 30 kB a row group.
-_TAIL_BYTES = 1 << 16
-#: A longer footer is damage, whose length would have to fit into memory.
+#: A longer footer is damage: it would have to fit into memory.
 _MOST_FOOTER_BYTES = 1 << 26
-#: Size of the footer and a magic word stand behind it, and the latter at the file's begin too.
-_MAGIC, _END_BYTES = b"PAR1", 8
 
 
 @dataclass(frozen=True)
@@ -53,9 +47,9 @@ class File:
     size: int
 
     @property
-    def topic(self) -> Topic:
-        """The file as a topic of one partition, another one when it is replaced."""
-        return Topic(f"{self.name}:{self.modified_ms}:{self.size}", 1)
+    def identity(self) -> str:
+        """Name that changes when the file is replaced."""
+        return f"{self.name}:{self.modified_ms}:{self.size}"
 
 
 @dataclass(frozen=True)
@@ -66,13 +60,36 @@ class Footer:
     layout: pa.Schema
 
 
+class _Stream:
+    """A stream of Hadoop as a file of Python, for one look at the end."""
+
+    closed = False
+
+    def __init__(self, stream: Any, size: int):
+        self._stream, self._size = stream, size
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        start = {0: 0, 1: self.tell(), 2: self._size}[whence]
+        self._stream.seek(start + offset)
+        return start + offset
+
+    def tell(self) -> int:
+        return int(self._stream.getPos())
+
+    def read(self, size: int = -1) -> bytes:
+        if not 0 <= size <= _MOST_FOOTER_BYTES:
+            raise OSError(f"{size} bytes are no footer")
+        return bytes(self._stream.readNBytes(size))
+
+    def close(self) -> None:
+        """Leave it open: who opened it closes it."""
+
+
 class Storage:
     """A folder of Parquet files and of folders that hold some.
 
     Parameters
     ----------
-    spark : SparkSession
-        Whose Java process reads.
     folder : str
         Path, with a scheme if it is not of Spark's default file system.
 
@@ -84,13 +101,11 @@ class Storage:
         By every method, if the storage does not answer.
     """
 
-    def __init__(self, spark: SparkSession, folder: str):
-        context = spark.sparkContext
-        assert context._jvm is not None
-        self._jvm = context._jvm
+    def __init__(self, folder: str):
+        self._jvm, configuration = java()
         with clear(folder):
             path = self._path(folder)
-            self._system = path.getFileSystem(context._jsc.hadoopConfiguration())
+            self._system = path.getFileSystem(configuration)
             self._root = self._system.makeQualified(path)
             self.identifier = str(self._root.toString())
             try:
@@ -120,30 +135,21 @@ class Storage:
 
     def footer(self, file: File) -> Footer | None:
         """What `file` says of itself; None if it is gone, or no whole Parquet file."""
-        tail = self._tail(file, _TAIL_BYTES)
-        length = int.from_bytes(tail[-_END_BYTES:-4], "little") + _END_BYTES
-        if len(tail) < length <= min(file.size, _MOST_FOOTER_BYTES):
-            tail = self._tail(file, length)
-        try:
-            found = pq.read_metadata(pa.BufferReader(_MAGIC + tail[-length:]))
-            footer = Footer(found.num_rows, found.schema.to_arrow_schema())
+
+        def read(stream: Any) -> Footer | None:
+            try:
+                metadata = pq.read_metadata(pa.PythonFile(_Stream(stream, file.size), mode="r"))
+                footer = Footer(metadata.num_rows, metadata.schema.to_arrow_schema())
+            except (pa.ArrowException, OSError, ValueError):  # whatever damage makes it say
+                return None
             return footer if footer.rows >= 0 else None
-        except (pa.ArrowException, OSError, ValueError):  # whatever damage makes the library say
-            return None
+
+        return self._open(file, read)
 
     def give(self, file: File) -> None:
         """Read all bytes of `file`, to tell a damaged file from a storage that does not answer."""
         nowhere = self._jvm.java.io.OutputStream.nullOutputStream()
         self._open(file, lambda stream: stream.transferTo(nowhere))
-
-    def _tail(self, file: File, most: int) -> bytes:
-        length = min(most, file.size)
-
-        def read(stream: Any) -> bytes:
-            stream.seek(file.size - length)
-            return bytes(stream.readNBytes(length))
-
-        return self._open(file, read) or b""
 
     def _open(self, file: File, use: Callable[[Any], Any]) -> Any:
         """What `use` makes of the open file; None if it is gone or fails its checksum."""

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -33,6 +31,7 @@ from fink_al.models.model import Model, fit, question, recipe, with_metrics
 from fink_al.models.registry import DECISION, WHY, Registry
 from fink_al.settings import PromotionSettings
 from fink_al.settings.taxonomy import UNCLASSIFIED
+from fink_al.storage.local import alone
 from fink_al.training.examples import (
     ArchiveReader,
     Matcher,
@@ -137,7 +136,10 @@ def retrain(
         If another nightly job of this installation is running.
     """
     begin = time.monotonic()
-    with _alone(loop):
+    folder = loop.settings.work_dir
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = folder / f"training_{loop.target.name}.lock"
+    with alone(lock, AlreadyRunning(f"Another nightly job holds {lock}: wait for its end.")):
         if matched:
             _match(loop, matched, progress)
         summary = _retrain(loop, archived, progress)
@@ -337,17 +339,3 @@ def _rivals(
 
 def _judged_by(test: TestSet, rule: PromotionSettings) -> str:
     return f"{rule.metric} on {test.identity}"
-
-
-@contextmanager
-def _alone(loop: Loop) -> Iterator[None]:
-    folder = loop.settings.work_dir
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / f"training_{loop.target.name}.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise AlreadyRunning(
-                f"Another nightly job holds {lock.name}; wait for its end."
-            ) from None
-        yield

@@ -76,7 +76,8 @@ def test_a_night_counts_what_was_sent_to_its_topic(settings, tmp_path, monkeypat
     counts = {"alerts": len(sent), "scored": 1, "candidates": 0, "dead_letters": 0}
     demo._stream = SimpleNamespace(wait_for=lambda topics, timeout: [{"counts": counts}])
     demo._telescope = SimpleNamespace(receive=lambda night: [], observe=lambda *_: [])
-    demo._registry = SimpleNamespace(champion=lambda: "1", load=lambda version: b"")
+    registry = SimpleNamespace(champion=lambda: "1", load=lambda version: b"")
+    demo._loop = SimpleNamespace(registry=registry, archive=Archive(settings.archive_dir))
     metrics = evaluate(np.array([1.0, 0.0]), np.array([True, False])).to_dict()
     demo._shown = replace(SURVEYS["ztf"], packets=lambda campaign, night: [])
     monkeypatch.setattr("fink_al.demo.loop.read_manifest", lambda _: {"metrics": metrics})

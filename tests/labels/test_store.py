@@ -11,7 +11,7 @@ from statements import DAY, SN, TNS, later, now, said, stands
 from fink_al.errors import LabelError, ServiceError
 from fink_al.labels.store import LabelStore
 from fink_al.loop import Loop
-from fink_al.storage.folder import LocalFolder
+from fink_al.storage.local import LocalFolder
 
 
 def test_labels_come_back_as_they_were_added_with_the_time_at_which_they_were_stored(store):

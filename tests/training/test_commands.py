@@ -62,7 +62,7 @@ def learn(settings, archive, archived):
         now = datetime.now(UTC)
         found = [Label(row["object_id"], row["type"], "spectrum", now, now) for row in alerts]
         Loop.open(settings).labels.store.add(found)
-        return retrain(settings.model_copy(update=changes), archived)
+        return retrain(Loop.open(settings.model_copy(update=changes)), archived)
 
     return on
 

@@ -21,6 +21,7 @@ from fink_al.errors import FinkAlError, ModelError, ServiceError
 from fink_al.loop import Loop
 from fink_al.models.model import Model
 from fink_al.spark.science import Champion
+from fink_al.storage.local import whole
 
 log = logging.getLogger(__name__)
 
@@ -119,11 +120,9 @@ class ChampionWatch:
     def _keep(self, version: str, bundle: bytes) -> None:
         """Write the bundle beside its checksum, then forget the former one."""
         name = f"{version}-{hashlib.sha256(bundle).hexdigest()}.zip"
-        partial = self._kept_dir / "partial"
         try:
-            self._kept_dir.mkdir(parents=True, exist_ok=True)
-            partial.write_bytes(bundle)
-            partial.replace(self._kept_dir / name)
+            with whole(self._kept_dir / name) as partial:
+                partial.write_bytes(bundle)
             for other in self._kept_dir.glob("*.zip"):
                 if other.name != name:
                     other.unlink()

@@ -53,6 +53,11 @@ _OPTIONS = {
 }
 
 
+def topic_of(file: File) -> Topic:
+    """`file` as a topic of one partition, another one when it is replaced."""
+    return Topic(file.identity, 1)
+
+
 class ScienceFolder:
     """Fink's science files below one folder.
 
@@ -73,7 +78,7 @@ class ScienceFolder:
 
     def __init__(self, spark: SparkSession, loop: Loop):
         self._stream = loop.settings.stream
-        self._storage = Storage(spark, str(self._stream.science_path))
+        self._storage = Storage(str(self._stream.science_path))
         self._reader = _Reader(spark, loop.alerts, self._stream.partitions)
         self.identifier = self._storage.identifier
         self._unfinished = _Unfinished()
@@ -87,7 +92,7 @@ class ScienceFolder:
     def ends(self) -> tuple[dict[str, Topic], dict[tuple[str, int], int]]:
         """Present files; that the ledger names one says that it is done, so none is opened."""
         files = self._storage.files()
-        return {file.name: file.topic for file in files}, {(file.name, 0): 0 for file in files}
+        return {file.name: topic_of(file) for file in files}, {(file.name, 0): 0 for file in files}
 
     def start(
         self, process: Callable[[Batch], None], ledger: Ledger, *, available_now: bool
@@ -99,7 +104,8 @@ class ScienceFolder:
             new = [
                 file
                 for file in self._storage.files()
-                if (present is None or file.name in present) and ledger.done(file.topic, 0) is None
+                if (present is None or file.name in present)
+                and ledger.done(topic_of(file), 0) is None
             ]
             self._unfinished.forget_all_but(new)
             if files := self._next(new):
@@ -149,11 +155,11 @@ class _Unfinished:
 
     def holds(self, file: File) -> bool:
         """Whether `file` waits."""
-        return file.topic.identifier in self._since and self.keeps(file)
+        return file.identity in self._since and self.keeps(file)
 
     def keeps(self, file: File) -> bool:
         """Let `file`, which could not be read, wait; False if it has been as it is for long."""
-        since = self._since.setdefault(file.topic.identifier, time.monotonic())
+        since = self._since.setdefault(file.identity, time.monotonic())
         # Two clocks: the storage's may be wrong by years.
         return (
             time.time() - file.modified_ms / 1000 < _BEING_WRITTEN_S
@@ -162,7 +168,7 @@ class _Unfinished:
 
     def forget_all_but(self, files: Iterable[File]) -> None:
         """Forget what is no longer there, or no longer as it was."""
-        present = {file.topic.identifier for file in files}
+        present = {file.identity for file in files}
         self._since = {known: since for known, since in self._since.items() if known in present}
 
 
@@ -240,7 +246,7 @@ class _Files:
 
     @property
     def topics(self) -> dict[str, Topic]:
-        return {file.name: file.topic for file in self._footers}
+        return {file.name: topic_of(file) for file in self._footers}
 
     def alerts(self) -> DataFrame:
         return self._reader.alerts(self._footers, self._damaged)

@@ -53,6 +53,6 @@ def retrain(archived: ArchiveReader) -> Callable[..., Summary]:
     """The nightly job on that archive."""
 
     def run(settings, progress=print):
-        return retrain_with(settings, archived, progress)
+        return retrain_with(Loop.open(settings), archived, progress)
 
     return run

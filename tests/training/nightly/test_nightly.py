@@ -144,5 +144,5 @@ def test_a_test_set_of_one_class_is_refused(retrain, settings, tell):
 def test_a_second_nightly_job_at_once_is_refused(retrain, settings):
     with (settings.work_dir / "training_early_snia.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(AlreadyRunning, match=r"Another nightly job holds .*; wait for its end"):
+        with pytest.raises(AlreadyRunning, match=r"Another nightly job holds .*: wait for its end"):
             retrain(settings)

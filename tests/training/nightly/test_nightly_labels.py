@@ -16,7 +16,7 @@ from fink_al.training.nightly import retrain as retrain_with
 
 def test_objects_of_the_test_set_are_not_learned_from(retrain, settings, tell):
     tell(sky("A", 10) + sky("Test", 10))
-    summary = retrain(Loop.open(settings))
+    summary = retrain(settings)
     assert summary.labels == {"in_test_set": 20, "example": 20}
     learned = read_manifest(Loop.open(settings).registry.load("1"))["labels"]["examples"]
     assert {name[0] for name, *_ in learned} == {"A"}
@@ -24,20 +24,20 @@ def test_objects_of_the_test_set_are_not_learned_from(retrain, settings, tell):
 
 def test_a_wrong_label_that_is_corrected_leaves_no_trace(retrain, settings, tell, monkeypatch):
     tell(sky("A", 10))
-    retrain(Loop.open(settings))
+    retrain(settings)
     tell(sky("B", 1), rightly=False)
     registry = Loop.open(settings).registry
-    assert decided(retrain(Loop.open(settings))) == ("kept", "2", "1")
+    assert decided(retrain(settings)) == ("kept", "2", "1")
     registry.promote("2", "a mistake")
     tell(sky("B", 1), day=1)
     tell(sky("C", 1))
-    assert decided(retrain(Loop.open(settings))) == ("promoted", "3", "3")
+    assert decided(retrain(settings)) == ("promoted", "3", "3")
     # Once more the same examples as those of a former champion: it is judged again.
     Loop.open(settings).labels.store.add(
         Label(row["object_id"], "withdrawn", "person", OBSERVED)
         for row in sky("B", 1) + sky("C", 1)
     )
-    summary = retrain(Loop.open(settings))
+    summary = retrain(settings)
     assert (summary.version, summary.positive) == ("4", 10)
     assert list(summary.differences) == ["3", *({"1"} & set(summary.differences))]
 
@@ -50,7 +50,7 @@ def test_the_label_store_overrides_the_starting_set(retrain, settings, tell, tmp
     Loop.open(settings).labels.store.add(
         Label(name, kind, "spectrum", OBSERVED) for name, kind in seen
     )
-    summary = retrain(Loop.open(settings))
+    summary = retrain(settings)
     # Two of the test set; one is another type, one excluded; without a type nothing changes.
     assert (summary.positive, summary.negative) == (11, 8)
 
@@ -84,7 +84,7 @@ def test_labels_come_by_position(retrain, settings, archive, archived, tmp_path)
         )
 
     told = []
-    summary = retrain_with(settings, archived, told.append, matched)
+    summary = retrain_with(Loop.open(settings), archived, told.append, matched)
     assert told[:2] == [
         "looking for 24 labelled positions in the archive",
         "24 labelled objects have another name in the archive, by position",
@@ -99,7 +99,7 @@ def test_labels_come_by_position(retrain, settings, archive, archived, tmp_path)
     until = datetime.fromisoformat(learned["until"])
     inputs = read_inputs(Loop.open(settings), until)
     assert inputs == learned["inputs"]
-    retrain_with(settings, archived, print, lambda settings, places: FOUND.empty_table())
+    retrain_with(Loop.open(settings), archived, print, lambda loop, places: FOUND.empty_table())
     assert read_inputs(Loop.open(settings), until) == inputs
     assert (
         read_inputs(Loop.open(settings), datetime.now(UTC))["counterparts"]

@@ -1,0 +1,95 @@
+"""Local files: written whole or not at all, and locks between processes."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from fink_al.errors import FinkAlError, ServiceError
+from fink_al.storage.folder import check_size
+
+
+@contextmanager
+def whole(file: Path) -> Iterator[Path]:
+    """Give the path of a partial file that takes the place of `file` when the block has ended.
+
+    Nobody sees `file` before it is whole and on the disk. After an error it stays as it was, and
+    the partial file is removed. Folders above it are made.
+    """
+    partial = file.with_name(f".{file.name}.partial")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        yield partial
+        _sync(partial)
+        os.replace(partial, file)
+    finally:
+        partial.unlink(missing_ok=True)
+    _sync(file.parent)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)  # a spectrum costs more than a disk write
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def alone(file: Path, busy: FinkAlError) -> Iterator[None]:
+    """Hold the lock `file`, which stays behind, and raise `busy` if another process holds it.
+
+    The system's own lock is used, and no library: it ends with its process, however that ends, and
+    the file is the demo's marker as well, which a library would remove.
+    """
+    with file.open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise busy from None
+        yield
+
+
+class LocalFolder:
+    """A folder of this machine, or mounted: a :class:`fink_al.storage.folder.Folder`.
+
+    Raises
+    ------
+    ServiceError
+        By every method, if the file system refuses.
+    """
+
+    def __init__(self, folder: Path):
+        self._folder = folder
+
+    @property
+    def path(self) -> str:
+        return str(self._folder)
+
+    def names(self) -> list[str]:
+        try:
+            names = os.listdir(self._folder)
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise ServiceError(f"Cannot list {self.path}: {error.strerror}.") from None
+        return sorted(name for name in names if not name.startswith("."))
+
+    def read(self, name: str) -> bytes:
+        file = self._folder / name
+        try:
+            check_size(file, file.stat().st_size)
+            return file.read_bytes()
+        except OSError as error:
+            raise ServiceError(f"Cannot read {file}: {error.strerror}.") from None
+
+    def write(self, name: str, content: bytes) -> None:
+        check_size(self._folder / name, len(content))
+        try:
+            with whole(self._folder / name) as partial:
+                partial.write_bytes(content)
+        except OSError as error:
+            raise ServiceError(f"Cannot write to {self.path}: {error.strerror}.") from None
