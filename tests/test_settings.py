@@ -35,15 +35,17 @@ def test_the_environment_overrides_the_files(monkeypatch):
         ({"source": {"security_protocol": "TLS"}}, "source.security_protocol.*'PLAINTEXT'"),
         (
             {"target": {"model": {"learning_rate": 0.1}}},
-            "target.model.learning_rate: no such key; target.model has: .*boosting",
+            "target.model.learning_rate: no such key; target.model has: .*prior",
         ),
         (
             {"target": {"model": {"boosting": {"learning_rate": 0.1}}}},
-            "boosting has settings, but the estimator is informed_forest: choose gradient_boosting",
+            "target.model: gradient_boosting was removed in 0.2: choose informed_forest or "
+            "random_forest, and remove the section boosting",
         ),
         (
-            {"target": {"model": {"estimator": "gradient_boosting", "boosting": {"rate": 0.1}}}},
-            "target.model.boosting.rate: no such key; target.model.boosting has: learning_rate",
+            {"target": {"model": {"estimator": "gradient_boosting"}}},
+            "target.model: gradient_boosting was removed in 0.2: choose informed_forest or "
+            r"random_forest\.$",
         ),
     ],
 )
@@ -171,11 +173,14 @@ def test_variables_name_lists_and_parts_of_a_target(monkeypatch):
 
 
 def test_the_estimator_is_one_variable_and_only_its_settings_apply(monkeypatch):
-    assert "boosting" not in load_settings().target.model.applied()
+    assert load_settings().target.model.applied()["prior"]["skies"] == 3
+    monkeypatch.setenv("FINK_AL_TARGET__MODEL__PRIOR__SKIES", "2")
+    assert load_settings().target.model.applied()["prior"]["skies"] == 2
+    monkeypatch.setenv("FINK_AL_TARGET__MODEL__ESTIMATOR", "random_forest")
+    assert "prior" not in load_settings().target.model.applied()
     monkeypatch.setenv("FINK_AL_TARGET__MODEL__ESTIMATOR", "gradient_boosting")
-    assert load_settings().target.model.applied()["boosting"]["max_leaf_nodes"] == 4
-    monkeypatch.setenv("FINK_AL_TARGET__MODEL__BOOSTING__MAX_LEAF_NODES", "6")
-    assert load_settings().target.model.applied()["boosting"]["max_leaf_nodes"] == 6
+    with pytest.raises(SettingsError, match="MODEL__ESTIMATOR: gradient_boosting was removed in"):
+        load_settings()
 
 
 def test_arguments_override_the_environment(monkeypatch, tmp_path):

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from fink_al.errors import LightCurveError
 from fink_al.evaluation.metrics import calibration_error_by_chance, metrics
+from fink_al.experiments.fast_growing import grow
 from fink_al.experiments.labelled_alerts import (
     LabelledAlerts,
     Subset,
@@ -146,7 +147,6 @@ def _learned(
             "alerts of each or another feature set are needed."
         )
     settings = target.model.model_copy(update={"seed": seed})
-    model = fit_estimator(
-        settings, learner.values, learner.positive, learner.row, prior_of(target, learner.features)
-    )
+    prior = prior_of(target, learner.features)
+    model = fit_estimator(settings, learner.values, learner.positive, learner.row, prior, grow=grow)
     return predict(model, test.values)

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from fink_al.experiments.fast_growing import grow
 from fink_al.experiments.judge import Judge
 from fink_al.experiments.plan import Arm, Plan
 from fink_al.experiments.stopping import STEP, agreement
@@ -22,14 +23,13 @@ from fink_al.models.estimators.estimator import (
     member_probabilities,
     predict,
 )
+from fink_al.models.examples import RANDOM
 from fink_al.settings import Target
 from fink_al.strategies import strategy
 from fink_al.strategies.pool import Pool
 from fink_al.training.teacher import prior_of
 
 Rows = npt.NDArray[np.int64]
-
-_RANDOM = "random"
 
 
 @dataclass(frozen=True)
@@ -131,6 +131,7 @@ class _State:
                 pool.row[rows],
                 self.prior,
                 threads=1,
+                grow=grow,
             )
             p = predict(self.model, test.values)
         self.known = rows
@@ -165,9 +166,9 @@ class _State:
 
     def ask(self, rows: Rows, slots: int, budget: float | None) -> Rows:
         """Rows of the pool that are asked for, of `rows`, one an object, within the budget."""
-        chosen_by = self.arm.strategy if self.model else _RANDOM  # as in the stream
+        chosen_by = self.arm.strategy if self.model else RANDOM  # as in the stream
         # Chance does not look at the model, and scoring a large pool takes as long as training.
-        shown = self._shown(rows, slots, None if chosen_by == _RANDOM else self.model)
+        shown = self._shown(rows, slots, None if chosen_by == RANDOM else self.model)
         scores = strategy(chosen_by)(shown)
         # Alerts that are equally informative are asked for at random.
         order = np.lexsort((shown.uniform, -np.nan_to_num(scores, nan=-np.inf)))
@@ -184,7 +185,7 @@ class _State:
             self.spent += self.minutes[row]
             at.append(i)
         asked, p = rows[at], shown.p[at]
-        if chosen_by == _RANDOM and self.model:
+        if chosen_by == RANDOM and self.model:
             p = predict(self.model, pool.values[asked])
         for row, of_row, score in zip(asked, p, scores[at], strict=True):
             self._note(row, chosen_by, of_row, score, self.minutes[row])
@@ -199,7 +200,7 @@ class _State:
             values=values,
             labelled=pool.values[self.known],
             positive=pool.positive[self.known],
-            ask_members=lambda: member_probabilities(self.model, values),
+            ask_members=(lambda: member_probabilities(model, values)) if model else None,
             chance=self.chance[rows],
             minutes=self.minutes[rows],
             slots=slots,

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +15,7 @@ from fink_al.alerts import adapter
 from fink_al.errors import FinkAlError
 from fink_al.features.feature_set import FeatureSet
 from fink_al.lightcurve import LightCurves
+from fink_al.models.examples import TrainingSet
 from fink_al.settings import Settings
 from fink_al.settings.taxonomy import Taxonomy
 
@@ -32,9 +31,6 @@ PROVENANCE = {
     "selected_by": pa.string(),
 }
 
-#: Query strategy whose choice stands for the stream.
-RANDOM = "random"
-
 #: Looks up, for positions (``object_id ra_deg dec_deg``), which objects of the archive lie there: a
 #: table with the columns of :data:`fink_al.labels.counterparts.FOUND`.
 Matcher = Callable[[Settings, pa.Table], pa.Table]
@@ -42,47 +38,6 @@ Matcher = Callable[[Settings, pa.Table], pa.Table]
 #: Looks up, for labels (``object_id type source observed modified``), the example of each object in
 #: the archive: a table with `PROVENANCE` and light-curve columns.
 ArchiveReader = Callable[[Settings, pa.Table], pa.Table]
-
-
-@dataclass(frozen=True)
-class TrainingSet:
-    """Examples of a target.
-
-    Parameters
-    ----------
-    object_id : object array, shape (n,)
-        One example an object.
-    alert_id : int64 array, shape (n,)
-        The alert that is its example.
-    positive : bool array, shape (n,)
-        Whether it is what the target looks for.
-    values : float64 array, shape (n, k)
-        Features.
-    selected_by : object array, shape (n,), optional
-        Query strategy by which its label was asked for, None where none did.
-    """
-
-    object_id: npt.NDArray[np.object_]
-    alert_id: npt.NDArray[np.int64]
-    positive: npt.NDArray[np.bool_]
-    values: npt.NDArray[np.float64]
-    selected_by: npt.NDArray[np.object_] | None = None
-
-    def __len__(self) -> int:
-        return len(self.object_id)
-
-    @property
-    def is_random(self) -> npt.NDArray[np.bool_]:
-        """Whether an example's label was asked for at random, shape (n,)."""
-        if self.selected_by is None:
-            return np.zeros(len(self), bool)
-        return np.asarray(self.selected_by == RANDOM, bool)
-
-    @property
-    def snapshot(self) -> str:
-        """Identity of the examples and their labels."""
-        rows = sorted(zip(self.object_id, self.alert_id, self.positive, strict=True))
-        return hashlib.sha256(repr(rows).encode()).hexdigest()[:16]
 
 
 def collect(

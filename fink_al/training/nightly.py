@@ -31,6 +31,7 @@ from fink_al.labels.counterparts import (
 from fink_al.labels.own_names import OwnNames
 from fink_al.labels.store import LabelStore
 from fink_al.labels.verdict import CONFLICT, verdicts
+from fink_al.models.examples import TrainingSet
 from fink_al.models.model import Model, fit, question, recipe, with_metrics
 from fink_al.models.registry import DECISION, WHY, Registry
 from fink_al.settings import PromotionSettings, Settings
@@ -38,7 +39,6 @@ from fink_al.settings.taxonomy import UNCLASSIFIED
 from fink_al.training.examples import (
     ArchiveReader,
     Matcher,
-    TrainingSet,
     collect,
     feature_values,
     read_examples,

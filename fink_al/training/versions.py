@@ -13,10 +13,11 @@ from pydantic import ValidationError
 
 from fink_al.errors import ModelError
 from fink_al.features.feature_set import FeatureSet
+from fink_al.models.examples import TrainingSet
 from fink_al.models.model import Model, fit, read_manifest
 from fink_al.models.registry import Registry
 from fink_al.settings import FeatureSettings, ModelSettings, Settings, Target
-from fink_al.training.examples import TrainingSet, light_curves
+from fink_al.training.examples import light_curves
 
 log = logging.getLogger(__name__)
 

@@ -8,9 +8,9 @@ from rewriting import KINDS
 from small_world import N_FEATURES, informed
 
 from fink_al.features.feature_set import FeatureSet
+from fink_al.models.examples import TrainingSet
 from fink_al.models.model import fit
 from fink_al.settings import Settings
-from fink_al.training.examples import TrainingSet
 
 
 @pytest.fixture
