@@ -64,7 +64,7 @@ _WRONG = {
     "STREEM__PARTITIONS": (
         "2",
         "no such key; the file has: work_dir, labels_path, target, survey, source, sink, stream, "
-        "registry, starting_set, test_set; nearest: stream.",
+        "registry, starting_set, test_set, teaching_set; nearest: stream.",
     ),
     "SOURCE__PASSWORD": (
         "s3cret",
@@ -149,7 +149,8 @@ def test_a_wrong_file_is_to_blame(tmp_path):
     keys += "stream.max_offsets_per_trigger, stream.partitions, stream.max_packet_bytes"
     message = str(error.value)
     assert message.startswith(
-        f"{file}: missing: source, sink, {keys}, registry, starting_set, test_set; "
+        f"{file}: missing: source, sink, {keys}, registry, starting_set, test_set, "
+        "teaching_set; "
         f"{file}: stream.secrets: no such key; stream has: source, science_path, "
     )
     assert "s3cret" not in message
@@ -235,6 +236,7 @@ def test_a_target_is_like_another_but_for_what_it_says(tmp_path):
     config = tmp_path / "fink_al.yml"
     config.write_text(find_resource("conf/fink_al.yml").read_text("utf-8"), "utf-8")
     none = {"starting_set": None, "test_set": None}
+    none |= {"teaching_set": find_resource("data/early_snia/teaching_set.parquet")}
     mine = load_settings(config, environment={"FINK_AL_TARGET": "mine"}, **none).target
     theirs = load_settings(environment={}, **none).target
     assert mine.cuts == theirs.cuts.model_copy(update={"max_age_days": 9.0})
@@ -258,7 +260,7 @@ def test_a_target_is_like_another_but_for_what_it_says(tmp_path):
 def test_each_target_has_its_own_data_sets():
     for name in ("early_snia", "early_snia_lsst"):
         settings = load_settings(environment={"FINK_AL_TARGET": name})
-        for key in ("starting_set", "test_set"):
+        for key in ("starting_set", "test_set", "teaching_set"):
             found = getattr(settings, key).resolve()
             assert found == find_resource(f"data/{name}/{key}.parquet").resolve()
     with pytest.raises(

@@ -17,8 +17,8 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from fink_al.errors import ModelError
 from fink_al.models.estimators.estimator import fit_estimator, predict
+from fink_al.models.estimators.prior import Prior
 from fink_al.settings import ModelSettings
-from fink_al.training.teacher import Prior
 
 _FOLDS = 5
 _KEPT = 1e-3  # that no probability is 0 or 1, whose odds are infinite: as fine as 1 000 trees tell

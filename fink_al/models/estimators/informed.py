@@ -23,9 +23,9 @@ from fink_al.models.estimators.forest import (
     forest_to_arrays,
 )
 from fink_al.models.estimators.growing import out_of_bag
+from fink_al.models.estimators.prior import Prior
 from fink_al.models.estimators.trees import Arrays
 from fink_al.settings import ModelSettings
-from fink_al.training.teacher import Prior
 
 Floats = npt.NDArray[np.float64]
 
@@ -108,8 +108,14 @@ def fit_informed(
         The teacher.
     objects : int64 array, shape (n,)
         Object of each example, from 0 on.
+
+    Raises
+    ------
+    ModelError
+        If there is no teacher.
     """
-    assert prior is not None
+    if prior is None:
+        raise ModelError("informed_forest needs a teacher: give the Prior of a teaching set.")
     n = round(weights.sum())
     few = np.array(prior.few if n < prior.all_from else range(values.shape[1]), np.int64)
     taught = _log_odds(prior.forest, values[:, prior.columns])
