@@ -59,7 +59,7 @@ def without_data(config: Path | None) -> Settings:
 
 
 def with_untaught_estimator(settings: Settings) -> Settings:
-    """`settings` with the published forest in place of one that simulations taught."""
+    """`settings` with the published forest in place of one that a teaching set taught."""
     model = settings.target.model
     if model.estimator != "informed_forest":
         return settings

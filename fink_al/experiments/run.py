@@ -28,6 +28,7 @@ from fink_al.settings import Target
 from fink_al.strategies import strategy
 from fink_al.strategies.pool import Pool
 from fink_al.training.teacher import prior_of
+from fink_al.training.teaching_set import TeachingSet
 
 Rows = npt.NDArray[np.int64]
 
@@ -54,6 +55,7 @@ def run(
     plan: Plan,
     target: Target,
     seed: int,
+    teaching: TeachingSet | None = None,
     progress: Callable[[int], None] = lambda labels: None,
 ) -> Run:
     """Replay the loop.
@@ -70,10 +72,12 @@ def run(
         Settings of estimator and follow-up.
     seed : int
         Of the estimator and of the luck in choosing.
+    teaching : TeachingSet, optional
+        Needed by an informed forest.
     progress : callable, optional
         Told the number of labels after each training.
     """
-    state = _State(world, arm, plan, target, seed)
+    state = _State(world, arm, plan, target, seed, teaching)
     state.learn()
     for _ in _NIGHTS[plan.mode](state):
         progress(state.n_labels)
@@ -87,6 +91,7 @@ class _State:
     plan: Plan
     target: Target
     seed: int
+    teaching: TeachingSet | None
     curves: list[dict[str, Any]] = field(default_factory=list)
     queries: list[dict[str, Any]] = field(default_factory=list)
     calls: dict[int, npt.NDArray[np.bool_]] = field(default_factory=dict)
@@ -96,9 +101,8 @@ class _State:
         estimator = self.arm.estimator_of(self.target, pool.features)
         changes = {"seed": self.seed, "estimator": estimator}
         self.model_settings = settings.model_copy(update=changes)
-        self.prior = prior_of(
-            self.target.model_copy(update={"model": self.model_settings}), pool.features
-        )
+        target = self.target.model_copy(update={"model": self.model_settings})
+        self.prior = prior_of(target, pool.features, self.teaching)
         follow_up = self.target.follow_up
         self.judge = Judge(self.world.test, self.target.stream_mix, follow_up.max_magnitude)
         self.minutes = minutes(pool.mag, follow_up.exposure)

@@ -15,8 +15,8 @@ from scipy.special import expit, logit
 
 from fink_al.errors import ModelError
 from fink_al.models.estimators.estimator import fit_estimator, predict
+from fink_al.models.estimators.prior import Prior
 from fink_al.settings import ModelSettings
-from fink_al.training.teacher import Prior
 
 _FOLDS = 5
 #: Distance of probabilities from 0 and 1, whose odds are infinite: the resolution of 1 000 trees.

@@ -37,9 +37,9 @@ from fink_al.models.estimators.estimator import (
     predict,
     to_arrays,
 )
+from fink_al.models.estimators.prior import Prior
 from fink_al.models.examples import TrainingSet
 from fink_al.settings import Target
-from fink_al.training.teacher import prior_of
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,9 @@ class Model:
     estimator : Forest or InformedForest
         Fitted; takes missing features as they are.
     manifest : dict
-        Target, fingerprint, feature set, settings of the estimator, calibration, examples and their
-        snapshot, metrics with intervals on the frozen test set and on labels that were selected at
-        random, library versions, parent version.
+        Target, fingerprint, feature set, settings of the estimator, identity of its teaching set,
+        calibration, examples and their snapshot, metrics with intervals on the frozen test set and
+        on labels that were selected at random, library versions, parent version.
     calibration : Calibration
         Applied to the estimator's probabilities.  Default: none.
     out_of_fold : float64 array, shape (n,), optional
@@ -103,6 +103,7 @@ def fit(
     parent: str | None,
     until: datetime | None = None,
     inputs: Mapping[str, str] | None = None,
+    prior: Prior | None = None,
 ) -> Model:
     """Fit a model of `target` to `training`.
 
@@ -122,17 +123,19 @@ def fit(
     inputs : mapping of str to str, optional
         Digests of all that the examples were made of (:mod:`fink_al.training.inputs`); the manifest
         keeps them.
+    prior : Prior, optional
+        Teacher, needed by an informed forest (:func:`fink_al.training.teacher.prior_of`).
 
     Raises
     ------
     ModelError
-        If the examples are all of one class.
+        If the examples are all of one class, or an informed forest has no teacher.
     """
     if len(set(training.positive.tolist())) < 2:
         raise ModelError(f"A model needs examples of both classes; found {len(training)} of one.")
     features = FeatureSet.from_settings(target.features)
     values, positive, objects = training.values, training.positive, training.object_id
-    prior = prior_of(target, target.features)
+    taught_by = prior.identity if prior else None
     estimator = fit_estimator(target.model, values, positive, objects, prior)
     random, unseen = training.is_random, None
     if random.any() or may_be_calibrated(target.model, positive):
@@ -141,7 +144,7 @@ def fit(
     manifest = {
         "target": target.name,
         "survey": target.survey,
-        "fingerprint": fingerprint(training, target),
+        "fingerprint": fingerprint(training, target, taught_by),
         "created": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
         "parent": parent,
         "feature_set": {
@@ -150,6 +153,7 @@ def fit(
             **target.features.model_dump(mode="json"),
         },
         "estimator": target.model.applied(),
+        "teaching_set": taught_by,
         "calibration": calibration.to_dict(),
         "labels": {
             "snapshot": training.snapshot,
@@ -171,19 +175,31 @@ def fit(
     return Model(estimator, manifest, calibration, unseen)
 
 
-def fingerprint(training: TrainingSet, target: Target) -> str:
-    """Identity of all that decides a fit: with the same one, the model is the same."""
-    return _identity(training, target)
+def fingerprint(training: TrainingSet, target: Target, taught_by: str | None = None) -> str:
+    """Identity of all that decides a fit: with the same one, the model is the same.
+
+    Parameters
+    ----------
+    training : TrainingSet
+        Examples.
+    target : Target
+        Features and estimator.
+    taught_by : str, optional
+        Identity of the teaching set, if the estimator has one.
+    """
+    return _identity(training, target, taught_by)
 
 
-def question(training: TrainingSet, target: Target, test_set: str | None) -> str:
+def question(
+    training: TrainingSet, target: Target, test_set: str | None, taught_by: str | None = None
+) -> str:
     """Identity of all that decides a promotion, except the champion: fit, test set and rule."""
     rule = [] if test_set is None else [test_set, target.promotion.model_dump_json()]
-    return _identity(training, target, *rule)
+    return _identity(training, target, taught_by, *rule)
 
 
-def recipe(training: TrainingSet, target: Target) -> str:
-    """Identity of what a person judges a model by: examples, features, the estimator's settings.
+def recipe(training: TrainingSet, target: Target, taught_by: str | None = None) -> str:
+    """Identity of what a person judges a model by: examples, features, estimator, teaching set.
 
     Unlike :func:`fingerprint` it does not depend on the library that fits, nor on the number of
     labels that are needed.
@@ -191,17 +207,20 @@ def recipe(training: TrainingSet, target: Target) -> str:
     settings = target.model.applied()
     for name in ("min_labels", "min_labels_per_class"):
         del settings[name]
-    return _hash(*_parts(training, target, settings))
+    return _hash(*_parts(training, target, settings, taught_by))
 
 
-def _identity(training: TrainingSet, target: Target, *others: str) -> str:
-    parts = _parts(training, target, target.model.applied())
+def _identity(training: TrainingSet, target: Target, taught_by: str | None, *others: str) -> str:
+    parts = _parts(training, target, target.model.applied(), taught_by)
     return _hash(*parts, version("scikit-learn"), *others)
 
 
-def _parts(training: TrainingSet, target: Target, settings: dict[str, Any]) -> list[str]:
+def _parts(
+    training: TrainingSet, target: Target, settings: dict[str, Any], taught_by: str | None
+) -> list[str]:
     features = FeatureSet.from_settings(target.features)
-    return [training.snapshot, features.hash, json.dumps(settings)]
+    teacher = [taught_by] if taught_by else []
+    return [training.snapshot, features.hash, json.dumps(settings), *teacher]
 
 
 def _hash(*parts: str) -> str:

@@ -19,10 +19,8 @@ REMOVED_ESTIMATORS = {
 
 
 class PriorSettings(Section):
-    """What simulated objects teach an informed forest."""
+    """Weight of an informed forest's teacher, and the features learned beside it."""
 
-    skies: Count = 3
-    alerts: Annotated[int, Field(ge=100)] = 9000
     worth_labels: Positive = 40.0
     few_features: Annotated[tuple[str, ...], AfterValidator(distinct)] = ()
     all_features_from: Count = 500
@@ -51,6 +49,11 @@ class ModelSettings(Section):
                     f"{REMOVED_ESTIMATORS['gradient_boosting']}, and remove the section boosting"
                 )
         return values
+
+    @property
+    def is_taught(self) -> bool:
+        """Whether the estimator learns from a teaching set before it has labels."""
+        return self.estimator == "informed_forest"
 
     def applied(self) -> dict[str, Any]:
         """Settings that apply to the chosen estimator, as JSON types."""

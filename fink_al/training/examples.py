@@ -97,7 +97,7 @@ def light_curve_columns(settings: Settings) -> dict[str, pa.DataType]:
 
 
 def read_file(file: Path) -> pa.Table:
-    """Table of a starting set or test set.
+    """Table of a starting set, test set or teaching set.
 
     Raises
     ------
@@ -109,7 +109,7 @@ def read_file(file: Path) -> pa.Table:
     except (OSError, pa.ArrowException) as error:
         raise FinkAlError(
             f"{file} is no Parquet file ({str(error).splitlines()[0]}): name another one as "
-            "starting_set or test_set, or null for none."
+            "starting_set, test_set or teaching_set, or null for none."
         ) from None
     missing = {"object_id", "alert_id", "type"} - set(rows.column_names)
     if missing:

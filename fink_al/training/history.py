@@ -82,7 +82,7 @@ class Remake:
         From the stored examples to those of the archive as it is and of the labels as of then,
         where asked for.
     other_inputs : tuple of str
-        What is not any more as it was then, of what these examples are made of.
+        What has changed since then, of what the examples and the model were made of.
     """
 
     examples: int
@@ -147,12 +147,17 @@ def reproduce(settings: Settings, number: str, archived: ArchiveReader | None = 
     apart = max(
         _apart(stored.predict(settings, table), made.predict(settings, table)) for table in tables
     )
-    found, others = None, ()
+    manifest, found = read_manifest(bundle), None
+    # Versions of 0.1 have no such entry: their teacher was simulated.
+    is_other = manifest.get("teaching_set") != made.model.manifest["teaching_set"]
+    others = ("teaching set",) if is_other else ()
     if archived:
-        then = read_manifest(bundle)["labels"]
+        then = manifest["labels"]
         until = datetime.fromisoformat(then["until"])
         now = read_inputs(settings, until)
-        others = tuple(name for name, was in then.get("inputs", {}).items() if now.get(name) != was)
+        others += tuple(
+            name for name, was in then.get("inputs", {}).items() if now.get(name) != was
+        )
         target = settings.target.model_copy(update={"features": made.target.features})
         settings = settings.model_copy(update={"target": target})
         again, _ = examples_until(settings, archived, until)

@@ -45,6 +45,8 @@ from fink_al.training.examples import (
     rows_of,
 )
 from fink_al.training.inputs import read_inputs
+from fink_al.training.teacher import prior_of
+from fink_al.training.teaching_set import read_teaching_set
 from fink_al.training.test_set import TestSet, read_test_set, reserved_objects
 from fink_al.training.versions import load
 
@@ -166,6 +168,9 @@ def _match(settings: Settings, matched: Matcher, progress: Progress) -> None:
 def _retrain(settings: Settings, archived: ArchiveReader, progress: Progress) -> Summary:
     target, registry, now = settings.target, Registry(settings), datetime.now(UTC)
     test, inputs = read_test_set(settings), read_inputs(settings, now)
+    teaching = None
+    if target.model.is_taught:
+        teaching = read_teaching_set(settings.teaching_set, target, reserved_objects(settings))
     rows, counts = examples_until(settings, archived, now, progress)
     training = read_examples(settings, rows)
     number = registry.champion()
@@ -179,13 +184,15 @@ def _retrain(settings: Settings, archived: ArchiveReader, progress: Progress) ->
             f"{target.model.min_labels}, {least} of each"
         )
         return replace(done, outcome="too_few_labels", why=why)
-    identity = question(training, target, test.identity if test else None)
-    made_of = recipe(training, target)
+    taught_by = teaching.identity if teaching else None
+    identity = question(training, target, test.identity if test else None, taught_by)
+    made_of = recipe(training, target, taught_by)
     if decided := _decided(settings, registry, identity, made_of, number):
         why = f"version {decided} was decided on the same examples and settings"
         return replace(done, why=why)
     progress(f"training on {positive} positive and {negative} negative examples")
-    challenger = fit(training, target, number, now, inputs)
+    prior = prior_of(target, target.features, teaching)
+    challenger = fit(training, target, number, now, inputs, prior)
     tags = {"examples": str(len(training))}
     if test:
         progress(f"testing on {len(test.positive)} objects")

@@ -18,6 +18,9 @@ from fink_al.models.model import Model, fit, read_manifest
 from fink_al.models.registry import Registry
 from fink_al.settings import FeatureSettings, ModelSettings, Settings, Target
 from fink_al.training.examples import light_curves
+from fink_al.training.teacher import prior_of
+from fink_al.training.teaching_set import read_teaching_set
+from fink_al.training.test_set import reserved_objects
 
 log = logging.getLogger(__name__)
 
@@ -61,8 +64,7 @@ def load(settings: Settings, registry: Registry, number: str) -> Made:
     except ModelError as error:
         target = _target(settings, read_manifest(bundle))
         log.warning("Version %s is fitted again to its examples, to compare: %s", number, error)
-        model = fit(stored_examples(settings, registry, number, target), target, None)
-        return Made(number, model, target)
+        return _fitted(settings, registry, number, target, None)
 
 
 def as_stored(settings: Settings, number: str, bundle: bytes) -> Made:
@@ -83,12 +85,12 @@ def make_again(settings: Settings, registry: Registry, number: str) -> Made:
     Raises
     ------
     ModelError
-        If there is no such version, or its features or estimator are not known any more.
+        If there is no such version, its features or estimator are unknown to this version of
+        fink-al, or its estimator needs a teaching set and the settings name none.
     """
     manifest = read_manifest(registry.load(number))
     target = _target(settings, manifest)
-    training = stored_examples(settings, registry, number, target)
-    return Made(number, fit(training, target, manifest["parent"]), target)
+    return _fitted(settings, registry, number, target, manifest["parent"])
 
 
 def stored_examples(
@@ -106,17 +108,36 @@ def stored_examples(
     )
 
 
+def _fitted(
+    settings: Settings, registry: Registry, number: str, target: Target, parent: str | None
+) -> Made:
+    teaching = None
+    if target.model.is_taught:
+        teaching = read_teaching_set(settings.teaching_set, target, reserved_objects(settings))
+    prior = prior_of(target, target.features, teaching)
+    training = stored_examples(settings, registry, number, target)
+    return Made(number, fit(training, target, parent, prior=prior), target)
+
+
 def _target(settings: Settings, manifest: dict[str, Any]) -> Target:
     own = {k: v for k, v in manifest["feature_set"].items() if k in FeatureSettings.model_fields}
     try:
         features = FeatureSettings(**own)
-        estimator = ModelSettings(**manifest["estimator"])
+        estimator = ModelSettings(**_without_simulation(manifest["estimator"]))
     except (ValidationError, KeyError, TypeError) as error:
         raise ModelError(
             "The manifest names features or an estimator that this version of fink-al does not "
             f"have: install the one that made it ({manifest['versions'].get('fink-al')}). {error}"
         ) from None
     return settings.target.model_copy(update={"features": features, "model": estimator})
+
+
+def _without_simulation(estimator: dict[str, Any]) -> dict[str, Any]:
+    """Settings of an estimator without those of 0.1 that simulated its teacher."""
+    if "prior" not in estimator:
+        return estimator
+    prior = {k: v for k, v in estimator["prior"].items() if k not in ("skies", "alerts")}
+    return estimator | {"prior": prior}
 
 
 def _features(target: Target) -> FeatureSet:

@@ -155,9 +155,7 @@ def test_an_unknown_version_is_refused_with_the_known_ones(settings, model, call
 def test_a_registry_out_of_reach_is_said_in_one_sentence_and_soon(settings, uri, said):
     settings = settings.model_copy(update={"registry": RegistrySettings(tracking_uri=uri)})
     begun = time.monotonic()
-    with pytest.raises(
-        ServiceError, match=f"registry at {said} failed: "
-    ) as error:
+    with pytest.raises(ServiceError, match=f"registry at {said} failed: ") as error:
         Registry(settings).champion()
     assert "secret" not in str(error.value)
     assert time.monotonic() - begun < 30

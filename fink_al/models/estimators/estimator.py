@@ -17,10 +17,10 @@ from fink_al.models.estimators.informed import (
     informed_of_arrays,
     informed_to_arrays,
 )
+from fink_al.models.estimators.prior import Prior
 from fink_al.models.estimators.trees import Arrays
 from fink_al.settings import ModelSettings
 from fink_al.settings.target import REMOVED_ESTIMATORS
-from fink_al.training.teacher import Prior
 
 Estimator: TypeAlias = Forest | InformedForest
 

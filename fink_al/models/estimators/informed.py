@@ -22,9 +22,9 @@ from fink_al.models.estimators.forest import (
     forest_to_arrays,
 )
 from fink_al.models.estimators.growing import Grow, grow
+from fink_al.models.estimators.prior import Prior
 from fink_al.models.estimators.trees import Arrays, Floats
 from fink_al.settings import ModelSettings
-from fink_al.training.teacher import Prior
 
 #: Weight of the expected trust against the labels, in labelled objects.
 _EXPECTED_TRUST_OBJECTS = 10.0
@@ -109,8 +109,14 @@ def fit_informed(
         Object of each example, from 0 on.
     grow : callable
         Grows the trees.
+
+    Raises
+    ------
+    ModelError
+        If there is no teacher.
     """
-    assert prior is not None
+    if prior is None:
+        raise ModelError("informed_forest needs a teacher: give the Prior of a teaching set.")
     n = round(weights.sum())
     few = np.array(prior.few if n < prior.all_from else range(values.shape[1]), np.int64)
     taught = _teacher_odds(prior.forest, values[:, prior.columns])

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from rewriting import KINDS
-from small_world import N_FEATURES, informed
+from small_world import N_FEATURES, informed, teacher
 
 from fink_al.features.feature_set import FeatureSet
 from fink_al.models.examples import TrainingSet
@@ -31,7 +31,7 @@ def make(settings: Settings) -> Callable[[str], bytes]:
         target = settings.target.model_copy(update={"model": model})
         if kind == "informed_forest":
             target = informed(target)
-        return fit(training, target, None).to_bytes()
+        return fit(training, target, None, prior=teacher(target)).to_bytes()
 
     return made
 

@@ -71,8 +71,8 @@ def test_what_is_no_array_is_refused(bundle, hash_):
 
 
 def test_a_bundle_that_unpacks_to_too_much_is_refused(bundle, hash_, monkeypatch):
-    monkeypatch.setattr(module, "_MAX_BYTES", 10_000)
-    with pytest.raises(ModelError, match=r"unpacks to [0-9]+ bytes, allowed are 10000"):
+    monkeypatch.setattr(module, "_MAX_BYTES", 1000)
+    with pytest.raises(ModelError, match=r"unpacks to [0-9]+ bytes, allowed are 1000"):
         Model.from_bytes(bundle, hash_)
 
 

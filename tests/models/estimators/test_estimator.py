@@ -4,7 +4,7 @@ import pytest
 from fink_al.models.estimators.estimator import fit_estimator, of_arrays, predict, to_arrays
 from fink_al.models.estimators.forest import Forest
 from fink_al.models.estimators.growing import grow
-from fink_al.training.teacher import Prior
+from fink_al.models.estimators.prior import Prior
 
 KINDS = ("random_forest", "informed_forest")
 

@@ -8,7 +8,7 @@ from fink_al.errors import ModelError
 from fink_al.models.estimators.estimator import fit_estimator, of_arrays, predict, to_arrays
 from fink_al.models.estimators.forest import Forest
 from fink_al.models.estimators.growing import grow
-from fink_al.training.teacher import Prior
+from fink_al.models.estimators.prior import Prior
 
 N_FEATURES = 5
 
