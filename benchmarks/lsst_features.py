@@ -13,12 +13,12 @@ import argparse
 
 import numpy as np
 import pyarrow as pa
+from fink_al.simulation.datasets import early_alerts
 from sklearn.ensemble import RandomForestClassifier
 
 from fink_al.evaluation.metrics import metrics, resample
 from fink_al.loop import Loop
 from fink_al.settings import Settings, load_settings
-from fink_al.simulation.datasets import early_alerts
 from fink_al.training.examples import read_examples
 
 _SEEDS = 9101, 9102

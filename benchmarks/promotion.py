@@ -17,14 +17,15 @@ import itertools
 
 import numpy as np
 import numpy.typing as npt
+from fink_al.simulation.datasets import early_alerts
 
 from fink_al.evaluation.metrics import metrics
 from fink_al.evaluation.promotion import LOWER_IS_BETTER, compare
 from fink_al.loop import Loop
 from fink_al.models.estimators.estimator import fit_estimator, predict
+from fink_al.models.examples import TrainingSet
 from fink_al.settings import Settings, load_settings
-from fink_al.simulation.datasets import early_alerts
-from fink_al.training.examples import TrainingSet, read_examples, read_file
+from fink_al.training.examples import read_examples, read_file
 
 _SEED, _ALERTS = 9001, 2000
 _METRICS = ("log_loss", "auc", "figure_of_merit", "accuracy")

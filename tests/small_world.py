@@ -8,8 +8,12 @@ import pyarrow as pa
 
 from fink_al.alerts.ztf import LIGHT_CURVE, MJD_OF_JD0
 from fink_al.features.feature_set import FeatureSet
-from fink_al.settings import Target, load_settings
+from fink_al.models.estimators.prior import Prior
+from fink_al.models.estimators.trees import Trees
+from fink_al.settings import Target, find_resource, load_settings
 from fink_al.training.nightly import Summary
+from fink_al.training.teacher import prior_of
+from fink_al.training.teaching_set import TeachingSet, read_teaching_set
 
 #: 2026-01-10 00:00 UTC.
 MJD = 61050.0
@@ -85,7 +89,38 @@ def decided(summary: Summary) -> tuple[str, str | None, str | None]:
 
 
 def informed(target: Target, **changes: object) -> Target:
-    """`target` with an informed forest, which a single small season taught."""
-    prior = target.model.prior.model_copy(update={"skies": 1, "alerts": 300} | changes)
+    """`target` with an informed forest."""
+    prior = target.model.prior.model_copy(update=changes)
     update = {"estimator": "informed_forest", "prior": prior}
     return target.model_copy(update={"model": target.model.model_copy(update=update)})
+
+
+def teaching_set(target: Target) -> TeachingSet:
+    """The package's teaching set, as `target` reads it."""
+    file = find_resource("data/early_snia/teaching_set.parquet")
+    teaching = read_teaching_set(file, target)
+    assert teaching
+    return teaching
+
+
+def teacher(target: Target) -> Prior | None:
+    """Teacher of `target` by the package's teaching set."""
+    return prior_of(target, target.features, teaching_set(target))
+
+
+def smallest_leaf(trees: Trees, values: np.ndarray) -> int:
+    """Smallest number of different examples in a leaf of the trees that they were grown on."""
+    least, first = len(values), 0
+    single = values.astype(np.float32)
+    for size, rows in zip(trees.sizes, trees.samples, strict=True):
+        nodes = trees.nodes[first : first + size]
+        at = np.zeros(len(values), int)
+        while (is_inner := nodes["left"][at] >= 0).any():
+            value = single[np.arange(len(values)), nodes["feature"][at]]
+            missing = np.isnan(value) & (nodes["missing_goes_left"][at] != 0)
+            goes_left = (value <= nodes["threshold"][at]) | missing
+            child = np.where(goes_left, nodes["left"][at], nodes["right"][at])
+            at = np.where(is_inner, child, at)
+        _, counts = np.unique(at[np.unique(rows)], return_counts=True)
+        least, first = min(least, counts.min()), first + size
+    return int(least)

@@ -35,15 +35,17 @@ def test_the_environment_overrides_the_files(monkeypatch):
         ({"source": {"security_protocol": "TLS"}}, "source.security_protocol.*'PLAINTEXT'"),
         (
             {"target": {"model": {"learning_rate": 0.1}}},
-            "target.model.learning_rate: no such key; target.model has: .*boosting",
+            "target.model.learning_rate: no such key; target.model has: .*prior",
         ),
         (
             {"target": {"model": {"boosting": {"learning_rate": 0.1}}}},
-            "boosting has settings, but the estimator is informed_forest: choose gradient_boosting",
+            "target.model: gradient_boosting was removed in 0.2: choose informed_forest or "
+            "random_forest, and remove the section boosting",
         ),
         (
-            {"target": {"model": {"estimator": "gradient_boosting", "boosting": {"rate": 0.1}}}},
-            "target.model.boosting.rate: no such key; target.model.boosting has: learning_rate",
+            {"target": {"model": {"estimator": "gradient_boosting"}}},
+            "target.model: gradient_boosting was removed in 0.2: choose informed_forest or "
+            r"random_forest\.$",
         ),
     ],
 )
@@ -64,7 +66,7 @@ _WRONG = {
     "STREEM__PARTITIONS": (
         "2",
         "no such key; the file has: work_dir, labels_path, target, survey, source, sink, stream, "
-        "registry, starting_set, test_set; nearest: stream.",
+        "registry, starting_set, test_set, teaching_set; nearest: stream.",
     ),
     "SOURCE__PASSWORD": (
         "s3cret",
@@ -146,7 +148,8 @@ def test_a_wrong_file_is_to_blame(tmp_path):
     keys += "stream.max_offsets_per_trigger, stream.partitions, stream.max_packet_bytes"
     message = str(error.value)
     assert message.startswith(
-        f"{file}: missing: source, sink, {keys}, registry, starting_set, test_set; "
+        f"{file}: missing: source, sink, {keys}, registry, starting_set, test_set, "
+        "teaching_set; "
         f"{file}: stream.secrets: no such key; stream has: source, science_path, "
     )
     assert "s3cret" not in message
@@ -168,11 +171,14 @@ def test_variables_name_lists_and_parts_of_a_target(monkeypatch):
 
 
 def test_the_estimator_is_one_variable_and_only_its_settings_apply(monkeypatch):
-    assert "boosting" not in load_settings().target.model.applied()
+    assert load_settings().target.model.applied()["prior"]["worth_labels"] == 40
+    monkeypatch.setenv("FINK_AL_TARGET__MODEL__PRIOR__WORTH_LABELS", "2")
+    assert load_settings().target.model.applied()["prior"]["worth_labels"] == 2
+    monkeypatch.setenv("FINK_AL_TARGET__MODEL__ESTIMATOR", "random_forest")
+    assert "prior" not in load_settings().target.model.applied()
     monkeypatch.setenv("FINK_AL_TARGET__MODEL__ESTIMATOR", "gradient_boosting")
-    assert load_settings().target.model.applied()["boosting"]["max_leaf_nodes"] == 4
-    monkeypatch.setenv("FINK_AL_TARGET__MODEL__BOOSTING__MAX_LEAF_NODES", "6")
-    assert load_settings().target.model.applied()["boosting"]["max_leaf_nodes"] == 6
+    with pytest.raises(SettingsError, match="MODEL__ESTIMATOR: gradient_boosting was removed in"):
+        load_settings()
 
 
 def test_arguments_override_the_environment(monkeypatch, tmp_path):
@@ -232,6 +238,7 @@ def test_a_target_is_like_another_but_for_what_it_says(tmp_path):
     config = tmp_path / "fink_al.yml"
     config.write_text(find_resource("conf/fink_al.yml").read_text("utf-8"), "utf-8")
     none = {"starting_set": None, "test_set": None}
+    none |= {"teaching_set": find_resource("data/early_snia/teaching_set.parquet")}
     mine = load_settings(config, environment={"FINK_AL_TARGET": "mine"}, **none).target
     theirs = load_settings(environment={}, **none).target
     assert mine.cuts == theirs.cuts.model_copy(update={"max_age_days": 9.0})
@@ -255,7 +262,7 @@ def test_a_target_is_like_another_but_for_what_it_says(tmp_path):
 def test_each_target_has_its_own_data_sets():
     for name in ("early_snia", "early_snia_lsst"):
         settings = load_settings(environment={"FINK_AL_TARGET": name})
-        for key in ("starting_set", "test_set"):
+        for key in ("starting_set", "test_set", "teaching_set"):
             found = getattr(settings, key).resolve()
             assert found == find_resource(f"data/{name}/{key}.parquet").resolve()
     with pytest.raises(

@@ -235,6 +235,7 @@ def _run(
     from fink_al.experiments.side_by_side import run_all
     from fink_al.report.campaign import page, verdict
     from fink_al.report.campaign_pictures import draw_asked, draw_curves
+    from fink_al.training.teaching_set import read_teaching_set
 
     columns = (
         TextColumn("{task.completed:.0f} of {task.total:.0f} labels"), BarColumn(),
@@ -244,6 +245,7 @@ def _run(
         task = shown.add_task("", total=1)
         made = run_all(
             alerts, plan, settings.target, output, processes=processes,
+            teaching=read_teaching_set(settings.teaching_set, settings.target),
             progress=lambda done, total: shown.update(task, completed=done, total=total),
         )  # fmt: skip
     pq.write_table(made.curves, output / "curves.parquet")

@@ -59,8 +59,8 @@ def evaluate(
     have diffmaglim. Light curves are cut into an alert a night with 30 days of history; for each
     seed one half of the objects teaches and the other is judged.
 
-    The estimator is the target's, but never one that simulations taught: that would tell what they
-    know, and not what the features do.
+    The estimator is the target's, but never one that a teaching set taught: that would measure the
+    teaching set, and not the features.
     """
     import json
 

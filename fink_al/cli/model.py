@@ -124,8 +124,8 @@ def compare(first: str, second: str, config: Path | None) -> None:
 def reproduce(version: str, archive: bool, config: Path | None) -> None:
     """Make VERSION again from its stored examples, and compare the probabilities.
 
-    With --archive the labels are those of then, everything else is as it is now: what changed since
-    is named.
+    With --archive the labels are those of that time, everything else is as it is now. What has
+    changed since is named, the teaching set too.
 
     Exit code 0: the same model; 1: another one; 2: the stored one cannot be loaded here.
     """
@@ -144,8 +144,8 @@ def reproduce(version: str, archive: bool, config: Path | None) -> None:
     )
     if done.changes is not None:
         click.echo(f"From the archive and the labels as of then: {_changes(done.changes)}.")
-        if done.other_inputs:
-            click.echo(f"Not as they were then: {', '.join(done.other_inputs)}.")
+    if done.other_inputs:
+        click.echo(f"Not as they were then: {', '.join(done.other_inputs)}.")
     if not done.is_same:
         sys.exit(_NOT_THE_SAME)
 

@@ -68,7 +68,7 @@ def open_loop(config: Path | None) -> Loop:
 
 
 def with_untaught_estimator(settings: Settings) -> Settings:
-    """`settings` with the published forest in place of one that simulations taught."""
+    """`settings` with the published forest in place of one that a teaching set taught."""
     model = settings.target.model
     if model.estimator != "informed_forest":
         return settings

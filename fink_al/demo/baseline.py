@@ -8,9 +8,10 @@ import pandas as pd
 from fink_al.demo.oracle import Oracle
 from fink_al.evaluation.metrics import Metrics, evaluate
 from fink_al.loop import Loop
+from fink_al.models.examples import TrainingSet
 from fink_al.models.model import fit
 from fink_al.settings.taxonomy import UNCLASSIFIED
-from fink_al.training.examples import TrainingSet, read_examples, read_file
+from fink_al.training.examples import read_examples, read_file
 
 #: What the stream's own choices add to the cuts, which hold for any selection.
 _OF_THE_CHOICE = {"certain", "not_sampled", "already_labelled", "already_published", "night_full"}

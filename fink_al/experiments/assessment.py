@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from fink_al.errors import LightCurveError
 from fink_al.evaluation.metrics import calibration_error_by_chance, metrics
+from fink_al.experiments.fast_growing import grow
 from fink_al.experiments.labelled_alerts import (
     LabelledAlerts,
     Subset,
@@ -24,7 +25,6 @@ from fink_al.experiments.labelled_alerts import (
 )
 from fink_al.models.estimators.estimator import fit_estimator, predict
 from fink_al.settings import Target
-from fink_al.training.teacher import prior_of
 
 #: Metrics in the order of reports.
 METRICS = (
@@ -94,7 +94,7 @@ def assess(
     data : LabelledAlerts
         From :func:`fink_al.experiments.labelled_alerts.labelled_alerts`.
     target : Target
-        Settings of the estimator.
+        Settings of the estimator, which must not be a taught one.
     seeds : int
         Splits; each also seeds its estimator.
     subset : {"all", "published"}
@@ -146,7 +146,5 @@ def _learned(
             "alerts of each or another feature set are needed."
         )
     settings = target.model.model_copy(update={"seed": seed})
-    model = fit_estimator(
-        settings, learner.values, learner.positive, learner.row, prior_of(target, learner.features)
-    )
+    model = fit_estimator(settings, learner.values, learner.positive, learner.row, grow=grow)
     return predict(model, test.values)

@@ -20,6 +20,7 @@ from fink_al.experiments.plan import Arm, Plan
 from fink_al.settings import Target
 from fink_al.storage import local
 from fink_al.strategies import strategy
+from fink_al.training.teaching_set import TeachingSet
 
 #: Alerts by the name of their feature set; rows are the same in all.
 Alerts = Mapping[str | None, LabelledAlerts]
@@ -28,7 +29,9 @@ _PLAN, _RUNS = "plan.json", "runs"
 _QUERIES = ".queries.parquet"
 
 
-def claim(alerts: Alerts, plan: Plan, target: Target, folder: Path) -> None:
+def claim(
+    alerts: Alerts, plan: Plan, target: Target, folder: Path, teaching: TeachingSet | None = None
+) -> None:
     """Make the folder this campaign's, or see that it is.
 
     Other arms and more seeds may join; what they share may not change, nor may a strategy of which
@@ -44,6 +47,7 @@ def claim(alerts: Alerts, plan: Plan, target: Target, folder: Path) -> None:
         "version": version("fink-al"),
         "target": target.name,
         "model": target.model.applied(),
+        "teaching_set": teaching.identity if teaching else None,
         "follow_up": target.follow_up.model_dump(mode="json"),
         "stream_mix": target.stream_mix.model_dump(mode="json"),
         "alerts": {str(name): _digest_of_alerts(each) for name, each in alerts.items()},

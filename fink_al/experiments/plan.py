@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from fink_al.errors import SettingsError
-from fink_al.models.estimators.estimator import ESTIMATORS, has_members
+from fink_al.models.estimators.estimator import ESTIMATORS
 from fink_al.settings import FeatureSettings, Target
-from fink_al.strategies import asks_members, strategy
+from fink_al.strategies import strategy
 
 Mode = Literal["pool", "stream"]
 
@@ -51,21 +51,12 @@ class Arm:
         return cls(name, features or None, estimator or None)
 
     def estimator_of(self, target: Target, features: FeatureSettings) -> str:
-        """Estimator that learns: its own, or the target's; `sigmoid` brings the published one.
+        """Name of the estimator that learns: the arm's own, else the target's.
 
-        Raises
-        ------
-        SettingsError
-            If the strategy asks for members that the estimator does not have.
+        The feature set `sigmoid` brings the published forest.
         """
         published = "random_forest" if features.name == "sigmoid" else None
-        chosen = self.estimator or published or target.model.estimator
-        if asks_members(self.strategy) and not has_members(chosen):
-            raise SettingsError(
-                f"--strategy {self}: '{self.strategy}' asks the trees of a forest; "
-                f"{chosen} has none that could answer. Add /random_forest."
-            )
-        return chosen
+        return self.estimator or published or target.model.estimator
 
     def __str__(self) -> str:
         features = f"@{self.feature_set}" if self.feature_set else ""

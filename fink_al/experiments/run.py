@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from fink_al.experiments.fast_growing import grow
 from fink_al.experiments.judge import Judge
 from fink_al.experiments.plan import Arm, Plan
 from fink_al.experiments.stopping import STEP, agreement
@@ -22,14 +23,14 @@ from fink_al.models.estimators.estimator import (
     member_probabilities,
     predict,
 )
+from fink_al.models.examples import RANDOM
 from fink_al.settings import Target
 from fink_al.strategies import strategy
 from fink_al.strategies.pool import Pool
 from fink_al.training.teacher import prior_of
+from fink_al.training.teaching_set import TeachingSet
 
 Rows = npt.NDArray[np.int64]
-
-_RANDOM = "random"
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ def run(
     plan: Plan,
     target: Target,
     seed: int,
+    teaching: TeachingSet | None = None,
     progress: Callable[[int], None] = lambda labels: None,
 ) -> Run:
     """Replay the loop.
@@ -70,10 +72,12 @@ def run(
         Settings of estimator and follow-up.
     seed : int
         Of the estimator and of the luck in choosing.
+    teaching : TeachingSet, optional
+        Needed by an informed forest.
     progress : callable, optional
         Told the number of labels after each training.
     """
-    state = _State(world, arm, plan, target, seed)
+    state = _State(world, arm, plan, target, seed, teaching)
     state.learn()
     for _ in _NIGHTS[plan.mode](state):
         progress(state.n_labels)
@@ -87,6 +91,7 @@ class _State:
     plan: Plan
     target: Target
     seed: int
+    teaching: TeachingSet | None
     curves: list[dict[str, Any]] = field(default_factory=list)
     queries: list[dict[str, Any]] = field(default_factory=list)
     calls: dict[int, npt.NDArray[np.bool_]] = field(default_factory=dict)
@@ -96,9 +101,8 @@ class _State:
         estimator = self.arm.estimator_of(self.target, pool.features)
         changes = {"seed": self.seed, "estimator": estimator}
         self.model_settings = settings.model_copy(update=changes)
-        self.prior = prior_of(
-            self.target.model_copy(update={"model": self.model_settings}), pool.features
-        )
+        target = self.target.model_copy(update={"model": self.model_settings})
+        self.prior = prior_of(target, pool.features, self.teaching)
         follow_up = self.target.follow_up
         self.judge = Judge(self.world.test, self.target.stream_mix, follow_up.max_magnitude)
         self.minutes = minutes(pool.mag, follow_up.exposure)
@@ -131,6 +135,7 @@ class _State:
                 pool.row[rows],
                 self.prior,
                 threads=1,
+                grow=grow,
             )
             p = predict(self.model, test.values)
         self.known = rows
@@ -165,9 +170,9 @@ class _State:
 
     def ask(self, rows: Rows, slots: int, budget: float | None) -> Rows:
         """Rows of the pool that are asked for, of `rows`, one an object, within the budget."""
-        chosen_by = self.arm.strategy if self.model else _RANDOM  # as in the stream
+        chosen_by = self.arm.strategy if self.model else RANDOM  # as in the stream
         # Chance does not look at the model, and scoring a large pool takes as long as training.
-        shown = self._shown(rows, slots, None if chosen_by == _RANDOM else self.model)
+        shown = self._shown(rows, slots, None if chosen_by == RANDOM else self.model)
         scores = strategy(chosen_by)(shown)
         # Alerts that are equally informative are asked for at random.
         order = np.lexsort((shown.uniform, -np.nan_to_num(scores, nan=-np.inf)))
@@ -184,7 +189,7 @@ class _State:
             self.spent += self.minutes[row]
             at.append(i)
         asked, p = rows[at], shown.p[at]
-        if chosen_by == _RANDOM and self.model:
+        if chosen_by == RANDOM and self.model:
             p = predict(self.model, pool.values[asked])
         for row, of_row, score in zip(asked, p, scores[at], strict=True):
             self._note(row, chosen_by, of_row, score, self.minutes[row])
@@ -199,7 +204,7 @@ class _State:
             values=values,
             labelled=pool.values[self.known],
             positive=pool.positive[self.known],
-            ask_members=lambda: member_probabilities(self.model, values),
+            ask_members=(lambda: member_probabilities(model, values)) if model else None,
             chance=self.chance[rows],
             minutes=self.minutes[rows],
             slots=slots,

@@ -15,11 +15,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from fink_al.errors import SettingsError
 from fink_al.experiments.folder import Alerts, alone, arms_of, claim, queries_of, run_file, seeds_of
 from fink_al.experiments.plan import Arm, Plan
 from fink_al.experiments.run import Run, run
 from fink_al.experiments.world import World, draw
 from fink_al.settings import Target
+from fink_al.training.teacher import NO_TEACHING_SET
+from fink_al.training.teaching_set import TeachingSet
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +52,7 @@ def run_all(
     target: Target,
     folder: Path,
     *,
+    teaching: TeachingSet | None = None,
     processes: int | None = None,
     progress: Callable[[int, int], None] = lambda done, all_: None,
 ) -> Campaign:
@@ -67,6 +71,8 @@ def run_all(
         Settings of estimator and follow-up.
     folder : path
         Made if it is not there.
+    teaching : TeachingSet, optional
+        Needed by informed forests.
     processes : int, optional
         Default: one a core.
     progress : callable, optional
@@ -75,12 +81,12 @@ def run_all(
     Raises
     ------
     SettingsError
-        If the folder holds another campaign, or another process works in it, or a strategy has
-        changed since its runs were made.
+        If an informed forest has no teaching set, the folder holds another campaign, another
+        process works in it, or a strategy has changed since its runs were made.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with alone(folder):
-        return _run_all(alerts, plan, target, folder, processes, progress)
+        return _run_all(alerts, plan, target, folder, teaching, processes, progress)
 
 
 def _run_all(
@@ -88,16 +94,20 @@ def _run_all(
     plan: Plan,
     target: Target,
     folder: Path,
+    teaching: TeachingSet | None,
     processes: int | None,
     progress: Callable[[int, int], None],
 ) -> Campaign:
     # Whatever cannot be is found before the folder is this campaign's.
     for arm in plan.arms:
-        arm.estimator_of(target, alerts[arm.feature_set].features)
+        estimator = arm.estimator_of(target, alerts[arm.feature_set].features)
+        model = target.model.model_copy(update={"estimator": estimator})
+        if model.is_taught and teaching is None:
+            raise SettingsError(f"{arm}: {NO_TEACHING_SET}")
     first, least = alerts[plan.arms[0].feature_set], target.model.min_labels_per_class
     # The same rows for all feature sets.
     asked = [_most(draw(first, plan, seed, least), plan) for seed in range(plan.seeds)]
-    claim(alerts, plan, target, folder)
+    claim(alerts, plan, target, folder, teaching)
     todo = [
         (arm, seed)
         for seed in range(plan.seeds)
@@ -108,7 +118,8 @@ def _run_all(
     done = total - sum(asked[seed] for _, seed in todo)
     progress(done, total)
     if todo:
-        _work(alerts, plan, target, folder, todo, processes, lambda n: progress(done + n, total))
+        given = {"alerts": dict(alerts), "plan": plan, "target": target, "teaching": teaching}
+        _work(given, folder, todo, processes, lambda n: progress(done + n, total))
     progress(total, total)
     return _read(plan, folder)
 
@@ -119,9 +130,7 @@ def _most(world: World, plan: Plan) -> int:
 
 
 def _work(
-    alerts: Alerts,
-    plan: Plan,
-    target: Target,
+    given: dict[str, Any],
     folder: Path,
     todo: list[tuple[Arm, int]],
     processes: int | None,
@@ -132,7 +141,7 @@ def _work(
     labels = context.Array("q", len(todo))
     several = min(processes or os.cpu_count() or 1, len(todo))
     with ProcessPoolExecutor(
-        several, context, _prepare, (dict(alerts), plan, target, folder, labels)
+        several, context, _prepare, ({**given, "folder": folder, "labels": labels},)
     ) as workers:
         waiting: set[Future] = {
             workers.submit(_one, i, arm, seed) for i, (arm, seed) in enumerate(todo)
@@ -151,9 +160,9 @@ def _work(
 _shared: dict[str, Any] = {}
 
 
-def _prepare(alerts: Alerts, plan: Plan, target: Target, folder: Path, labels: Any) -> None:
+def _prepare(shared: dict[str, Any]) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _shared.update(alerts=alerts, plan=plan, target=target, folder=folder, labels=labels)
+    _shared.update(shared)
 
 
 def _end_with_parent() -> None:
@@ -172,7 +181,7 @@ def _one(number: int, arm: Arm, seed: int) -> None:
     def tell(n: int) -> None:
         labels[number] = n - plan.initial
 
-    made = run(world, arm, plan, target, seed, tell)
+    made = run(world, arm, plan, target, seed, _shared["teaching"], tell)
     labels[number] = _most(world, plan)
     _write(_shared["folder"], arm, seed, made)
 

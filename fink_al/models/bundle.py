@@ -1,8 +1,8 @@
-"""The file of a model: arrays and a manifest, in a form that cannot do anything when it is read.
+"""The file of a model: arrays and a manifest, in a form that cannot act when it is read.
 
-A bundle is a zip of ``model.skops``, a dict of arrays of numbers (neither pickle nor objects of any
-library: what is no array is refused before it is made), and of ``manifest.json``, which holds the
-checksum of both.
+A bundle is a zip of ``model.npz``, arrays of numbers by name without pickle, and of
+``manifest.json``, which holds the checksum of both. Bundles of fink-al 0.1.0 are read, too
+(:mod:`fink_al.models.old_bundle`).
 """
 
 from __future__ import annotations
@@ -10,65 +10,61 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
 import zipfile
 from typing import Any
 
 import numpy as np
-import skops.io
 
 from fink_al.errors import ModelError
 from fink_al.models.estimators.trees import Arrays
+from fink_al.models.old_bundle import OLD_MODEL, OLD_SCHEMA, read_old_arrays
 
-_MODEL, _MANIFEST, _SCHEMA = "model.skops", "manifest.json", "schema.json"
+_MODEL, _MANIFEST = "model.npz", "manifest.json"
 _MAX_BYTES = 1 << 30
-
-#: Module, class and loader of all that a dict of arrays is made of.
-_ALLOWED = {
-    ("builtins", "dict", "DictNode"),
-    ("builtins", "list", "ListNode"),
-    ("builtins", "str", "TypeNode"),
-    ("numpy", "ndarray", "NdArrayNode"),
-}
 
 
 def pack(arrays: Arrays, manifest: dict[str, Any]) -> bytes:
-    """The bundle of `arrays` and `manifest`, to which the checksum is added."""
-    model = skops.io.dumps(arrays)
-    told = manifest | {"checksum": checksum(model, manifest)}
+    """Write a bundle of `arrays` and `manifest`, to which the checksum is added."""
+    inner = io.BytesIO()
+    np.savez(inner, **arrays)  # type: ignore[arg-type]
+    model = inner.getvalue()
+    record = manifest | {"checksum": checksum(model, manifest)}
     out = io.BytesIO()
     # Trees shrink to a fraction: every version travels to the registry and to every worker.
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as bundle:
         bundle.writestr(_MODEL, model)
-        bundle.writestr(_MANIFEST, json.dumps(told, indent=1, allow_nan=False))
+        bundle.writestr(_MANIFEST, json.dumps(record, indent=1, allow_nan=False))
     return out.getvalue()
 
 
 def checksum(model: bytes, manifest: dict[str, Any]) -> str:
-    """SHA-256 of the inner file and of what the manifest says beside its checksum."""
-    told = {name: value for name, value in manifest.items() if name != "checksum"}
-    return hashlib.sha256(model + json.dumps(told).encode()).hexdigest()
+    """SHA-256 of the inner file and of the manifest without its checksum."""
+    record = {name: value for name, value in manifest.items() if name != "checksum"}
+    return hashlib.sha256(model + json.dumps(record).encode()).hexdigest()
 
 
 def unpack(data: bytes) -> tuple[bytes, dict[str, Any]]:
-    """What :func:`read_arrays` reads, and the manifest.
+    """Inner file of a bundle, for :func:`read_arrays`, and its manifest.
 
     Raises
     ------
     ModelError
-        If the bundle is torn or altered, or unpacks to too much.
+        If the bundle is torn or altered, or unpacks to more than 1 GiB.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as bundle:
             _check_size(bundle)
-            model, manifest = bundle.read(_MODEL), json.loads(bundle.read(_MANIFEST))
-        # What loading asks for, before it does.
-        features, versions = manifest["feature_set"], manifest["versions"]
-        _ = features["hash"], len(features["names"]), versions["scikit-learn"]
+            inner = OLD_MODEL if OLD_MODEL in bundle.namelist() else _MODEL
+            model, manifest = bundle.read(inner), json.loads(bundle.read(_MANIFEST))
+        # The entries that loading asks for, before it does.
+        features = manifest["feature_set"]
+        _ = features["hash"], len(features["names"]), manifest["versions"]["fink-al"]
         _ = manifest["estimator"]["estimator"], manifest["survey"]
         is_whole = manifest["checksum"] == checksum(model, manifest)
     except ModelError:
         raise
-    except Exception as error:  # whatever a torn file makes the parsers say
+    except Exception as error:  # a torn file makes the parsers raise anything
         raise ModelError(
             f"The bundle is torn or no bundle ({type(error).__name__}): fetch it again or train."
         ) from None
@@ -83,53 +79,41 @@ def read_arrays(model: bytes) -> Arrays:
     Raises
     ------
     ModelError
-        If it holds anything else, or cannot be read.
+        If the file holds anything else, or cannot be read.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(model)) as parts:
             _check_size(parts)
-            strange = _contents(parts) - _ALLOWED
-        if strange:
-            names = sorted({f"{module}.{name}" for module, name, _ in strange})
-            raise ModelError(
-                f"The model holds types that are not trusted: {', '.join(names)}; allowed are "
-                "arrays by name. Train it again."
-            )
-        arrays = skops.io.loads(model)
+            for part in parts.infolist():
+                if part.filename.endswith(".npy"):
+                    _check_header(parts, part)
+            if OLD_SCHEMA in parts.namelist():
+                return read_old_arrays(parts)
+        with np.load(io.BytesIO(model), allow_pickle=False) as stored:
+            arrays = dict(stored)
     except ModelError:
         raise
-    except Exception as error:  # whatever untrusted content makes the loader say
+    except Exception as error:  # untrusted content makes the loader raise anything
         raise ModelError(
             f"The model cannot be loaded ({type(error).__name__}): fetch it again or train."
         ) from None
-    if type(arrays) is not dict or any(type(a) is not np.ndarray for a in arrays.values()):
-        raise ModelError("The model holds no arrays by name: fetch it again or train.")
+    if any(type(array) is not np.ndarray for array in arrays.values()):
+        raise ModelError("The model holds more than arrays: fetch it again or train.")
     return arrays
 
 
-def _contents(parts: zipfile.ZipFile) -> set[tuple[str, str, str]]:
-    """Module, class and loader of all that the skops file `parts` would make."""
-    found, files, left = set(), [], [json.loads(parts.read(_SCHEMA))]
-    while left:
-        part = left.pop()
-        if isinstance(part, list):
-            left += part
-        elif isinstance(part, dict):
-            left += part.values()
-            if "__loader__" in part:
-                found.add((str(part["__module__"]), str(part["__class__"]), part["__loader__"]))
-            if isinstance(part.get("file"), str):  # and no value that is called so
-                files.append(part["file"])
-    # One small file named many times would fill the memory, too.
-    _check_bytes(sum(parts.getinfo(file).file_size for file in files))
-    return found
+def _check_header(parts: zipfile.ZipFile, part: zipfile.ZipInfo) -> None:
+    """Refuse an array whose header names another size than its file has: numpy would reserve it."""
+    with parts.open(part) as file:
+        if np.lib.format.read_magic(file) != (1, 0):
+            raise ValueError("version of the array's file")
+        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+        if math.prod(shape) * dtype.itemsize != part.file_size - file.tell():
+            raise ValueError("size of the array")
 
 
 def _check_size(archive: zipfile.ZipFile) -> None:
-    _check_bytes(sum(part.file_size for part in archive.infolist()))
-
-
-def _check_bytes(size: int) -> None:
+    size = sum(part.file_size for part in archive.infolist())
     if size > _MAX_BYTES:
         raise ModelError(
             f"The bundle unpacks to {size} bytes, allowed are {_MAX_BYTES}: it is not loaded."

@@ -1,7 +1,7 @@
-"""Probabilities made to mean what they say, where labels suffice to tell that they do not.
+"""Calibration of probabilities, where there are enough labels to show that it helps.
 
 Platt (1999): a logistic curve over the log odds, of two numbers. It keeps the order of alerts. Both
-are learned from out-of-fold probabilities, as a forest is far too sure of what it was trained on.
+numbers are learned from out-of-fold probabilities, as a forest is far too sure of its own examples.
 """
 
 from __future__ import annotations
@@ -12,33 +12,33 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, logit
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedGroupKFold
 
 from fink_al.errors import ModelError
 from fink_al.models.estimators.estimator import fit_estimator, predict
+from fink_al.models.estimators.prior import Prior
 from fink_al.settings import ModelSettings
-from fink_al.training.teacher import Prior
 
 _FOLDS = 5
-_KEPT = 1e-3  # that no probability is 0 or 1, whose odds are infinite: as fine as 1 000 trees tell
+#: Distance of probabilities from 0 and 1, whose odds are infinite: the resolution of 1 000 trees.
+_LEAST_P = 1e-3
 _LARGEST = 1e3
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """What becomes of an estimator's probabilities.
+    """A curve over an estimator's probabilities, or none.
 
     Parameters
     ----------
     method : str or None
-        ``platt``: the log odds are multiplied by `slope` and added to `intercept`; None: nothing.
+        ``platt``: the log odds are multiplied by `slope`, then `intercept` is added; None:
+        probabilities stay.
     slope, intercept : float or None
         The two numbers.
     n : int
-        Labels that decided.
+        Number of labels that decided.
     why : str
-        In words.
+        Reason, in words.
     """
 
     method: str | None
@@ -54,7 +54,7 @@ class Calibration:
         return np.asarray(expit(self.slope * _log_odds(p) + self.intercept))
 
     def to_dict(self) -> dict[str, Any]:
-        """The same as JSON's types."""
+        """The calibration as JSON types."""
         return asdict(self)
 
     @classmethod
@@ -64,30 +64,30 @@ class Calibration:
         Raises
         ------
         ModelError
-            If it is missing, or none that keeps the order of probabilities.
+            If it is missing, or would not keep the order of probabilities.
         """
         try:
-            made = cls(**manifest["calibration"])
-            numbers = (made.slope, made.intercept)
-            valid = made.method is None and numbers == (None, None)
-            if made.method == "platt":
+            calibration = cls(**manifest["calibration"])
+            numbers = (calibration.slope, calibration.intercept)
+            valid = calibration.method is None and numbers == (None, None)
+            if calibration.method == "platt":
                 slope, intercept = (float(number) for number in numbers if number is not None)
                 valid = 0 < slope < _LARGEST and abs(intercept) < _LARGEST  # false for NaN, too
-                made = cls("platt", slope, intercept, made.n, made.why)
+                calibration = cls("platt", slope, intercept, calibration.n, calibration.why)
         except (KeyError, TypeError, ValueError):
             valid = False
         if not valid:
             raise ModelError(
-                "The model's calibration is none: fetch the bundle again or run fink-al train."
+                "The model's calibration is invalid: fetch the bundle again or run fink-al train."
             )
-        return made
+        return calibration
 
 
-NO_CALIBRATION = Calibration(None, None, None, 0, "nobody asked for it")
+NO_CALIBRATION = Calibration(None, None, None, 0, "not requested")
 
 
 def may_be_calibrated(settings: ModelSettings, positive: npt.NDArray[np.bool_]) -> bool:
-    """Whether labels of both classes suffice (``calibrate_from``)."""
+    """Return True if there are enough labels of both classes (``calibrate_from``)."""
     least = settings.calibrate_from
     return least is not None and bool(min(positive.sum(), (~positive).sum()) >= least)
 
@@ -101,13 +101,13 @@ def out_of_fold(
 ) -> npt.NDArray[np.float64]:
     """Probability of each example by an estimator that did not see its object, shape (n,).
 
-    Five folds, alike in their share of positives; fewer where a class has fewer objects, and NaN
-    for all where one has a single object.
+    There are five folds with about the same share of positives; fewer if a class has fewer objects.
+    All probabilities are NaN if a class has a single object.
 
     Parameters
     ----------
     settings : ModelSettings
-        The estimator.
+        Settings of the estimator.
     values : float64 array, shape (n, k)
         Features.
     positive : bool array, shape (n,)
@@ -115,8 +115,10 @@ def out_of_fold(
     objects : array, shape (n,)
         Object of each example.
     prior : Prior, optional
-        Of the estimator.
+        The estimator's teacher.
     """
+    from sklearn.model_selection import StratifiedGroupKFold  # takes a second, for training only
+
     p = np.full(len(positive), np.nan)
     folds = min(_FOLDS, *(len(np.unique(objects[positive == each])) for each in (True, False)))
     if folds < 2:
@@ -134,23 +136,25 @@ def calibrate(
     positive: npt.NDArray[np.bool_],
     random: npt.NDArray[np.bool_],
 ) -> tuple[Calibration, npt.NDArray[np.float64] | None]:
-    """Calibration that these labels bear out, and `p` as calibrated by the others.
+    """Calibration that these labels support, and `p` with each label calibrated by the others.
 
-    The rule: at least ``calibrate_from`` labels of each class, and the log loss falls by more than
-    its standard error when each fifth of the labels is calibrated by the other four. Labels
-    selected at random decide alone where they suffice: only they have the stream's shares.
+    The rule: there are at least ``calibrate_from`` labels of each class, and the log loss falls by
+    more than its standard error when each fifth of the labels is calibrated by the other four. If
+    enough labels were selected at random, they alone decide: only they have the stream's shares.
 
     Parameters
     ----------
     settings : ModelSettings
-        The estimator's.
+        Settings of the estimator.
     p : float64 array, shape (n,), or None
         Out-of-fold probabilities; NaN where an example has none.
     positive : bool array, shape (n,)
         Classes.
     random : bool array, shape (n,)
-        Selected at random.
+        Whether a label was selected at random.
     """
+    from sklearn.model_selection import StratifiedGroupKFold  # takes a second, for training only
+
     least = settings.calibrate_from
     if least is None:
         return _none(0, "calibrate_from is null"), p
@@ -163,20 +167,20 @@ def calibrate(
         use, of = use & random, "labels selected at random"
     if not may_be_calibrated(settings, positive[use]):
         return _none(int(use.sum()), few), p
-    known, truth = p[use], positive[use]
-    others = np.full(len(known), np.nan)
+    used, truth = p[use], positive[use]
+    by_others = np.full(len(used), np.nan)
     folds = StratifiedGroupKFold(_FOLDS, shuffle=True, random_state=settings.seed)
-    for teach, test in folds.split(known, truth, np.arange(len(known))):
-        others[test] = _platt(known[teach], truth[teach]).apply(known[test])
-    gain = _loss(known, truth) - _loss(others, truth)
+    for teach, test in folds.split(used, truth, np.arange(len(used))):
+        by_others[test] = _platt(used[teach], truth[teach]).apply(used[test])
+    gain = _loss(used, truth) - _loss(by_others, truth)
     mean, error = float(gain.mean()), float(gain.std(ddof=1) / np.sqrt(len(gain)))
-    figures = f"log loss falls by {mean:.4f} ± {error:.4f} on {len(known)} {of}"
-    made = _platt(known, truth, figures)
-    if not mean > error or not made.slope or not 0 < made.slope < _LARGEST:
-        return _none(len(known), f"{figures}: no more than by chance"), p
-    calibrated = made.apply(p)
-    calibrated[use] = others
-    return made, calibrated
+    figures = f"log loss falls by {mean:.4f} ± {error:.4f} on {len(used)} {of}"
+    fitted = _platt(used, truth, figures)
+    if not mean > error or not fitted.slope or not 0 < fitted.slope < _LARGEST:
+        return _none(len(used), f"{figures}: no more than by chance"), p
+    calibrated = fitted.apply(p)
+    calibrated[use] = by_others
+    return fitted, calibrated
 
 
 def _none(n: int, why: str) -> Calibration:
@@ -186,6 +190,8 @@ def _none(n: int, why: str) -> Calibration:
 def _platt(
     p: npt.NDArray[np.float64], positive: npt.NDArray[np.bool_], why: str = ""
 ) -> Calibration:
+    from sklearn.linear_model import LogisticRegression
+
     learned = LogisticRegression().fit(_log_odds(p)[:, None], positive)
     return Calibration(
         "platt", float(learned.coef_[0, 0]), float(learned.intercept_[0]), len(p), why
@@ -194,9 +200,9 @@ def _platt(
 
 def _log_odds(p: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     # Squeezed and not cut off, so that different probabilities stay different.
-    return np.asarray(logit(_KEPT + (1 - 2 * _KEPT) * p))
+    return np.asarray(logit(_LEAST_P + (1 - 2 * _LEAST_P) * p))
 
 
 def _loss(p: npt.NDArray[np.float64], positive: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
-    kept = np.clip(p, _KEPT, 1 - _KEPT)
-    return -np.log(np.where(positive, kept, 1 - kept))
+    clipped = np.clip(p, _LEAST_P, 1 - _LEAST_P)
+    return -np.log(np.where(positive, clipped, 1 - clipped))

@@ -1,7 +1,7 @@
 """A fitted classifier and everything that must be known before it may score an alert.
 
-A bundle is one immutable file that may come from anywhere: sizes, checksum, content, versions, the
-node indices of every tree and the calibration are checked before the first prediction.
+A bundle is one immutable file that may come from anywhere: sizes, checksum, content, feature set,
+node indices of every tree and calibration are checked before the first prediction.
 """
 
 from __future__ import annotations
@@ -31,14 +31,15 @@ from fink_al.models.calibration import (
 )
 from fink_al.models.estimators.estimator import (
     Estimator,
+    check_name,
     fit_estimator,
     of_arrays,
     predict,
     to_arrays,
 )
+from fink_al.models.estimators.prior import Prior
+from fink_al.models.examples import TrainingSet
 from fink_al.settings import Target
-from fink_al.training.examples import TrainingSet
-from fink_al.training.teacher import prior_of
 
 
 @dataclass(frozen=True)
@@ -47,17 +48,17 @@ class Model:
 
     Parameters
     ----------
-    estimator : Forest, InformedForest or HistGradientBoostingClassifier
+    estimator : Forest or InformedForest
         Fitted; takes missing features as they are.
     manifest : dict
-        Target, fingerprint, feature set, settings of the estimator, calibration, examples and their
-        snapshot, metrics with intervals on the frozen test set and on labels that were selected at
-        random, library versions, parent version.
+        Target, fingerprint, feature set, settings of the estimator, identity of its teaching set,
+        calibration, examples and their snapshot, metrics with intervals on the frozen test set and
+        on labels that were selected at random, library versions, parent version.
     calibration : Calibration
-        What becomes of the estimator's probabilities.  Default: nothing.
+        Applied to the estimator's probabilities.  Default: none.
     out_of_fold : float64 array, shape (n,), optional
         Probability of each training example by models that did not see its object, calibrated by
-        others yet, if they were made. A bundle does not keep it.
+        the other examples; None where no such models were fitted. A bundle does not keep it.
     """
 
     estimator: Estimator
@@ -70,30 +71,26 @@ class Model:
         return self.calibration.apply(predict(self.estimator, values))
 
     def to_bytes(self) -> bytes:
-        """The bundle."""
+        """Bundle of the model."""
         return pack(to_arrays(self.estimator), self.manifest)
 
     @classmethod
     def from_bytes(cls, data: bytes, feature_set_hash: str) -> Model:
-        """The model of a bundle.
+        """Load the model of a bundle.
 
         Raises
         ------
         ModelError
             If the bundle is torn or altered, holds anything but numbers that can be trusted, or was
-            made for other features or by another scikit-learn.
+            made for other features or by an estimator that does not exist.
         """
         model, manifest = unpack(data)
+        check_name(manifest["estimator"]["estimator"])
         if manifest["feature_set"]["hash"] != feature_set_hash:
             raise ModelError(
                 f"The model needs feature set {manifest['feature_set']['hash']}, this job computes "
                 f"{feature_set_hash}: set the target's features back or run fink-al train to make "
                 "a new one."
-            )
-        if manifest["versions"]["scikit-learn"] != version("scikit-learn"):
-            raise ModelError(
-                f"The model was written by scikit-learn {manifest['versions']['scikit-learn']}, "
-                f"installed is {version('scikit-learn')}: run fink-al train to make a new one."
             )
         n_features = len(manifest["feature_set"]["names"])
         estimator = of_arrays(manifest["estimator"]["estimator"], read_arrays(model), n_features)
@@ -106,35 +103,39 @@ def fit(
     parent: str | None,
     until: datetime | None = None,
     inputs: Mapping[str, str] | None = None,
+    prior: Prior | None = None,
 ) -> Model:
-    """Model of `target` fitted to `training`; `parent` is the version that it may replace.
+    """Fit a model of `target` to `training`.
 
-    Labels that were selected at random stand for the stream: where they suffice, calibration is on
-    them alone.
+    Labels that were selected at random stand for the stream: where there are enough, they alone
+    decide about calibration.
 
     Parameters
     ----------
     training : TrainingSet
         Examples.
     target : Target
-        Features, estimator, and from how many labels its probabilities are calibrated.
+        Features, estimator, and number of labels from which its probabilities are calibrated.
     parent : str or None
-        Version of the champion.
+        Version of the champion, which the model may replace.
     until : datetime, optional
-        Time as of which the label store was read; the manifest keeps it.
+        Time up to which labels were read; the manifest keeps it.
     inputs : mapping of str to str, optional
-        What the examples were made of (:mod:`fink_al.training.inputs`); the manifest keeps it.
+        Digests of all that the examples were made of (:mod:`fink_al.training.inputs`); the manifest
+        keeps them.
+    prior : Prior, optional
+        Teacher, needed by an informed forest (:func:`fink_al.training.teacher.prior_of`).
 
     Raises
     ------
     ModelError
-        If the examples are all of one class.
+        If the examples are all of one class, or an informed forest has no teacher.
     """
     if len(set(training.positive.tolist())) < 2:
         raise ModelError(f"A model needs examples of both classes; found {len(training)} of one.")
     features = FeatureSet.from_settings(target.features)
     values, positive, objects = training.values, training.positive, training.object_id
-    prior = prior_of(target, target.features)
+    taught_by = prior.identity if prior else None
     estimator = fit_estimator(target.model, values, positive, objects, prior)
     random, unseen = training.is_random, None
     if random.any() or may_be_calibrated(target.model, positive):
@@ -143,7 +144,7 @@ def fit(
     manifest = {
         "target": target.name,
         "survey": target.survey,
-        "fingerprint": fingerprint(training, target),
+        "fingerprint": fingerprint(training, target, taught_by),
         "created": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
         "parent": parent,
         "feature_set": {
@@ -152,6 +153,7 @@ def fit(
             **target.features.model_dump(mode="json"),
         },
         "estimator": target.model.applied(),
+        "teaching_set": taught_by,
         "calibration": calibration.to_dict(),
         "labels": {
             "snapshot": training.snapshot,
@@ -167,42 +169,58 @@ def fit(
                 )
             ],
         },
-        "versions": {name: version(name) for name in ("scikit-learn", "numpy", "skops", "fink-al")}
+        "versions": {name: version(name) for name in ("scikit-learn", "numpy", "fink-al")}
         | {"python": platform.python_version()},
     }
     return Model(estimator, manifest, calibration, unseen)
 
 
-def fingerprint(training: TrainingSet, target: Target) -> str:
-    """Identity of all that decides a fit: where it is the same, so is the model."""
-    return _identity(training, target)
+def fingerprint(training: TrainingSet, target: Target, taught_by: str | None = None) -> str:
+    """Identity of all that decides a fit: with the same one, the model is the same.
+
+    Parameters
+    ----------
+    training : TrainingSet
+        Examples.
+    target : Target
+        Features and estimator.
+    taught_by : str, optional
+        Identity of the teaching set, if the estimator has one.
+    """
+    return _identity(training, target, taught_by)
 
 
-def question(training: TrainingSet, target: Target, test_set: str | None) -> str:
-    """Identity of all that decides a promotion beside the champion: fit, test set and rule."""
+def question(
+    training: TrainingSet, target: Target, test_set: str | None, taught_by: str | None = None
+) -> str:
+    """Identity of all that decides a promotion, except the champion: fit, test set and rule."""
     rule = [] if test_set is None else [test_set, target.promotion.model_dump_json()]
-    return _identity(training, target, *rule)
+    return _identity(training, target, taught_by, *rule)
 
 
-def recipe(training: TrainingSet, target: Target) -> str:
-    """Identity of what a person judges a model by: examples, features, the estimator's settings.
+def recipe(training: TrainingSet, target: Target, taught_by: str | None = None) -> str:
+    """Identity of what a person judges a model by: examples, features, estimator, teaching set.
 
-    Unlike :func:`fingerprint` it is not of the library that fits, nor of how many labels suffice.
+    Unlike :func:`fingerprint` it does not depend on the library that fits, nor on the number of
+    labels that are needed.
     """
     settings = target.model.applied()
     for name in ("min_labels", "min_labels_per_class"):
         del settings[name]
-    return _hash(*_parts(training, target, settings))
+    return _hash(*_parts(training, target, settings, taught_by))
 
 
-def _identity(training: TrainingSet, target: Target, *others: str) -> str:
-    parts = _parts(training, target, target.model.applied())
+def _identity(training: TrainingSet, target: Target, taught_by: str | None, *others: str) -> str:
+    parts = _parts(training, target, target.model.applied(), taught_by)
     return _hash(*parts, version("scikit-learn"), *others)
 
 
-def _parts(training: TrainingSet, target: Target, settings: dict[str, Any]) -> list[str]:
+def _parts(
+    training: TrainingSet, target: Target, settings: dict[str, Any], taught_by: str | None
+) -> list[str]:
     features = FeatureSet.from_settings(target.features)
-    return [training.snapshot, features.hash, json.dumps(settings)]
+    teacher = [taught_by] if taught_by else []
+    return [training.snapshot, features.hash, json.dumps(settings), *teacher]
 
 
 def _hash(*parts: str) -> str:
@@ -210,25 +228,25 @@ def _hash(*parts: str) -> str:
 
 
 def with_metrics(model: Model, metrics: Metrics, random: Metrics | None = None) -> Model:
-    """`model` with its metrics in the manifest.
+    """Copy of `model` with its metrics in the manifest.
 
     Parameters
     ----------
     model : Model
         From :func:`fit`.
     metrics : Metrics
-        On the frozen test set.
+        Metrics on the frozen test set.
     random : Metrics, optional
-        Of its out-of-fold probabilities on the labels that were selected at random, if any.
+        Metrics of its out-of-fold probabilities on labels that were selected at random, if any.
     """
-    told = {"metrics": metrics.to_dict()}
+    added = {"metrics": metrics.to_dict()}
     if random:
-        told["metrics_random"] = random.to_dict()
-    return replace(model, manifest=model.manifest | told)
+        added["metrics_random"] = random.to_dict()
+    return replace(model, manifest=model.manifest | added)
 
 
 def read_manifest(data: bytes) -> dict[str, Any]:
-    """Manifest of a bundle, whose model need not be loadable here.
+    """Manifest of a bundle, even if its model cannot be loaded here.
 
     Raises
     ------

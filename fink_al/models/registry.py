@@ -1,7 +1,7 @@
 """Model versions in MLflow; the alias ``champion`` names the one that scores.
 
-With each version stands what it learned from. Nothing is ever removed: a version is promoted, kept
-or rolled back, which its tags say.
+Each version is stored with its examples. Nothing is ever removed: tags say whether a version was
+promoted, kept or rolled back.
 """
 
 from __future__ import annotations
@@ -15,17 +15,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fink_al.errors import ModelError, ServiceError
-from fink_al.models.model import Model
 
-# Read when MLflow is imported: nothing leaves this machine but what the tracking URI asks for, and
-# a server out of reach is given up after seconds, as the stream asks between two micro-batches.
-# Each time it opens the database anew, as a connection that is kept reads a file that was replaced.
+if TYPE_CHECKING:  # a list of versions needs no estimator
+    from fink_al.models.model import Model
+
+# MLflow reads these when it is imported. Nothing leaves this machine except to the tracking URI. A
+# server out of reach is given up after seconds, as the stream asks between two micro-batches. The
+# database is opened each time: a connection that stays open would read a file that was replaced.
 for _name, _value in {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
@@ -33,20 +35,20 @@ for _name, _value in {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "MLFLOW_SQLALCHEMYSTORE_POOLCLASS": "NullPool",
-    "MLFLOW_LOGGING_LEVEL": "WARNING",  # its import sets its loggers' levels, whatever they were
+    "MLFLOW_LOGGING_LEVEL": "WARNING",  # its import sets the levels of its loggers
 }.items():
     os.environ.setdefault(_name, _value)
 
 _CHAMPION = "champion"
 _BUNDLE, _EXAMPLES = "bundle.zip", "examples.parquet"
-#: What a file of a version may weigh: what a bundle may unpack to. A registry may come to hold
-#: anything, and the stream's driver reads it into its memory.
+#: Largest size of a version's file, equal to that of an unpacked bundle. A registry may hold
+#: anything, and the stream's driver reads the file into its memory.
 _MAX_BYTES = 1 << 30
 
-#: Tag of a version about which it is decided: ``promoted`` once, ``kept`` the champion instead, or
+#: Tag of a version with the decision about it: ``promoted``, ``kept`` (the champion stayed) or
 #: ``rolled_back``.
 DECISION = "decision"
-#: Tags that say in words why, and when a version was last made champion.
+#: Tags with the reason of the decision, and the time at which a version last became champion.
 WHY, PROMOTED = "why", "promoted"
 _HOLD = "hold"
 
@@ -64,7 +66,7 @@ class Version:
     is_champion : bool
         Whether it scores.
     tags : dict
-        What it was made of and how it did.
+        Decision, reason, and what training noted.
     """
 
     number: str
@@ -88,7 +90,7 @@ class Registry:
     Raises
     ------
     ServiceError
-        By every method, if the registry does not answer.
+        By every method, if a request to the registry fails.
     """
 
     def __init__(self, target: str, tracking_uri: str, models_dir: Path | None = None):
@@ -103,16 +105,16 @@ class Registry:
             return str(found.aliases[_CHAMPION]) if found and _CHAMPION in found.aliases else None
 
     def register(self, model: Model, tags: dict[str, str], examples: pa.Table) -> str:
-        """Store a new version of the model, which does not score yet; its number.
+        """Store a new version of the model, which does not score yet; return its number.
 
         Parameters
         ----------
         model : Model
             Fitted.
         tags : dict of str to str
-            What `Version.tags` will say.
+            Tags of the version.
         examples : pyarrow.Table
-            All that it learned from.
+            Examples that it learned from.
         """
         with self._clear():
             client = self._mlflow()
@@ -144,7 +146,7 @@ class Registry:
         return self._download(version, _BUNDLE)
 
     def examples(self, version: str) -> pa.Table:
-        """All that `version` learned from.
+        """Examples that `version` learned from.
 
         Raises
         ------
@@ -154,7 +156,7 @@ class Registry:
         return pq.read_table(pa.BufferReader(self._download(version, _EXAMPLES)))
 
     def keep(self, version: str, why: str) -> None:
-        """Say that the champion stays, and why."""
+        """Note that the champion stays instead of `version`, and why."""
         self._decide(version, "kept", why)
 
     def promote(self, version: str, why: str) -> None:
@@ -174,23 +176,23 @@ class Registry:
         self._decide(version, "promoted", why)
 
     def roll_back(self, why: str, to: str | None = None) -> tuple[str, str]:
-        """Take the champion back; the version that it was, and the one that scores instead.
+        """Replace the champion by an earlier version; return the numbers of both.
 
-        Back to an older one, all champions since then are taken back with it: they are not gone
-        back to, and no challenger is measured by them. The nightly job does not promote what was
-        rolled back: it does not decide again about the same examples and settings.
+        With an older version, all champions since then are rolled back: no later rollback returns
+        to them, and no challenger is compared with them. The nightly job does not promote a version
+        that was rolled back: it does not decide again about the same examples and settings.
 
         Parameters
         ----------
         why : str
-            Kept with the version.
+            Reason, kept with the version.
         to : str, optional
-            Default: the version that was made champion last before this one, and stands.
+            Default: the last champion before this one that was not rolled back.
 
         Raises
         ------
         ModelError
-            If there is no champion, or none to go back to.
+            If there is no champion, or no earlier one.
         """
         versions = self.versions()
         current = next((v for v in versions if v.is_champion), None)
@@ -207,7 +209,7 @@ class Registry:
             raise ModelError(f"Version {chosen} is the champion already: name another one.")
         if chosen not in [v.number for v in versions]:
             self._check(chosen)
-        # In this order, so that what was taken back is never a champion of before.
+        # In this order, so that a version that is rolled back never counts as an earlier champion.
         for since in earlier:
             if int(chosen) < int(since.number) < int(current.number):
                 self._decide(since.number, "rolled_back", why)
@@ -216,7 +218,7 @@ class Registry:
         return current.number, chosen
 
     def hold(self, why: str | None) -> None:
-        """Keep the nightly job from promoting anything, or with None let it again."""
+        """Forbid the nightly job to promote anything, or allow it again with None."""
         with self._clear():
             if why is None:
                 if self._held():
@@ -225,7 +227,7 @@ class Registry:
                 self._mlflow().set_registered_model_tag(self._name, _HOLD, why)
 
     def held(self) -> str | None:
-        """Why the nightly job must not promote anything; None if it may."""
+        """Reason why the nightly job must not promote anything; None if it may."""
         with self._clear():
             return self._held()
 
@@ -262,7 +264,7 @@ class Registry:
                     _check_size(version, name, told.file_size or 0)
             with tempfile.TemporaryDirectory() as folder:
                 file = Path(client.download_artifacts(run, name, folder))
-                _check_size(version, name, file.stat().st_size)  # what was told need not be true
+                _check_size(version, name, file.stat().st_size)  # the registry may be wrong
                 return file.read_bytes()
 
     def _held(self) -> str | None:
@@ -312,7 +314,7 @@ class Registry:
             yield
         except (ModelError, ServiceError):
             raise
-        except Exception as error:  # MLflow passes on what its many stores raise
+        except Exception as error:  # MLflow passes on whatever its stores raise
             reason = str(error).splitlines()[0] if str(error) else ""
             raise ServiceError(
                 _without_login(

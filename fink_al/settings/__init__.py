@@ -11,7 +11,6 @@ from fink_al.settings.resources import find_resource, read_yaml
 from fink_al.settings.services import Kafka, Registry, Stream
 from fink_al.settings.survey import MJD_EPOCH, SchemaSource, Site, Survey, load_survey, survey_names
 from fink_al.settings.target import (
-    BoostingSettings,
     Cuts,
     Exposure,
     FollowUp,
@@ -38,7 +37,6 @@ __all__ = [
     "REGISTRY_USER",
     "TNS_API_KEY",
     "TNS_USER_AGENT",
-    "BoostingSettings",
     "Cuts",
     "Exposure",
     "FeatureSettings",

@@ -26,6 +26,7 @@ class Settings(Section):
     registry: Registry
     starting_set: DataFile | None
     test_set: DataFile | None
+    teaching_set: DataFile | None
 
     @model_validator(mode="after")
     def _fit_together(self) -> Settings:
@@ -39,7 +40,7 @@ class Settings(Section):
         features = self.target.features.of_survey(self.survey)
         target = self.target.model_copy(update={"features": features})
         object.__setattr__(self, "target", target)  # frozen, but not ready before this
-        for key in ("starting_set", "test_set"):
+        for key in ("starting_set", "test_set", "teaching_set"):
             path = str(getattr(self, key))
             if TARGET in path:
                 try:
@@ -47,6 +48,11 @@ class Settings(Section):
                 except ValueError as error:
                     raise ValueError(f"{key} of target '{target.name}': {error}") from None
                 object.__setattr__(self, key, file)
+        if self.target.model.is_taught and self.teaching_set is None:
+            raise ValueError(
+                f"teaching_set is null, and the estimator {self.target.model.estimator} needs one: "
+                "name a file, or choose random_forest as target.model.estimator."
+            )
         topics = self.target.candidates_topic, self.target.dead_letter_topic
         if len({*topics, self.target.ledger_topic}) < 3:
             raise ValueError("candidates, dead letters and ledger need three different topics.")

@@ -10,22 +10,17 @@ from fink_al.settings.features import FeatureSettings
 from fink_al.settings.kinds import Count, Fraction, Positive, Section, TopicName, distinct
 from fink_al.settings.survey import Site
 
-
-class BoostingSettings(Section):
-    """What gradient boosting needs beside the settings that it shares with the forest."""
-
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.005
-    max_leaf_nodes: Annotated[int, Field(ge=2)] = 4
-    l2_regularization: Annotated[float, Field(ge=0)] = 1.0
-    max_features: Annotated[float, Field(gt=0, le=1)] = 0.2
-    early_stopping_from: Count | None = 500
+#: Estimators of earlier versions, each with the sentence that refuses it.
+REMOVED_ESTIMATORS = {
+    "gradient_boosting": (
+        "gradient_boosting was removed in 0.2: choose informed_forest or random_forest"
+    )
+}
 
 
 class PriorSettings(Section):
-    """What simulated objects teach an informed forest."""
+    """Weight of an informed forest's teacher, and the features learned beside it."""
 
-    skies: Count = 3
-    alerts: Annotated[int, Field(ge=100)] = 9000
     worth_labels: Positive = 40.0
     few_features: Annotated[tuple[str, ...], AfterValidator(distinct)] = ()
     all_features_from: Count = 500
@@ -34,29 +29,35 @@ class PriorSettings(Section):
 class ModelSettings(Section):
     """Classifier and the conditions under which one exists at all."""
 
-    estimator: Literal["informed_forest", "random_forest", "gradient_boosting"]
+    estimator: Literal["informed_forest", "random_forest"]
     n_estimators: Count
     min_samples_leaf: Literal["auto"] | Count = "auto"
-    boosting: BoostingSettings = BoostingSettings()
     prior: PriorSettings = PriorSettings()
     calibrate_from: Count | None = 50
     min_labels: Annotated[int, Field(ge=2)]
     min_labels_per_class: Count
     seed: Annotated[int, Field(ge=0, lt=2**32)]
 
-    @model_validator(mode="after")
-    def _applies(self) -> ModelSettings:
-        if self.estimator != "gradient_boosting" and self.boosting != BoostingSettings():
-            raise ValueError(
-                f"boosting has settings, but the estimator is {self.estimator}: choose "
-                "gradient_boosting or leave them out"
-            )
-        return self
+    @model_validator(mode="before")
+    @classmethod
+    def _is_not_removed(cls, values: Any) -> Any:
+        if isinstance(values, dict):
+            if sentence := REMOVED_ESTIMATORS.get(values.get("estimator", "")):
+                raise ValueError(sentence)
+            if "boosting" in values:
+                raise ValueError(
+                    f"{REMOVED_ESTIMATORS['gradient_boosting']}, and remove the section boosting"
+                )
+        return values
+
+    @property
+    def is_taught(self) -> bool:
+        """Whether the estimator learns from a teaching set before it has labels."""
+        return self.estimator == "informed_forest"
 
     def applied(self) -> dict[str, Any]:
-        """Settings of the estimator that is chosen, as JSON's types."""
-        own = {"gradient_boosting": "boosting", "informed_forest": "prior"}
-        unused = set(own.values()) - {own.get(self.estimator)}
+        """Settings that apply to the chosen estimator, as JSON types."""
+        unused = set() if self.estimator == "informed_forest" else {"prior"}
         return self.model_dump(mode="json", exclude=unused)
 
 

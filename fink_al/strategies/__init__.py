@@ -20,7 +20,6 @@ class _Entry(NamedTuple):
     function: str  # module.function, imported when it is asked for: some need a library
     in_stream: bool = False  # whether it judges each alert alone, by probability and luck
     needs: str | None = None  # extra of the package
-    asks_members: bool = False  # of the model, which must be a forest
 
 
 _STRATEGIES = {
@@ -30,8 +29,8 @@ _STRATEGIES = {
     "entropy": _Entry("uncertainty.entropy", in_stream=True),
     "density": _Entry("density.density_weighted"),
     "cost": _Entry("cost.cost_aware"),
-    "committee": _Entry("active_library.committee", needs="campaign", asks_members=True),
-    "vote_entropy": _Entry("active_library.disagreement", needs="campaign", asks_members=True),
+    "committee": _Entry("active_library.committee", needs="campaign"),
+    "vote_entropy": _Entry("active_library.disagreement", needs="campaign"),
     "diverse": _Entry("active_library.diverse", needs="campaign"),
     "typical": _Entry("active_library.typical", needs="campaign"),
     "coreset": _Entry("active_library.coreset", needs="campaign"),
@@ -42,11 +41,6 @@ _STRATEGIES = {
 def names(*, in_stream: bool = False) -> list[str]:
     """Known strategies; those alone that a stream can use."""
     return [name for name, entry in _STRATEGIES.items() if entry.in_stream or not in_stream]
-
-
-def asks_members(name: str) -> bool:
-    """Whether a strategy asks each member of the model."""
-    return _STRATEGIES[name].asks_members
 
 
 def strategy(name: str, *, in_stream: bool = False) -> Strategy:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +13,7 @@ import pyarrow.parquet as pq
 
 from fink_al.errors import FinkAlError
 from fink_al.loop import Loop
+from fink_al.models.examples import TrainingSet
 
 #: What is known of an example beside its light curve; null where a table does not say.
 PROVENANCE = {
@@ -28,9 +27,6 @@ PROVENANCE = {
     "selected_by": pa.string(),
 }
 
-#: Query strategy whose choice stands for the stream.
-RANDOM = "random"
-
 #: Looks up, for positions (``object_id ra_deg dec_deg``), which objects of the archive lie there: a
 #: table with the columns of :data:`fink_al.labels.counterparts.FOUND`.
 Matcher = Callable[[Loop, pa.Table], pa.Table]
@@ -38,47 +34,6 @@ Matcher = Callable[[Loop, pa.Table], pa.Table]
 #: Looks up, for labels (``object_id type source observed modified``), the example of each object in
 #: the archive: a table with `PROVENANCE` and light-curve columns.
 ArchiveReader = Callable[[Loop, pa.Table], pa.Table]
-
-
-@dataclass(frozen=True)
-class TrainingSet:
-    """Examples of a target.
-
-    Parameters
-    ----------
-    object_id : object array, shape (n,)
-        One example an object.
-    alert_id : int64 array, shape (n,)
-        The alert that is its example.
-    positive : bool array, shape (n,)
-        Whether it is what the target looks for.
-    values : float64 array, shape (n, k)
-        Features.
-    selected_by : object array, shape (n,), optional
-        Query strategy by which its label was asked for, None where none did.
-    """
-
-    object_id: npt.NDArray[np.object_]
-    alert_id: npt.NDArray[np.int64]
-    positive: npt.NDArray[np.bool_]
-    values: npt.NDArray[np.float64]
-    selected_by: npt.NDArray[np.object_] | None = None
-
-    def __len__(self) -> int:
-        return len(self.object_id)
-
-    @property
-    def is_random(self) -> npt.NDArray[np.bool_]:
-        """Whether an example's label was asked for at random, shape (n,)."""
-        if self.selected_by is None:
-            return np.zeros(len(self), bool)
-        return np.asarray(self.selected_by == RANDOM, bool)
-
-    @property
-    def snapshot(self) -> str:
-        """Identity of the examples and their labels."""
-        rows = sorted(zip(self.object_id, self.alert_id, self.positive, strict=True))
-        return hashlib.sha256(repr(rows).encode()).hexdigest()[:16]
 
 
 def collect(
@@ -131,7 +86,7 @@ def collect(
 
 
 def read_file(file: Path) -> pa.Table:
-    """Table of a starting set or test set.
+    """Table of a starting set, test set or teaching set.
 
     Raises
     ------
@@ -143,7 +98,7 @@ def read_file(file: Path) -> pa.Table:
     except (OSError, pa.ArrowException) as error:
         raise FinkAlError(
             f"{file} is no Parquet file ({str(error).splitlines()[0]}): name another one as "
-            "starting_set or test_set, or null for none."
+            "starting_set, test_set or teaching_set, or null for none."
         ) from None
     missing = {"object_id", "alert_id", "type"} - set(rows.column_names)
     if missing:

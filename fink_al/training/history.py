@@ -81,7 +81,7 @@ class Remake:
         From the stored examples to those of the archive as it is and of the labels as of then,
         where asked for.
     other_inputs : tuple of str
-        What is not any more as it was then, of what these examples are made of.
+        What has changed since then, of what the examples and the model were made of.
     """
 
     examples: int
@@ -142,12 +142,17 @@ def reproduce(loop: Loop, number: str, archived: ArchiveReader | None = None) ->
     made, rows = make_again(loop, number), registry.examples(number)
     tables = [rows] + ([test.rows] if (test := read_test_set(loop)) else [])
     apart = max(_apart(stored.predict(table), made.predict(table)) for table in tables)
-    found, others = None, ()
+    manifest, found = read_manifest(bundle), None
+    # Versions of 0.1 have no such entry: their teacher was simulated.
+    is_other = manifest.get("teaching_set") != made.model.manifest["teaching_set"]
+    others = ("teaching set",) if is_other else ()
     if archived:
-        then = read_manifest(bundle)["labels"]
+        then = manifest["labels"]
         until = datetime.fromisoformat(then["until"])
         now = read_inputs(loop, until)
-        others = tuple(name for name, was in then.get("inputs", {}).items() if now.get(name) != was)
+        others += tuple(
+            name for name, was in then.get("inputs", {}).items() if now.get(name) != was
+        )
         again, _ = examples_until(made.loop, archived, until)
         found = changes(rows, rows_of(again, read_examples(made.loop, again)))
     return Remake(len(rows), apart, found, others)

@@ -27,6 +27,7 @@ from fink_al.labels.counterparts import (
 )
 from fink_al.labels.verdict import CONFLICT, verdicts
 from fink_al.loop import Loop
+from fink_al.models.examples import TrainingSet
 from fink_al.models.model import Model, fit, question, recipe, with_metrics
 from fink_al.models.registry import DECISION, WHY, Registry
 from fink_al.settings import PromotionSettings
@@ -35,13 +36,14 @@ from fink_al.storage.local import alone
 from fink_al.training.examples import (
     ArchiveReader,
     Matcher,
-    TrainingSet,
     collect,
     feature_values,
     read_examples,
     rows_of,
 )
 from fink_al.training.inputs import read_inputs
+from fink_al.training.teacher import prior_of
+from fink_al.training.teaching_set import teaching_set_of
 from fink_al.training.test_set import TestSet, read_test_set, reserved_objects
 from fink_al.training.versions import load
 
@@ -167,6 +169,7 @@ def _match(loop: Loop, matched: Matcher, progress: Progress) -> None:
 def _retrain(loop: Loop, archived: ArchiveReader, progress: Progress) -> Summary:
     target, registry, now = loop.target, loop.registry, datetime.now(UTC)
     test, inputs = read_test_set(loop), read_inputs(loop, now)
+    teaching = teaching_set_of(loop)
     rows, counts = examples_until(loop, archived, now, progress)
     training = read_examples(loop, rows)
     number = registry.champion()
@@ -180,13 +183,15 @@ def _retrain(loop: Loop, archived: ArchiveReader, progress: Progress) -> Summary
             f"{target.model.min_labels}, {least} of each"
         )
         return replace(done, outcome="too_few_labels", why=why)
-    identity = question(training, target, test.identity if test else None)
-    made_of = recipe(training, target)
+    taught_by = teaching.identity if teaching else None
+    identity = question(training, target, test.identity if test else None, taught_by)
+    made_of = recipe(training, target, taught_by)
     if decided := _decided(loop, identity, made_of, number):
         why = f"version {decided} was decided on the same examples and settings"
         return replace(done, why=why)
     progress(f"training on {positive} positive and {negative} negative examples")
-    challenger = fit(training, target, number, now, inputs)
+    prior = prior_of(target, target.features, teaching)
+    challenger = fit(training, target, number, now, inputs, prior)
     tags = {"examples": str(len(training))}
     if test:
         progress(f"testing on {len(test.positive)} objects")

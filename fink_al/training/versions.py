@@ -13,9 +13,12 @@ from pydantic import ValidationError
 
 from fink_al.errors import ModelError
 from fink_al.loop import Loop
+from fink_al.models.examples import TrainingSet
 from fink_al.models.model import Model, fit, read_manifest
 from fink_al.settings import FeatureSettings, ModelSettings
-from fink_al.training.examples import TrainingSet, feature_values
+from fink_al.training.examples import feature_values
+from fink_al.training.teacher import prior_of
+from fink_al.training.teaching_set import teaching_set_of
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +61,7 @@ def load(loop: Loop, number: str) -> Made:
     except ModelError as error:
         own = _own(loop, read_manifest(bundle))
         log.warning("Version %s is fitted again to its examples, to compare: %s", number, error)
-        return Made(number, fit(stored_examples(own, number), own.target, None), own)
+        return _fitted(own, number, None)
 
 
 def as_stored(loop: Loop, number: str, bundle: bytes) -> Made:
@@ -79,11 +82,11 @@ def make_again(loop: Loop, number: str) -> Made:
     Raises
     ------
     ModelError
-        If there is no such version, or its features or estimator are not known any more.
+        If there is no such version, its features or estimator are unknown to this version of
+        fink-al, or its estimator needs a teaching set and the settings name none.
     """
     manifest = read_manifest(loop.registry.load(number))
-    own = _own(loop, manifest)
-    return Made(number, fit(stored_examples(own, number), own.target, manifest["parent"]), own)
+    return _fitted(_own(loop, manifest), number, manifest["parent"])
 
 
 def stored_examples(loop: Loop, number: str) -> TrainingSet:
@@ -98,12 +101,19 @@ def stored_examples(loop: Loop, number: str) -> TrainingSet:
     )
 
 
+def _fitted(loop: Loop, number: str, parent: str | None) -> Made:
+    teaching = teaching_set_of(loop)
+    prior = prior_of(loop.target, loop.target.features, teaching)
+    model = fit(stored_examples(loop, number), loop.target, parent, prior=prior)
+    return Made(number, model, loop)
+
+
 def _own(loop: Loop, manifest: dict[str, Any]) -> Loop:
     """The loop with the features and the estimator of a manifest."""
     own = {k: v for k, v in manifest["feature_set"].items() if k in FeatureSettings.model_fields}
     try:
         features = FeatureSettings(**own)
-        estimator = ModelSettings(**manifest["estimator"])
+        estimator = ModelSettings(**_without_simulation(manifest["estimator"]))
     except (ValidationError, KeyError, TypeError) as error:
         raise ModelError(
             "The manifest names features or an estimator that this version of fink-al does not "
@@ -111,3 +121,11 @@ def _own(loop: Loop, manifest: dict[str, Any]) -> Loop:
         ) from None
     target = loop.target.model_copy(update={"features": features, "model": estimator})
     return loop.with_target(target)
+
+
+def _without_simulation(estimator: dict[str, Any]) -> dict[str, Any]:
+    """Settings of an estimator without those of 0.1 that simulated its teacher."""
+    if "prior" not in estimator:
+        return estimator
+    prior = {k: v for k, v in estimator["prior"].items() if k not in ("skies", "alerts")}
+    return estimator | {"prior": prior}

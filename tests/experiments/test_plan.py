@@ -10,7 +10,7 @@ from fink_al.experiments.plan import Arm, Plan
         ("random", Arm("random")),
         (" uncertainty@sigmoid", Arm("uncertainty", "sigmoid")),
         ("uncertainty@sigmoid/random_forest", Arm("uncertainty", "sigmoid", "random_forest")),
-        ("entropy/gradient_boosting", Arm("entropy", None, "gradient_boosting")),
+        ("entropy/random_forest", Arm("entropy", None, "random_forest")),
     ],
 )
 def test_an_arm_is_strategy_features_and_estimator(text, arm):
@@ -42,8 +42,11 @@ def test_a_feature_set_may_be_a_file_in_a_folder():
     assert Arm.parse("random@/sets/mine.yml/random_forest") == expected
 
 
-def test_who_asks_members_needs_a_forest(target):
-    boosting = Arm.parse("committee/gradient_boosting")
-    with pytest.raises(SettingsError, match="asks the trees of a forest; "):
-        boosting.estimator_of(target, target.features)
-    assert Arm("committee").estimator_of(target, target.features) == "random_forest"
+def test_an_estimator_that_was_removed_is_not_known():
+    known = "No estimator 'gradient_boosting'; known: random_forest, informed_forest"
+    with pytest.raises(SettingsError, match=known):
+        Arm.parse("committee/gradient_boosting")
+
+
+def test_an_arm_without_an_estimator_has_that_of_the_target(target):
+    assert Arm("committee").estimator_of(target, target.features) == target.model.estimator

@@ -10,10 +10,10 @@ from small_world import N_FEATURES
 from fink_al.errors import ModelError, ServiceError
 from fink_al.loop import Loop
 from fink_al.models import registry as module
+from fink_al.models.examples import TrainingSet
 from fink_al.models.model import Model, fit
 from fink_al.models.registry import DECISION, WHY, Registry
 from fink_al.settings import Registry as RegistrySettings
-from fink_al.training.examples import TrainingSet
 
 EXAMPLES = pa.table({"object_id": ["A"], "positive": [True]})
 

@@ -14,14 +14,13 @@ from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pyarrow as pa
-import skops.io
 
 from fink_al.features.feature_set import FeatureSet
 from fink_al.loop import Loop
 from fink_al.models.bundle import checksum
+from fink_al.models.examples import TrainingSet
 from fink_al.models.model import Model, fit, read_manifest
 from fink_al.settings import Settings
-from fink_al.training.examples import TrainingSet
 
 
 def fitted(settings: Settings, seed: int = 1) -> Model:
@@ -149,12 +148,12 @@ class MlflowServer:
 def _with(bundle: bytes, *, fits: bool = True, model: bytes = b"", **manifest: Any) -> bytes:
     """`bundle` with other content, whose checksum `fits`."""
     with zipfile.ZipFile(io.BytesIO(bundle)) as parts:
-        model = model or parts.read("model.skops")
+        model = model or parts.read("model.npz")
         record = json.loads(parts.read("manifest.json")) | manifest
     record["checksum"] = checksum(model, record) if fits else "0" * 64
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as parts:
-        parts.writestr("model.skops", model)
+        parts.writestr("model.npz", model)
         parts.writestr("manifest.json", json.dumps(record))
     return out.getvalue()
 
@@ -169,40 +168,24 @@ class _Touch:
         return Path.touch, (self._file,)
 
 
-class _Trap:
-    """Makes a file when skops reads it and trusts it."""
-
-    def __init__(self, file: Path):
-        self._file = file
-
-    def __getstate__(self) -> dict[str, str]:
-        return {"file": str(self._file)}
-
-    def __setstate__(self, state: dict[str, str]) -> None:
-        Path(state["file"]).touch()
-
-
 def _malicious(file: Path) -> list[bytes]:
-    """Inner files that make `file` if they are read without a check, and one that asks for a call.
-
-    The first is seen to do so.
-    """
-    trap = skops.io.dumps({"nodes": _Trap(file)})
-    skops.io.loads(trap, trusted=skops.io.get_untrusted_types(data=trap))
+    """Inner files of both forms that would make `file` if their objects were made."""
+    trap, schema = io.BytesIO(), {"__module__": "pathlib", "__class__": "Path.touch"}
+    np.save(trap, np.array([_Touch(file)], object), allow_pickle=True)
+    trap.seek(0)
+    np.load(trap, allow_pickle=True)  # it is one
     file.unlink()
-    out = io.BytesIO()
-    with (
-        zipfile.ZipFile(io.BytesIO(skops.io.dumps({}))) as parts,
-        zipfile.ZipFile(out, "w") as made,
+    schema |= {"__loader__": "FunctionNode", "content": {"self": str(file)}}
+    made = []
+    for name, content in (
+        ("nodes.npy", trap.getvalue()),
+        ("schema.json", json.dumps(schema).encode()),
     ):
-        for name in parts.namelist():
-            content = parts.read(name)
-            if name == "schema.json":
-                root = json.loads(content)
-                root |= {"__module__": "posix", "__class__": "system", "content": f"touch {file}"}
-                content = json.dumps(root).encode()
-            made.writestr(name, content)
-    return [trap, out.getvalue()]
+        out = io.BytesIO()
+        with zipfile.ZipFile(out, "w") as parts:
+            parts.writestr(name, content)
+        made.append(out.getvalue())
+    return made
 
 
 def bad_bundles(settings: Settings, trap: Path) -> list[tuple[bytes, str]]:
@@ -211,18 +194,18 @@ def bad_bundles(settings: Settings, trap: Path) -> list[tuple[bytes, str]]:
     features = settings.target.features.model_copy(update={"bands": ("r",)})
     target = settings.target.model_copy(update={"features": features})
     other = fitted(settings.model_copy(update={"target": target})).to_bytes()
-    own, call = _malicious(trap)
-    versions = read_manifest(good)["versions"] | {"scikit-learn": "0.24.2"}
+    objects, call = _malicious(trap)
+    removed = read_manifest(good)["estimator"] | {"estimator": "gradient_boosting"}
     return [
         (good[:-200], "torn or no bundle"),
         (_with(good, fits=False), "checksum is wrong"),
         (other, "needs feature set "),
         (
-            _with(good, versions=versions),
-            r"by scikit-learn 0\.24\.2, installed is .*: run fink-al train to make",
+            _with(good, estimator=removed),
+            r"gradient_boosting was removed in 0\.2: .* run fink-al train",
         ),
-        (_with(good, model=own), r"types that are not trusted: .*registries\._Trap"),
-        (_with(good, model=call), "types that are not trusted: posix.system"),
+        (_with(good, model=objects), "cannot be loaded"),
+        (_with(good, model=call), "holds more than arrays"),
         (_with(good, model=pickle.dumps(_Touch(trap))), "cannot be loaded"),
         (pickle.dumps(_Touch(trap)), "torn or no bundle"),
         (b"", "torn or no bundle"),

@@ -11,6 +11,7 @@ from fink_al.lightcurve import LightCurves
 from fink_al.models.estimators.estimator import fit_estimator, predict
 from fink_al.settings import load_settings
 from fink_al.training.teacher import prior_of
+from fink_al.training.teaching_set import read_teaching_set
 
 _HIGH = 0.7
 
@@ -37,7 +38,8 @@ def learned(whole, settings):
     """Forest of one half of the objects, the other half's alerts before maximum, their scores."""
     data = labelled_alerts(whole, settings.target.features, settings.target)
     learner, test = halves(data, np.random.default_rng(0))
-    prior = prior_of(settings.target, learner.features)
+    teaching = read_teaching_set(settings.teaching_set, settings.target)
+    prior = prior_of(settings.target, learner.features, teaching)
     forest = fit_estimator(
         settings.target.model, learner.values, learner.positive, learner.row, prior
     )

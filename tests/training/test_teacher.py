@@ -1,15 +1,18 @@
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
-from small_world import informed
+from small_world import informed, sky, table, teacher, teaching_set
 
 from fink_al.alerts import light_curves
-from fink_al.errors import SettingsError
+from fink_al.errors import ModelError, SettingsError
 from fink_al.evaluation.metrics import evaluate
 from fink_al.features.feature_set import FeatureSet
+from fink_al.models.estimators.forest import forest_to_arrays
 from fink_al.simulation.nights import simulate
 from fink_al.simulation.objects import CLASSIFIED_MIX
 from fink_al.training import teacher as module
 from fink_al.training.teacher import prior_of
+from fink_al.training.teaching_set import read_teaching_set
 
 
 @pytest.fixture
@@ -28,33 +31,36 @@ def season():
     return simulate(20, 200, seed=5, mix=CLASSIFIED_MIX)
 
 
-@pytest.mark.parametrize("estimator", ["random_forest", "gradient_boosting"])
-def test_other_estimators_have_no_teacher(target, estimator):
-    model = target.model.model_copy(update={"estimator": estimator})
-    assert prior_of(target.model_copy(update={"model": model}), target.features) is None
+def test_the_published_forest_has_no_teacher(target):
+    model = target.model.model_copy(update={"estimator": "random_forest"})
+    assert prior_of(target.model_copy(update={"model": model}), target.features, None) is None
+
+
+def test_an_informed_forest_without_a_teaching_set_is_refused(target):
+    with pytest.raises(ModelError, match=r"needs a teaching set: name one as teaching_set, or "):
+        prior_of(target, target.features, None)
 
 
 def test_a_teacher_is_the_same_every_time(target):
     values = np.random.default_rng(1).normal(size=(50, 100))
-    told = []
+    probabilities = []
     for _ in range(2):
         module._forest.cache_clear()
-        prior = prior_of(target, target.features)
-        told.append(prior.forest.predict_proba(values[:, prior.columns]))
-    np.testing.assert_array_equal(*told)
+        prior = teacher(target)
+        probabilities.append(prior.forest.predict_proba(values[:, prior.columns]))
+    np.testing.assert_array_equal(*probabilities)
 
 
-def test_a_teacher_does_not_look_at_what_tells_of_the_survey(target, names):
-    seen = {names[i] for i in prior_of(target, target.features).columns}
+def test_a_teacher_reads_no_feature_that_depends_on_the_survey(target, names):
+    seen = {names[i] for i in teacher(target).columns}
     assert {"a_g", "colour_g_r"} <= seen
     assert not {n for n in seen if n.startswith(("limit", "detections", "nights", "age", "mag"))}
 
 
-def test_a_teacher_knows_the_classes_of_another_season(target, season):
-    prior = prior_of(target, target.features)
-    survey = module.load_survey(target.survey)
+def test_a_teacher_knows_the_classes_of_another_season(settings, target, season):
+    prior = teacher(target)
     features = FeatureSet.from_settings(target.features)
-    values = features.extract(light_curves(season.columns(), survey)).values
+    values = features.extract(light_curves(season.columns(), settings.survey)).values
     truth = season.truth.set_index("object_id").loc[season.alerts["object_id"]]
     is_late = season.alerts["mjd"].to_numpy() > truth["peak_mjd"].to_numpy()
     use = ~is_late & ~np.isnan(values).all(axis=1)
@@ -64,22 +70,39 @@ def test_a_teacher_knows_the_classes_of_another_season(target, season):
 
 def test_a_teacher_of_other_classes_is_another_one(target):
     other = target.model_copy(update={"positive": ("AGN",)})
-    forests = [prior_of(t, target.features).forest for t in (target, other, target)]
-    assert forests[0] is forests[2] is not forests[1]
+    priors = [teacher(t) for t in (target, other, target)]
+    assert priors[0].forest is priors[2].forest is not priors[1].forest
+    assert priors[0].identity == priors[2].identity != priors[1].identity
+
+
+def test_alerts_without_features_do_not_teach(settings, target, tmp_path):
+    file = tmp_path / "teaching_set.parquet"
+    seen, unseen = sky("A", 20), [row | {"cmagpsf": [None] * 12} for row in sky("B", 5)]
+    forests = []
+    for rows in (seen, seen + unseen):
+        pq.write_table(table(rows), file)
+        prior = prior_of(target, target.features, read_teaching_set(file, target))
+        forests.append(forest_to_arrays(prior.forest))
+    for name, array in forests[0].items():
+        np.testing.assert_array_equal(array, forests[1][name])
+
+    pq.write_table(table(unseen), file)
+    with pytest.raises(ModelError, match=r"0 of 10 alerts of the teaching set have features, .*"):
+        prior_of(target, target.features, read_teaching_set(file, target))
 
 
 def test_the_settings_say_what_is_learned_from_labels_and_what_the_teacher_is_worth(
     settings, names
 ):
     target = informed(settings.target, few_features=("a_r", "rainbow_t0", "a_g"), worth_labels=7.0)
-    prior = prior_of(target, target.features)
+    prior = teacher(target)
     assert ([names[i] for i in prior.few], prior.worth) == (["a_r", "a_g"], 7.0)
 
 
 def test_a_feature_set_without_the_few_features_is_refused(settings):
     target = informed(settings.target, few_features=("rainbow_t0",))
     with pytest.raises(SettingsError, match=r"few_features \['rainbow_t0'\]: .* has none of them"):
-        prior_of(target, target.features)
+        teacher(target)
 
 
 def test_a_feature_that_does_not_exist_is_named(settings):
@@ -87,19 +110,12 @@ def test_a_feature_that_does_not_exist_is_named(settings):
     with pytest.raises(
         SettingsError, match=r"no feature is called flux_rat_g; nearest: flux_rate_g"
     ):
-        prior_of(target, target.features)
-
-
-def test_a_survey_that_is_not_simulated_is_refused(settings):
-    target = informed(settings.target).model_copy(update={"survey": "atlas"})
-    message = r"survey 'atlas' is not simulated, .*; simulated are ztf, lsst: choose random_forest"
-    with pytest.raises(SettingsError, match=message):
-        prior_of(target, target.features)
+        teacher(target)
 
 
 def test_the_teacher_does_not_look_at_scores_of_the_survey(target):
     with_context = target.features.model_copy(update={"context": ("real_bogus",), "forced": True})
     names = FeatureSet.from_settings(with_context).names
-    seen = {names[i] for i in prior_of(target, with_context).columns}
+    seen = {names[i] for i in prior_of(target, with_context, teaching_set(target)).columns}
     assert "rate_g" in seen
     assert not [name for name in seen if name.startswith(("context", "forced", "mag"))]

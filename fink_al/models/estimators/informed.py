@@ -1,9 +1,9 @@
-"""A forest that starts from what simulated objects teach, and trusts labels more the more it has.
+"""A forest that starts from a simulated teacher and trusts labels more the more there are.
 
-``p = t sigmoid(a + b l) + (1 - t) forest(few features, l)``, where ``l`` are the log odds that the
-simulated teacher gives. The curve corrects a teacher whose sky has other shares of the classes; the
-forest learns where the teacher is wrong. How far the teacher is trusted, and how large the leaves
-are, is decided by what both say of labels whose objects they have not seen.
+``p = t sigmoid(a + b l) + (1 - t) forest(few features, l)``, where ``l`` are the teacher's log
+odds. The curve corrects a teacher whose sky has other shares of the classes; the forest learns
+where the teacher is wrong. Trust in the teacher and the size of the leaves are decided by the
+probabilities of labels whose objects neither has seen.
 """
 
 from __future__ import annotations
@@ -18,28 +18,25 @@ from fink_al.errors import ModelError
 from fink_al.models.estimators.forest import (
     Forest,
     auto_leaf,
-    fit_forest,
     forest_of_arrays,
     forest_to_arrays,
 )
-from fink_al.models.estimators.growing import out_of_bag
-from fink_al.models.estimators.trees import Arrays
+from fink_al.models.estimators.growing import Grow, grow
+from fink_al.models.estimators.prior import Prior
+from fink_al.models.estimators.trees import Arrays, Floats
 from fink_al.settings import ModelSettings
-from fink_al.training.teacher import Prior
 
-Floats = npt.NDArray[np.float64]
-
-#: Labelled objects that an expected trust is worth, against what labels say of it.
-_EXPECTED_LIKE = 10.0
-#: Of the labelled objects, which a leaf holds where single ones are too noisy to be believed.
-_LARGE_LEAF = 20
+#: Weight of the expected trust against the labels, in labelled objects.
+_EXPECTED_TRUST_OBJECTS = 10.0
+#: Where single labels are too noisy, a leaf holds one in so many of the labelled objects.
+_LARGE_LEAF_DIVISOR = 20
 _LEAST_P = 1e-3
-_KEPT = 0.01  # log odds of a forest's 0 and 1 would be infinite
-_SPREAD_OF_A = 10**0.5  # before there are labels: any shares of the classes may be true
-_SPREAD_OF_B = 20**-0.5  # and the teacher's odds are taken at their word
-_STEPS, _STILL = 30, 1e-9
+_CLIPPED_P = 0.01  # log odds of a forest's 0 and 1 would be infinite
+_SPREAD_OF_A = 10**0.5  # before there are labels, any shares of the classes may be true
+_SPREAD_OF_B = 20**-0.5  # and the teacher's odds are taken as they are
+_STEPS, _CONVERGED = 30, 1e-9
 _LARGEST = 1e3
-_OF_PRIOR, _OWN = "prior_", "own_"
+_PRIOR_PREFIX, _OWN_PREFIX = "prior_", "own_"
 
 
 @dataclass(frozen=True)
@@ -49,9 +46,9 @@ class InformedForest:
     Parameters
     ----------
     prior, own : Forest
-        The teacher, and what was learned from labels.
+        The teacher, and the forest that learned from labels.
     prior_columns, own_columns : int64 arrays
-        Features that each looks at; the own forest's last is the teacher's log odds.
+        Features that each uses; the own forest also has the teacher's log odds as its last one.
     curve : float64 array, shape (3,)
         ``a``, ``b`` and ``t``.
     """
@@ -64,20 +61,20 @@ class InformedForest:
 
     def predict_proba(self, values: Floats) -> Floats:
         """Probabilities of both classes, shape (n, 2)."""
-        taught = _log_odds(self.prior, values[:, self.prior_columns])
-        own = self.own.predict_proba(np.column_stack([values[:, self.own_columns], taught]))[:, 1]
-        p = self._blend(taught, own)
+        taught = _teacher_odds(self.prior, values[:, self.prior_columns])
+        inputs = np.column_stack([values[:, self.own_columns], taught])
+        p = self._blend(taught, self.own.predict_proba(inputs)[:, 1])
         return np.stack([1 - p, p], axis=1)
 
     def members(self, values: Floats) -> Floats:
-        """Probability of the positive class by each tree, each blended alike; shape (trees, n)."""
-        taught = _log_odds(self.prior, values[:, self.prior_columns])
-        given = np.column_stack([values[:, self.own_columns], taught])
-        return self._blend(taught, self.own.members(given))
+        """Probability of the positive class by each own tree, blended, shape (trees, n)."""
+        taught = _teacher_odds(self.prior, values[:, self.prior_columns])
+        inputs = np.column_stack([values[:, self.own_columns], taught])
+        return self._blend(taught, self.own.members(inputs))
 
     def _blend(self, taught: Floats, own: Floats) -> Floats:
-        a, b, weight = self.curve
-        return weight * expit(a + b * taught) + (1 - weight) * own
+        a, b, trust = self.curve
+        return trust * expit(a + b * taught) + (1 - trust) * own
 
 
 def fit_informed(
@@ -88,73 +85,82 @@ def fit_informed(
     threads: int,
     prior: Prior | None,
     objects: npt.NDArray[np.int64],
+    grow: Grow = grow,
 ) -> InformedForest:
-    """The teacher corrected by labelled examples, and the forest that learned from them.
+    """Correct the teacher by labelled examples, and fit the forest that learns from them.
 
     Parameters
     ----------
     settings : ModelSettings
-        Of the forest; with ``min_samples_leaf: auto`` leaves are those of any forest, or a
-        twentieth of the labelled objects where that is more likely by the labels out of bag.
+        Parameters of the forest. With ``min_samples_leaf: auto`` leaves have the size of any
+        forest's, or hold a twentieth of the labelled objects where that makes the labels of unseen
+        objects more likely.
     values : float64 array, shape (n, k)
         Features, NaN where missing.
     positive : bool array, shape (n,)
         Class of each example.
     weights : float64 array, shape (n,)
-        Of each example, 1 an object.
+        Weight of each example; those of an object add up to 1.
     threads : int
-        For growing trees.
+        Threads that grow trees.
     prior : Prior
         The teacher.
     objects : int64 array, shape (n,)
         Object of each example, from 0 on.
+    grow : callable
+        Grows the trees.
+
+    Raises
+    ------
+    ModelError
+        If there is no teacher.
     """
-    assert prior is not None
+    if prior is None:
+        raise ModelError("informed_forest needs a teacher: give the Prior of a teaching set.")
     n = round(weights.sum())
     few = np.array(prior.few if n < prior.all_from else range(values.shape[1]), np.int64)
-    taught = _log_odds(prior.forest, values[:, prior.columns])
-    given = np.column_stack([values[:, few], taught])
+    taught = _teacher_odds(prior.forest, values[:, prior.columns])
+    inputs = np.column_stack([values[:, few], taught])
     a, b = _curve(taught, positive.astype(np.float64), weights)
 
-    def true(p: Floats) -> Floats:
-        """Probability given to what is true, where there is one."""
+    def of_truth(p: Floats) -> Floats:
+        """Probability that each example's own class gets; NaN stays."""
         return np.clip(np.where(positive, p, 1 - p), _LEAST_P, 1)
 
-    forests = [
-        fit_forest(
-            settings.model_copy(update={"min_samples_leaf": leaf}),
-            given, positive, weights, threads, draws=n,
+    grown = [
+        grow(
+            inputs, positive, weights, trees=settings.n_estimators, leaf=leaf, seed=settings.seed,
+            draws=n, threads=threads,
         )
         for leaf in _leaves(settings, n)
     ]  # fmt: skip
-    unseen = [
-        true(out_of_bag(own.trees, given, weights, objects, seed=settings.seed, draws=n))
-        for own in forests
-    ]
-    known = ~np.isnan(unseen[0])  # the same in all: their trees are of the same samples
-    best = int(np.argmax([weights[known] @ np.log(p[known]) for p in unseen]))
-    by_teacher = true(expit(a + b * taught))
-    trust = _trust(
-        by_teacher[known], unseen[best][known], weights[known], prior.worth / (prior.worth + n)
-    )
-    own = forests[best]
+    by_unseen = [of_truth(trees.unseen_share(inputs, objects)) for trees in grown]
+    use = ~np.isnan(by_unseen[0])  # the same in all: their trees are of the same samples
+    best = int(np.argmax([weights[use] @ np.log(p[use]) for p in by_unseen]))
+    by_teacher = of_truth(expit(a + b * taught))
+    expected = prior.worth / (prior.worth + n)
+    trust = _trust(by_teacher[use], by_unseen[best][use], weights[use], expected)
     return InformedForest(
-        prior.forest, own, np.array(prior.columns, np.int64), few, np.array([a, b, trust])
+        prior.forest,
+        Forest(grown[best]),
+        np.array(prior.columns, np.int64),
+        few,
+        np.array([a, b, trust]),
     )
 
 
 def _leaves(settings: ModelSettings, n: int) -> list[int]:
-    """Sizes of leaves of which the most likely is taken."""
+    """Sizes of a leaf that are tried; the most likely one is taken."""
     if settings.min_samples_leaf != "auto":
         return [settings.min_samples_leaf]
-    return sorted({auto_leaf(n), max(1, n // _LARGE_LEAF)})
+    return sorted({auto_leaf(n), max(1, n // _LARGE_LEAF_DIVISOR)})
 
 
 def informed_to_arrays(estimator: InformedForest) -> Arrays:
-    """Both forests' arrays, their columns and the curve."""
+    """Arrays of both forests, their columns and the curve."""
     return {
-        **{_OF_PRIOR + name: a for name, a in forest_to_arrays(estimator.prior).items()},
-        **{_OWN + name: a for name, a in forest_to_arrays(estimator.own).items()},
+        **{_PRIOR_PREFIX + name: a for name, a in forest_to_arrays(estimator.prior).items()},
+        **{_OWN_PREFIX + name: a for name, a in forest_to_arrays(estimator.own).items()},
         "prior_columns": estimator.prior_columns,
         "own_columns": estimator.own_columns,
         "curve": estimator.curve,
@@ -167,69 +173,70 @@ def informed_of_arrays(arrays: Arrays, n_features: int) -> InformedForest:
     Raises
     ------
     ModelError
-        If they are no such estimator, or prediction would leave them.
+        If the arrays are no such estimator, or a prediction would read outside of them.
     """
-    left = dict(arrays)
-    columns = [left.pop(f"{part}columns", np.empty(0)) for part in (_OF_PRIOR, _OWN)]
-    curve = left.pop("curve", np.empty(0))
-    right = curve.dtype == np.float64 and curve.shape == (3,) and bool(np.isfinite(curve).all())
-    right = right and abs(curve[0]) < _LARGEST and 0 < curve[1] < _LARGEST
-    right = right and 0 <= curve[2] <= 1
+    rest = dict(arrays)
+    columns = [rest.pop(f"{prefix}columns", np.empty(0)) for prefix in (_PRIOR_PREFIX, _OWN_PREFIX)]
+    curve = rest.pop("curve", np.empty(0))
+    valid = curve.dtype == np.float64 and curve.shape == (3,) and bool(np.isfinite(curve).all())
+    valid = valid and abs(curve[0]) < _LARGEST and 0 < curve[1] < _LARGEST
+    valid = valid and 0 <= curve[2] <= 1
     for each in columns:
-        right = right and each.dtype == np.int64 and each.ndim == 1 and len(each) > 0
-        right = right and bool(((each >= 0) & (each < n_features)).all())
-    parts: dict[str, Arrays] = {_OF_PRIOR: {}, _OWN: {}}
-    for name, array in left.items():
-        for part, inside in parts.items():
-            if name.startswith(part):
-                inside[name.removeprefix(part)] = array
-    if not right or sum(map(len, parts.values())) != len(left):
+        valid = valid and each.dtype == np.int64 and each.ndim == 1 and len(each) > 0
+        valid = valid and bool(((each >= 0) & (each < n_features)).all())
+    parts: dict[str, Arrays] = {_PRIOR_PREFIX: {}, _OWN_PREFIX: {}}
+    for name, array in rest.items():
+        for prefix, part in parts.items():
+            if name.startswith(prefix):
+                part[name.removeprefix(prefix)] = array
+    if not valid or sum(map(len, parts.values())) != len(rest):
         raise ModelError("The model's arrays are no informed forest: fetch it again or train.")
-    prior = forest_of_arrays(parts[_OF_PRIOR], len(columns[0]))
-    own = forest_of_arrays(parts[_OWN], len(columns[1]) + 1)
+    prior = forest_of_arrays(parts[_PRIOR_PREFIX], len(columns[0]))
+    own = forest_of_arrays(parts[_OWN_PREFIX], len(columns[1]) + 1)
     return InformedForest(prior, own, columns[0], columns[1], curve)
 
 
-def _log_odds(prior: Forest, values: Floats) -> Floats:
+def _teacher_odds(prior: Forest, values: Floats) -> Floats:
     p = prior.predict_proba(values)[:, 1]
-    return np.asarray(logit(np.clip(p, _KEPT, 1 - _KEPT)))
+    return np.asarray(logit(np.clip(p, _CLIPPED_P, 1 - _CLIPPED_P)))
 
 
 def _curve(taught: Floats, positive: Floats, weights: Floats) -> tuple[float, float]:
-    """The most probable ``a`` and ``b``, by Newton's steps; the slope stays above 0.
+    """Most probable ``a`` and ``b``, by Newton's steps; the slope stays above 0.
 
-    Before the labels ``a`` is 0 and ``b`` is 1, each with its spread.
+    Before there are labels ``a`` is 0 and ``b`` is 1, each with its spread.
     """
     expected = np.array([0.0, 1.0])
     precision = np.diag([_SPREAD_OF_A**-2, _SPREAD_OF_B**-2])
     design = np.column_stack([np.ones_like(taught), taught])
-    found = expected
+    curve = expected
     for _ in range(_STEPS):
-        p = expit(design @ found)
-        gradient = design.T @ (weights * (p - positive)) + precision @ (found - expected)
+        p = expit(design @ curve)
+        gradient = design.T @ (weights * (p - positive)) + precision @ (curve - expected)
         curvature = (design * (weights * p * (1 - p))[:, None]).T @ design + precision
         step = np.linalg.solve(curvature, gradient)
-        found = found - step
-        if np.abs(step).max() < _STILL:
+        curve = curve - step
+        if np.abs(step).max() < _CONVERGED:
             break
-    return float(found[0]), float(max(found[1], 1e-3))
+    return float(curve[0]), float(max(curve[1], 1e-3))
 
 
 def _trust(by_teacher: Floats, by_own: Floats, weights: Floats, expected: float) -> float:
-    """The most probable share ``t`` of the teacher, by expectation and maximisation.
+    """Most probable share ``t`` of the teacher, by expectation and maximisation.
 
     Parameters
     ----------
     by_teacher, by_own : float64 arrays, shape (n,)
-        Probability that each gives to what is true.
+        Probability that each gives to the class of an example.
     weights : float64 array, shape (n,)
-        Of each example.
+        Weight of each example.
     expected : float
-        Before the labels.
+        The share before there are labels.
     """
     trust = expected
     for _ in range(_STEPS):
         of_teacher = trust * by_teacher / (trust * by_teacher + (1 - trust) * by_own)
-        told = float((weights * of_teacher).sum())
-        trust = (told + _EXPECTED_LIKE * expected) / (weights.sum() + _EXPECTED_LIKE)
+        learned = float((weights * of_teacher).sum())
+        prior_weight = _EXPECTED_TRUST_OBJECTS
+        trust = (learned + prior_weight * expected) / (weights.sum() + prior_weight)
     return float(trust)

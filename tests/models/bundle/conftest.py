@@ -5,12 +5,12 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from rewriting import KINDS
-from small_world import N_FEATURES, informed
+from small_world import N_FEATURES, informed, teacher
 
 from fink_al.features.feature_set import FeatureSet
+from fink_al.models.examples import TrainingSet
 from fink_al.models.model import fit
 from fink_al.settings import Settings
-from fink_al.training.examples import TrainingSet
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def make(settings: Settings) -> Callable[[str], bytes]:
         target = settings.target.model_copy(update={"model": model})
         if kind == "informed_forest":
             target = informed(target)
-        return fit(training, target, None).to_bytes()
+        return fit(training, target, None, prior=teacher(target)).to_bytes()
 
     return made
 

@@ -4,9 +4,9 @@ import pytest
 from fink_al.models.estimators.estimator import fit_estimator, of_arrays, predict, to_arrays
 from fink_al.models.estimators.forest import Forest
 from fink_al.models.estimators.growing import grow
-from fink_al.training.teacher import Prior
+from fink_al.models.estimators.prior import Prior
 
-KINDS = ("random_forest", "informed_forest", "gradient_boosting")
+KINDS = ("random_forest", "informed_forest")
 
 
 @pytest.fixture(params=KINDS)
@@ -36,7 +36,7 @@ def estimator(model, values, prior):
     return fit_estimator(model, values, np.nan_to_num(values[:, 0]) > 0, np.arange(60), prior)
 
 
-@pytest.mark.parametrize("model", ["random_forest", "gradient_boosting"], indirect=True)
+@pytest.mark.parametrize("model", ["random_forest"], indirect=True)
 def test_an_object_weighs_the_same_however_many_alerts_it_has(model):
     # One positive object with as many alerts as fifty negative ones, all alike.
     model = model.model_copy(update={"min_samples_leaf": 100})

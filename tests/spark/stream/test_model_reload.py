@@ -39,15 +39,10 @@ def run_until(settings, alerts, seconds=180):
         time.sleep(0.3)
 
 
-@pytest.mark.parametrize("estimator", ["random_forest", "informed_forest", "gradient_boosting"])
+@pytest.mark.parametrize("estimator", ["random_forest", "informed_forest"])
 def test_a_running_stream_takes_up_the_new_champion(spark, world, estimator):
     settings = world()
-    changes = {"estimator": estimator}
-    if estimator == "informed_forest":
-        changes["prior"] = settings.target.model.prior.model_copy(
-            update={"skies": 1, "alerts": 1000}
-        )
-    model = settings.target.model.model_copy(update=changes)
+    model = settings.target.model.model_copy(update={"estimator": estimator})
     target = settings.target.model_copy(update={"model": model})
     settings = settings.model_copy(update={"target": target})
     sky = campaign()

@@ -1,0 +1,95 @@
+"""Teaching set: labelled alerts that teach an informed forest before there are labels."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from fink_al.errors import FinkAlError
+from fink_al.loop import Loop
+from fink_al.settings import Target
+from fink_al.settings.taxonomy import Taxonomy
+from fink_al.training.examples import read_file
+from fink_al.training.test_set import reserved_objects
+
+
+@dataclass(frozen=True)
+class TeachingSet:
+    """Alerts with known types; an object may have several.
+
+    Parameters
+    ----------
+    rows : pyarrow.Table
+        ``object_id`` and light-curve columns, one row an alert.
+    positive : bool array, shape (n,)
+        Whether each is of the target's class.
+    identity : str
+        Changes with the file, the objects left out and the positive types. Two sets of the same
+        identity are equal.
+    """
+
+    rows: pa.Table = field(compare=False)
+    positive: npt.NDArray[np.bool_] = field(compare=False)
+    identity: str
+
+    def __len__(self) -> int:
+        return len(self.positive)
+
+
+def teaching_set_of(loop: Loop) -> TeachingSet | None:
+    """Teaching set of a loop, without the objects of its test set; None if nothing is taught."""
+    if not loop.target.model.is_taught:
+        return None
+    settings = loop.settings
+    return read_teaching_set(
+        settings.teaching_set, loop.target, reserved_objects(settings.test_set)
+    )
+
+
+def read_teaching_set(
+    file: Path | None, target: Target, reserved: Sequence[str] = ()
+) -> TeachingSet | None:
+    """Read the teaching set of a target.
+
+    Parameters
+    ----------
+    file : path or None
+        Parquet file in the form of the starting set.
+    target : Target
+        Its positive and excluded types.
+    reserved : sequence of str, optional
+        Objects to leave out: a model must not learn from objects that judge it.
+
+    Returns
+    -------
+    TeachingSet or None
+        None without a file.
+
+    Raises
+    ------
+    FinkAlError
+        If the file cannot be read, lacks a column, or has alerts of one class only.
+    """
+    if file is None:
+        return None
+    rows = read_file(file)
+    left_out = pc.is_in(rows["object_id"], pa.array(reserved, pa.string()))
+    rows = rows.filter(pc.invert(left_out))
+    classes = Taxonomy.load().classify(rows["type"].to_pylist(), target)
+    rows = rows.filter(pa.array([each is not None for each in classes], pa.bool_()))
+    positive = np.array([each for each in classes if each is not None], bool)
+    if len(set(positive.tolist())) < 2:
+        raise FinkAlError(
+            f"The teaching set {file} has {len(rows)} usable alerts, which are not of both "
+            "classes: name another one as teaching_set, or choose random_forest."
+        )
+    names = "\n".join(rows["object_id"].to_pylist())
+    content = hashlib.sha256(file.read_bytes() + names.encode() + positive.tobytes())
+    return TeachingSet(rows, positive, content.hexdigest()[:16])

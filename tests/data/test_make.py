@@ -1,0 +1,52 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import make
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from fink_al.training.examples import read_examples
+from fink_al.training.teaching_set import read_teaching_set
+
+DATA = Path(__file__).parents[2] / "data"
+
+
+@pytest.fixture(scope="module", params=["early_snia", "early_snia_lsst"])
+def settings(request):
+    return make.settings_of(request.param)
+
+
+def test_a_folder_holds_what_the_command_makes(settings, tmp_path):
+    command = [sys.executable, DATA / "make.py", settings.target.name, "--output", tmp_path]
+    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert len(told.splitlines()) == 3
+    for name in make.SETS:
+        ours, made = (
+            folder / settings.target.name / f"{name}.parquet" for folder in (DATA, tmp_path)
+        )
+        assert pq.read_table(ours).equals(pq.read_table(made))
+        assert ours.stat().st_size == made.stat().st_size < 1_000_000
+
+
+def test_every_row_is_an_example_and_no_object_is_in_two_sets(settings):
+    starting, test, teaching = (
+        read_examples(settings, pq.read_table(DATA / settings.target.name / f"{name}.parquet"))
+        for name in make.SETS
+    )
+    assert (len(starting), starting.positive.sum(), len(test)) == (20, 10, 600)
+    assert 0.4 < test.positive.mean() < 0.7
+    assert len(teaching) == 9000
+    assert 0.4 < teaching.positive.mean() < 0.7
+    own = {*starting.object_id, *test.object_id}
+    assert len(own) == 620
+    assert not own & {*teaching.object_id}
+
+
+def test_every_alert_of_the_teaching_set_is_read(settings):
+    file = DATA / settings.target.name / "teaching_set.parquet"
+    teaching = read_teaching_set(file, settings.target)
+    assert len(teaching) == len(teaching.rows) == 9000
+    names = teaching.rows["object_id"].to_numpy()
+    assert (np.unique(names, return_counts=True)[1] > 1).any()
