@@ -130,9 +130,10 @@ def import_(
         )  # fmt: skip
     click.echo(f"{done.added} of {done.labels} labels added, from {done.rows} rows.")
     if done.format == "tns":
-        survey = loop.survey
-        lacking = "position" if survey.labels_by_position else f"object of {survey.name}"
-        click.echo(f"{done.untyped} rows have no type, {done.other} no {lacking}.")
+        click.echo(
+            f"Rows without a type: {done.untyped}; with neither a name of {loop.survey.name} "
+            f"nor a position: {done.other}."
+        )
     warn_of_unknown(set(done.types))
     found = verdicts(loop.labels, loop.target)["reason"]
     if contradicting := sum(reason == "conflict" for reason in found.to_pylist()):

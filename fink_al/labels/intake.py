@@ -43,8 +43,7 @@ class Intake:
     rejects : Path or None
         Where these are listed with line and reason; None: there are none.
     untyped, other : int
-        Rows of TNS that have no type; that have no object of the survey, or no position where TNS
-        does not list the survey's names.
+        Rows of TNS without a type; without both a name of the survey and a position.
     types : frozenset of str
         Types that were found.
     """
@@ -110,7 +109,7 @@ def import_file(
         try:
             records = Records(source)
             parser = _parser(records.header, format, survey, store, who)
-            records.fills = isinstance(parser, SpectraRows)
+            records.fills, records.used = isinstance(parser, SpectraRows), parser.used
             for record in records:
                 rows += 1
                 if rows % _ROWS_A_SIGN == 0:

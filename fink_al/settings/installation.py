@@ -89,11 +89,6 @@ class Settings(Section):
         return self.labels_path or str(self.work_dir / "labels")
 
     @cached_property
-    def tns_dir(self) -> Path:
-        """Files fetched from the Transient Name Server."""
-        return self.work_dir / "tns"
-
-    @cached_property
     def report_dir(self) -> Path:
         """Reports and summaries for people."""
         return self.work_dir / "report"

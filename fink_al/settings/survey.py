@@ -72,11 +72,6 @@ class Survey(Section):
             raise ValueError("framing confluent needs schemas: packets name theirs by number")
         return self
 
-    @property
-    def labels_by_position(self) -> bool:
-        """Whether a row of TNS that names no object of this survey counts by its position."""
-        return self.tns_name is not None or self.object_name is None
-
     def night_of(self, mjd: float) -> int:
         """Night that holds `mjd`, as the integer YYYYMMDD of the UT date on which it begins."""
         day = MJD_EPOCH + timedelta(days=int((mjd - self.day_start) // 1))

@@ -55,10 +55,13 @@ def test_labels_are_added_imported_and_listed(settings, run, tmp_path):
 
 def test_a_table_of_tns_is_summed_up(settings, run, tmp_path, tns_table, tns_row):
     file, rejects = tmp_path / "tns.csv", tmp_path / "rejects.csv"
-    file.write_text(tns_table(tns_row(), tns_row(18, ""), tns_row(19, internal_names=""), "x\n"))
+    file.write_text(
+        tns_table(tns_row(), tns_row(18, ""), tns_row(19, internal_names="", ra=""), "x\n")
+    )
     assert run("import", str(file), "--rejects", str(rejects)) == (
         1,
-        "1 of 1 labels added, from 4 rows.\n1 rows have no type, 1 no object of ztf.\n"
+        "1 of 1 labels added, from 4 rows.\n"
+        "Rows without a type: 1; with neither a name of ztf nor a position: 1.\n"
         f"1 rows rejected: {rejects}\n",
     )
     assert rejects.read_text() == "line,reason,text\n6,1 fields; the header has 23,x\n"

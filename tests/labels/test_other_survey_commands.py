@@ -105,7 +105,8 @@ def test_rows_of_tns_are_labels_by_their_position(settings, run, tmp_path, tns_t
 
     rows = [tns_row(), tns_row(18, ""), tns_row(19, ra="", declination="")]
     assert take(*rows) == (
-        "1 of 1 labels added, from 3 rows.\n1 rows have no type, 1 no position.\n"
+        "1 of 1 labels added, from 3 rows.\n"
+        "Rows without a type: 1; with neither a name of ztf nor a position: 1.\n"
     )
     assert stands() == [("TNS 2026a", "SN Ia", 10.5)]
     assert take(*rows).startswith("0 of 1 labels added")

@@ -74,3 +74,24 @@ def test_the_types_of_a_year_are_known(shared_data):
     types = pq.read_table(shared_data / "labelled" / "tns_fink_2024.parquet")["type"].unique()
     names = {name.removeprefix("(TNS) ") for name in types.drop_null().to_pylist()}
     assert Taxonomy.load().unknown(names) == []
+
+
+@pytest.mark.parametrize(
+    ("types", "family", "is_positive"),
+    [
+        ("SN Ien, SN Ib/c-Ca-rich, SN Ib-Ca-rich", "SN Ibc", False),
+        ("Gap, Gap I, Gap II, ILRT", "Gap", False),
+        ("SN, SN I, SN I-faint, SN I-rapid", "SN", None),
+        ("WR, WR-WN, WR-WC, WR-WO, WD, LBV", "Varstar", False),
+        (
+            "Std-spec, Computed-Ia, Computed-IIP, Computed-IIb, Computed-IIn, Computed-PISN",
+            "Reference",
+            None,
+        ),
+    ],
+)
+def test_types_that_tns_offers_and_few_use(target, types, family, is_positive):
+    taxonomy = Taxonomy.load()
+    for kind in types.split(", "):
+        assert taxonomy.families[kind] == family
+        assert taxonomy.judge(kind, target).positive is is_positive

@@ -1,4 +1,4 @@
-"""Records of a CSV, by line; one that is wrong takes no other with it."""
+"""Records of a CSV, by line; an invalid one costs no other."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import csv
 import zipfile
 import zlib
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +30,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Reject:
-    """A line that cannot be used, with the reason and its begin."""
+    """A line that is invalid, with the reason and its first characters."""
 
     line: int
     reason: str
@@ -38,12 +38,12 @@ class Reject:
 
 
 def opened(file: Path, stack: ExitStack) -> tuple[IO[bytes], int]:
-    """The CSV `file`, or the one inside of the zip `file`, and its number of bytes.
+    """Open the CSV `file`, or the one inside of the zip `file`; return it and its number of bytes.
 
     Parameters
     ----------
     file : Path
-        Told apart by its content.
+        A CSV or a zip, by its content.
     stack : ExitStack
         Closes it.
 
@@ -55,7 +55,7 @@ def opened(file: Path, stack: ExitStack) -> tuple[IO[bytes], int]:
     try:
         if not zipfile.is_zipfile(file):
             if file.suffix.lower() == ".zip":
-                raise LabelError(f"{file} is no whole zip: fetch it again.")
+                raise LabelError(f"{file} is not a whole zip: fetch it again.")
             return stack.enter_context(file.open("rb")), file.stat().st_size
         archive = stack.enter_context(zipfile.ZipFile(file))
         inside = [entry for entry in archive.infolist() if entry.filename.lower().endswith(".csv")]
@@ -63,9 +63,9 @@ def opened(file: Path, stack: ExitStack) -> tuple[IO[bytes], int]:
             raise LabelError(f"{file} holds {len(inside)} CSV files; it must be one.")
         if (size := inside[0].file_size) > MOST_CSV_BYTES:
             raise LabelError(
-                f"{file} unpacks to {size} bytes; {MOST_CSV_BYTES} are allowed: is it a catalogue?"
+                f"{file} unpacks to {size} bytes; at most {MOST_CSV_BYTES} are allowed."
             )
-        # It gives no more bytes than it declares, and fails its checksum if it had more.
+        # It yields no more bytes than it declares, and fails its checksum if it had more.
         return stack.enter_context(archive.open(inside[0])), size
     except OSError as error:
         raise LabelError(f"Cannot read {file}: {error.strerror or error}.") from None
@@ -74,7 +74,7 @@ def opened(file: Path, stack: ExitStack) -> tuple[IO[bytes], int]:
 
 
 class Records:
-    """What the lines of a CSV hold behind its header, one by one.
+    """The records of a CSV after its header, one by one.
 
     A quoted field may hold line breaks. Where quotes do not close, the first line is rejected and
     the next one read on its own, so that a stray quote costs its own line only.
@@ -84,12 +84,15 @@ class Records:
     file : binary file
         Read once, to its end; memory does not grow with it.
     fills : bool
-        Whether a record may lack its last fields.
+        True if a record may lack its last fields.
 
     Attributes
     ----------
     header : list of str
-        Names of the columns. A line with a single field above them, such as a time, is passed over.
+        Names of the columns. A line with a single field above them, such as a time, is skipped.
+    used : collection of int or None
+        Numbers of the columns that must be UTF-8; None: all of them. In others a byte that is not
+        becomes a lone surrogate.
     bytes_read : int
         So far.
     """
@@ -97,6 +100,7 @@ class Records:
     def __init__(self, file: IO[bytes], *, fills: bool = False):
         self.bytes_read = 0
         self.fills = fills
+        self.used: Collection[int] | None = None
         self.header: list[str] = []
         self._file = file
         self._again: deque[bytes] = deque()
@@ -133,21 +137,29 @@ class Records:
             needed = len(self.header) if len(self.header) > 1 else len(fields)
             if not fields:
                 continue
-            if not self._is_text:
+            if not self._is_text and not self._is_used_text(fields):
                 yield self._reject(first, "not UTF-8: save the table as CSV in UTF-8")
             elif len(fields) > needed or (len(fields) < needed and not self.fills):
                 yield self._reject(first, f"{len(fields)} fields; the header has {needed}")
             else:
                 yield Record(first, fields + [""] * (needed - len(fields)))
 
+    def _is_used_text(self, fields: list[str]) -> bool:
+        used = range(len(fields)) if self.used is None else self.used
+        try:
+            "".join(fields[i] for i in used if i < len(fields)).encode()
+        except UnicodeEncodeError:  # a lone surrogate stands for a byte that is not UTF-8
+            return False
+        return True
+
     @property
     def text(self) -> str:
-        """Begin of the present record."""
+        """First characters of the present record."""
         line = self._taken[0] if self._taken else b""
         return line[: 4 * _SHOWN].decode("utf-8", "replace").rstrip("\r\n")[:_SHOWN]
 
     def next_line(self) -> str | None:
-        """The next line; for the CSV reader."""
+        """Return the next line, None after the last one; for the CSV reader."""
         if self._again:
             line = self._again.popleft()
         else:
@@ -165,13 +177,13 @@ class Records:
             return line.decode("utf-8")
         except UnicodeDecodeError:
             self._is_text = False
-            return line.decode("utf-8", "replace")
+            return line.decode("utf-8", "surrogateescape")
 
     def _read(self) -> bytes:
         try:
             return self._file.readline(_MOST_LINE_BYTES)
         except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
-            raise LabelError(f"behind line {self._line} it is damaged ({error})") from None
+            raise LabelError(f"it is damaged after line {self._line} ({error})") from None
 
     def _reject(self, line: int, reason: str) -> Reject:
         self._again.extendleft(reversed(self._taken[1:]))
@@ -180,7 +192,7 @@ class Records:
 
 
 class _Lines:
-    """An iterator that goes on after its end, as lines may be given back."""
+    """An iterator that may continue after its end, as lines are given back to it."""
 
     def __init__(self, records: Records):
         self._records = records

@@ -1,4 +1,4 @@
-"""The file of what could not be used."""
+"""The file of rejected rows."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _HEADER = ("line", "reason", "text")
 
 
 class Rejects:
-    """A CSV ``line,reason,text``, which is there once it is whole, if a line is rejected.
+    """A CSV ``line,reason,text``, written whole at the end, if any line was rejected.
 
     Parameters
     ----------
     file : Path
-        An older one is replaced; an empty file, too, and no other.
+        An older list or an empty file is replaced, any other file is refused.
 
     Attributes
     ----------
@@ -36,8 +36,8 @@ class Rejects:
     def __init__(self, file: Path):
         if os.path.lexists(file) and not _is_rejects(file):
             raise LabelError(
-                f"{file} is no list of rejected rows and is not replaced: name another file with "
-                "--rejects."
+                f"{file} is not a list of rejected rows and is not replaced: name another file "
+                "with --rejects."
             )
         self.file = file
         self.count = 0
@@ -89,7 +89,7 @@ class Rejects:
 
 
 def _is_rejects(file: Path) -> bool:
-    """Whether `file` is an older list of rejected rows, or empty."""
+    """Return True if `file` is an older list of rejected rows, or empty."""
     try:
         if not file.is_file():
             return False

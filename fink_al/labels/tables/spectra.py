@@ -9,7 +9,7 @@ from fink_al.labels.label import SPECTRUM, Label, check_object_name, utc
 from fink_al.settings import Survey
 
 NEEDED = ("object_id", "type", "observed")
-#: Beside them; other columns are the observer's own and are passed over.
+#: Optional columns; any others are the observer's own and are not read.
 POSSIBLE = ("source", "who", "modified", "evidence", "name", "ra_deg", "dec_deg")
 
 
@@ -19,13 +19,18 @@ class SpectraRows:
     Parameters
     ----------
     header : sequence of str
-        Names of the columns: ``object_id,type,observed`` and, where given,
+        Names of the columns: ``object_id,type,observed`` and optionally
         ``source,who,modified,evidence,name,ra_deg,dec_deg``.
     who : str, optional
-        Who says so, where the row does not. An export says all that was known: its rows stay as
-        they are.
+        Observer of the rows that name none.  Rows of an export stay as they are: those without an
+        observer never had one.
     survey : Survey, optional
         Whose names the objects have; those of an export may be another survey's, too.
+
+    Attributes
+    ----------
+    used : tuple of int
+        Numbers of the columns that are read.
 
     Raises
     ------
@@ -42,17 +47,18 @@ class SpectraRows:
             )
         self._columns = [(name, header.index(name)) for name in NEEDED]
         self._columns += [(name, header.index(name)) for name in POSSIBLE if name in header]
+        self.used = tuple(i for _, i in self._columns)
         is_export = {*NEEDED, *POSSIBLE, "received"} <= set(header)
         self._who = None if is_export else who
         self._survey = None if is_export else survey
 
     def labels(self, fields: Sequence[str]) -> list[Label]:
-        """The label of a row.
+        """Return the label of a row.
 
         Raises
         ------
         LabelError
-            If the row cannot be understood, or is of no object of the survey.
+            If the row is invalid, or of an object that the survey cannot have.
         """
         row = {name: fields[i].strip() for name, i in self._columns}
         label = Label(
@@ -73,16 +79,16 @@ class SpectraRows:
 
 
 def degrees(text: str | None) -> float | None:
-    """Angle of `text`; None where there is none.
+    """Return the angle of `text`, None where `text` is empty.
 
     Raises
     ------
     LabelError
-        If `text` is no number.
+        If `text` is not a number.
     """
     if not text:
         return None
     try:
         return float(text)
     except ValueError:
-        raise LabelError(f"'{text}' is no angle in degrees") from None
+        raise LabelError(f"'{text}' is not an angle in degrees") from None

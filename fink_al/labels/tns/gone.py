@@ -1,7 +1,7 @@
-"""Rows that the whole table of TNS has no more, as they were deleted or merged into others.
+"""Rows that are missing from the whole table of TNS, as they were deleted or merged into others.
 
-The changes of a day or an hour do not tell of them. Their types are taken back as TNS takes one
-back itself: the statement says ``unclassified`` from then on.
+The changes of a day or an hour do not show them. Their types are taken back as TNS takes one back
+itself: the statement is ``unclassified`` from the table's time on.
 """
 
 from __future__ import annotations
@@ -19,39 +19,40 @@ from fink_al.labels.tables.records import Records, Reject, opened
 from fink_al.labels.tns.rows import TNS
 from fink_al.settings.taxonomy import UNCLASSIFIED
 
-#: Who takes back and gives back: by it a row that comes back is known.
+#: `who` of such labels: it marks the rows that may come back.
 COMPARISON = "comparison with the whole table"
-#: A table that lacks more than this share of the typed rows, and more than a few, is rather torn:
-#: TNS deletes and merges a few in ten thousand.
+#: A table that lacks more than this share of the typed rows, and more than a few, is taken for
+#: torn: TNS deletes and merges a few in ten thousand.
 _MOST_GONE, _FEW = 0.01, 10
-#: A type that is younger than this before the table may have come too late for it.
+#: A type that is this much older than the table was in time for it.
 _SETTLED = timedelta(days=1)
 
 
 def listed_rows(table: Path) -> set[str]:
-    """Each ``objid`` of a table of TNS.
+    """Return each ``objid`` of a table of TNS.
 
-    Of rows that cannot be read every number counts: that they are gone cannot be said.
+    Of an invalid row every number counts, as any of them may be its ``objid``.
 
     Raises
     ------
     LabelError
         If it is damaged.
     """
-    found: set[str] = set()
+    listed: set[str] = set()
     with ExitStack() as stack:
         records = Records(opened(table, stack)[0])
         at = records.header.index("objid")
+        records.used = (at,)
         for record in records:
             if isinstance(record, Reject):
-                found.update(re.findall(r"\d+", record.text))
+                listed.update(re.findall(r"\d+", record.text))
             else:
-                found.add(record.fields[at].strip())
-    return found
+                listed.add(record.fields[at].strip())
+    return listed
 
 
 def changes(store: LabelStore, listed: Set[str], at: datetime) -> tuple[list[Label], int]:
-    """Labels that follow from what the whole table has and has not.
+    """Return the labels that follow from the rows that the whole table has, and those it lacks.
 
     Parameters
     ----------
@@ -67,7 +68,8 @@ def changes(store: LabelStore, listed: Set[str], at: datetime) -> tuple[list[Lab
     labels : list of Label
         ``unclassified`` where the row of a type is gone; the type again where such a row is back.
     doubted : int
-        So many rows are gone that the table is not believed, and no label follows; else 0.
+        Number of missing rows, if they are so many that the table is taken for torn and no label
+        follows; else 0.
     """
     rows = [
         row
@@ -88,7 +90,7 @@ def changes(store: LabelStore, listed: Set[str], at: datetime) -> tuple[list[Lab
 
 
 def _last_of_tns(store: LabelStore, row: dict[str, Any]) -> dict[str, Any]:
-    """The last word of TNS itself in the statement to which `row` belongs."""
+    """Return TNS's own last label of the statement to which `row` belongs."""
     return [
         word
         for word in store.history(row["object_id"]).to_pylist()

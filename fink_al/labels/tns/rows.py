@@ -1,4 +1,4 @@
-"""Labels of the Transient Name Server's table of public objects, whole or a day's or an hour's."""
+"""Labels of the Transient Name Server's table of public objects: whole, of a day, of an hour."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from fink_al.settings.taxonomy import UNCLASSIFIED
 NEEDED = (
     "objid", "name_prefix", "name", "ra", "declination", "type", "internal_names", "lastmodified",
 )  # fmt: skip
-#: A modification from further ahead would stand for ever.
+#: Tolerance of the clocks: a modification in the future would count for ever.
 _CLOCK_ERROR = timedelta(days=1)
 
 
@@ -31,17 +31,19 @@ class TnsRows:
     header : sequence of str
         Names of the columns.
     survey : Survey
-        How TNS lists its objects: by `tns_name`, else by `object_name`. Where TNS has other names,
-        a row without one but with a position is a label under TNS's own name (:func:`own_name`).
+        Its names at TNS: those that match `tns_name`, or else `object_name`. A row with such names
+        is a label of each; any other row with a position is a label under TNS's own name
+        (:func:`own_name`), which counts by its position.
     held : mapping of str to set of str
-        Objects that have a type by each ``objid``, whosever names they are: a row says their type
-        too, and takes it back if it has none any more, or does not list the object any more.
+        Objects that have a type by each ``objid``, by the names of any survey: a row gives these
+        its type, and takes it back if it has no type or does not list the object any more.
 
     Attributes
     ----------
+    used : tuple of int
+        Numbers of the columns that are read.
     untyped, other : int
-        Rows so far without a type; rows without an object of the survey, or without a position
-        where it has no names.
+        Rows so far without a type; without both a name of the survey and a position.
 
     Raises
     ------
@@ -50,8 +52,8 @@ class TnsRows:
 
     Notes
     -----
-    TNS does not say when a spectrum was taken, only when it changed the row: that is `observed`
-    too, as the spectrum is older.
+    TNS does not say when a spectrum was taken, only when it changed the row: `observed` is that
+    time too, as the spectrum is older.
     """
 
     def __init__(
@@ -67,26 +69,25 @@ class TnsRows:
                 f"it has {list(header)}"
             )
         self.untyped = self.other = 0
-        self._at = [header.index(name) for name in NEEDED]
+        self.used = tuple(header.index(name) for name in NEEDED)
         pattern = survey.tns_name or survey.object_name
         self._match = re.compile(pattern).fullmatch if pattern else lambda name: None
-        self._by_position = survey.labels_by_position
         self._held = {key: set(names) for key, names in (held or {}).items()}
         self._latest = datetime.now(UTC) + _CLOCK_ERROR
 
     def labels(self, fields: Sequence[str]) -> list[Label]:
-        """The labels of a row: one for each of its names that is the survey's, or is held.
+        """Return the labels of a row: one for each object that it names or that held its type.
 
         Raises
         ------
         LabelError
-            If the row cannot be understood.
+            If the row is invalid.
         """
         objid, prefix, name, ra, dec, kind, internal, changed = (
-            fields[i].strip() for i in self._at
+            fields[i].strip() for i in self.used
         )
         if not objid.isdecimal():
-            raise LabelError(f"'{objid}' is no objid, which is a number")
+            raise LabelError(f"'{objid}' is not an objid, which is a number")
         if not name:
             raise LabelError("the name is missing")
         modified = utc(changed)
@@ -95,17 +96,16 @@ class TnsRows:
         ra_deg, dec_deg = degrees(ra), degrees(dec)
         listed = {part.strip() for part in internal.split(",")}
         matches = filter(None, map(self._match, listed))
-        ours = {found[found.lastindex or 0] for found in matches}
         by_position = set() if None in (ra_deg, dec_deg) else {own_name(name)}
-        if self._by_position and not ours:
-            ours = by_position
+        ours = {match[match.lastindex or 0] for match in matches} or by_position
         # Another survey's object may be held without what TNS puts before its number.
         listed |= {part.rpartition("-")[2] for part in listed}
         held = self._held.get(objid, set())
         typed = ours | held & (listed | by_position) if kind else set()
         self.untyped += bool(ours and not kind)
         self.other += not ours
-        found = [
+        # Where two of these are one object, the last label counts: the one with the type.
+        labels = [
             Label(
                 object_id,
                 kind if object_id in typed else UNCLASSIFIED,
@@ -118,24 +118,23 @@ class TnsRows:
                 ra_deg,
                 dec_deg,
             )
-            # Where two of them are one object, what is said last counts: that it has a type.
             for object_id in [*sorted(held - typed), *sorted(typed)]
         ]
         if typed:
             self._held[objid] = held | typed
-        elif not found:
+        elif not labels:
             # Nothing to store; the angles are checked all the same.
             Label(objid, UNCLASSIFIED, TNS, modified, modified, ra_deg=ra_deg, dec_deg=dec_deg)
-        return found
+        return labels
 
 
 def own_name(name: str) -> str:
-    """Name in the label store of what TNS calls `name`, without the prefix, which changes."""
+    """Return the label store's name of TNS's `name`: without the prefix, which changes."""
     return f"TNS {name}"
 
 
 def held_types(rows: pa.Table) -> dict[str, set[str]]:
-    """Objects that were ever given a type, by the ``objid`` of TNS.
+    """Return the objects that ever had a type, by the ``objid`` of TNS.
 
     Parameters
     ----------

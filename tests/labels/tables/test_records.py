@@ -41,6 +41,28 @@ def test_a_bad_line_takes_no_other_with_it(bad, reason):
     assert rest == [Record(4, ["3", "4"]), Record(5, ["5", "6"])]
 
 
+@pytest.mark.parametrize(
+    ("row", "fields"),
+    [
+        (b"1,Zo\xeb,3", ["1", "Zo\udceb", "3"]),
+        (b'1,"\xff\n,\xfe",Zo\xc3\xab', ["1", "\udcff\n,\udcfe", "Zo\xeb"]),
+        (b"1,2,Zo\xeb", None),
+        (b"\xe9,2,3", None),
+        (b"1,Zo\xeb", "2 fields; the header has 3"),
+    ],
+)
+def test_a_column_that_is_not_used_need_not_be_utf8(row, fields):
+    records = Records(BytesIO(b"a,b,c\n" + row + b"\n4,5,6\n"))
+    records.used = (0, 2)
+    first, last = records
+    if isinstance(fields, list):
+        assert first == Record(2, fields)
+    else:
+        reason = fields or "not UTF-8: save the table as CSV in UTF-8"
+        assert first == Reject(2, reason, row.decode("utf-8", "replace"))
+    assert last.fields == ["4", "5", "6"]
+
+
 def test_an_open_quote_before_thousands_of_lines_costs_its_own_only():
     lines = [f"{i},{i}" for i in range(30_000)]
     rejected, *rest = found("\n".join(["a,b", 'x,"y', *lines]).encode())
@@ -92,8 +114,8 @@ def test_a_zip_with_too_much_or_too_little_in_it_is_refused(tmp_path, monkeypatc
     (tmp_path / "no.zip").write_bytes(b"PK\x03\x04 and so on")
     for file, message in (
         (two, "holds 2 CSV files; it must be one"),
-        (bomb, "unpacks to 1001 bytes; 1000 are allowed"),
-        (tmp_path / "no.zip", "is no whole zip"),
+        (bomb, "unpacks to 1001 bytes; at most 1000 are"),
+        (tmp_path / "no.zip", "is not a whole zip"),
         (tmp_path / "gone.csv", "Cannot read .*gone.csv: No such file"),
     ):
         with ExitStack() as stack, pytest.raises(LabelError, match=message):
@@ -109,5 +131,5 @@ def test_a_zip_that_holds_more_than_it_declares_is_damaged(tmp_path):
     with ExitStack() as stack:
         source, size = opened(file, stack)
         assert size == 8
-        with pytest.raises(LabelError, match=r"behind line \d+ it is damaged"):
+        with pytest.raises(LabelError, match=r"it is damaged after line \d+"):
             list(Records(source))

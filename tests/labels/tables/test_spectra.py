@@ -97,7 +97,7 @@ def test_the_list_of_rejected_rows_replaces_nothing_but_an_older_one(settings, t
             import_file(settings, file, rejects=same)
     for other in (tmp_path, tmp_path / "mine.csv"):
         (tmp_path / "mine.csv").write_text("line,reason,text,mine\n")
-        with pytest.raises(LabelError, match="is no list of rejected rows and is not replaced"):
+        with pytest.raises(LabelError, match="is not a list of rejected rows and is not replaced"):
             import_file(settings, file, rejects=other)
     assert file.read_text() == text
     assert (tmp_path / "mine.csv").read_text() == "line,reason,text,mine\n"

@@ -40,13 +40,45 @@ def test_a_typed_row_is_a_label_of_each_of_its_names_of_the_survey(settings, tak
     done = take(
         tns_row(),
         tns_row(18, internal_names=names),
-        tns_row(19, internal_names="ATLAS26aab"),
+        tns_row(19, internal_names="ATLAS26aab", ra=""),
         tns_row(20, ""),
     )
     assert (done.format, done.rows, done.labels, done.added) == ("tns", 4, 3, 3)
     assert (done.rejected, done.rejects, done.untyped, done.other) == (0, None, 1, 1)
     assert stored(settings)[0] == FIRST
     assert [label.object_id[-1] for label in stored(settings)] == ["a", "b", "c"]
+
+
+def test_a_row_without_a_name_of_the_survey_counts_by_its_position(settings, take, tns_row):
+    done = take(
+        tns_row(name="2026a", internal_names="ATLAS26aaa"),
+        tns_row(18, name="2026b", internal_names=""),
+        tns_row(19, name="2026c", internal_names="", ra="", declination=""),
+        tns_row(20, "", internal_names=""),
+    )
+    assert (done.labels, done.untyped, done.other) == (2, 1, 1)
+    places = [(one.object_id, one.ra_deg, one.dec_deg) for one in stored(settings)]
+    assert places == [("TNS 2026a", 10.5, -3.25), ("TNS 2026b", 10.5, -3.25)]
+    # Named later, it is one statement under both names, and is taken back under both.
+    rename = {"name": "2026a", "lastmodified": "2026-01-06 00:00:00"}
+    assert take(tns_row(type="SN II", **rename)).added == 2
+    both = [("TNS 2026a", "SN II", "SN 2026a"), ("ZTF26aaaaaaa", "SN II", "SN 2026a")]
+    assert [one for one in stands(settings) if one[0] != "TNS 2026b"] == both
+    take(tns_row(type="", name="2026a", lastmodified="2026-01-07 00:00:00"))
+    assert {kind for name, kind, _ in stands(settings) if name != "TNS 2026b"} == {"unclassified"}
+
+
+def test_bytes_in_columns_that_are_not_used_cost_no_label(settings, take, tns_row, tmp_path):
+    file = tmp_path / "latin1.csv"
+    take(tns_row())  # writes a table to copy the header of
+    text = (tmp_path / "tns_public_objects.csv").read_text()
+    row = tns_row(18, "SN II", reporters="Pérez", internal_names="ZTF26aaaaaab")
+    bad = tns_row(19, "SN II", internal_names="Zoë, ZTF26aaaaaac")
+    file.write_bytes((text + row + bad).encode("latin-1"))
+    done = import_file(settings, file)
+    assert (done.rows, done.added, done.rejected) == (3, 1, 1)
+    assert ("ZTF26aaaaaab", "SN II", "SN 2026a") in stands(settings)
+    assert ",not UTF-8: save the table as CSV in UTF-8," in done.rejects.read_text()
 
 
 @pytest.mark.parametrize("stamp", ["", "2026-01-06 00:00:00\n", '"2026-01-06 11:00:00"\r\n'])
@@ -123,12 +155,12 @@ def test_an_object_that_a_row_does_not_list_any_more_loses_its_type(settings, ta
 def test_bad_rows_are_rejected_and_the_good_ones_land(settings, take, tns_row):
     future = f"{datetime.now(UTC) + timedelta(days=2):%Y-%m-%d %H:%M:%S}"
     bad = {
-        tns_row(""): "'' is no objid, which is a number",
-        tns_row("x7"): "'x7' is no objid, which is a number",
+        tns_row(""): "'' is not an objid, which is a number",
+        tns_row("x7"): "'x7' is not an objid, which is a number",
         tns_row(name=" "): "the name is missing",
         tns_row(lastmodified="0000-00-00 00:00:00"): "'0000-00-00 00:00:00' is no time",
         tns_row(lastmodified=future): f"lastmodified {future} lies in the future",
-        tns_row(ra="ten"): "'ten' is no angle in degrees",
+        tns_row(ra="ten"): "'ten' is not an angle in degrees",
         tns_row(ra="361"): "'ra_deg' of the label of ZTF26aaaaaaa is 361.0",
         tns_row(type="", declination="-91"): "'dec_deg' of the label of 17 is -91.0",
         tns_row()[:-30] + "\n": "not CSV: ",

@@ -1,0 +1,163 @@
+"""Bounds, waits and a site's settings, against servers on this machine."""
+
+import threading
+import time
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from fink_al.errors import SettingsError
+from fink_al.http import HttpClient, HttpError, Unreachable
+
+
+class Server:
+    """Answers with (status, headers, body) in turn, the last one for ever."""
+
+    def __init__(self, *answers):
+        self.answers, self.asked = list(answers), []
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                server.asked.append((self.path, self.headers["Authorization"]))
+                more = len(server.answers) > 1
+                status, headers, body = server.answers.pop(0) if more else server.answers[0]
+                self.send_response(status)
+                for name, value in {"Content-Length": str(len(body)), **headers}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *words):
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def close(self):
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.fixture
+def serve():
+    servers = []
+
+    def start(*answers):
+        servers.append(Server(*answers))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.close()
+
+
+OK = (200, {}, b"content")
+
+
+def fetch(url, waited=None, *, seconds=100.0, most_bytes=100, read=b"".join, **options):
+    client = HttpClient(url, {}, sleep=([] if waited is None else waited).append, **options)
+    return client.fetch("x", read, until=time.monotonic() + seconds, most_bytes=most_bytes)
+
+
+@pytest.mark.parametrize(
+    ("headers", "wait_s"),
+    [
+        ({"Retry-After": "7"}, 7),
+        ({"Retry-After": lambda: formatdate(time.time() + 50, usegmt=True)}, 50),
+        ({"x-rate-limit-reset": "9", "Retry-After": "7"}, 9),
+        ({}, 60),
+    ],
+)
+def test_a_server_says_how_long_to_wait(serve, headers, wait_s):
+    waited = []
+    headers = {name: text() if callable(text) else text for name, text in headers.items()}
+    assert fetch(serve((429, headers, b""), OK).url, waited) == b"content"
+    assert waited[0] == pytest.approx(wait_s, abs=6)
+    assert len(waited) == 1
+
+
+def test_an_overloaded_server_is_asked_again_when_it_says(serve):
+    waited = []
+    server = serve((503, {}, b""), (503, {"Retry-After": "20"}, b""), OK)
+    assert fetch(server.url, waited) == b"content"
+    assert waited == [0.0, pytest.approx(20.5, abs=0.6)]
+
+
+def test_a_wait_beyond_the_deadline_does_not_begin(serve):
+    waited = []
+    with pytest.raises(Unreachable, match=r"429 .*: the next attempt is due in 5\d s, and 9 s are"):
+        fetch(serve((429, {"Retry-After": "50"}, b"")).url, waited, seconds=9.4)
+    assert waited == []
+
+
+def test_content_that_is_invalid_every_time_is_an_error(serve):
+    def read(parts):
+        raise ValueError(f"invalid: {b''.join(parts).decode()}")
+
+    server = serve(OK)
+    with pytest.raises(HttpError, match=r"^invalid: content, tried 2 times$") as error:
+        fetch(server.url, read=read, attempts=2)
+    assert (error.value.status, len(server.asked)) == (200, 2)
+    assert not isinstance(error.value, Unreachable)
+
+
+def test_an_answer_of_any_length_is_not_read(serve):
+    server = serve((200, {}, b"x" * 101))
+    with pytest.raises(HttpError, match="an answer of more than 100 bytes"):
+        fetch(server.url)
+    assert len(server.asked) == 1
+    assert fetch(serve((200, {}, b"x" * 100)).url) == b"x" * 100
+
+
+@pytest.fixture
+def netrc(tmp_path, monkeypatch):
+    file = tmp_path / "netrc"
+    file.write_text("default login somebody password s3cret\n")
+    file.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(file))
+
+
+def test_only_the_credentials_that_were_given_are_sent(serve, netrc, monkeypatch):
+    proxy = serve(OK)
+    monkeypatch.setenv("HTTP_PROXY", proxy.url)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    assert fetch("http://service.example/folder") == b"content"
+    assert proxy.asked == [("http://service.example/folder/x", None)]
+    # A server of this machine is asked without the proxy.
+    here = serve(OK)
+    assert fetch(here.url, credentials=("me", "mine"), secret="PASSWORD") == b"content"
+    assert [auth for _, auth in here.asked] == ["Basic bWU6bWluZQ=="]
+    assert len(proxy.asked) == 1
+
+
+def test_a_redirection_is_not_followed(serve):
+    other = serve(OK)
+    server = serve((302, {"Location": other.url}, b""))
+    with pytest.raises(HttpError, match="302 Found"):
+        fetch(server.url, credentials=("me", "mine"))
+    assert other.asked == []
+
+
+def test_what_a_site_must_set_is_said(serve, monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", "")
+    with pytest.raises(Unreachable, match=r"ProxyError.*; HTTPS_PROXY and NO_PROXY name the proxy"):
+        fetch("http://service.example")
+    https = serve(OK).url.replace("http:", "https:")
+    with pytest.raises(Unreachable, match=r"SSLError.*; REQUESTS_CA_BUNDLE names the certificates"):
+        fetch(https)
+    monkeypatch.delenv("HTTP_PROXY")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere/ca.pem")
+    with pytest.raises(Unreachable, match=r"OSError.*; REQUESTS_CA_BUNDLE must name a file that"):
+        fetch("https://service.example")
+
+
+@pytest.mark.parametrize("url", ["http://service.example", "ftp://127.0.0.1", "127.0.0.1"])
+def test_a_secret_goes_out_encrypted_only(url):
+    with pytest.raises(SettingsError, match="must begin with https://: PASSWORD is sent there"):
+        HttpClient(url, {}, secret="PASSWORD")
