@@ -8,8 +8,12 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Iterable, Iterator, Mapping
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from confluent_kafka import (
@@ -23,7 +27,7 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from fink_al.errors import ServiceError
+from fink_al.errors import ServiceError, SettingsError
 from fink_al.settings import Kafka
 
 log = logging.getLogger(__name__)
@@ -37,6 +41,23 @@ _MAX_MESSAGE_BYTES = 10_000_000
 # Every failure comes back as an error too; the library would also print each attempt to connect.
 _LOG_LEVEL = 2
 _FOR_EVER = {"retention.ms": "-1", "retention.bytes": "-1"}
+# Answers that say only that no broker answered; why not is in the background errors.
+_NO_ANSWER = {
+    KafkaError._TRANSPORT,
+    KafkaError._TIMED_OUT,
+    KafkaError._MSG_TIMED_OUT,
+    KafkaError._ALL_BROKERS_DOWN,
+}
+# Background errors, the most telling first: the others may be of another address of the cluster.
+_REASONS = (
+    KafkaError._AUTHENTICATION,
+    KafkaError._SSL,
+    KafkaError._RESOLVE,
+    KafkaError._TRANSPORT,
+)
+# An error that comes again is repeated after 30 s; what is older may have been mended.
+_FRESH_S = 60.0
+_PROBE_S = 5.0
 
 
 class Cluster:
@@ -46,11 +67,13 @@ class Cluster:
     ------
     ServiceError
         By every method, if the cluster does not answer.
+    SettingsError
+        By the constructor, as by every function below, if the client refuses an option.
     """
 
     def __init__(self, kafka: Kafka):
-        self._kafka = kafka
-        self._admin = AdminClient(kafka.client_options() | {"log_level": _LOG_LEVEL})
+        self._faults = _Faults(kafka)
+        self._admin = _open(AdminClient, kafka, self._faults)
 
     def identifier(self) -> str:
         """Cluster id, which no two clusters share."""
@@ -62,7 +85,7 @@ class Cluster:
         names = sorted(name for name in found if re.fullmatch(pattern, name))
         if not names:
             return {}
-        with _clear(self._kafka.servers):
+        with _clear(self._faults):
             described = self._admin.describe_topics(
                 TopicCollection(names), request_timeout=_TIMEOUT_S
             )
@@ -81,7 +104,7 @@ class Cluster:
         """Create topic `name` unless it exists."""
         config = {"max.message.bytes": str(_MAX_MESSAGE_BYTES)} | (_FOR_EVER if for_ever else {})
         new = NewTopic(name, num_partitions=partitions, config=config)
-        with _clear(self._kafka.servers):
+        with _clear(self._faults):
             try:
                 self._admin.create_topics([new], request_timeout=_TIMEOUT_S)[name].result()
             except KafkaException as error:
@@ -90,11 +113,11 @@ class Cluster:
 
     def delete_topic(self, name: str) -> None:
         """Delete topic `name`."""
-        with _clear(self._kafka.servers):
+        with _clear(self._faults):
             self._admin.delete_topics([name], request_timeout=_TIMEOUT_S)[name].result()
 
     def _list(self) -> Any:
-        with _clear(self._kafka.servers):
+        with _clear(self._faults):
             return self._admin.list_topics(timeout=_FIRST_ANSWER_S)
 
 
@@ -119,10 +142,12 @@ class Publisher:
     """
 
     def __init__(self, kafka: Kafka, name: str):
-        self._servers = kafka.servers
-        self._producer = Producer(
-            kafka.client_options()
-            | {
+        self._faults = _Faults(kafka)
+        self._producer = _open(
+            Producer,
+            kafka,
+            self._faults,
+            {
                 "transactional.id": name,
                 # A batch of dead letters is 600 MB: more than a minute on a slow line.
                 "transaction.timeout.ms": 600_000,
@@ -130,10 +155,9 @@ class Publisher:
                 "queue.buffering.max.kbytes": 131072,
                 "linger.ms": 5,
                 "compression.type": "lz4",
-                "log_level": _LOG_LEVEL,
-            }
+            },
         )
-        with _clear(self._servers):
+        with _clear(self._faults):
             self._producer.init_transactions(_TIMEOUT_S)
 
     @contextmanager
@@ -146,7 +170,7 @@ class Publisher:
             If it could not be published. Where the broker did not say whether it was, only a new
             publisher of this name can tell.
         """
-        with _clear(self._servers):
+        with _clear(self._faults):
             self._producer.begin_transaction()
         try:
             yield self
@@ -171,21 +195,22 @@ class Publisher:
                 if error.args[0].txn_requires_abort():
                     self._abort()
                     raise ServiceError(
-                        f"Kafka at {self._servers} published nothing of the transaction: "
-                        f"{error.args[0]}."
+                        f"Kafka at {self._faults.servers} published nothing of the transaction: "
+                        f"{self._faults.reason(error.args[0])}."
                     ) from error
                 break
         assert first is not None
         raise ServiceError(
-            f"Kafka at {self._servers} does not say whether the transaction was published: "
-            f"{first.args[0]}. Start again: the ledger knows."
+            f"Kafka at {self._faults.servers} does not say whether the transaction was published: "
+            f"{self._faults.reason(first.args[0])}. Start again: the ledger knows."
         ) from first
 
     def _abort(self) -> None:
         try:
             self._producer.abort_transaction(_TIMEOUT_S)
         except KafkaException as error:  # the next publisher of this name does it
-            log.warning("Kafka at %s did not abort a transaction: %s", self._servers, error.args[0])
+            reason = self._faults.reason(error.args[0])
+            log.warning("Kafka at %s did not abort a transaction: %s", self._faults.servers, reason)
 
     def send(
         self,
@@ -201,7 +226,7 @@ class Publisher:
         ServiceError
             If it is longer than 10 MB.
         """
-        with _clear(self._servers):
+        with _clear(self._faults):
             _hand_over(self._producer, topic, value, key, headers=list((headers or {}).items()))
 
 
@@ -213,10 +238,9 @@ def produce(kafka: Kafka, topic: str, values: Iterable[bytes]) -> int:
     ServiceError
         If one of them did not arrive, or is longer than 10 MB.
     """
-    producer = Producer(
-        kafka.client_options()
-        | {"message.max.bytes": _MAX_MESSAGE_BYTES, "linger.ms": 5, "log_level": _LOG_LEVEL}
-    )
+    faults = _Faults(kafka)
+    options = {"message.max.bytes": _MAX_MESSAGE_BYTES, "linger.ms": 5}
+    producer = _open(Producer, kafka, faults, options)
     failed: list[KafkaError] = []
     sent = 0
 
@@ -225,7 +249,7 @@ def produce(kafka: Kafka, topic: str, values: Iterable[bytes]) -> int:
             failed.append(error)
 
     for value in values:
-        with _clear(kafka.servers):
+        with _clear(faults):
             _hand_over(producer, topic, value, on_delivery=delivered)
         sent += 1
         producer.poll(0)
@@ -233,19 +257,22 @@ def produce(kafka: Kafka, topic: str, values: Iterable[bytes]) -> int:
     if failed or left:
         raise ServiceError(
             f"{len(failed) + left} of {sent} messages did not reach topic '{topic}' at "
-            f"{kafka.servers}: {failed[0] if failed else 'time-out'}."
+            f"{kafka.servers}: {faults.reason(failed[0] if failed else None)}."
         )
     return sent
 
 
 def read(kafka: Kafka, topic: str, start: dict[int, int] | None = None) -> Iterator[Message]:
     """Committed messages of `topic` from the offsets `start`, or all, to its present end."""
-    consumer = _consumer(kafka)
+    faults = _Faults(kafka)
+    consumer = _consumer(kafka, faults)
     try:
-        with _clear(kafka.servers):
+        with _clear(faults):
             found = consumer.list_topics(topic, _TIMEOUT_S).topics[topic]
             if found.error:
-                return
+                if found.error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+                    return
+                raise KafkaException(found.error)
             ends = {}
             for partition in found.partitions:
                 where = TopicPartition(topic, partition)
@@ -256,13 +283,14 @@ def read(kafka: Kafka, topic: str, start: dict[int, int] | None = None) -> Itera
             consumer.assign([TopicPartition(topic, p, low) for p, (low, _) in ends.items()])
         left = {p: high for p, (_, high) in ends.items()}
         while left:
-            with _clear(kafka.servers):
+            with _clear(faults):
                 message = consumer.poll(_TIMEOUT_S)
             if message is None:
-                raise ServiceError(f"Topic '{topic}' at {kafka.servers}: no answer in time.")
+                raise ServiceError(f"Topic '{topic}' at {kafka.servers}: {faults.reason(None)}.")
             if error := message.error():
                 if error.code() != KafkaError._PARTITION_EOF:
-                    raise ServiceError(f"Topic '{topic}' at {kafka.servers}: {error}.")
+                    reason = faults.reason(error)
+                    raise ServiceError(f"Topic '{topic}' at {kafka.servers}: {reason}.")
                 # The end that a reader of committed messages can see, behind all markers.
                 left.pop(message.partition() or 0, None)
                 continue
@@ -276,24 +304,34 @@ def read(kafka: Kafka, topic: str, start: dict[int, int] | None = None) -> Itera
 
 
 def fetch(kafka: Kafka, topic: str, partition: int, offset: int) -> bytes | None:
-    """Value of one message, or None if it is gone."""
-    consumer = _consumer(kafka)
+    """Value of one message, or None if it is gone.
+
+    Raises
+    ------
+    ServiceError
+        If no broker answers.
+    """
+    faults = _Faults(kafka)
+    consumer = _consumer(kafka, faults)
     try:
-        with _clear(kafka.servers):
+        with _clear(faults):
             consumer.assign([TopicPartition(topic, partition, offset)])
             message = consumer.poll(_TIMEOUT_S)
+            if message is None:
+                raise ServiceError(f"Topic '{topic}' at {kafka.servers}: {faults.reason(None)}.")
     finally:
         consumer.close()
-    if message is None or message.error() or message.offset() != offset:
+    if message.error() or message.offset() != offset:
         return None
     return message.value()
 
 
 def ends(kafka: Kafka, topics: Mapping[str, Topic]) -> dict[tuple[str, int], int]:
     """Offset behind the last message of each partition of `topics`."""
-    consumer = _consumer(kafka)
+    faults = _Faults(kafka)
+    consumer = _consumer(kafka, faults)
     try:
-        with _clear(kafka.servers):
+        with _clear(faults):
             return {
                 (name, p): consumer.get_watermark_offsets(TopicPartition(name, p), _TIMEOUT_S)[1]
                 for name, topic in topics.items()
@@ -317,23 +355,100 @@ def _hand_over(producer: Producer, *message: Any, **options: Any) -> None:
             producer.poll(0.1)
 
 
-def _consumer(kafka: Kafka) -> Consumer:
-    return Consumer(
-        kafka.client_options()
-        | {
-            "group.id": "fink-al-reader",  # required by the library; nothing is committed to it
-            "enable.auto.commit": False,
-            "isolation.level": "read_committed",
-            "auto.offset.reset": "earliest",
-            "enable.partition.eof": True,
-            "log_level": _LOG_LEVEL,
-        }
-    )
+def _consumer(kafka: Kafka, faults: _Faults) -> Consumer:
+    options = {
+        "group.id": "fink-al-reader",  # required by the library; nothing is committed to it
+        "enable.auto.commit": False,
+        "isolation.level": "read_committed",
+        "auto.offset.reset": "earliest",
+        "enable.partition.eof": True,
+    }
+    return _open(Consumer, kafka, faults, options)
+
+
+def _open(
+    kind: Callable[[dict[str, Any]], Any],
+    kafka: Kafka,
+    faults: _Faults,
+    options: Mapping[str, Any] | None = None,
+) -> Any:
+    """Make a client of `kind`, whose background errors go to `faults`."""
+    own = {"log_level": _LOG_LEVEL, "error_cb": faults.note} | dict(options or {})
+    try:
+        faults.client = kind(own | kafka.client_options())
+    except KafkaException as error:
+        text = re.sub("^Failed to create [a-z ]+: ", "", error.args[0].str())
+        raise SettingsError(f"Kafka client for {kafka.servers}: {text}.") from None
+    return faults.client
+
+
+class _Faults:
+    """Background errors of a client, which say why a request got no answer.
+
+    A client tries to connect again and again, so the request itself only runs out of time.
+    """
+
+    def __init__(self, kafka: Kafka):
+        self._kafka = kafka
+        self.servers = kafka.servers
+        self.client: Any = None
+        self._last: dict[int, tuple[float, str]] = {}
+
+    def note(self, error: KafkaError) -> None:
+        """Keep `error`: the client calls this."""
+        text = re.sub(r" \(after \d+ms in state [^()]*\)", "", error.str()).strip()
+        self._last[error.code()] = time.monotonic(), text
+
+    def reason(self, answer: KafkaError | None) -> str:
+        """Why a request failed whose answer is `answer`, or None if none came in time."""
+        if answer is not None and answer.code() not in _NO_ANSWER:
+            return str(answer)
+        if self.client is not None:
+            self.client.poll(0.1)  # hands over the errors that wait
+        oldest = time.monotonic() - _FRESH_S
+        for code in _REASONS:
+            when, text = self._last.get(code, (oldest, ""))
+            if when > oldest:
+                return self._explained(text)
+        if answer is not None and answer.code() == KafkaError._TRANSPORT:
+            # A broker that wants TLS hangs up on a client without, and says nothing.
+            return f"{answer.str()}; is security_protocol {self._kafka.security_protocol} right?"
+        return str(answer or "no answer in time")
+
+    def _explained(self, text: str) -> str:
+        """Add what librdkafka leaves out of a failure of TLS."""
+        address = re.match(r"\w+://(.+?):(\d+)/", text)
+        if address and "certificate verify failed" in text:
+            # librdkafka blames the authority for a wrong host name, too.
+            why = _mistrust(address[1], int(address[2]), self._kafka.ca_file)
+            if why:
+                return f"{address[1]}:{address[2]}: certificate verify failed: {why}"
+        if re.search("alert (bad certificate|certificate required|handshake failure)", text):
+            if self._kafka.certificate_file is None:
+                return f"{text}; it wants a client's certificate: set certificate_file and key_file"
+            return f"{text}; it refuses the certificate of {self._kafka.certificate_file}"
+        return text
+
+
+def _mistrust(host: str, port: int, ca_file: Path | None) -> str | None:
+    """Why the certificate at `host` cannot be trusted, or None if it can or nobody answers."""
+    context = ssl.create_default_context(cafile=ca_file)
+    try:
+        with (
+            socket.create_connection((host.strip("[]"), port), _PROBE_S) as plain,
+            context.wrap_socket(plain, server_hostname=host.strip("[]")),
+        ):
+            return None
+    except ssl.SSLCertVerificationError as error:
+        return error.verify_message.rstrip(".")
+    except OSError:
+        return None
 
 
 @contextmanager
-def _clear(servers: str) -> Iterator[None]:
+def _clear(faults: _Faults) -> Iterator[None]:
     try:
         yield
     except KafkaException as error:
-        raise ServiceError(f"Request to Kafka at {servers} failed: {error.args[0]}.") from error
+        reason = faults.reason(error.args[0])
+        raise ServiceError(f"Kafka request to {faults.servers} failed: {reason}.") from error

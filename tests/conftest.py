@@ -53,6 +53,25 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
+def secure_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A running Kafka with TLS and three ways to say who asks, one for all tests."""
+    from secure_kafka import SecureKafka
+
+    running = SecureKafka(tmp_path_factory.mktemp("secure_kafka"))
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def kafka_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment has what the secured Kafka wants."""
+    from secure_kafka import SECRETS
+
+    for name, value in SECRETS.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture(scope="session")
 def spark() -> Iterator[Any]:
     """A Spark session of this process, one for all tests."""
     from fink_al.spark.session import spark_session

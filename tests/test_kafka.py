@@ -13,7 +13,7 @@ from fink_al.settings import Kafka
 
 def test_a_broker_that_is_not_there_is_said_soon():
     begin = time.monotonic()
-    with pytest.raises(ServiceError, match=r"Request to Kafka at 127\.0\.0\.1:1 failed"):
+    with pytest.raises(ServiceError, match=r"Kafka request to 127\.0\.0\.1:1 failed: .*refused"):
         Cluster(Kafka(servers="127.0.0.1:1")).identifier()
     assert time.monotonic() - begin < 15
 
@@ -23,7 +23,7 @@ def test_a_broker_that_is_not_there_is_said_soon():
 )
 def test_a_topic_cannot_be_changed_without_a_broker(monkeypatch, do):
     monkeypatch.setattr(rim, "_TIMEOUT_S", 1.0)
-    with pytest.raises(ServiceError, match=r"Request to Kafka at 127\.0\.0\.1:1 failed"):
+    with pytest.raises(ServiceError, match=r"Kafka request to 127\.0\.0\.1:1 failed: .*refused"):
         do(Cluster(Kafka(servers="127.0.0.1:1")))
 
 
@@ -49,14 +49,14 @@ class Broken:
 
 def publisher(producer):
     made = object.__new__(Publisher)
-    made._servers, made._producer = "here", producer
+    made._faults, made._producer = rim._Faults(Kafka(servers="here:1")), producer
     return made
 
 
 _LATE = KafkaError(KafkaError._TIMED_OUT, "late", retriable=True)
 _UNDONE = KafkaError(KafkaError._MSG_TIMED_OUT, "undone", txn_requires_abort=True)
 _FENCED = KafkaError(KafkaError._FENCED, "fenced", fatal=True)
-_UNKNOWN = "Kafka at here does not say whether the transaction was published: .*"
+_UNKNOWN = "Kafka at here:1 does not say whether the transaction was published: .*"
 
 
 @pytest.mark.parametrize(

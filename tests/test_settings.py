@@ -70,8 +70,10 @@ _WRONG = {
     ),
     "SOURCE__PASSWORD": (
         "s3cret",
-        "no such key; source has: servers, security_protocol, sasl_mechanism; credentials come "
-        "from FINK_AL_KAFKA_USERNAME and FINK_AL_KAFKA_PASSWORD only.",
+        "no such key; source has: servers, security_protocol, sasl_mechanism, ca_file, "
+        "certificate_file, key_file, token_url, token_scope, kerberos_service, kerberos_principal, "
+        "kerberos_keytab, options, options_librdkafka, options_java; credentials come from "
+        "FINK_AL_KAFKA_USERNAME and FINK_AL_KAFKA_PASSWORD only.",
     ),
     "TARGET": (
         "late_snia",

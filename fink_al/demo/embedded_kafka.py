@@ -31,18 +31,31 @@ class EmbeddedKafka:
         the same topics and, while it is free, the same port.
     properties : mapping of str to object, optional
         More of the broker's own properties.
+    listeners : mapping of str to str, optional
+        More listeners beside the plain one: their security protocols by name.
     """
 
-    def __init__(self, folder: Path, properties: Mapping[str, object] | None = None):
+    def __init__(
+        self,
+        folder: Path,
+        properties: Mapping[str, object] | None = None,
+        listeners: Mapping[str, str] | None = None,
+    ):
         self.folder = Path(folder).resolve()
         self._more = dict(properties or {})
-        self._port, self._controller = _free_ports(2)
+        self._protocols = {"PLAINTEXT": "PLAINTEXT", **(listeners or {})}
+        self._controller, *ports = _free_ports(1 + len(self._protocols))
+        self._ports = dict(zip(self._protocols, ports, strict=True))
         self._process: subprocess.Popen | None = None
 
     @property
     def servers(self) -> str:
         """Bootstrap servers for clients."""
-        return f"127.0.0.1:{self._port}"
+        return f"127.0.0.1:{self._ports['PLAINTEXT']}"
+
+    def address(self, listener: str) -> str:
+        """Bootstrap server of one of the further listeners, by a name that a certificate has."""
+        return f"localhost:{self._ports[listener]}"
 
     @property
     def pid(self) -> int | None:
@@ -122,7 +135,7 @@ class EmbeddedKafka:
     def _is_ready(self) -> bool:
         with socket.socket() as probe:
             probe.settimeout(1)
-            if probe.connect_ex(("127.0.0.1", self._port)) != 0:
+            if probe.connect_ex(("127.0.0.1", self._ports["PLAINTEXT"])) != 0:
                 return False
         return b"Kafka Server started" in self.log_file.read_bytes()
 
@@ -145,12 +158,17 @@ class EmbeddedKafka:
         ]  # fmt: skip
 
     def _properties(self) -> str:
+        bound = [f"{name}://127.0.0.1:{port}" for name, port in self._ports.items()]
+        further = [f"{name}://{self.address(name)}" for name in self._ports if name != "PLAINTEXT"]
         values = {
             "process.roles": "broker,controller",
             "node.id": 1,
-            "listeners": f"PLAINTEXT://127.0.0.1:{self._port},"
-            f"CONTROLLER://127.0.0.1:{self._controller}",
-            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self._port}",
+            "listeners": ",".join([*bound, f"CONTROLLER://127.0.0.1:{self._controller}"]),
+            "advertised.listeners": ",".join([bound[0], *further]),
+            "listener.security.protocol.map": ",".join(
+                f"{name}:{protocol}"
+                for name, protocol in {**self._protocols, "CONTROLLER": "PLAINTEXT"}.items()
+            ),
             "controller.listener.names": "CONTROLLER",
             "controller.quorum.bootstrap.servers": f"127.0.0.1:{self._controller}",
             "log.dirs": self.folder / "data",

@@ -6,9 +6,10 @@ by the variable ``FINK_AL_STREAM__TRIGGER_SECONDS``. Credentials are read from t
 
 from fink_al.settings.features import FeatureSettings
 from fink_al.settings.installation import Settings
+from fink_al.settings.kafka import Kafka
 from fink_al.settings.layers import load_settings
 from fink_al.settings.resources import find_resource, read_yaml
-from fink_al.settings.services import Kafka, Registry, Stream
+from fink_al.settings.services import Registry, Stream
 from fink_al.settings.survey import MJD_EPOCH, SchemaSource, Site, Survey, load_survey, survey_names
 from fink_al.settings.target import (
     Cuts,
@@ -21,6 +22,9 @@ from fink_al.settings.target import (
     Target,
 )
 from fink_al.settings.variables import (
+    KAFKA_CLIENT_ID,
+    KAFKA_CLIENT_SECRET,
+    KAFKA_KEY_PASSWORD,
     KAFKA_PASSWORD,
     KAFKA_USER,
     REGISTRY_PASSWORD,
@@ -30,6 +34,9 @@ from fink_al.settings.variables import (
 )
 
 __all__ = [
+    "KAFKA_CLIENT_ID",
+    "KAFKA_CLIENT_SECRET",
+    "KAFKA_KEY_PASSWORD",
     "KAFKA_PASSWORD",
     "KAFKA_USER",
     "MJD_EPOCH",

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from pydantic import model_validator
 
+from fink_al.settings.kafka import Kafka
 from fink_al.settings.kinds import TARGET, DataFile, Section, data_file
-from fink_al.settings.services import Kafka, Registry, Stream
+from fink_al.settings.services import Registry, Stream
 from fink_al.settings.survey import Survey
 from fink_al.settings.target import Target
 

@@ -11,7 +11,6 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from fink_al.errors import SettingsError
 from fink_al.settings.resources import find_resource
-from fink_al.settings.variables import REGISTRY_USER
 
 #: Stands for the target's name in the path of a data set.
 TARGET = "{target}"
@@ -43,7 +42,9 @@ def _address(text: str) -> str:
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("write an address that begins with https:// or http://")
     if parts.username or parts.password or parts.query or parts.fragment:
-        raise ValueError(f"leave only scheme, host and path; {REGISTRY_USER} names the user")
+        raise ValueError(
+            "leave only scheme, host and path; user and password come from the environment"
+        )
     return text
 
 

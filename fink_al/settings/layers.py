@@ -22,7 +22,7 @@ from fink_al.settings.variables import KAFKA_PASSWORD, KAFKA_USER, NO_KEYS, PREF
 _LIKE = "like"
 #: What two targets must not share.
 _OWN_KEYS = ("name", "candidates_topic", "dead_letter_topic", "ledger_topic")
-_SECRET = re.compile("password|passwd|secret|token|key|credential", re.IGNORECASE)
+_SECRET = re.compile("password|passwd|secret|token|key|credential|options", re.IGNORECASE)
 
 
 def load_settings(

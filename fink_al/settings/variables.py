@@ -4,6 +4,10 @@ from __future__ import annotations
 
 #: Kafka options that carry a secret come from these variables and from nowhere else.
 KAFKA_USER, KAFKA_PASSWORD = "FINK_AL_KAFKA_USERNAME", "FINK_AL_KAFKA_PASSWORD"
+#: A client of OAUTHBEARER, and the password of an encrypted key for mutual TLS.
+_KAFKA = "FINK_AL_KAFKA"
+KAFKA_CLIENT_ID, KAFKA_CLIENT_SECRET = f"{_KAFKA}_CLIENT_ID", f"{_KAFKA}_CLIENT_SECRET"
+KAFKA_KEY_PASSWORD = f"{_KAFKA}_KEY_PASSWORD"
 #: User and password of a schema registry that asks for them.
 _REGISTRY = "FINK_AL_SCHEMA_REGISTRY"
 REGISTRY_USER, REGISTRY_PASSWORD = f"{_REGISTRY}_USERNAME", f"{_REGISTRY}_PASSWORD"
@@ -15,5 +19,6 @@ PREFIX = "FINK_AL_"
 #: Variables that are read elsewhere and override no key.
 NO_KEYS = {
     "FINK_AL_CONFIG", "FINK_AL_CACHE", "FINK_AL_IVY_SETTINGS",
-    KAFKA_USER, KAFKA_PASSWORD, REGISTRY_USER, REGISTRY_PASSWORD, TNS_API_KEY, TNS_USER_AGENT,
+    KAFKA_USER, KAFKA_PASSWORD, KAFKA_KEY_PASSWORD, KAFKA_CLIENT_ID, KAFKA_CLIENT_SECRET,
+    REGISTRY_USER, REGISTRY_PASSWORD, TNS_API_KEY, TNS_USER_AGENT,
 }  # fmt: skip

@@ -11,10 +11,10 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming import StreamingQuery
 
 from fink_al.alerts import Adapter
-from fink_al.errors import ServiceError
+from fink_al.errors import ServiceError, SettingsError
 from fink_al.kafka import Cluster, Topic, ends
 from fink_al.loop import Loop
-from fink_al.settings import Settings, Survey
+from fink_al.settings import Kafka, Settings, Survey
 from fink_al.spark.packets.framing import Packets, decode, packets
 from fink_al.spark.stream.ledger import Ledger
 from fink_al.spark.stream.part import Part
@@ -173,7 +173,7 @@ def read_stream(
     spark: SparkSession, settings: Settings, ledger: Ledger, topics: Mapping[str, Topic]
 ) -> DataFrame:
     """Unbounded messages of `topics`, all that match now, and of those that appear later."""
-    reader = spark.readStream.format("kafka").options(**_options(settings))
+    reader = spark.readStream.format("kafka").options(**_options(spark, settings))
     return (
         reader.option("subscribePattern", _whole(settings.topics))
         .option("startingOffsets", ledger.starting_offsets(topics))
@@ -194,7 +194,7 @@ def read_topics(
     In each partition from the first that was sent at `begin` or later to the first that was sent at
     `end` or later, by Kafka's timestamps; no other is read.
     """
-    options = _options(settings)
+    options = _options(spark, settings)
     if begin:
         # A partition that has none so late is not read.
         options["startingTimestamp"] = _milliseconds(begin)
@@ -261,17 +261,27 @@ def _whole(pattern: str) -> str:
     return f"^(?:{pattern})$"
 
 
-def _options(settings: Settings) -> dict[str, str]:
-    kafka = {f"kafka.{key}": value for key, value in settings.source.java_options().items()}
-    return kafka | {
-        # A nightly topic that expires must not stop the stream; the ledger counts what was lost.
-        "failOnDataLoss": "false",
+def _options(spark: SparkSession, settings: Settings) -> dict[str, str]:
+    return {
         # How soon a topic that appears is noticed.
         "kafka.metadata.max.age.ms": "2000",
-        "kafka.isolation.level": "read_committed",
         # Packets are large: the default of 1 MB is 16 of them a request.
         "kafka.max.partition.fetch.bytes": str(4 << 20),
         "kafka.receive.buffer.bytes": str(4 << 20),
+        **{f"kafka.{key}": value for key, value in _checked(spark, settings.source).items()},
+        "kafka.isolation.level": "read_committed",
+        # A nightly topic that expires must not stop the stream; the ledger counts what was lost.
+        "failOnDataLoss": "false",
         # Even with one long topic and some short ones every core has its part of the reading.
         "minPartitions": str(_PIECES_PER_TASK * settings.stream.partitions),
     }
+
+
+def _checked(spark: SparkSession, kafka: Kafka) -> dict[str, str]:
+    """Options of the Java client, which only warns of one that it does not know."""
+    assert spark.sparkContext._jvm is not None
+    known = spark.sparkContext._jvm.org.apache.kafka.clients.consumer.ConsumerConfig.configNames()
+    for name in kafka.options | kafka.options_java:
+        if not known.contains(name):
+            raise SettingsError(f"Kafka client for {kafka.servers}: Java knows no option '{name}'.")
+    return kafka.java_options()
