@@ -4,6 +4,7 @@
 by the variable ``FINK_AL_STREAM__TRIGGER_SECONDS``. Credentials are read from the environment only.
 """
 
+from fink_al.settings.cuts import Condition, Cut
 from fink_al.settings.features import FeatureSettings
 from fink_al.settings.installation import Settings
 from fink_al.settings.layers import load_settings
@@ -12,7 +13,6 @@ from fink_al.settings.services import Kafka, Registry, Stream
 from fink_al.settings.survey import MJD_EPOCH, SchemaSource, Site, Survey, load_survey
 from fink_al.settings.target import (
     BoostingSettings,
-    Cuts,
     Exposure,
     FollowUp,
     ModelSettings,
@@ -39,7 +39,8 @@ __all__ = [
     "TNS_API_KEY",
     "TNS_USER_AGENT",
     "BoostingSettings",
-    "Cuts",
+    "Condition",
+    "Cut",
     "Exposure",
     "FeatureSettings",
     "FollowUp",

@@ -17,8 +17,9 @@ from pyspark.sql.pandas.functions import pandas_udf
 
 from fink_al.alerts import adapter
 from fink_al.alerts.series import curves_of
+from fink_al.cuts import Words
 from fink_al.features.feature_set import FeatureSet
-from fink_al.selection import CONTEXT, REASONS, extragalactic_classes, select, uniform_hash
+from fink_al.selection import inputs, reasons, select
 from fink_al.settings import Settings
 from fink_al.training.examples import light_curve_columns
 
@@ -96,18 +97,15 @@ def with_science(alerts: DataFrame, science: Science) -> DataFrame:
             ),
         }
     )
-    host = F.col("host_class")
-    inputs = [
+    columns = [
         F.col("object_key"),
         F.col("night"),
-        F.when(host.isNotNull(), host.isin(*extragalactic_classes()))
-        .cast("double"),
-        F.col("band").isin(list(target.cuts.bands)).cast("double"),
-        *(F.col(name).cast("double") for name in CONTEXT),
+        _uniform(F.col("object_id"), F.col("night"), target.follow_up.seed),
+        *(_numbers(F.col(name), words) for name, words in inputs(target.cuts).items()),
         *(F.col(name) for name in survey.LIGHT_CURVE | survey.FORCED),
         *(F.col(name).cast("double") for name in features.context_columns),
-    ]  # fmt: skip
-    rows = rows.withColumn("science", _udf(science, features)(*inputs))
+    ]
+    rows = rows.withColumn("science", _udf(science, features)(*columns))
     # An object's alerts meet in one task, where one of them is chosen.
     rows = rows.repartition(settings.stream.partitions, "object_key")
     rejected = F.col("science.rejected")
@@ -116,14 +114,17 @@ def with_science(alerts: DataFrame, science: Science) -> DataFrame:
             F.desc("science.informativeness"), "alert_id", *_SOURCE_ORDER
         )
     )
-    repeated = 1 << REASONS.index("already_published")
+    bits = reasons(target.cuts)
+    repeated = 1 << bits.index("already_published")
     rows = rows.withColumn("first", first).withColumn(
         "rejected", F.when((rejected == 0) & (F.col("first") > 1), repeated).otherwise(rejected)
     )
     scored = F.col("object_id").isNotNull()
     told = list(zip(features.reason_names, features.reason_words, strict=True))
     version = science.champion.version if science.champion else None
-    by_class = F.when(host.isNotNull(), "host_from_catalogue").otherwise("host_from_star_score")
+    by_class = F.when(F.col("host_class").isNotNull(), "host_from_catalogue").otherwise(
+        "host_from_star_score"
+    )
     unmodelled = F.lit("no_model") if not science.champion else F.lit(None).cast("string")
     return rows.select(
         F.lit(target.name).alias("target"),
@@ -138,7 +139,7 @@ def with_science(alerts: DataFrame, science: Science) -> DataFrame:
         "science.informativeness",
         F.lit(target.strategy if science.champion else "random").alias("strategy"),
         F.when(scored, F.array(by_class)).alias("tags"),
-        F.when(scored, _words(F.col("rejected"))).alias("reasons"),
+        F.when(scored, _words(F.col("rejected"), bits)).alias("reasons"),
         (F.col("rejected") == 0).alias("is_candidate"),
         F.lit(version).cast("string").alias("model_version"),
         F.lit(features.hash).alias("feature_set_hash"),
@@ -156,6 +157,21 @@ def _night(mjd: Column, day_start: float) -> Column:
     return F.date_format(date, "yyyyMMdd").cast("int")
 
 
+def _uniform(object_id: Column, night: Column, seed: int) -> Column:
+    """A number on [0, 1) of each object, night and seed: the same in every stream and replay."""
+    drawn = F.xxhash64(object_id, night, F.lit(seed).cast("long"))
+    return F.shiftrightunsigned(drawn, 11) * F.lit(2.0**-53)  # a double holds 53 bits
+
+
+def _numbers(column: Column, words: Words | None) -> Column:
+    """`column` as :mod:`fink_al.cuts` reads it."""
+    if words is None:
+        return column.cast("double")
+    places = [F.lit(x) for place, word in enumerate(words, 1) for x in (word, float(place))]
+    place = F.coalesce(F.create_map(*places)[column], F.lit(0.0)) if words else F.lit(0.0)
+    return F.when(column.isNotNull(), place)
+
+
 def _word(code: Column, words: tuple[str, ...]) -> Column:
     return F.element_at(F.array(F.lit(None), *map(F.lit, words[1:])), code + 1)
 
@@ -167,14 +183,15 @@ def _furthest(told: list[tuple[str, tuple[str, ...]]]) -> Column:
     return _word(F.greatest(*codes, F.lit(0)), words)
 
 
-def _words(rejected: Column) -> Column:
-    words = [F.when(rejected.bitwiseAND(1 << bit) != 0, name) for bit, name in enumerate(REASONS)]
+def _words(rejected: Column, bits: tuple[str, ...]) -> Column:
+    words = [F.when(rejected.bitwiseAND(1 << bit) != 0, name) for bit, name in enumerate(bits)]
     return F.filter(F.array(*words), lambda word: word.isNotNull())
 
 
 def _udf(science: Science, features: FeatureSet):
     settings, champion, known = science.settings, science.champion, science.known
     target, kinds = settings.target, light_curve_columns(settings)
+    read = tuple(inputs(target.cuts))
     fields = [f"{name} double" for name in features.names]
     fields += [f"{name} int" for name in features.reason_names]
     fields += ["p double", "informativeness double", "rejected long"]
@@ -184,13 +201,11 @@ def _udf(science: Science, features: FeatureSet):
         exists = columns[1].notna().to_numpy()  # a packet that could not be read has no night
         rows = [column[exists] for column in columns]
         object_key, night = rows[0].to_numpy(np.int64), rows[1].to_numpy(np.int64)
-        host = rows[2].to_numpy(np.float64, na_value=np.nan)
-        band = rows[3].to_numpy(np.float64, na_value=np.nan)
         context = {
             name: column.to_numpy(np.float64, na_value=np.nan)
-            for name, column in zip(CONTEXT, rows[4:], strict=False)
+            for name, column in zip(read, rows[3:], strict=False)
         }
-        curves = curves_of(rows[4 + len(CONTEXT) :], kinds, settings.survey)
+        curves = curves_of(rows[3 + len(read) :], kinds, settings.survey)
         extracted = features.extract(curves)
         if champion:
             model = _model(champion.checksum, champion.bundle, features.hash)
@@ -200,17 +215,16 @@ def _udf(science: Science, features: FeatureSet):
         published, full = _published(known, object_key, night, target.follow_up.max_per_night)
         chosen = select(
             context,
-            host_is_allowed=host,
-            band_is_allowed=band,
+            cuts=target.cuts,
+            follow_up=target.follow_up,
+            strategy=target.strategy if champion else None,
             history_start_mjd=curves.first_detection_mjd(),
             p=p,
-            has_model=champion is not None,
             has_features=extracted.exist,
-            uniform=uniform_hash(object_key, night, target.follow_up.seed),
+            uniform=rows[2].to_numpy(np.float64),
             is_labelled=_contains(known.labelled.value if known.labelled else None, object_key),
             is_published=published,
             is_night_full=full,
-            target=target,
         )
         out = pd.DataFrame(extracted.values, columns=list(features.names))
         codes = pd.DataFrame(extracted.codes, columns=list(features.reason_names), dtype="Int32")

@@ -21,8 +21,8 @@ from pyspark.sql.pandas.types import from_arrow_schema
 
 from fink_al.alerts.series import curves_of
 from fink_al.features.feature_set import FeatureSet
-from fink_al.selection import CUTS
 from fink_al.settings import MJD_EPOCH, Settings
+from fink_al.settings.cuts import LOOP_REASONS
 from fink_al.spark.nights.session import archive_session, job_folder
 from fink_al.spark.stream.state import archived_nights
 from fink_al.training.examples import PROVENANCE, light_curve_columns
@@ -79,7 +79,7 @@ def _choose(spark: SparkSession, settings: Settings, labels: Path) -> DataFrame:
     archive = spark.read.schema(schema).parquet(str(settings.archive_dir))
     rows = archive.join(F.broadcast(spark.read.parquet(str(labels))), "object_id")
     requested = F.coalesce("is_candidate", F.lit(False))
-    refused = F.arrays_overlap("reasons", F.array(*map(F.lit, CUTS)))
+    refused = F.size(F.array_except("reasons", F.array(*map(F.lit, LOOP_REASONS)))) > 0
     rows = rows.where(F.col("mjd") <= F.col("until_mjd"))  # never the alert's future
     rows = rows.where(requested | ~F.coalesce(refused, F.lit(False)))
     # Few tasks, since each costs Python's start: what is left follows the labels.
