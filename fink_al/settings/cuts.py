@@ -68,8 +68,9 @@ LOOP_REASONS = (
     "night_full",
 )
 
-_BOUNDS = {
-    "number": ("at_least", "more_than", "at_most", "less_than"),
+_LOWER, _UPPER = ("at_least", "more_than"), ("at_most", "less_than")
+_BOUNDS: dict[str, tuple[str, ...]] = {
+    "number": _LOWER + _UPPER,
     "flag": ("equals",),
     "word": ("one_of",),
 }
@@ -146,31 +147,38 @@ class Condition(Section):
 
     @model_validator(mode="after")
     def _fits_column(self) -> Condition:
-        if self.column is not None:
-            self._check(COLUMNS[self.column])
-        return self
-
-    def _check(self, column: Column) -> None:
-        allowed, bounds = _BOUNDS[column.kind], self.bounds
-        if wrong := [name for name in bounds if name not in allowed]:
+        if self.column is None:
+            return self
+        kind, bounds = COLUMNS[self.column].kind, self.bounds
+        allowed = ", ".join(_BOUNDS[kind])
+        if wrong := [name for name in bounds if name not in _BOUNDS[kind]]:
             raise ValueError(
-                f"{', '.join(wrong)} cannot bound {self.column}, a {column.kind}; "
-                f"allowed: {', '.join(allowed)}"
+                f"{', '.join(wrong)} cannot bound {self.column}, a {kind}; allowed: {allowed}"
             )
         if not bounds and self.if_null == "passes":
-            raise ValueError(f"{self.column} has no bound; allowed: {', '.join(allowed)}")
-        for low, high in (("at_least", "more_than"), ("at_most", "less_than")):
-            if low in bounds and high in bounds:
-                raise ValueError(f"{low} and {high} are both set: set one of them to null")
-        if column.kind == "number":
-            for name, value in bounds.items():
-                if not column.low <= value <= column.high:
-                    raise ValueError(
-                        f"{name} is {value:g}; {self.column} is between {column.low:g} and "
-                        f"{column.high:g}"
-                    )
+            raise ValueError(f"{self.column} has no bound; allowed: {allowed}")
         if self.if_null == "fails" and self.null_fails_where:
             raise ValueError("every null fails: leave out if_null or null_fails_where")
+        if kind == "number":
+            self._check_range(COLUMNS[self.column], bounds)
+        return self
+
+    def _check_range(self, column: Column, bounds: Mapping[str, float]) -> None:
+        for pair in (_LOWER, _UPPER):
+            if set(pair) <= bounds.keys():
+                raise ValueError(f"{' and '.join(pair)} are both set: set one of them to null")
+        for name, value in bounds.items():
+            if not column.low <= value <= column.high:
+                raise ValueError(
+                    f"{name} is {value:g}; {self.column} is between {column.low:g} and "
+                    f"{column.high:g}"
+                )
+        low, high = (
+            next((bounds[name] for name in pair if name in bounds), default)
+            for pair, default in ((_LOWER, -inf), (_UPPER, inf))
+        )
+        if low > high:
+            raise ValueError(f"the lower bound {low:g} is above the upper one, {high:g}")
 
 
 class Cut(Condition):

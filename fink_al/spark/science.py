@@ -11,16 +11,16 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.functions import pandas_udf
 
 from fink_al.alerts import adapter
 from fink_al.alerts.series import curves_of
-from fink_al.cuts import Words
 from fink_al.features.feature_set import FeatureSet
 from fink_al.selection import inputs, reasons, select
 from fink_al.settings import Settings
+from fink_al.spark import expressions as exp
 from fink_al.training.examples import light_curve_columns
 
 
@@ -33,9 +33,9 @@ class Champion:
     version : str
         Its version in the registry.
     checksum : str
-        By which Python workers keep the loaded model.
+        Name by which Python workers keep the loaded model.
     bundle : Broadcast of bytes
-        What they load it from.
+        Bytes of the model.
     """
 
     version: str
@@ -45,7 +45,7 @@ class Champion:
 
 @dataclass(frozen=True)
 class Known:
-    """What is known about objects and nights when a batch begins.
+    """Objects that have a type or were published when a batch begins.
 
     Parameters
     ----------
@@ -83,14 +83,14 @@ def with_science(alerts: DataFrame, science: Science) -> DataFrame:
     -------
     DataFrame
         The documented columns of a scored alert (``docs/messages.md``). Of several alerts of one
-        object in one night, one at the most is a candidate.
+        object in one night, at most one is a candidate.
     """
     settings = science.settings
     target, features = settings.target, FeatureSet.from_settings(settings.target.features)
     survey = adapter(settings.survey)
     rows = alerts.withColumns(
         {
-            "night": _night(F.col("mjd"), settings.survey.day_start),
+            "night": exp.night(F.col("mjd"), settings.survey.day_start),
             # A packet that could not be read has no object: its offset spreads it over the tasks.
             "object_key": F.when(F.col("object_id").isNotNull(), F.xxhash64("object_id")).otherwise(
                 F.col("offset")
@@ -100,8 +100,8 @@ def with_science(alerts: DataFrame, science: Science) -> DataFrame:
     columns = [
         F.col("object_key"),
         F.col("night"),
-        _uniform(F.col("object_id"), F.col("night"), target.follow_up.seed),
-        *(_numbers(F.col(name), words) for name, words in inputs(target.cuts).items()),
+        exp.uniform(F.col("object_id"), F.col("night"), target.follow_up.seed),
+        *(exp.numbers(F.col(name), words) for name, words in inputs(target.cuts).items()),
         *(F.col(name) for name in survey.LIGHT_CURVE | survey.FORCED),
         *(F.col(name).cast("double") for name in features.context_columns),
     ]
@@ -120,7 +120,10 @@ def with_science(alerts: DataFrame, science: Science) -> DataFrame:
         "rejected", F.when((rejected == 0) & (F.col("first") > 1), repeated).otherwise(rejected)
     )
     scored = F.col("object_id").isNotNull()
-    told = list(zip(features.reason_names, features.reason_words, strict=True))
+    codes = [
+        (F.col(f"science.{name}"), words)
+        for name, words in zip(features.reason_names, features.reason_words, strict=True)
+    ]
     version = science.champion.version if science.champion else None
     by_class = F.when(F.col("host_class").isNotNull(), "host_from_catalogue").otherwise(
         "host_from_star_score"
@@ -132,14 +135,17 @@ def with_science(alerts: DataFrame, science: Science) -> DataFrame:
         "night",
         *survey.COLUMNS,
         *(F.col(f"science.{name}") for name in features.names),
-        *(_word(F.col(f"science.{name}"), words).alias(name) for name, words in told),
+        *(
+            exp.word(*code).alias(name)
+            for name, code in zip(features.reason_names, codes, strict=True)
+        ),
         "science.p",
-        F.when(scored & F.col("science.p").isNull(), F.coalesce(unmodelled, _furthest(told)))
+        F.when(scored & F.col("science.p").isNull(), F.coalesce(unmodelled, exp.furthest(codes)))
         .alias("p_reason"),
         "science.informativeness",
         F.lit(target.strategy if science.champion else "random").alias("strategy"),
         F.when(scored, F.array(by_class)).alias("tags"),
-        F.when(scored, _words(F.col("rejected"), bits)).alias("reasons"),
+        F.when(scored, exp.words(F.col("rejected"), bits)).alias("reasons"),
         (F.col("rejected") == 0).alias("is_candidate"),
         F.lit(version).cast("string").alias("model_version"),
         F.lit(features.hash).alias("feature_set_hash"),
@@ -149,43 +155,6 @@ def with_science(alerts: DataFrame, science: Science) -> DataFrame:
 
 
 _SOURCE_ORDER = ("topic", "partition", "offset")
-
-
-def _night(mjd: Column, day_start: float) -> Column:
-    day = F.expr("date'1858-11-17'")
-    date = F.date_add(day, F.floor(mjd - day_start).cast("int"))
-    return F.date_format(date, "yyyyMMdd").cast("int")
-
-
-def _uniform(object_id: Column, night: Column, seed: int) -> Column:
-    """A number on [0, 1) of each object, night and seed: the same in every stream and replay."""
-    drawn = F.xxhash64(object_id, night, F.lit(seed).cast("long"))
-    return F.shiftrightunsigned(drawn, 11) * F.lit(2.0**-53)  # a double holds 53 bits
-
-
-def _numbers(column: Column, words: Words | None) -> Column:
-    """`column` as :mod:`fink_al.cuts` reads it."""
-    if words is None:
-        return column.cast("double")
-    places = [F.lit(x) for place, word in enumerate(words, 1) for x in (word, float(place))]
-    place = F.coalesce(F.create_map(*places)[column], F.lit(0.0)) if words else F.lit(0.0)
-    return F.when(column.isNotNull(), place)
-
-
-def _word(code: Column, words: tuple[str, ...]) -> Column:
-    return F.element_at(F.array(F.lit(None), *map(F.lit, words[1:])), code + 1)
-
-
-def _furthest(told: list[tuple[str, tuple[str, ...]]]) -> Column:
-    """Word for an alert without features: of the first kind of feature, from what got furthest."""
-    words = told[0][1]
-    codes = [F.col(f"science.{name}") for name, known in told if known == words]
-    return _word(F.greatest(*codes, F.lit(0)), words)
-
-
-def _words(rejected: Column, bits: tuple[str, ...]) -> Column:
-    words = [F.when(rejected.bitwiseAND(1 << bit) != 0, name) for bit, name in enumerate(bits)]
-    return F.filter(F.array(*words), lambda word: word.isNotNull())
 
 
 def _udf(science: Science, features: FeatureSet):

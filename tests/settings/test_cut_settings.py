@@ -58,6 +58,10 @@ _WRONG = [
         f"{_CUTS}.glow: at_least is 55; real_bogus is between 0 and 1.",
     ),
     (
+        {"glow": {"column": "mag", "at_least": 20, "less_than": 18}},
+        f"{_CUTS}.glow: the lower bound 20 is above the upper one, 18.",
+    ),
+    (
         {"real_bogus": {"more_than": 0.6}},
         f"{_CUTS}.real_bogus: at_least and more_than are both set: set one of them to null.",
     ),

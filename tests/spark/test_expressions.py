@@ -1,11 +1,11 @@
-"""Random numbers of objects, and words that become numbers before Python sees them."""
+"""Random numbers of objects, words that become numbers, and numbers that become words."""
 
 import numpy as np
 import pytest
 from pyspark.sql import functions as F
 
 from fink_al.cuts import places
-from fink_al.spark.science import _numbers, _uniform
+from fink_al.spark.expressions import numbers, uniform, words
 
 pytestmark = pytest.mark.spark
 
@@ -15,7 +15,7 @@ NIGHT = 20260110
 def draws(spark, n, night=NIGHT, seed=1, partitions=4):
     rows = spark.range(n, numPartitions=partitions)
     name = F.concat(F.lit("ZTF26a"), F.col("id").cast("string"))
-    drawn = _uniform(name, F.lit(night), seed)
+    drawn = uniform(name, F.lit(night), seed)
     return np.array(
         [row[0] for row in rows.select("id", drawn.alias("x")).orderBy("id").select("x").collect()]
     )
@@ -36,10 +36,17 @@ def test_a_large_seed_is_a_seed(spark):
     assert 0 <= draws(spark, 1, seed=2**63 - 1)[0] < 1
 
 
-@pytest.mark.parametrize("words", [("g", "i"), ()])
-def test_words_are_the_numbers_that_numpy_reads(spark, words):
+@pytest.mark.parametrize("wanted", [("g", "i"), ()])
+def test_words_are_the_numbers_that_numpy_reads(spark, wanted):
     values = ["i", "r", None, "g", ""]
     rows = spark.createDataFrame([(value,) for value in values], "word string")
-    found = [row[0] for row in rows.select(_numbers(F.col("word"), words)).collect()]
-    expected = places(values, words)
+    found = [row[0] for row in rows.select(numbers(F.col("word"), wanted)).collect()]
+    expected = places(values, wanted)
     np.testing.assert_array_equal(np.array(found, float), expected)
+
+
+def test_bits_are_words(spark):
+    names = tuple(f"r{i}" for i in range(57))
+    rows = spark.createDataFrame([(value,) for value in (0, 1, 2**56 + 4, None)], "bits long")
+    found = [row[0] for row in rows.select(words(F.col("bits"), names)).collect()]
+    assert found == [[], ["r0"], ["r2", "r56"], []]
