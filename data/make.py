@@ -13,8 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fink_al.alerts import adapter, light_curves
+from fink_al.cuts import places
 from fink_al.features.feature_set import FeatureSet
-from fink_al.selection import CONTEXT, select
+from fink_al.selection import inputs, select
 from fink_al.settings import Settings, load_settings
 from fink_al.settings.taxonomy import Taxonomy
 from fink_al.simulation.nights import Campaign, simulate
@@ -78,20 +79,25 @@ def early_alerts(settings: Settings, seed: int, alerts_per_night: int) -> pa.Tab
     columns = campaign.columns()
     curves = light_curves(columns, settings.survey)
     n, none = len(curves), np.zeros(len(curves), bool)
-    features = FeatureSet.from_settings(settings.target.features).extract(curves)
+    cuts, present = settings.target.cuts, columns.column_names
+    context = {
+        name: curves.context_column(name)
+        if words is None
+        else places(columns[name].to_pylist() if name in present else [None] * n, words)
+        for name, words in inputs(cuts).items()
+    }
     selection = select(
-        {name: np.asarray(curves.context_column(name), float) for name in CONTEXT},
-        host_is_allowed=np.full(n, np.nan),
-        band_is_allowed=np.isin(columns["band"].to_pylist(), settings.target.cuts.bands),
+        context,
+        cuts=cuts,
+        follow_up=settings.target.follow_up,
+        strategy=None,
         history_start_mjd=curves.first_detection_mjd(),
         p=np.full(n, np.nan),
-        has_model=False,
-        has_features=features.exist,
+        has_features=FeatureSet.from_settings(settings.target.features).extract(curves).exist,
         uniform=np.zeros(n),
         is_labelled=none,
         is_published=none,
         is_night_full=none,
-        target=settings.target,
     )
     truth = _truth(campaign)
     is_typed = truth["type"].notna().to_numpy()

@@ -6,11 +6,10 @@ own, holds the survey's field names; ``docs/fink.md`` says how to install it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from pyspark.sql.pandas.functions import pandas_udf
 from pyspark.sql.types import BooleanType
@@ -18,9 +17,11 @@ from pyspark.sql.types import BooleanType
 from fink_al.alerts import adapter, ztf
 from fink_al.alerts.series import curves_of
 from fink_al.alerts.ztf import LIGHT_CURVE, MJD_OF_JD0
+from fink_al.cuts import Floats, Words, places
 from fink_al.errors import SettingsError
-from fink_al.selection import Selection, extragalactic_classes, select
-from fink_al.settings import Settings, load_settings
+from fink_al.lightcurve import LightCurves
+from fink_al.selection import Selection, inputs, select
+from fink_al.settings import Settings, Target, load_settings
 
 #: What the survey writes where a catalogue has no source.
 _NO_SOURCE = -999.0
@@ -57,14 +58,18 @@ def candidate_filter(settings: Settings | None = None) -> Any:
             f"for {settings.survey.name}: set a target of ztf, or write a filter of fink_al_p."
         )
 
+    bands = dict(enumerate(settings.survey.bands, 1))
+
     @pandas_udf(BooleanType())  # type: ignore[call-overload]
     def candidates(
         fink_al_p: pd.Series,
         cdsxmatch: pd.Series,
         jd: pd.Series,
         fid: pd.Series,
+        ra: pd.Series,
         dec: pd.Series,
         magpsf: pd.Series,
+        sigmapsf: pd.Series,
         isdiffpos: pd.Series,
         rb: pd.Series,
         drb: pd.Series,
@@ -73,6 +78,7 @@ def candidate_filter(settings: Settings | None = None) -> Any:
         sgscore1: pd.Series,
         distpsnr1: pd.Series,
         ssdistnr: pd.Series,
+        ssnamenr: pd.Series,
         ndethist: pd.Series,
         jdstarthist: pd.Series,
         cjdc: pd.Series,
@@ -81,11 +87,12 @@ def candidate_filter(settings: Settings | None = None) -> Any:
         csigmapsfc: pd.Series,
         cdiffmaglimc: pd.Series,
     ) -> pd.Series:
-        lists = (cjdc, cfidc, cmagpsfc, csigmapsfc, cdiffmaglimc)
-        context = {
+        numbers = {
             "mjd": _numbers(jd) - MJD_OF_JD0,
+            "ra": _numbers(ra),
             "dec": _numbers(dec),
             "mag": _numbers(magpsf),
+            "mag_err": _numbers(sigmapsf),
             "is_positive": _numbers(isdiffpos.isin(["t", "1"]).where(isdiffpos.notna())),
             "real_bogus": _numbers(rb),
             "deep_real_bogus": _numbers(drb),
@@ -94,47 +101,52 @@ def candidate_filter(settings: Settings | None = None) -> Any:
             "star_score": _of_source(sgscore1),
             "star_distance_arcsec": _of_source(distpsnr1),
             "asteroid_distance_arcsec": _of_source(ssdistnr),
+            "is_known_asteroid": _numbers(~ssnamenr.fillna("null").isin(["null", ""])),
             "n_detections": _numbers(ndethist),
             "first_detection_mjd": _numbers(jdstarthist) - MJD_OF_JD0,
         }
-        chosen = _select(settings, _numbers(fink_al_p), context, cdsxmatch, fid, lists)
+        words = {
+            "band": fid.map(bands).fillna("unknown").where(fid.notna()),
+            "host_class": cdsxmatch,
+        }
+        lists = (cjdc, cfidc, cmagpsfc, csigmapsfc, cdiffmaglimc)
+        curves = curves_of(lists, LIGHT_CURVE, settings.survey)
+        chosen = _select(settings.target, _numbers(fink_al_p), numbers | words, curves)
         return pd.Series(chosen.rejected == 0)
 
     return candidates
 
 
-def _select(
-    settings: Settings,
-    p: npt.NDArray[np.float64],
-    context: dict[str, npt.NDArray[np.float64]],
-    host_class: pd.Series,
-    fid: pd.Series,
-    lists: Sequence[pd.Series],
-) -> Selection:
-    target, survey = settings.target, settings.survey
-    hosts = host_class.isin(extragalactic_classes())
-    bands = [survey.bands.index(band) + 1 for band in target.cuts.bands]
+def _select(target: Target, p: Floats, alerts: Mapping[str, Any], curves: LightCurves) -> Selection:
+    """Cuts on the columns of `alerts`, words as text."""
+    context = {
+        name: alerts[name] if words is None else _places(alerts[name], words)
+        for name, words in inputs(target.cuts).items()
+    }
     nothing = np.zeros(len(p), bool)
     return select(
         context,
-        host_is_allowed=_numbers(hosts.where(host_class.notna())),
-        band_is_allowed=_numbers(fid.isin(bands).where(fid.notna())),
-        history_start_mjd=curves_of(lists, LIGHT_CURVE, survey).first_detection_mjd(),
+        cuts=target.cuts,
+        follow_up=target.follow_up,
+        strategy=target.strategy,
+        history_start_mjd=curves.first_detection_mjd(),
         p=p,
-        has_model=True,
         has_features=~np.isnan(p),
         uniform=np.zeros(len(p)),  # only a sample without a model needs chance
         is_labelled=nothing,
         is_published=nothing,
         is_night_full=nothing,
-        target=target,
     )
 
 
-def _numbers(column: pd.Series) -> npt.NDArray[np.float64]:
+def _places(column: pd.Series, words: Words) -> Floats:
+    return places(column.astype(object).where(column.notna(), None), words)
+
+
+def _numbers(column: pd.Series) -> Floats:
     return pd.to_numeric(column).to_numpy(np.float64, na_value=np.nan)
 
 
-def _of_source(column: pd.Series) -> npt.NDArray[np.float64]:
+def _of_source(column: pd.Series) -> Floats:
     values = _numbers(column)
     return np.where(values == _NO_SOURCE, np.nan, values)

@@ -11,9 +11,9 @@ from confluent_kafka.admin import (
     ScramMechanism,
     UserScramCredentialUpsertion,
 )
-from fink_al.simulation.embedded_kafka import EmbeddedKafka
 from token_server import TokenServer
 
+from fink_al.demo.embedded_kafka import EmbeddedKafka
 from fink_al.settings import (
     KAFKA_CLIENT_ID,
     KAFKA_CLIENT_SECRET,

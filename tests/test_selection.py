@@ -1,16 +1,26 @@
-"""Each cut rejects what it should, and says so."""
+"""Each cut of the targets that come with the package rejects what it should, and says so."""
+
+from math import nan
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from fink_al.selection import CONTEXT, REASONS, select, uniform_hash
+from fink_al.cuts import places
+from fink_al.selection import inputs, reasons, select
 from fink_al.settings import load_settings
 
-TARGET = load_settings().target
+TARGETS = {
+    name: load_settings(target=name, environment={}).target
+    for name in ("early_snia", "early_snia_lsst")
+}
+TARGET = TARGETS["early_snia"]
 _GOOD = {
     "mjd": 61050.0,
     "dec": -20.0,
     "mag": 19.0,
+    "band": "g",
     "is_positive": 1.0,
     "real_bogus": 0.9,
     "deep_real_bogus": 0.99,
@@ -19,86 +29,183 @@ _GOOD = {
     "star_score": 0.1,
     "star_distance_arcsec": 0.5,
     "asteroid_distance_arcsec": 100.0,
+    "is_known_asteroid": 0.0,
     "first_detection_mjd": 61045.0,
     "n_detections": 4.0,
+    "host_class": None,
 }
 
 
-def reasons(p=0.5, has_model=True, **changes):
-    """Reasons of one alert that is a candidate but for `changes`."""
-    context = {name: np.array([changes.pop(name, _GOOD[name])]) for name in CONTEXT}
-    more = {
-        "host_is_allowed": np.nan,
-        "history_start_mjd": 61045.0,
-        "has_features": True,
-        "uniform": 0.0,
-        "is_labelled": False,
-        "band_is_allowed": 1.0,
-        "is_published": False,
-        "is_night_full": False,
-    } | changes
-    arrays = {name: np.array([value]) for name, value in more.items()}
-    chosen = select(context, p=np.array([p]), has_model=has_model, target=TARGET, **arrays)
-    return [name for bit, name in enumerate(REASONS) if chosen.rejected[0] >> bit & 1]
+def rejections(alerts, target=TARGET):
+    """Reasons of each of `alerts`, which are candidates but for what they say."""
+    alerts = [
+        _GOOD
+        | {"p": 0.5, "history_start_mjd": 61045.0, "has_features": True, "uniform": 0.0}
+        | {"is_labelled": False, "is_published": False, "is_night_full": False}
+        | alert
+        for alert in alerts
+    ]
+    arrays = {name: [alert[name] for alert in alerts] for name in alerts[0]}
+    context = {
+        name: np.array(arrays[name], float) if words is None else places(arrays[name], words)
+        for name, words in inputs(target.cuts).items()
+    }
+    numbers = ("history_start_mjd", "p", "uniform")
+    truths = ("has_features", "is_labelled", "is_published", "is_night_full")
+    chosen = select(
+        context,
+        cuts=target.cuts,
+        follow_up=target.follow_up,
+        strategy=None if np.isnan(arrays["p"]).all() else target.strategy,
+        **{name: np.array(arrays[name], float) for name in numbers},
+        **{name: np.array(arrays[name], bool) for name in truths},
+    )
+    bits = reasons(target.cuts)
+    return [[name for bit, name in enumerate(bits) if row >> bit & 1] for row in chosen.rejected]
 
 
-@pytest.mark.parametrize(
-    ("changes", "reason"),
-    [
-        ({"n_bad_pixels": 1.0}, "bad_pixels"),
-        ({"real_bogus": 0.54}, "real_bogus"),
-        ({"deep_real_bogus": 0.5}, "deep_real_bogus"),
-        ({"classtar": 0.4}, "classtar"),
-        ({"dec": 20.0}, "declination"),
-        ({"first_detection_mjd": 61029.9, "history_start_mjd": 61029.9}, "too_old"),
-        ({"host_is_allowed": 0.0}, "host_class"),
-        ({"star_score": 0.9}, "star"),
-        ({"asteroid_distance_arcsec": 4.9}, "asteroid"),
-        ({"is_positive": 0.0}, "negative_subtraction"),
-        ({"band_is_allowed": 0.0}, "band"),
-        ({"n_detections": 21.0}, "many_detections"),
-        ({"mag": 20.01}, "too_faint"),
-        ({"has_features": False}, "not_scored"),
-        ({"p": 0.76}, "certain"),
-        ({"p": 0.24}, "certain"),
-        ({"has_model": False, "p": np.nan, "uniform": 0.2}, "not_sampled"),
-        ({"is_labelled": True}, "already_labelled"),
-        ({"is_published": True}, "already_published"),
-        ({"is_night_full": True}, "night_full"),
-    ],
-)
-def test_each_cut_alone(changes, reason):
-    assert reasons(**changes) == [reason]
+_CASES = [
+    ({}, []),
+    ({"n_bad_pixels": 1.0}, ["bad_pixels"]),
+    ({"n_bad_pixels": nan}, []),
+    ({"real_bogus": 0.54}, ["real_bogus"]),
+    ({"real_bogus": 0.55}, []),
+    ({"real_bogus": nan}, []),
+    ({"deep_real_bogus": 0.5}, ["deep_real_bogus"]),
+    ({"deep_real_bogus": 0.51}, []),
+    ({"deep_real_bogus": nan}, []),
+    ({"classtar": 0.4}, ["classtar"]),
+    ({"classtar": 0.41}, []),
+    ({"classtar": nan}, []),
+    ({"dec": 20.0}, ["declination"]),
+    ({"dec": 19.9}, []),
+    ({"first_detection_mjd": 61029.9, "history_start_mjd": 61029.9}, ["too_old"]),
+    ({"first_detection_mjd": 61030.0, "history_start_mjd": 61030.0}, []),
+    ({"first_detection_mjd": nan, "history_start_mjd": 61029.9}, ["too_old"]),
+    ({"first_detection_mjd": 61029.9, "history_start_mjd": nan}, ["too_old"]),
+    ({"first_detection_mjd": nan, "history_start_mjd": nan}, []),
+    # The survey's first detection is unreliable: the history's own, where later, counts.
+    ({"first_detection_mjd": 60000.0}, []),
+    ({"host_class": "Star"}, ["host_class"]),
+    ({"host_class": ""}, ["host_class"]),
+    ({"host_class": "Galaxy"}, []),
+    ({"host_class": "Unknown"}, []),
+    ({"star_score": 0.77}, ["star"]),
+    ({"star_score": 0.76}, []),
+    ({"star_score": 0.77, "star_distance_arcsec": 1.5}, []),
+    ({"star_score": nan}, []),
+    ({"star_score": 0.77, "star_distance_arcsec": nan}, []),
+    ({"star_score": 0.77, "host_class": "Galaxy"}, []),
+    ({"star_score": 0.77, "host_class": "Star"}, ["host_class"]),
+    ({"asteroid_distance_arcsec": 5.0}, ["asteroid"]),
+    ({"asteroid_distance_arcsec": 5.1}, []),
+    ({"asteroid_distance_arcsec": 5.1, "is_known_asteroid": 1.0}, []),
+    ({"asteroid_distance_arcsec": nan}, []),
+    ({"asteroid_distance_arcsec": nan, "is_known_asteroid": nan}, []),
+    ({"asteroid_distance_arcsec": nan, "is_known_asteroid": 1.0}, ["asteroid"]),
+    ({"is_positive": 0.0}, ["negative_subtraction"]),
+    ({"is_positive": nan}, []),
+    ({"band": "i"}, ["band"]),
+    ({"band": None}, []),
+    ({"n_detections": 21.0}, ["many_detections"]),
+    ({"n_detections": 20.0}, []),
+    ({"n_detections": nan}, []),
+    ({"mag": 20.01}, ["too_faint"]),
+    ({"mag": nan}, []),
+    ({"has_features": False}, ["not_scored"]),
+    ({"p": 0.76}, ["certain"]),
+    ({"p": 0.24}, ["certain"]),
+    ({"p": 0.75}, []),
+    ({"is_labelled": True}, ["already_labelled"]),
+    ({"is_published": True}, ["already_published"]),
+    ({"is_night_full": True}, ["night_full"]),
+    (
+        {"band": "i", "is_positive": 0.0, "mag": 21.0, "is_night_full": True},
+        ["negative_subtraction", "band", "too_faint", "night_full"],
+    ),
+]
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {},
-        {"p": 0.75},
-        {"host_is_allowed": 1.0, "star_score": 0.9},
-        {"star_score": 0.9, "star_distance_arcsec": 1.6},
-        {"has_model": False, "p": np.nan, "uniform": 0.19},
-        # The survey's first detection is unreliable: the history's own, where later, counts.
-        {"first_detection_mjd": 60000.0, "history_start_mjd": 61045.0},
-    ],
-)
-def test_candidates(changes):
-    assert reasons(**changes) == []
+def test_each_cut_alone_and_some_together():
+    assert rejections([alert for alert, _ in _CASES]) == [expected for _, expected in _CASES]
 
 
-@pytest.mark.parametrize("name", sorted(set(CONTEXT) - {"mjd", "first_detection_mjd"}))
-def test_what_a_survey_does_not_say_is_no_failure(name):
-    assert reasons(**{name: np.nan}) == []
+def test_without_a_model_a_sample_is_asked_for():
+    alerts = [{"p": nan, "uniform": drawn} for drawn in (0.19, 0.2)]
+    assert rejections(alerts) == [[], ["not_sampled"]]
 
 
-def test_the_hash_is_uniform_and_always_the_same():
-    keys = np.arange(20_000)
-    drawn = uniform_hash(keys, np.full(20_000, 20260110), 1)
-    assert np.histogram(drawn, 10, (0, 1))[0] == pytest.approx(2000, abs=200)
-    assert (drawn == uniform_hash(keys, np.full(20_000, 20260110), 1)).all()
-    for other in (
-        uniform_hash(keys, np.full(20_000, 20260111), 1),
-        uniform_hash(keys, 20260110, 2),
-    ):
-        assert abs(np.corrcoef(drawn, other)[0, 1]) < 0.03
+# The cuts as they were written in code before they were settings, for one alert, None for null.
+_LIMITS = {
+    "early_snia": {"classtar": 0.4, "dec": 20, "age": 20, "many": 20, "bands": "gr", "mag": 20.0},
+    "early_snia_lsst": {
+        "classtar": 0, "dec": 5, "age": 40, "many": 40, "bands": "griz", "mag": 22.5,
+    },
+}  # fmt: skip
+
+
+def _plain(alert, limits):
+    def value(name):
+        return alert[name] if alert[name] == alert[name] else None
+
+    def fails(name, test):
+        return value(name) is not None and test(value(name))
+
+    starts = [x for x in map(value, ("first_detection_mjd", "history_start_mjd")) if x is not None]
+    host = alert["host_class"]
+    expected = {
+        "bad_pixels": fails("n_bad_pixels", lambda x: x > 0),
+        "real_bogus": fails("real_bogus", lambda x: x < 0.55),
+        "deep_real_bogus": fails("deep_real_bogus", lambda x: x <= 0.5),
+        "classtar": fails("classtar", lambda x: x <= limits["classtar"]),
+        "declination": fails("dec", lambda x: x >= limits["dec"]),
+        "too_old": bool(starts) and alert["mjd"] - max(starts) > limits["age"],
+        "host_class": host is not None and host not in ("Galaxy", "Unknown"),
+        "star": host is None
+        and fails("star_score", lambda x: x > 0.76)
+        and fails("star_distance_arcsec", lambda x: x < 1.5),
+        "asteroid": fails("asteroid_distance_arcsec", lambda x: x <= 5),
+        "negative_subtraction": alert["is_positive"] == 0,
+        "band": alert["band"] is not None and alert["band"] not in limits["bands"],
+        "many_detections": fails("n_detections", lambda x: x > limits["many"]),
+        "too_faint": fails("mag", lambda x: x > limits["mag"]),
+    }
+    return [name for name, failed in expected.items() if failed]
+
+
+def _around(*bounds):
+    values = [x + step for x in bounds for step in (-0.1, 0, 0.1)]
+    return st.one_of(st.sampled_from([nan, *values]), st.floats(min(values), max(values)))
+
+
+_ALERTS = {
+    "mjd": st.floats(61045, 61090),
+    "dec": _around(5.0, 20.0),
+    "mag": _around(20.0, 22.5),
+    "band": st.sampled_from([*"ugrizy", None]),
+    "is_positive": st.sampled_from([0.0, 1.0, nan]),
+    "real_bogus": _around(0.55),
+    "deep_real_bogus": _around(0.5),
+    "n_bad_pixels": st.sampled_from([0.0, 1.0, 2.0, nan]),
+    "classtar": _around(0.0, 0.4),
+    "star_score": _around(0.76),
+    "star_distance_arcsec": _around(1.5),
+    "asteroid_distance_arcsec": _around(5.0),
+    "first_detection_mjd": st.one_of(st.just(nan), st.floats(61000, 61050)),
+    "history_start_mjd": st.one_of(st.just(nan), st.floats(61000, 61050)),
+    "n_detections": st.sampled_from([nan, *map(float, (1, 19, 20, 21, 40, 41))]),
+    "host_class": st.sampled_from([None, "Galaxy", "Unknown", "Star", ""]),
+}
+#: What packets of a survey never hold.
+_ABSENT = {
+    "early_snia": {},
+    "early_snia_lsst": {"deep_real_bogus": nan, "star_score": nan, "star_distance_arcsec": nan},
+}
+
+
+@pytest.mark.parametrize("name", TARGETS)
+@given(alerts=st.lists(st.fixed_dictionaries(_ALERTS), min_size=1, max_size=20))
+def test_cuts_as_data_decide_as_those_in_code_did(name, alerts):
+    alerts = [alert | _ABSENT[name] for alert in alerts]
+    expected = [_plain(alert, _LIMITS[name]) for alert in alerts]
+    assert rejections(alerts, TARGETS[name]) == expected

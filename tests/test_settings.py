@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from fink_al.errors import SettingsError
-from fink_al.settings import find_resource, load_settings
+from fink_al.settings import Cut, find_resource, load_settings
 
 
 def test_the_files_of_the_project_are_valid():
@@ -166,10 +166,10 @@ def test_null_in_a_variable_means_none(monkeypatch):
 
 def test_variables_name_lists_and_parts_of_a_target(monkeypatch):
     monkeypatch.setenv("FINK_AL_TARGET", "early_snia")
-    monkeypatch.setenv("FINK_AL_TARGET__CUTS__BANDS", '["g"]')
+    monkeypatch.setenv("FINK_AL_TARGET__CUTS__BAND__ONE_OF", '["g"]')
     monkeypatch.setenv("FINK_AL_STREAM__TOPICS", "[a-z]+_[0-9]{8}")
     settings = load_settings()
-    assert (settings.target.cuts.bands, settings.topics) == (("g",), "[a-z]+_[0-9]{8}")
+    assert (settings.target.cuts["band"].one_of, settings.topics) == (("g",), "[a-z]+_[0-9]{8}")
 
 
 def test_the_estimator_is_one_variable_and_only_its_settings_apply(monkeypatch):
@@ -235,7 +235,7 @@ def test_a_target_is_like_another_but_for_what_it_says(tmp_path):
     (tmp_path / "targets").mkdir()
     file = tmp_path / "targets" / "mine.yml"
     topics = {f"{name}_topic": f"mine_{name}" for name in ("candidates", "dead_letter", "ledger")}
-    said = {"like": "early_snia", "name": "mine", "cuts": {"max_age_days": 9}, **topics}
+    said = {"like": "early_snia", "name": "mine", "cuts": {"too_old": {"at_most": 9}}, **topics}
     file.write_text(yaml.safe_dump(said), "utf-8")
     config = tmp_path / "fink_al.yml"
     config.write_text(find_resource("conf/fink_al.yml").read_text("utf-8"), "utf-8")
@@ -243,7 +243,7 @@ def test_a_target_is_like_another_but_for_what_it_says(tmp_path):
     none |= {"teaching_set": find_resource("data/early_snia/teaching_set.parquet")}
     mine = load_settings(config, environment={"FINK_AL_TARGET": "mine"}, **none).target
     theirs = load_settings(environment={}, **none).target
-    assert mine.cuts == theirs.cuts.model_copy(update={"max_age_days": 9.0})
+    assert mine.cuts == theirs.cuts | {"too_old": Cut(column="age_days", at_most=9.0)}
     assert (mine.name, mine.ledger_topic) == ("mine", "mine_ledger")
     assert mine.features == theirs.features
 

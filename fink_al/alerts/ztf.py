@@ -47,6 +47,7 @@ FIELDS = {
         "sgscore1": "double",
         "distpsnr1": "double",
         "ssdistnr": "double",
+        "ssnamenr": "string",
         "ndethist": "int",
         "jdstarthist": "double",
     },
@@ -163,6 +164,8 @@ COLUMNS = (
         "star_score": "nullif(alert.candidate.sgscore1, -999.0D)",
         "star_distance_arcsec": "nullif(alert.candidate.distpsnr1, -999.0D)",
         "asteroid_distance_arcsec": "nullif(alert.candidate.ssdistnr, -999.0D)",
+        # The survey writes the word where there is none.
+        "is_known_asteroid": "coalesce(alert.candidate.ssnamenr, 'null') NOT IN ('null', '')",
         "n_detections": "alert.candidate.ndethist",
         "first_detection_mjd": f"alert.candidate.jdstarthist - {MJD_OF_JD0}",
         # Null where it is no valid UTF-8, which readers of the archive would stumble over.

@@ -16,8 +16,8 @@ from fink_al.labels.own_names import OwnNames
 from fink_al.labels.store import LabelStore
 from fink_al.labels.verdict import verdicts
 from fink_al.loop import Loop
-from fink_al.selection import CUTS
 from fink_al.settings import FeatureSettings
+from fink_al.settings.cuts import LOOP_REASONS
 
 
 def archived_alerts(
@@ -64,7 +64,7 @@ def archived_alerts(
     )
     reasons = rows["reasons"].combine_chunks()
     refused = np.zeros(len(rows), bool)
-    is_cut = pc.is_in(reasons.flatten(), pa.array(list(CUTS)))
+    is_cut = pc.invert(pc.is_in(reasons.flatten(), pa.array(LOOP_REASONS)))
     refused[reasons.value_parent_indices().filter(is_cut).to_numpy()] = True
     rows = rows.filter(pa.array(~refused)).sort_by(
         [("object_id", "ascending"), ("mjd", "ascending")]

@@ -4,6 +4,7 @@
 by the variable ``FINK_AL_STREAM__TRIGGER_SECONDS``. Credentials are read from the environment only.
 """
 
+from fink_al.settings.cuts import Condition, Cut
 from fink_al.settings.features import FeatureSettings
 from fink_al.settings.installation import Settings
 from fink_al.settings.kafka import Kafka
@@ -12,7 +13,6 @@ from fink_al.settings.resources import find_resource, read_yaml
 from fink_al.settings.services import Registry, Stream
 from fink_al.settings.survey import MJD_EPOCH, SchemaSource, Site, Survey, load_survey, survey_names
 from fink_al.settings.target import (
-    Cuts,
     Exposure,
     FollowUp,
     ModelSettings,
@@ -44,7 +44,8 @@ __all__ = [
     "REGISTRY_USER",
     "TNS_API_KEY",
     "TNS_USER_AGENT",
-    "Cuts",
+    "Condition",
+    "Cut",
     "Exposure",
     "FeatureSettings",
     "FollowUp",

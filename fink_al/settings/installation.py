@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import model_validator
 
+from fink_al.settings.cuts import words_of
 from fink_al.settings.kafka import Kafka
 from fink_al.settings.kinds import TARGET, DataFile, Section, data_file
 from fink_al.settings.services import Registry, Stream
@@ -31,7 +32,7 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _fit_together(self) -> Settings:
-        used = {*self.target.features.bands, *self.target.cuts.bands}
+        used = {*self.target.features.bands, *words_of(self.target.cuts, "band")}
         unknown = used - set(self.survey.bands)
         if unknown:
             raise ValueError(

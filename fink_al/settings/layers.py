@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
@@ -145,7 +145,8 @@ def _sentence(error: ValidationError, layers: list[_Layer], file: str) -> str:
 def _unknown(where: list[str]) -> str:
     section: Any = Settings
     for part in where[:-1]:
-        section = section.model_fields[part].annotation
+        fields = getattr(section, "model_fields", None)
+        section = fields[part].annotation if fields else _section_in(section)
     known = list(section.model_fields)
     if where[:-1] == ["target"]:
         known.append(f"{_LIKE} (in a file of conf/targets)")
@@ -156,6 +157,13 @@ def _unknown(where: list[str]) -> str:
     if _SECRET.search(where[-1]):
         text += f"; credentials come from {KAFKA_USER} and {KAFKA_PASSWORD} only"
     return text
+
+
+def _section_in(kind: Any) -> Any:
+    """Section of which `kind` is a list or a mapping."""
+    if hasattr(kind, "model_fields"):
+        return kind
+    return next(filter(None, map(_section_in, get_args(kind))), None)
 
 
 def _has(layer: Any, where: Sequence[str]) -> bool:

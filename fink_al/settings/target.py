@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from fink_al.settings.cuts import Cuts
 from fink_al.settings.features import FeatureSettings
 from fink_al.settings.kinds import Count, Fraction, Positive, Section, TopicName, distinct
 from fink_al.settings.survey import Site
@@ -72,23 +73,6 @@ class PromotionSettings(Section):
     confidence: Annotated[float, Field(ge=0.5, lt=1)]
 
 
-class Cuts(Section):
-    """Quality and sky cuts of the target; an alert that fails one keeps its name as reason."""
-
-    min_real_bogus: Fraction
-    min_drb: Fraction
-    max_bad_pixels: Annotated[int, Field(ge=0)]
-    min_classtar: Fraction
-    max_declination_deg: Annotated[float, Field(ge=-90, le=90)]
-    max_age_days: Positive
-    max_detections: Count
-    bands: tuple[str, ...]
-    max_star_score: Fraction
-    min_star_distance_arcsec: Annotated[float, Field(ge=0)]
-    min_asteroid_distance_arcsec: Annotated[float, Field(ge=0)]
-    host_classes: Literal["extragalactic", "any"]
-
-
 class Exposure(Section):
     """How long a spectrum takes, and how often it shows a type."""
 
@@ -106,7 +90,7 @@ class FollowUp(Section):
     uncertainty_width: Annotated[float, Field(gt=0, le=0.5)]
     bootstrap_fraction: Fraction
     max_per_night: Count
-    seed: int
+    seed: Annotated[int, Field(ge=0, lt=2**63)]
     exposure: Exposure = Exposure()
     site: Site
 

@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.functions import pandas_udf
 
 from fink_al.alerts.series import curves_of
 from fink_al.loop import Loop
-from fink_al.selection import CONTEXT, REASONS, extragalactic_classes, select, uniform_hash
+from fink_al.selection import inputs, reasons, select
+from fink_al.spark import expressions as exp
 
 
 @dataclass(frozen=True)
@@ -29,9 +30,9 @@ class Champion:
     version : str
         Its version in the registry.
     checksum : str
-        By which Python workers keep the loaded model.
+        Name by which Python workers keep the loaded model.
     bundle : Broadcast of bytes
-        What they load it from.
+        Bytes of the model.
     """
 
     version: str
@@ -41,7 +42,7 @@ class Champion:
 
 @dataclass(frozen=True)
 class Known:
-    """What is known about objects and nights when a batch begins.
+    """Objects that have a type or were published when a batch begins.
 
     Parameters
     ----------
@@ -79,31 +80,28 @@ def with_science(alerts: DataFrame, science: Science) -> DataFrame:
     -------
     DataFrame
         The documented columns of a scored alert (``docs/messages.md``). Of several alerts of one
-        object in one night, one at the most is a candidate.
+        object in one night, at most one is a candidate.
     """
     loop = science.loop
     target, features, survey = loop.target, loop.features, loop.alerts
     rows = alerts.withColumns(
         {
-            "night": _night(F.col("mjd"), loop.survey.day_start),
+            "night": exp.night(F.col("mjd"), loop.survey.day_start),
             # A packet that could not be read has no object: its offset spreads it over the tasks.
             "object_key": F.when(F.col("object_id").isNotNull(), F.xxhash64("object_id")).otherwise(
                 F.col("offset")
             ),
         }
     )
-    host = F.col("host_class")
-    inputs = [
+    columns = [
         F.col("object_key"),
         F.col("night"),
-        F.when(host.isNotNull(), host.isin(*extragalactic_classes()))
-        .cast("double"),
-        F.col("band").isin(list(target.cuts.bands)).cast("double"),
-        *(F.col(name).cast("double") for name in CONTEXT),
+        exp.uniform(F.col("object_id"), F.col("night"), target.follow_up.seed),
+        *(exp.numbers(F.col(name), words) for name, words in inputs(target.cuts).items()),
         *(F.col(name) for name in survey.LIGHT_CURVE | survey.FORCED),
         *(F.col(name).cast("double") for name in features.context_columns),
-    ]  # fmt: skip
-    rows = rows.withColumn("science", _udf(science)(*inputs))
+    ]
+    rows = rows.withColumn("science", _udf(science)(*columns))
     # An object's alerts meet in one task, where one of them is chosen.
     rows = rows.repartition(loop.settings.stream.partitions, "object_key")
     rejected = F.col("science.rejected")
@@ -112,14 +110,20 @@ def with_science(alerts: DataFrame, science: Science) -> DataFrame:
             F.desc("science.informativeness"), "alert_id", *_SOURCE_ORDER
         )
     )
-    repeated = 1 << REASONS.index("already_published")
+    bits = reasons(target.cuts)
+    repeated = 1 << bits.index("already_published")
     rows = rows.withColumn("first", first).withColumn(
         "rejected", F.when((rejected == 0) & (F.col("first") > 1), repeated).otherwise(rejected)
     )
     scored = F.col("object_id").isNotNull()
-    told = list(zip(features.reason_names, features.reason_words, strict=True))
+    codes = [
+        (F.col(f"science.{name}"), words)
+        for name, words in zip(features.reason_names, features.reason_words, strict=True)
+    ]
     version = science.champion.version if science.champion else None
-    by_class = F.when(host.isNotNull(), "host_from_catalogue").otherwise("host_from_star_score")
+    by_class = F.when(F.col("host_class").isNotNull(), "host_from_catalogue").otherwise(
+        "host_from_star_score"
+    )
     unmodelled = F.lit("no_model") if not science.champion else F.lit(None).cast("string")
     return rows.select(
         F.lit(target.name).alias("target"),
@@ -127,14 +131,17 @@ def with_science(alerts: DataFrame, science: Science) -> DataFrame:
         "night",
         *survey.COLUMNS,
         *(F.col(f"science.{name}") for name in features.names),
-        *(_word(F.col(f"science.{name}"), words).alias(name) for name, words in told),
+        *(
+            exp.word(*code).alias(name)
+            for name, code in zip(features.reason_names, codes, strict=True)
+        ),
         "science.p",
-        F.when(scored & F.col("science.p").isNull(), F.coalesce(unmodelled, _furthest(told)))
+        F.when(scored & F.col("science.p").isNull(), F.coalesce(unmodelled, exp.furthest(codes)))
         .alias("p_reason"),
         "science.informativeness",
         F.lit(target.strategy if science.champion else "random").alias("strategy"),
         F.when(scored, F.array(by_class)).alias("tags"),
-        F.when(scored, _words(F.col("rejected"))).alias("reasons"),
+        F.when(scored, exp.words(F.col("rejected"), bits)).alias("reasons"),
         (F.col("rejected") == 0).alias("is_candidate"),
         F.lit(version).cast("string").alias("model_version"),
         F.lit(features.hash).alias("feature_set_hash"),
@@ -146,32 +153,11 @@ def with_science(alerts: DataFrame, science: Science) -> DataFrame:
 _SOURCE_ORDER = ("topic", "partition", "offset")
 
 
-def _night(mjd: Column, day_start: float) -> Column:
-    day = F.expr("date'1858-11-17'")
-    date = F.date_add(day, F.floor(mjd - day_start).cast("int"))
-    return F.date_format(date, "yyyyMMdd").cast("int")
-
-
-def _word(code: Column, words: tuple[str, ...]) -> Column:
-    return F.element_at(F.array(F.lit(None), *map(F.lit, words[1:])), code + 1)
-
-
-def _furthest(told: list[tuple[str, tuple[str, ...]]]) -> Column:
-    """Word for an alert without features: of the first kind of feature, from what got furthest."""
-    words = told[0][1]
-    codes = [F.col(f"science.{name}") for name, known in told if known == words]
-    return _word(F.greatest(*codes, F.lit(0)), words)
-
-
-def _words(rejected: Column) -> Column:
-    words = [F.when(rejected.bitwiseAND(1 << bit) != 0, name) for bit, name in enumerate(REASONS)]
-    return F.filter(F.array(*words), lambda word: word.isNotNull())
-
-
 def _udf(science: Science):
     # The function travels to the workers, and with it what it names: not the whole loop.
     loop, champion, known = science.loop, science.champion, science.known
     target, survey, features, kinds = loop.target, loop.survey, loop.features, loop.columns
+    read = tuple(inputs(target.cuts))
     fields = [f"{name} double" for name in features.names]
     fields += [f"{name} int" for name in features.reason_names]
     fields += ["p double", "informativeness double", "rejected long"]
@@ -181,13 +167,11 @@ def _udf(science: Science):
         exists = columns[1].notna().to_numpy()  # a packet that could not be read has no night
         rows = [column[exists] for column in columns]
         object_key, night = rows[0].to_numpy(np.int64), rows[1].to_numpy(np.int64)
-        host = rows[2].to_numpy(np.float64, na_value=np.nan)
-        band = rows[3].to_numpy(np.float64, na_value=np.nan)
         context = {
             name: column.to_numpy(np.float64, na_value=np.nan)
-            for name, column in zip(CONTEXT, rows[4:], strict=False)
+            for name, column in zip(read, rows[3:], strict=False)
         }
-        curves = curves_of(rows[4 + len(CONTEXT) :], kinds, survey)
+        curves = curves_of(rows[3 + len(read) :], kinds, survey)
         extracted = features.extract(curves)
         if champion:
             model = _model(champion.checksum, champion.bundle, features.hash)
@@ -197,17 +181,16 @@ def _udf(science: Science):
         published, full = _published(known, object_key, night, target.follow_up.max_per_night)
         chosen = select(
             context,
-            host_is_allowed=host,
-            band_is_allowed=band,
+            cuts=target.cuts,
+            follow_up=target.follow_up,
+            strategy=target.strategy if champion else None,
             history_start_mjd=curves.first_detection_mjd(),
             p=p,
-            has_model=champion is not None,
             has_features=extracted.exist,
-            uniform=uniform_hash(object_key, night, target.follow_up.seed),
+            uniform=rows[2].to_numpy(np.float64),
             is_labelled=_contains(known.labelled.value if known.labelled else None, object_key),
             is_published=published,
             is_night_full=full,
-            target=target,
         )
         out = pd.DataFrame(extracted.values, columns=list(features.names))
         codes = pd.DataFrame(extracted.codes, columns=list(features.reason_names), dtype="Int32")

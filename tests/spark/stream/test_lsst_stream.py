@@ -15,6 +15,8 @@ from fink_al.spark.nights.replay import replay
 
 #: Which of the real alerts are of solar-system objects.
 _MOVING = (9, 11, 24, 29, 31)
+#: One of an object, to which a solar-system object without a position is attributed, too.
+_ATTRIBUTED = 6
 
 pytestmark = [pytest.mark.spark, pytest.mark.kafka]
 
@@ -31,12 +33,13 @@ def settings(world, registry, tmp_path, monkeypatch):
     """Settings of a target on LSST that no other test has; its cuts let everything real pass."""
     monkeypatch.setenv("FINK_AL_CACHE", str(tmp_path / "cache"))
     made = world()
-    cuts = {"min_real_bogus": 0.0, "max_age_days": 100.0, "max_detections": 1000}
+    loose = ("real_bogus", "too_old", "many_detections", "band")
+    cuts = {name: cut for name, cut in made.target.cuts.items() if name not in loose}
     survey = lsst_settings(registry=registry.url).survey
     target = made.target.model_copy(
         update={
             "survey": "lsst",
-            "cuts": made.target.cuts.model_copy(update={**cuts, "bands": tuple("ugrizy")}),
+            "cuts": cuts,
             "follow_up": made.target.follow_up.model_copy(update={"max_magnitude": 30.0}),
         }
     )
@@ -65,6 +68,7 @@ def test_the_stream_goes_on_while_the_registry_comes_and_goes(
 ):
     texts = schema_texts(shared_data)
     records = real_records(shared_data)
+    records[_ATTRIBUTED]["diaSource"]["ssObjectId"] = 21163611661088578
     packets = {n: [packet_of(r, n, text) for r in records] for n, text in texts.items()}
 
     # Nothing known and nobody to ask: nothing is done, so nothing is lost.
@@ -103,10 +107,13 @@ def test_the_stream_goes_on_while_the_registry_comes_and_goes(
     assert sorted(scored["alert_id"]) == sorted(expected)
     assert ledger_counts(settings)["alerts"] == 33
 
-    # Solar-system alerts have a reason.
+    # Solar-system alerts have a reason, also where their distance to one is null.
     moving = scored[scored["object_id"].str.startswith("ss")]
     assert set(moving["alert_id"]) == {records[i]["diaSourceId"] for i in _MOVING if i != 29}
     assert all("asteroid" in reasons for reasons in moving["reasons"])
+    attributed = scored[scored["alert_id"] == records[_ATTRIBUTED]["diaSourceId"]]
+    assert attributed["asteroid_distance_arcsec"].isna().all()
+    assert attributed["reasons"].map(list).tolist() == [["asteroid", "not_scored"]]
 
     # What is published has the names by which Fink's client finds its way.
     topic = settings.target.candidates_topic
