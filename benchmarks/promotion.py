@@ -14,10 +14,11 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import sys
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from fink_al.simulation.datasets import early_alerts
 
 from fink_al.evaluation.metrics import metrics
 from fink_al.evaluation.promotion import LOWER_IS_BETTER, compare
@@ -25,6 +26,9 @@ from fink_al.models.estimators.estimator import fit_estimator, predict
 from fink_al.models.examples import TrainingSet
 from fink_al.settings import Settings, load_settings
 from fink_al.training.examples import read_examples, read_file
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "data"))  # the package holds no data makers
+from make import early_alerts
 
 _SEED, _ALERTS = 9001, 2000
 _METRICS = ("log_loss", "auc", "figure_of_merit", "accuracy")

@@ -31,8 +31,10 @@ from fink_al.experiments.world import World, draw
 from fink_al.models.estimators.estimator import fit_estimator, predict
 from fink_al.models.estimators.forest import Forest
 from fink_al.models.estimators.growing import grow
+from fink_al.models.estimators.prior import Prior
 from fink_al.settings import Target, load_settings
-from fink_al.training.teacher import Prior, prior_of
+from fink_al.training.teacher import prior_of
+from fink_al.training.teaching_set import read_teaching_set
 
 LABELS = (20, 40, 60, 120)
 AXES = 6  # of an embedding
@@ -54,6 +56,7 @@ def main() -> None:
         sys.exit(0)
     seeds, numbers = (1, LABELS[:1]) if options.quick else (options.seeds, LABELS)
     settings = load_settings(starting_set=None, test_set=None)
+    teaching = read_teaching_set(settings.teaching_set, settings.target)
     data = load(options.points, settings, "early_v1")
     for subset in ("published", "all"):
         plan = Plan((Arm("random"),), labels=120, alerts_per_object=2, subset=subset)
@@ -61,7 +64,7 @@ def main() -> None:
         for seed in range(seeds):
             world = draw(data, plan, seed, 2)
             seen = data.values[~np.isin(data.row, world.test.row)]
-            prior = prior_of(settings.target, world.pool.features)
+            prior = prior_of(settings.target, world.pool.features, teaching)
             assert prior
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # features that no alert has
@@ -70,7 +73,7 @@ def main() -> None:
             for n in numbers:
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")  # pools in several pieces
-                    told = learners(world, spaces, rows[:n], settings.target, seed)
+                    told = learners(world, spaces, rows[:n], settings.target, prior, seed)
                 for name, p in told.items():
                     judged = metrics(p, world.test.positive, np.ones((1, len(p))))
                     pair = judged["figure_of_merit"][0], judged["auc"][0]
@@ -142,14 +145,12 @@ def of_noise(prior: Prior, pool: LabelledAlerts, seed: int) -> Prior:
 
 
 def learners(
-    world: World, spaces: Spaces, rows: np.ndarray, target: Target, seed: int
+    world: World, spaces: Spaces, rows: np.ndarray, target: Target, prior: Prior, seed: int
 ) -> dict[str, np.ndarray]:
     """Probabilities of the test half by each learner of the labels of `rows`."""
     pool, test = world.pool, world.test
     positive, objects = pool.positive[rows], pool.row[rows]
     found = {}
-    prior = prior_of(target, pool.features)
-    assert prior
     for name, kind, teacher in (
         ("random_forest", "random_forest", None),
         ("informed_forest", "informed_forest", prior),

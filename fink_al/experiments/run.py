@@ -55,8 +55,8 @@ def run(
     plan: Plan,
     target: Target,
     seed: int,
-    teaching: TeachingSet | None = None,
     progress: Callable[[int], None] = lambda labels: None,
+    teaching: TeachingSet | None = None,
 ) -> Run:
     """Replay the loop.
 
@@ -72,10 +72,10 @@ def run(
         Settings of estimator and follow-up.
     seed : int
         Of the estimator and of the luck in choosing.
+    progress : callable, optional
+        Called with the number of labels after each training.
     teaching : TeachingSet, optional
         Needed by an informed forest.
-    progress : callable, optional
-        Told the number of labels after each training.
     """
     state = _State(world, arm, plan, target, seed, teaching)
     state.learn()

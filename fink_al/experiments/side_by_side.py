@@ -181,7 +181,7 @@ def _one(number: int, arm: Arm, seed: int) -> None:
     def tell(n: int) -> None:
         labels[number] = n - plan.initial
 
-    made = run(world, arm, plan, target, seed, _shared["teaching"], tell)
+    made = run(world, arm, plan, target, seed, tell, _shared["teaching"])
     labels[number] = _most(world, plan)
     _write(_shared["folder"], arm, seed, made)
 

@@ -58,7 +58,7 @@ def test_a_teacher_reads_no_feature_that_depends_on_the_survey(target, names):
 
 
 def test_a_teacher_knows_the_classes_of_another_season(settings, target, season):
-    prior = teacher(target)
+    prior = prior_of(target, target.features, teaching_set(target, 9000))
     features = FeatureSet.from_settings(target.features)
     values = features.extract(light_curves(season.columns(), settings.survey)).values
     truth = season.truth.set_index("object_id").loc[season.alerts["object_id"]]
