@@ -127,7 +127,8 @@ def smallest_leaf(trees: Trees, values: np.ndarray) -> int:
     return int(least)
 
 
-def without_trees(settings: Settings) -> None:
-    """Take the trees out of the only registered bundle, whose manifest stays as it was."""
+def without_trees(settings: Settings, **estimator: str) -> None:
+    """Take the trees out of the only registered bundle, and change settings of its estimator."""
     (file,) = (settings.work_dir / "models").rglob("bundle.zip")
-    file.write_bytes(pack({}, read_manifest(file.read_bytes())))
+    manifest = read_manifest(file.read_bytes())
+    file.write_bytes(pack({}, manifest | {"estimator": manifest["estimator"] | estimator}))

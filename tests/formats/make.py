@@ -41,29 +41,29 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from streaming import drain
-from tns_server import ENVIRONMENT, TnsServer, zipped
-
-import fink_al.labels.store
 from fink_al.campaign.plan import Arm, Plan
 from fink_al.campaign.side_by_side import run_all
-from fink_al.features.feature_set import FeatureSet
-from fink_al.kafka import Cluster, produce, read
-from fink_al.labels.intake import import_file
-from fink_al.labels.label import Label
-from fink_al.labels.store import LabelStore
 from fink_al.labels.tns_client import TnsClient
 from fink_al.labels.tns_folder import TnsFolder
 from fink_al.learning.labelled_alerts import LabelledAlerts
 from fink_al.learning.model import fit
 from fink_al.learning.nightly import retrain
 from fink_al.learning.training_set import TrainingSet
-from fink_al.settings import Settings, load_settings
-from fink_al.simulation import lsst_packets, packets
 from fink_al.simulation.embedded_kafka import EmbeddedKafka
-from fink_al.simulation.nights import Campaign, simulate
 from fink_al.spark.counterparts import archived_counterparts
 from fink_al.spark.examples import archived_examples
+from streaming import drain
+from tns_server import ENVIRONMENT, TnsServer, zipped
+
+import fink_al.labels.store
+from fink_al.features.feature_set import FeatureSet
+from fink_al.kafka import Cluster, produce, read
+from fink_al.labels.intake import import_file
+from fink_al.labels.label import Label
+from fink_al.labels.store import LabelStore
+from fink_al.settings import Settings, load_settings
+from fink_al.simulation import lsst_packets, packets
+from fink_al.simulation.nights import Campaign, simulate
 from fink_al.spark.session import spark_session
 
 _CANDIDATES = 4  # of each stream whose messages are kept

@@ -74,6 +74,15 @@ def test_a_champion_that_cannot_be_loaded_is_fitted_again(retrain, settings, tel
     assert summary.champion_metrics == read_manifest(Registry(settings).load("1"))["metrics"]
 
 
+def test_a_champion_of_an_estimator_that_was_removed_is_replaced(retrain, settings, tell):
+    tell(sky("A", 10))
+    retrain(settings)
+    without_trees(settings, estimator="gradient_boosting")
+    summary = retrain(settings)
+    assert decided(summary) == ("promoted", "2", "2")
+    assert summary.why == "version 1 cannot be loaded or made again here"
+
+
 def test_without_a_test_set_only_the_first_model_is_promoted(retrain, settings, tell):
     settings = settings.model_copy(update={"test_set": None})
     tell(sky("A", 10))
