@@ -13,5 +13,5 @@ RUN pip install --no-cache-dir -c constraints.txt setuptools \
 RUN useradd --create-home fink-al
 USER fink-al
 WORKDIR /home/fink-al
-RUN python -m fink_al.jars && python -m fink_al.features
+RUN python -m fink_al.jars && python -m fink_al.features && python -m fink_al.models
 ENTRYPOINT ["fink-al"]

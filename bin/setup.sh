@@ -63,7 +63,8 @@ if [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ] && [ "$(cat "$venv/installed-d
   pip --no-build-isolation --editable "$root[$1]"
   echo "  2 of 3: Spark's connectors and the Kafka broker, from the Maven repository" >&2
   "$venv/bin/python" -m fink_al.jars
-  echo "  3 of 3: compiling the features" >&2
+  echo "  3 of 3: compiling features and models" >&2
   "$venv/bin/python" -m fink_al.features
+  "$venv/bin/python" -m fink_al.models
   printf '%s\n' "$wanted" >"$stamp"
 fi

@@ -8,9 +8,11 @@ import pyarrow as pa
 
 from fink_al.alerts.ztf import LIGHT_CURVE, MJD_OF_JD0
 from fink_al.features.feature_set import FeatureSet
+from fink_al.models.bundle import pack
 from fink_al.models.estimators.prior import Prior
 from fink_al.models.estimators.trees import Trees
-from fink_al.settings import Target, find_resource, load_settings
+from fink_al.models.model import read_manifest
+from fink_al.settings import Settings, Target, find_resource, load_settings
 from fink_al.training.nightly import Summary
 from fink_al.training.teacher import prior_of
 from fink_al.training.teaching_set import TeachingSet, read_teaching_set
@@ -123,3 +125,10 @@ def smallest_leaf(trees: Trees, values: np.ndarray) -> int:
         _, counts = np.unique(at[np.unique(rows)], return_counts=True)
         least, first = min(least, counts.min()), first + size
     return int(least)
+
+
+def without_trees(settings: Settings, **estimator: str) -> None:
+    """Take the trees out of the only registered bundle, and change settings of its estimator."""
+    (file,) = (settings.work_dir / "models").rglob("bundle.zip")
+    manifest = read_manifest(file.read_bytes())
+    file.write_bytes(pack({}, manifest | {"estimator": manifest["estimator"] | estimator}))

@@ -39,13 +39,12 @@ def test_the_environment_overrides_the_files(monkeypatch):
         ),
         (
             {"target": {"model": {"boosting": {"learning_rate": 0.1}}}},
-            "target.model: gradient_boosting was removed in 0.2: choose informed_forest or "
-            "random_forest, and remove the section boosting",
+            r"target.model: remove boosting: gradient_boosting was removed in 0\.2: choose",
         ),
         (
             {"target": {"model": {"estimator": "gradient_boosting"}}},
-            "target.model: gradient_boosting was removed in 0.2: choose informed_forest or "
-            r"random_forest\.$",
+            r"target.model.estimator: gradient_boosting was removed in 0\.2: choose "
+            "informed_forest or random_forest",
         ),
     ],
 )

@@ -1,7 +1,7 @@
-"""The compiler of the features' kernels; its results are kept only where that is safe.
+"""Compiler of the kernels of features and models; its results are kept only where that is safe.
 
 Numba stores compiled code as pickle, so a folder that others can write would let them run code
-here. Without a private folder the kernels work as well, and compile anew in every process.
+here. Without a private folder the kernels work as well, and are compiled in every process.
 """
 
 import logging

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from fink_al.settings.cuts import Cuts
 from fink_al.settings.features import FeatureSettings
@@ -19,6 +19,12 @@ REMOVED_ESTIMATORS = {
 }
 
 
+def _not_removed(name: Any) -> Any:
+    if isinstance(name, str) and name in REMOVED_ESTIMATORS:
+        raise ValueError(REMOVED_ESTIMATORS[name])
+    return name
+
+
 class PriorSettings(Section):
     """Weight of an informed forest's teacher, and the features learned beside it."""
 
@@ -30,7 +36,7 @@ class PriorSettings(Section):
 class ModelSettings(Section):
     """Classifier and the conditions under which one exists at all."""
 
-    estimator: Literal["informed_forest", "random_forest"]
+    estimator: Annotated[Literal["informed_forest", "random_forest"], BeforeValidator(_not_removed)]
     n_estimators: Count
     min_samples_leaf: Literal["auto"] | Count = "auto"
     prior: PriorSettings = PriorSettings()
@@ -41,14 +47,9 @@ class ModelSettings(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _is_not_removed(cls, values: Any) -> Any:
-        if isinstance(values, dict):
-            if sentence := REMOVED_ESTIMATORS.get(values.get("estimator", "")):
-                raise ValueError(sentence)
-            if "boosting" in values:
-                raise ValueError(
-                    f"{REMOVED_ESTIMATORS['gradient_boosting']}, and remove the section boosting"
-                )
+    def _has_no_boosting(cls, values: Any) -> Any:
+        if isinstance(values, dict) and "boosting" in values:
+            raise ValueError(f"remove boosting: {REMOVED_ESTIMATORS['gradient_boosting']}")
         return values
 
     @property

@@ -1,7 +1,7 @@
 """Which model is the champion after a night."""
 
 import pyarrow.parquet as pq
-from small_world import decided, sky, table
+from small_world import decided, sky, table, without_trees
 
 from fink_al.loop import Loop
 from fink_al.models import model
@@ -67,17 +67,24 @@ def test_a_champion_of_other_features_is_compared_by_its_own(retrain, settings, 
     )
 
 
-def test_a_champion_of_another_scikit_learn_is_fitted_again(retrain, settings, tell, monkeypatch):
+def test_a_champion_that_cannot_be_loaded_is_fitted_again(retrain, settings, tell):
     tell(sky("A", 10))
     retrain(settings)
-    known = model.version
-    other = {"scikit-learn": "9.9"}
-    monkeypatch.setattr(model, "version", lambda name: other.get(name) or known(name))
+    without_trees(settings)
     summary = retrain(settings)
     assert decided(summary) == ("promoted", "2", "2")
     assert (
         summary.champion_metrics == read_manifest(Loop.open(settings).registry.load("1"))["metrics"]
     )
+
+
+def test_a_champion_of_an_estimator_that_was_removed_is_replaced(retrain, settings, tell):
+    tell(sky("A", 10))
+    retrain(settings)
+    without_trees(settings, estimator="gradient_boosting")
+    summary = retrain(settings)
+    assert decided(summary) == ("promoted", "2", "2")
+    assert summary.why == "version 1 cannot be loaded or made again here"
 
 
 def test_without_a_test_set_only_the_first_model_is_promoted(retrain, settings, tell):
