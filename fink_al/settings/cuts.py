@@ -193,11 +193,11 @@ class Cut(Condition):
 
     @model_validator(mode="after")
     def _has_conditions(self) -> Cut:
-        own = self.model_fields_set - {"any_of"}
+        own = list(self.model_dump(exclude_defaults=True, exclude={"any_of"}))
         if self.any_of == ():
             raise ValueError("any_of is empty: write conditions into its list")
-        if self.any_of and any(getattr(self, name) is not None for name in own):
-            raise ValueError(f"any_of stands alone: move {', '.join(sorted(own))} into its list")
+        if self.any_of and own:
+            raise ValueError(f"any_of stands alone: move {', '.join(own)} into its list")
         if any(condition.column is None for condition in self.conditions):
             raise ValueError(f"column is missing; known: {', '.join(COLUMNS)}; write {_EXAMPLE}")
         return self

@@ -78,7 +78,7 @@ _WRONG = [
     ),
     (
         {"star": {"column": "mag", "at_most": 3}},
-        f"{_CUTS}.star: any_of stands alone: move at_most, column into its list.",
+        f"{_CUTS}.star: any_of stands alone: move column, at_most into its list.",
     ),
     (
         {"asteroid": {"null_fails_where": "mag"}},
@@ -167,6 +167,12 @@ def test_a_target_drops_and_changes_cuts_of_the_one_it_is_like(tmp_path):
         "too_old": Cut(column="age_days", at_most=100.0),
         "plane": Cut(column="galactic_latitude", at_least=-10.0, at_most=10.0),
     }
+
+
+def test_cuts_that_were_written_out_are_read_back():
+    target = load_settings(environment={}).target
+    written = yaml.safe_load(yaml.safe_dump(target.model_dump(mode="json")))
+    assert load_settings(environment={}, target=written).target.cuts == target.cuts
 
 
 def test_words_of_all_conditions():
