@@ -7,16 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from fink_al.errors import LightCurveError
-
-if TYPE_CHECKING:
-    from fink_al.settings import Survey
 
 #: AB zero point of FLUXCAL, the flux scale of SNANA (Kessler et al. 2009) and of this package.
 FLUXCAL_ZERO_POINT = 27.5
@@ -91,39 +88,6 @@ class LightCurves:
             raise LightCurveError(
                 f"The context has {self.context.num_rows} rows for {len(self)} alerts."
             )
-
-    @classmethod
-    def from_points(cls, points: Any, survey: Survey | None = None) -> LightCurves:
-        """Light curves of a table with one row a point, in the names of ZTF.
-
-        Parameters
-        ----------
-        points : pandas.DataFrame or pyarrow.Table
-            ``alert_id`` (or ``objectId``, then one light curve an object), ``jd fid magpsf
-            sigmapsf`` and perhaps ``diffmaglim``:
-            :func:`fink_al.alerts.points.light_curves_of_points`.
-        survey : Survey, optional
-            Default: that of the package's settings.
-
-        Raises
-        ------
-        LightCurveError
-            If columns are missing or are not what their name says.
-
-        Examples
-        --------
-        >>> import pandas as pd
-        >>> points = pd.DataFrame(
-        ...     {"alert_id": 1, "jd": [2461050.7, 2461052.7], "fid": 1,
-        ...      "magpsf": [19.5, 19.1], "sigmapsf": 0.1})
-        >>> LightCurves.from_points(points).flux.round(0)
-        array([1585., 2291.])
-        """
-        from fink_al.alerts.points import light_curves_of_points
-        from fink_al.settings import load_settings
-
-        survey = survey or load_settings(starting_set=None, test_set=None).survey
-        return light_curves_of_points(points, survey)
 
     def __len__(self) -> int:
         return len(self.offsets) - 1

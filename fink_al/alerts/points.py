@@ -13,7 +13,7 @@ import pyarrow as pa
 from fink_al.alerts.ztf import MJD_OF_JD0
 from fink_al.errors import LightCurveError
 from fink_al.lightcurve import LightCurves, flux_from_mag
-from fink_al.settings import Survey
+from fink_al.settings import Survey, load_survey
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +23,7 @@ _MAGNITUDES, _JULIAN = (0.0, 40.0), (2_400_000.5, 2_500_000.0)
 
 
 def light_curves_of_points(
-    points: Any, survey: Survey, by: str | None = None, also: tuple[str, ...] = ()
+    points: Any, survey: Survey | None = None, by: str | None = None, also: tuple[str, ...] = ()
 ) -> LightCurves:
     """Light curves of a table of points.
 
@@ -37,8 +37,8 @@ def light_curves_of_points(
         light curve of an object, a point is as the latest alert has it. Other columns of numbers,
         and ``objectId`` and ``type``, whose value is the same for all points of a light curve may
         go along: the first becomes context.
-    survey : Survey
-        Band names and where a day begins.
+    survey : Survey, optional
+        Band names and where a day begins.  Default: that of ``conf/surveys/ztf.yml``.
     by : str, optional
         Column that tells light curves apart; default ``alert_id``, else ``objectId``.
     also : tuple of str
@@ -56,7 +56,17 @@ def light_curves_of_points(
     ------
     LightCurveError
         If columns are missing, empty, no numbers (or no text), or not what their name says.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> points = pd.DataFrame(
+    ...     {"alert_id": 1, "jd": [2461050.7, 2461052.7], "fid": 1,
+    ...      "magpsf": [19.5, 19.1], "sigmapsf": 0.1})
+    >>> light_curves_of_points(points).flux.round(0)
+    array([1585., 2291.])
     """
+    survey = survey or load_survey("ztf")
     if survey.name != "ztf":  # `fid` 1 would be another survey's first band
         raise LightCurveError(
             f"Tables of points are read in ZTF's names and magnitudes; the survey is "

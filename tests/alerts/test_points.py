@@ -4,7 +4,6 @@ import pytest
 
 from fink_al.alerts.points import light_curves_of_points
 from fink_al.errors import LightCurveError
-from fink_al.lightcurve import LightCurves
 from fink_al.settings import load_settings, load_survey
 
 SURVEY = load_settings().survey
@@ -23,7 +22,7 @@ POINTS = pd.DataFrame(
 
 
 def test_light_curves_are_in_order_of_appearance_and_points_in_order_of_time():
-    curves = LightCurves.from_points(POINTS)
+    curves = light_curves_of_points(POINTS)
     assert curves.offsets.tolist() == [0, 3, 4]
     assert curves.mjd.tolist() == pytest.approx([61050.2, 61051.2, 61052.2, 61050.2])
     assert curves.band.tolist() == [0, 2, 0, 1]
@@ -51,7 +50,7 @@ def test_light_curves_are_in_order_of_appearance_and_points_in_order_of_time():
 )
 def test_a_table_that_is_none_of_points_is_told_what_it_lacks(change, said):
     with pytest.raises(LightCurveError, match=said):
-        LightCurves.from_points(change(POINTS))
+        light_curves_of_points(change(POINTS))
 
 
 def table(**columns):

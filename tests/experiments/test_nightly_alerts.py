@@ -1,8 +1,8 @@
 import numpy as np
 import pandas as pd
 
+from fink_al.alerts.points import light_curves_of_points
 from fink_al.experiments.nightly_alerts import cut_into_alerts
-from fink_al.lightcurve import LightCurves
 
 
 def whole(*objects):
@@ -11,7 +11,7 @@ def whole(*objects):
         (i, 2461000.7 + day, fid, mag) for i, one in enumerate(objects) for day, fid, mag in one
     ]
     points = pd.DataFrame(rows, columns=["objectId", "jd", "fid", "magpsf"])
-    return LightCurves.from_points(points.assign(sigmapsf=0.1))
+    return light_curves_of_points(points.assign(sigmapsf=0.1))
 
 
 def test_an_alert_a_night_with_its_past_and_nothing_of_its_future():
@@ -46,8 +46,7 @@ def test_points_that_no_feature_takes_make_neither_alert_nor_maximum():
     bad = good[:2].assign(magpsf=15.0, sigmapsf=[np.nan, 0.1], fid=[1, 9])
     bad["jd"] += [0.01, 1.0]
     found = [
-        cut_into_alerts(LightCurves.from_points(points))
-        for points in (good, pd.concat([good, bad]))
+        cut_into_alerts(light_curves_of_points(points)) for points in (good, pd.concat([good, bad]))
     ]
     assert found[1].mjd.tolist() == found[0].mjd.tolist()
     assert found[1].is_pre_peak.tolist() == [True] * 4

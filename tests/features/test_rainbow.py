@@ -14,8 +14,8 @@ from fink_al.features.rainbow.black_body import (
     normal_equations,
 )
 from fink_al.features.rainbow.feature import Rainbow
-from fink_al.features.transformer import FeatureExtractor
 from fink_al.lightcurve import LightCurves
+from fink_al.notebook import FeatureExtractor
 from fink_al.settings import FeatureSettings, load_settings, load_survey
 
 BANDS = tuple(WAVELENGTHS_NM)

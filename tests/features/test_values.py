@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fink_al.alerts.points import light_curves_of_points
 from fink_al.features.colour import Colour
 from fink_al.features.history import History
 from fink_al.features.limit import Limit
 from fink_al.features.magnitude import Magnitude
 from fink_al.features.noise import Noise
 from fink_al.features.rate import Rate
-from fink_al.lightcurve import LightCurves
 
 
 def curve(g, r=(), limits=(), error=0.1):
@@ -19,7 +19,7 @@ def curve(g, r=(), limits=(), error=0.1):
     rows += [(day, 1, np.nan, limit) for day, limit in limits]
     points = pd.DataFrame(rows, columns=["jd", "fid", "magpsf", "diffmaglim"])
     points["jd"] += 2461050.7
-    return LightCurves.from_points(points.assign(alert_id=1, sigmapsf=error))
+    return light_curves_of_points(points.assign(alert_id=1, sigmapsf=error))
 
 
 def values(feature, light_curve):

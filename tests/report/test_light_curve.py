@@ -1,6 +1,6 @@
 import pandas as pd
 
-from fink_al.lightcurve import LightCurves
+from fink_al.alerts.points import light_curves_of_points
 from fink_al.report.light_curve import plot_light_curve
 
 
@@ -15,7 +15,7 @@ def test_a_fitted_band_has_its_curve_and_another_its_reason(tmp_path):
             "diffmaglim": 20.5,
         }
     )
-    figure = plot_light_curve(LightCurves.from_points(points), title="ZTF26aaaaaaa")
+    figure = plot_light_curve(light_curves_of_points(points), title="ZTF26aaaaaaa")
     axes = figure.axes[0]
     labels = axes.get_legend_handles_labels()[1]
     assert sorted(labels) == ["g", "r", "r: too few points"]

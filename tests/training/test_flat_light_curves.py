@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fink_al.alerts.points import light_curves_of_points
 from fink_al.experiments.labelled_alerts import halves, labelled_alerts
 from fink_al.experiments.nightly_alerts import cut_into_alerts
 from fink_al.features.feature_set import FeatureSet
-from fink_al.lightcurve import LightCurves
 from fink_al.models.estimators.estimator import fit_estimator, predict
 from fink_al.settings import load_settings
 from fink_al.training.teacher import prior_of
@@ -30,7 +30,7 @@ def whole(shared_data):
     points = pd.read_parquet(shared_data / "labelled/ztf_fink_tns_alerts.parquet")
     points = points.sort_values("alert_jd").drop_duplicates(["objectId", "jd", "fid"], keep="last")
     columns = ["objectId", "type", "jd", "fid", "magpsf", "sigmapsf"]
-    return LightCurves.from_points(points[columns])
+    return light_curves_of_points(points[columns])
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def table(slope, rng):
 
 @pytest.mark.parametrize("slope", [0.0, 0.08], ids=["constant", "fading"])
 def test_simulated_constant_and_fading_sources_do_not_score_high(learned, settings, slope):
-    curves = LightCurves.from_points(table(slope, np.random.default_rng(1)))
+    curves = light_curves_of_points(table(slope, np.random.default_rng(1)))
     features = FeatureSet.from_settings(settings.target.features).extract(curves)
     p = predict(learned[0], features.values)
     assert np.median(p) < 0.5

@@ -6,11 +6,11 @@ from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 from sklearn.tree import DecisionTreeClassifier
 
-import fink_al.features.transformer as transformer
-import fink_al.lightcurve as lightcurve
+import fink_al.alerts.points as points
+import fink_al.notebook as notebook
+from fink_al.alerts.points import light_curves_of_points
 from fink_al.features.feature_set import extract
-from fink_al.features.transformer import FeatureExtractor
-from fink_al.lightcurve import LightCurves
+from fink_al.notebook import FeatureExtractor
 
 POINTS = pd.DataFrame(
     {
@@ -29,7 +29,7 @@ def test_matrix_and_names_are_those_of_the_feature_set():
     assert list(extractor.get_feature_names_out())[:6] == [
         "a_g", "b_g", "c_g", "snratio_g", "mse_g", "nrise_g",
     ]  # fmt: skip
-    table = extract(LightCurves.from_points(POINTS), extractor._feature_set())
+    table = extract(light_curves_of_points(POINTS), extractor._feature_set())
     np.testing.assert_array_equal(matrix[:, 0], table["a_g"].to_numpy())
     assert table["reason_g"].to_pylist() == [None, "too_few_rising_points"]
 
@@ -40,5 +40,5 @@ def test_it_serves_in_a_pipeline():
 
 
 def test_examples_run():
-    for module in (transformer, lightcurve):
+    for module in (notebook, points):
         assert doctest.testmod(module).failed == 0

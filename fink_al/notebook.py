@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, TransformerMixin
 
+from fink_al.alerts.points import light_curves_of_points
 from fink_al.errors import LightCurveError
 from fink_al.features.feature_set import FeatureSet
 from fink_al.lightcurve import LightCurves
@@ -80,7 +81,7 @@ class FeatureExtractor(  # type: ignore[call-arg]
         LightCurveError
             If the table or the bands are wrong.
         """
-        curves = X if isinstance(X, LightCurves) else LightCurves.from_points(X)
+        curves = X if isinstance(X, LightCurves) else light_curves_of_points(X)
         if unknown := sorted(set(self.bands) - set(curves.bands)):
             raise LightCurveError(f"No light curve has bands {unknown}; allowed: {curves.bands}.")
         return self._feature_set().extract(curves).values
