@@ -9,13 +9,17 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset as ds
 
 from fink_al.alerts import Adapter
-from fink_al.features.feature_set import FeatureSet
+
+if TYPE_CHECKING:  # compiled features take a second to import
+    import pandas as pd
+
+    from fink_al.features.feature_set import FeatureSet
 
 #: Column by which rows are laid into folders: YYYYMMDD, null for packets that could not be read.
 NIGHT = "night"

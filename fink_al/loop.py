@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from fink_al.alerts import Adapter, adapter
-from fink_al.archive import Archive
+from fink_al.archive import Archive, light_curve_columns
 from fink_al.errors import SettingsError
 from fink_al.lightcurve import LightCurves
 from fink_al.settings import Settings, Survey, Target
@@ -97,8 +97,6 @@ class Loop:
     @cached_property
     def columns(self) -> dict[str, pa.DataType]:
         """Archived columns that the features are computed from, with their Arrow types."""
-        from fink_al.archive import light_curve_columns
-
         return light_curve_columns(self.alerts, self.features)
 
     def light_curves(self, rows: pa.Table) -> LightCurves:
