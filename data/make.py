@@ -60,12 +60,12 @@ def _season(settings: Settings, seed: int) -> pa.Table:
         _TEACHING_NIGHTS, _TEACHING_ALERTS, seed, mix=CLASSIFIED_MIX, survey=survey.name
     )
     columns, truth = season.columns(), _truth(season)
-    features = FeatureSet.from_settings(settings.target.features)
     classes = Taxonomy.load().classify(truth["type"].tolist(), settings.target)
-    usable = np.array([each is not None for each in classes], bool) & ~_is_late(season)
-    usable &= features.extract(light_curves(columns, survey)).exist
-    rows = np.random.default_rng(seed).permutation(np.flatnonzero(usable))[:_TEACHING_PER_SEASON]
-    return _labelled(columns, truth, settings).take(rows)
+    early = np.array([each is not None for each in classes], bool) & ~_is_late(season)
+    rows = _labelled(columns, truth, settings).filter(pa.array(early))
+    features = FeatureSet.from_settings(settings.target.features)
+    usable = np.flatnonzero(features.extract(light_curves(rows, survey)).exist)
+    return rows.take(np.random.default_rng(seed).permutation(usable)[:_TEACHING_PER_SEASON])
 
 
 def early_alerts(settings: Settings, seed: int, alerts_per_night: int) -> pa.Table:

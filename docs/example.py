@@ -90,7 +90,7 @@ def campaign(alerts, folder: Path, small: bool) -> dict:
     """Ask, learn, judge.
 
     Half of the objects can be asked for, the others judge. All begin with the same ten labels. The
-    estimator is the published forest: one that a simulated teaching set taught would know this sky already.
+    estimator is the published forest: one with a simulated teaching set knows this sky already.
     """
     changes = {"estimator": "random_forest", "n_estimators": 30 if small else 100}
     model = SETTINGS.target.model.model_copy(update=changes)

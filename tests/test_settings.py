@@ -272,3 +272,21 @@ def test_each_target_has_its_own_data_sets():
         match=r"test_set of target 'early_snia': 'x/early_snia\.p' not found; .*or null",
     ):
         load_settings(environment={}, test_set="x/{target}.p")
+
+
+def test_an_informed_forest_needs_a_teaching_set():
+    with pytest.raises(
+        SettingsError,
+        match=r"teaching_set is null, and the estimator informed_forest needs one: name a file, or",
+    ):
+        load_settings(environment={"FINK_AL_TEACHING_SET": "null"})
+    other = {"FINK_AL_TARGET__MODEL__ESTIMATOR": "random_forest", "FINK_AL_TEACHING_SET": "null"}
+    assert load_settings(environment=other).teaching_set is None
+
+
+def test_a_settings_file_that_simulates_its_teacher_is_refused():
+    with pytest.raises(
+        SettingsError,
+        match=r"target\.model\.prior\.skies: no such key; target\.model\.prior has: worth_labels, ",
+    ):
+        load_settings(environment={}, target={"model": {"prior": {"skies": 3}}})

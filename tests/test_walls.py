@@ -84,3 +84,18 @@ def test_the_loop_does_not_know_what_it_looks_for():
     sought = re.compile(r"\bIa\b|snia", re.IGNORECASE)
     users = {file.relative_to(_PACKAGE).parts[0] for file in _FILES if sought.search(words(file))}
     assert users == {"simulation", "demo"}
+
+
+def test_no_production_room_imports_the_simulator():
+    users = {user.split("/")[0] for user in importers("fink_al.simulation")}
+    assert users == {"simulation", "demo"}
+
+
+def test_the_simulator_imports_alerts_and_settings_only():
+    rooms = {
+        name.split(".")[1]
+        for file in (_PACKAGE / "simulation").rglob("*.py")
+        for name in imports(file)
+        if name.startswith("fink_al.")
+    }
+    assert rooms <= {"alerts", "settings", "errors", "lightcurve", "simulation"}

@@ -7,13 +7,19 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import psutil
 import pytest
+from small_world import informed, teaching_set
 
+from fink_al.alerts import light_curves
 from fink_al.errors import LightCurveError, SettingsError
 from fink_al.experiments.folder import alone
+from fink_al.experiments.labelled_alerts import LabelledAlerts
 from fink_al.experiments.plan import Arm, Plan
 from fink_al.experiments.side_by_side import run_all
+from fink_al.features.feature_set import FeatureSet
+from fink_al.settings import load_survey
 
 PLAN = Plan((Arm("random"), Arm("uncertainty")), seeds=2, labels=14)
 
@@ -40,6 +46,33 @@ def test_all_runs_are_there_and_nothing_is_run_twice(alerts, target, tmp_path):
 def test_one_at_a_time_works_in_a_folder(alerts, target, tmp_path):
     with alone(tmp_path), pytest.raises(SettingsError, match="Another campaign is at work in"):
         run_all({None: alerts}, PLAN, target, tmp_path)
+
+
+def test_an_informed_forest_has_its_teaching_set_or_is_refused(target, tmp_path):
+    teaching = teaching_set(target)
+    few = FeatureSet.from_settings(target.features)
+    values = few.extract(light_curves(teaching.rows, load_survey("ztf"))).values
+    _, row = np.unique(teaching.rows["object_id"].to_pylist(), return_inverse=True)
+    alerts = LabelledAlerts(
+        values=values,
+        positive=teaching.positive,
+        row=row,
+        object_id=teaching.rows["object_id"].to_numpy(),
+        types=teaching.rows["type"].to_numpy(),
+        night=np.floor(teaching.rows["mjd"].to_numpy()).astype(np.int64),
+        mag=teaching.rows["mag"].to_numpy(),
+        published=np.ones(len(row), bool),
+        features=target.features,
+    )
+    plan = Plan((Arm.parse("random/informed_forest"),), seeds=1, labels=12)
+    with pytest.raises(SettingsError, match="random/informed_forest: informed_forest needs a teac"):
+        run_all({None: alerts}, plan, informed(target), tmp_path, processes=1)
+    assert not (tmp_path / "plan.json").exists()
+    made = run_all({None: alerts}, plan, informed(target), tmp_path, teaching=teaching, processes=1)
+    assert (made.curves.to_pandas()["auc"] > 0.9).all()  # it was taught these very alerts
+    other = teaching_set(target, 1000)
+    with pytest.raises(SettingsError, match=r"another teaching_set \("):
+        run_all({None: alerts}, plan, informed(target), tmp_path, teaching=other, processes=1)
 
 
 def test_other_arms_may_join_but_not_another_plan(alerts, target, tmp_path):

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 from click.testing import CliRunner
-from small_world import sky, table, without_trees
+from small_world import informed, sky, table, without_trees
 
 from fink_al.cli.model import model
 from fink_al.cli.train import train
@@ -23,6 +23,7 @@ from fink_al.labels.store import LabelStore
 from fink_al.models.registry import Registry
 from fink_al.settings import find_resource
 from fink_al.settings.taxonomy import Taxonomy
+from fink_al.training import versions
 from fink_al.training.nightly import retrain
 from fink_al.training.versions import Made
 
@@ -177,6 +178,36 @@ def test_what_is_not_as_it_was_then_is_named(run, learn, settings, archived, tmp
         "From the archive and the labels as of then: 2 added (StartAGN1, StartSN Ia1).\n"
         "Not as they were then: label store, classes of the types, starting set.\n",
     )
+
+
+def test_another_teaching_set_is_named(run, learn, settings, tmp_path):
+    teaching = tmp_path / "teaching_set.parquet"
+    pq.write_table(table(sky("Teach", 20)), teaching)
+    learn(sky("A", 10), teaching_set=teaching, target=informed(settings.target))
+    again = (model, "reproduce", "1")
+    code, output = run(*again, FINK_AL_TEACHING_SET=str(teaching))
+    assert (code, output.partition("\n")[2]) == (0, "")
+    pq.write_table(table(sky("Teach", 40)[::-1]), teaching)
+    code, output = run(*again, FINK_AL_TEACHING_SET=str(teaching))
+    assert (code, output.partition("\n")[2]) == (1, "Not as they were then: teaching set.\n")
+    with pytest.raises(ModelError, match="informed_forest needs a teaching set: name one as"):
+        run(*again, FINK_AL_TEACHING_SET="null")
+
+
+def test_a_model_whose_teacher_was_simulated_is_read(run, learn, settings, monkeypatch):
+    learn(sky("A", 10), target=informed(settings.target))
+    read = versions.read_manifest
+
+    def of_0_1(bundle):
+        manifest = read(bundle)
+        del manifest["teaching_set"]
+        manifest["estimator"]["prior"] |= {"skies": 3, "alerts": 9000}
+        return manifest
+
+    monkeypatch.setattr(versions, "read_manifest", of_0_1)
+    monkeypatch.setattr("fink_al.training.history.read_manifest", of_0_1)
+    code, output = run(model, "reproduce", "1")
+    assert (code, output.partition("\n")[2]) == (0, "Not as they were then: teaching set.\n")
 
 
 def test_what_judged_a_model_is_shown(run, learn, judges, monkeypatch):

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import pyarrow.parquet as pq
 import pytest
-from small_world import decided, sky, table
+from small_world import decided, informed, sky, table
 
 from fink_al.errors import FinkAlError, ServiceError
 from fink_al.models.model import read_manifest
@@ -108,6 +108,34 @@ def test_another_test_set_or_rule_decides_again(retrain, settings, tell):
     assert decided(retrain(settings)) == ("nothing_new", None, "3")
     settings = settings.model_copy(update={"test_set": None})
     assert decided(retrain(settings)) == ("kept", "4", "3")
+
+
+def test_another_teaching_set_makes_another_model(retrain, settings, tell):
+    tell(sky("A", 10))
+    file = settings.work_dir / "teaching_set.parquet"
+    settings = settings.model_copy(update={"teaching_set": file})
+    taught = settings.model_copy(update={"target": informed(settings.target)})
+    pq.write_table(table(sky("Teach", 20)), file)
+    assert decided(retrain(settings)) == ("promoted", "1", "1")
+    pq.write_table(table(sky("Teach", 30)), file)
+    assert decided(retrain(settings)) == ("nothing_new", None, "1")  # it takes none
+    assert retrain(taught).version == "2"
+    assert retrain(taught).outcome == "nothing_new"
+    pq.write_table(table(sky("Teach", 20)), file)
+    assert retrain(taught).version == "3"
+    manifests = [read_manifest(Registry(settings).load(number)) for number in "123"]
+    assert manifests[0]["teaching_set"] is None
+    for key in ("teaching_set", "fingerprint"):
+        assert len({manifest[key] for manifest in manifests}) == 3
+
+
+def test_objects_of_the_test_set_do_not_teach(retrain, settings, tell):
+    tell(sky("A", 10))
+    file = settings.work_dir / "teaching_set.parquet"
+    pq.write_table(table(sky("Test", 20)), file)
+    taught = settings.model_copy(update={"teaching_set": file, "target": informed(settings.target)})
+    with pytest.raises(FinkAlError, match=r"teaching set .* has 0 usable alerts, which are not"):
+        retrain(taught)
 
 
 def test_a_test_set_that_is_no_table_of_examples_is_named(retrain, settings, tell):
