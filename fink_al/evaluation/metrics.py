@@ -1,4 +1,4 @@
-"""How good a classifier is, in the metrics of the field, with intervals."""
+"""Metrics of a classifier, as the field uses them, with intervals."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ _SEED = 20180405  # of the bootstrap, fixed so that the same objects give the sa
 class Metrics:
     """Metrics of the supernova photometric classification challenge, and of probabilities.
 
-    Those of the challenge (Kessler et al. 2010) are of what is called positive, p > 0.5; the last
-    three are of p itself. All are NaN where there is one class only.
+    Those of the challenge (Kessler et al. 2010) count what is called positive, p > 0.5; the last
+    three judge p itself. All are NaN if there is one class only.
 
     Parameters
     ----------
     accuracy : float
         Share of right answers.
     efficiency : float
-        Positives found of all positives.
+        Share of the positives that are called positive.
     purity : float
-        True positives of all called positive; 0 if none is called so.
+        Share of true positives among all that are called positive; 0 if nothing is.
     figure_of_merit : float
         Efficiency times TP / (TP + 3 FP).
     auc : float
         Area under the receiver operating characteristic; ties count half.
     log_loss : float
-        Mean of -log of the probability given to what is true, kept from 0 and 1 by 1e-3.
+        Mean of -log of the probability of the true class, kept from 0 and 1 by 1e-3.
     calibration_error : float
-        The expected one (Naeini et al. 2015): mean over ten bins of equal width of the distance
-        between mean p and share of positives, weighted by what is in them.
+        Expected calibration error (Naeini et al. 2015): mean distance between mean p and share of
+        positives in ten bins of equal width, weighted by the number of rows in a bin.
     intervals : dict
-        68% interval of each, by resampling objects.
+        68% interval of each metric, by resampling objects.
     n : int
-        Objects.
+        Number of objects.
     """
 
     accuracy: float
@@ -54,14 +54,14 @@ class Metrics:
     n: int
 
     def to_dict(self) -> dict[str, Any]:
-        """The same as JSON's types, null for NaN."""
-        found = asdict(self)
-        found["intervals"] = {
+        """The metrics as JSON types, null for NaN."""
+        record = asdict(self)
+        record["intervals"] = {
             name: [_or_none(low), _or_none(high)] for name, (low, high) in self.intervals.items()
         }
         return {
             name: _or_none(value) if isinstance(value, float) else value
-            for name, value in found.items()
+            for name, value in record.items()
         }
 
 
@@ -70,14 +70,14 @@ def evaluate(
     positive: npt.NDArray[np.bool_],
     objects: npt.NDArray[Any] | None = None,
 ) -> Metrics:
-    """Metrics of probabilities `p` of alerts of which `positive` are what is looked for.
+    """Compute the metrics of probabilities `p` of alerts whose classes are known.
 
     Parameters
     ----------
     p : float array, shape (n,)
-        Probabilities, NaN where there is none; :func:`metrics` tells what becomes of those.
+        Probabilities, NaN where there is none (see :func:`metrics`).
     positive : bool array, shape (n,)
-        At least one row.
+        Class of each row; at least one row.
     objects : array, shape (n,), optional
         Object of each row, for the intervals.  Default: one row an object.
     """
@@ -92,9 +92,9 @@ def evaluate(
 
 
 def resample(objects: npt.NDArray[Any], draws: int = 1000) -> npt.NDArray[np.int64]:
-    """How often each row is in each bootstrap sample of the objects, shape (draws, n).
+    """Number of times that each row is in each bootstrap sample of the objects, shape (draws, n).
 
-    The same objects give the same draws, so that models can be compared on the same samples: the
+    The same objects give the same draws, so models can be compared on the same samples: the
     difference of their :func:`metrics`, draw by draw, has less noise than either.
 
     Parameters
@@ -102,7 +102,7 @@ def resample(objects: npt.NDArray[Any], draws: int = 1000) -> npt.NDArray[np.int
     objects : array, shape (n,)
         Object of each row; all rows of an object are drawn together, as they share its class.
     draws : int
-        Samples.
+        Number of samples.
     """
     _, own = np.unique(objects, return_inverse=True)
     n = int(own.max()) + 1
@@ -120,39 +120,40 @@ def metrics(
     Parameters
     ----------
     p : float array, shape (n,)
-        Above 0.5 is called positive. NaN is not, and counts as the share of positives among the
-        rows in the metrics of probabilities: who knows nothing but that share would say it.
+        Probabilities; above 0.5 is called positive. NaN is not, and counts as the share of
+        positives among the rows in the metrics of probabilities: the best guess without features.
     positive : bool array, shape (n,)
-        What the rows are.
+        Class of each row.
     weights : array, shape (draws, n)
-        How much each row counts in each sample, as of :func:`resample`.
+        Weight of each row in each sample, as from :func:`resample`.
 
     Returns
     -------
     dict of str to float64 array
-        NaN where what counts in a sample is of one class only.
+        NaN where a sample is of one class only.
     """
     p, positive = np.asarray(p, np.float64), np.asarray(positive, bool)
     weights = np.asarray(weights, np.float64)
-    known = np.where(np.isnan(p), positive.mean(), p)
+    filled = np.where(np.isnan(p), positive.mean(), p)
     called = p > 0.5
     tp, fp = weights @ (called & positive), weights @ (called & ~positive)
     positives, total = weights @ positive, weights.sum(axis=1)
-    kept = np.clip(known, _LEAST_P, 1 - _LEAST_P)
-    loss = -np.log(np.where(positive, kept, 1 - kept))
+    clipped = np.clip(filled, _LEAST_P, 1 - _LEAST_P)
+    loss = -np.log(np.where(positive, clipped, 1 - clipped))
     excess = np.zeros((len(p), _BINS))  # of p over truth, in the column of its bin
-    excess[np.arange(len(p)), np.minimum((known * _BINS).astype(int), _BINS - 1)] = known - positive
-    found = {
+    in_bin = np.minimum((filled * _BINS).astype(int), _BINS - 1)
+    excess[np.arange(len(p)), in_bin] = filled - positive
+    values = {
         "accuracy": _ratio(total - positives - fp + tp, total),
         "efficiency": _ratio(tp, positives),
         "purity": _ratio(tp, tp + fp),
         "figure_of_merit": _ratio(tp, positives) * _ratio(tp, tp + 3 * fp),
-        "auc": _auc(known, positive, weights),
+        "auc": _auc(filled, positive, weights),
         "log_loss": _ratio(weights @ loss, total),
         "calibration_error": _ratio(np.abs(weights @ excess).sum(axis=1), total),
     }
     one_class = (positives <= 0) | (positives >= total)
-    return {name: np.where(one_class, np.nan, values) for name, values in found.items()}
+    return {name: np.where(one_class, np.nan, value) for name, value in values.items()}
 
 
 def calibration_error_by_chance(
@@ -161,8 +162,8 @@ def calibration_error_by_chance(
     """Estimate of the calibration error that perfect probabilities would show on such a sample.
 
     All alerts of an object have its class, so a bin holds far fewer independent outcomes than
-    alerts, and its share of positives is off by chance. Classes are drawn by the mean `p` of each
-    object, independently, which makes it rather too large where all samples hold the same types.
+    alerts, and its share of positives is off by chance. Classes are drawn independently by the mean
+    `p` of each object, which gives too large an estimate where all samples hold the same types.
 
     Parameters
     ----------
@@ -171,7 +172,7 @@ def calibration_error_by_chance(
     objects : int64 array, shape (n,)
         Object of each alert.
     draws : int
-        Samples drawn.
+        Number of samples.
     """
     _, own = np.unique(objects, return_inverse=True)
     of_object = np.bincount(own, p) / np.bincount(own)
@@ -202,7 +203,7 @@ def _auc(
 def _ratio(
     part: npt.NDArray[np.float64], whole: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
-    """`part` by `whole`, 0 where there is none."""
+    """`part` divided by `whole`, 0 where `whole` is 0."""
     return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
 
 

@@ -1,9 +1,9 @@
-"""Whether a challenger replaces the champion: a paired comparison on the fixed test set.
+"""Promotion of a challenger by a paired comparison with the champion on the fixed test set.
 
-Both models score the same objects, so most of what a sample of objects does to a metric it does to
-both. The bootstrap therefore draws objects once for both models and looks at the difference: its
-spread is a fraction of that of either metric, and a test set of some hundred objects tells models
-apart that differ by their last labels.
+Both models score the same objects, so the choice of objects changes both metrics alike. The
+bootstrap therefore draws objects once for both models and takes the difference: its spread is a
+fraction of that of either metric, and a test set of some hundred objects distinguishes models that
+differ by their last labels.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ LOWER_IS_BETTER = frozenset({"log_loss", "calibration_error"})
 
 @dataclass(frozen=True)
 class Difference:
-    """How a challenger differs from a champion on the same objects.
+    """Difference of a challenger from a champion on the same objects.
 
     Parameters
     ----------
     metric : str
-        In which.
+        Name of the metric.
     challenger, champion : float
-        The metric of each.
+        Metric of each.
     gain : float
-        By how much the challenger is better; below 0 it is worse.
+        Amount by which the challenger is better; below 0 it is worse.
     interval : tuple of float
         68% interval of the gain, by resampling objects.
     confidence : float
-        Share of the draws in which it is not worse by more than the margin.
+        Share of the draws in which the challenger is not worse by more than the margin.
     objects : int
-        Of the test set.
+        Number of objects of the test set.
     """
 
     metric: str
@@ -50,7 +50,7 @@ class Difference:
     objects: int
 
     def to_dict(self) -> dict[str, Any]:
-        """The same as JSON's types."""
+        """The difference as JSON types."""
         return asdict(self)
 
 
@@ -68,11 +68,11 @@ def compare(
     challenger, champion : float64 array, shape (n,)
         Probabilities, one an object; NaN where a model has none.
     positive : bool array, shape (n,)
-        Truth.
+        Class of each object.
     metric : str
         Key of :func:`fink_al.evaluation.metrics.metrics`.
     margin : float
-        What counts as not worse.
+        Loss that still counts as not worse.
     """
     weights = resample(np.arange(len(positive)))
     once = np.ones((1, len(positive)), int)
@@ -95,14 +95,15 @@ def compare(
     )
 
 
-def decide(rule: PromotionSettings, found: Difference) -> tuple[bool, str]:
-    """Whether the challenger is promoted, and why in words."""
-    better = found.confidence >= rule.confidence
-    low, high = found.interval
+def decide(rule: PromotionSettings, difference: Difference) -> tuple[bool, str]:
+    """Decide about the promotion of the challenger; return True to promote, and the reason."""
+    better = difference.confidence >= rule.confidence
+    low, high = difference.interval
     verdict = "not worse" if better else "not shown to be as good"
     return better, (
-        f"{verdict}: {found.metric} {found.challenger:.3f} against {found.champion:.3f} on "
-        f"{found.objects} objects, better by {found.gain:+.3f} ({low:+.3f} to {high:+.3f}); "
-        f"{found.confidence:.1%} sure that it is not worse by more than {rule.margin:g}, "
+        f"{verdict}: {difference.metric} {difference.challenger:.3f} against "
+        f"{difference.champion:.3f} on {difference.objects} objects, better by "
+        f"{difference.gain:+.3f} ({low:+.3f} to {high:+.3f}); "
+        f"{difference.confidence:.1%} sure that it is not worse by more than {rule.margin:g}, "
         f"{rule.confidence:.0%} needed"
     )

@@ -1,4 +1,4 @@
-"""Whether one selection did better than another, told on a test set that both share."""
+"""Comparison of one selection of objects with others, on a test set that all share."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from fink_al.evaluation.metrics import metrics, resample
 
 @dataclass(frozen=True)
 class Comparison:
-    """Figures of merit and what their difference may owe to chance.
+    """Figures of merit and the error of their difference.
 
     Parameters
     ----------
     ours : float
-        Of the one campaign.
+        Figure of merit of the one campaign.
     theirs : float
-        Mean of `campaigns` others with seeds of their own.
+        Mean of the other campaigns, each with its own seed.
     error : float
         One sigma of the difference.
     campaigns : int
-        How many others.
+        Number of other campaigns.
     """
 
     ours: float
@@ -34,7 +34,7 @@ class Comparison:
 
     @property
     def sigmas(self) -> float:
-        """The difference in units of its error; positive where ours is better."""
+        """Difference in units of its error; positive if ours is better."""
         return (self.ours - self.theirs) / max(self.error, 1e-12)
 
 
@@ -43,20 +43,21 @@ def compare(
     ours: npt.NDArray[np.float64],
     theirs: Sequence[npt.NDArray[np.float64]],
 ) -> Comparison:
-    """One campaign against at least two others, by their probabilities on one test set.
+    """Compare one campaign with at least two others, by their probabilities on one test set.
 
-    The error has two parts. The test objects, drawn anew (bootstrap) for all models alike: what is
-    hard for all of them cancels. And the luck of a campaign, told by the spread `s` of the others:
-    ours has no spread of its own, so theirs stands for it, which makes ``s**2 (1 + 1/n)``.
+    The error has two parts. The first is the choice of test objects, which are resampled for all
+    models together, so that objects that are hard for all of them cancel. The second is the chance
+    in a campaign, estimated by the spread `s` of the others: one campaign has no spread of its own,
+    so theirs stands for it, which makes ``s**2 (1 + 1/n)``.
 
     Parameters
     ----------
     positive : bool array, shape (n,)
-        What the test objects are.
+        Class of each test object.
     ours : float array, shape (n,)
         Probabilities; above 0.5 is called positive, NaN is not.
     theirs : sequence of float array, shape (n,)
-        The same of each other campaign.
+        Probabilities of each other campaign.
     """
     once, again = np.ones((1, len(positive))), resample(np.arange(len(positive)))
     merits, drawn = (
@@ -64,10 +65,10 @@ def compare(
         for weights in (once, again)
     )
     of_objects = (drawn[0] - drawn[1:].mean(axis=0)).std()
-    of_luck = merits[1:, 0].std(ddof=1) * np.sqrt(1 + 1 / len(theirs))
+    of_campaigns = merits[1:, 0].std(ddof=1) * np.sqrt(1 + 1 / len(theirs))
     return Comparison(
         float(merits[0, 0]),
         float(merits[1:].mean()),
-        float(np.hypot(of_objects, of_luck)),
+        float(np.hypot(of_objects, of_campaigns)),
         len(theirs),
     )

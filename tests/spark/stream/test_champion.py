@@ -108,7 +108,7 @@ def test_an_outage_is_told_once_and_so_is_its_end(settings, server, bundles, cap
         assert figures()[0] == 0
         ((level, words),) = said(caplog)
         assert level == "WARNING"
-        assert words.startswith("Registry out of reach, the loaded model goes on: The ")
+        assert words.startswith("Registry out of reach, the loaded model goes on: ")
         server.mode, server.champion = "ok", version
         watch._asks_again = 0.0  # its rest is over
         assert scores(watch) == (version, bundles[int(version) - 1])
