@@ -31,4 +31,4 @@ class ModelError(FinkAlError):
 
 
 class ServiceError(FinkAlError):
-    """A component outside this package (broker, registry, JVM) does not do its part."""
+    """A component outside this package (broker, registry, JVM) failed."""
