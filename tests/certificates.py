@@ -35,6 +35,7 @@ class Authority:
         if hosts:
             names = x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts])
             made = made.add_extension(names, critical=False)
+        # By PBES2.
         secret = BestAvailableEncryption(password.encode()) if password else NoEncryption()
         files = self._folder / f"{name}.crt", self._folder / f"{name}.key"
         files[0].write_bytes(made.sign(self._key, hashes.SHA256()).public_bytes(Encoding.PEM))

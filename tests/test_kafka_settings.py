@@ -1,5 +1,8 @@
 """Settings of a secured Kafka: what each client is told, and what is refused before any starts."""
 
+import shutil
+import subprocess
+
 import pytest
 from certificates import Authority
 
@@ -79,6 +82,23 @@ def test_an_encrypted_key_needs_its_password(files, monkeypatch):
             options()
     monkeypatch.setenv("FINK_AL_KAFKA_KEY_PASSWORD", "pa55phrase")
     assert kafka.client_options()["ssl.key.password"] == "pa55phrase"
+    with pytest.raises(SettingsError, match=r"other\.key is encrypted by PBES2, .*PBE-SHA1-3DES"):
+        kafka.java_options()
+
+
+def test_java_is_given_the_password_of_a_key_that_it_can_decrypt(files, monkeypatch, tmp_path):
+    monkeypatch.setenv("FINK_AL_KAFKA_KEY_PASSWORD", "pa55phrase")
+    encrypted = tmp_path / "client.key"
+    command = ["openssl", "pkcs8", "-topk8", "-v1", "PBE-SHA1-3DES", "-in", files["key"]]
+    if not shutil.which("openssl"):
+        pytest.skip("no openssl on this machine")
+    subprocess.run([*command, "-out", encrypted, "-passout", "pass:pa55phrase"], check=True)
+    kafka = Kafka(
+        servers="a:1",
+        security_protocol="SSL",
+        certificate_file=files["certificate"],
+        key_file=encrypted,
+    )
     assert kafka.java_options()["ssl.key.password"] == "pa55phrase"
 
 
@@ -116,7 +136,7 @@ def test_oauth_in_the_words_of_both_clients(files, monkeypatch):
         "ssl.truststore.location": str(files["ca"]),
         "sasl.login.callback.handler.class": f"{_SASL}.oauthbearer.OAuthBearerLoginCallbackHandler",
         "sasl.jaas.config": (
-            f'{_SASL}.oauthbearer.OAuthBearerLoginModule required clientId="me" '
+            f'{_SASL}.oauthbearer.OAuthBearerLoginModule required password="none" clientId="me" '
             f'clientSecret="s\\"3" scope="alerts" ssl.truststore.type="PEM" '
             f'ssl.truststore.location="{files["ca"]}";'
         ),

@@ -6,6 +6,7 @@ differ in names and in how they take files, so each has a method that writes the
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 from collections.abc import Mapping
@@ -27,6 +28,8 @@ from fink_al.settings.variables import (
 _CERTIFICATE = "-----BEGIN CERTIFICATE-----"
 #: PKCS#8, the only form of a key that the Java client reads.
 _KEY, _ENCRYPTED_KEY = "-----BEGIN PRIVATE KEY-----", "-----BEGIN ENCRYPTED PRIVATE KEY-----"
+#: How DER names the encryption of a key that openssl uses by default.
+_PBES2 = bytes.fromhex("06092a864886f70d01050d")
 
 #: Options of either client that carry a credential.
 _CREDENTIAL = re.compile(
@@ -226,6 +229,11 @@ class Kafka(Section):
         if self._has_tls and self.ca_file:
             options |= {"ssl.truststore.type": "PEM", "ssl.truststore.location": str(self.ca_file)}
         if self._has_tls and self.certificate_file:
+            if _PBES2 in _bytes(self.key_file):
+                raise SettingsError(
+                    f"{self.key_file} is encrypted by PBES2, which the Java client cannot read; "
+                    "convert it with openssl pkcs8 -topk8 -v1 PBE-SHA1-3DES, or leave it plain."
+                )
             provider = "org.apache.kafka.common.config.provider.DirectoryConfigProvider"
             options |= {
                 "config.providers": "directory",
@@ -265,7 +273,11 @@ class Kafka(Section):
             options["sasl.mechanism"] = self.sasl_mechanism
         if self._uses("GSSAPI"):
             options["sasl.kerberos.service.name"] = self.kerberos_service
-        if self._has_tls and self.key_file and _ENCRYPTED_KEY in self.key_file.read_text("ascii"):
+        if (
+            self._has_tls
+            and self.key_file
+            and _ENCRYPTED_KEY in self.key_file.read_text("ascii", "replace")
+        ):
             password = os.environ.get(KAFKA_KEY_PASSWORD)
             if not password:
                 raise SettingsError(
@@ -287,7 +299,8 @@ class Kafka(Section):
         package = "org.apache.kafka.common.security"
         if self.sasl_mechanism == "OAUTHBEARER":
             client, secret = self._credentials(KAFKA_CLIENT_ID, KAFKA_CLIENT_SECRET)
-            values = {"clientId": client, "clientSecret": secret}
+            # Spark's debug log blots a login out from the word password on, and no other secret.
+            values = {"password": "none", "clientId": client, "clientSecret": secret}
             if self.token_scope:
                 values["scope"] = self.token_scope
             if self.ca_file:  # for the address of tokens, which has its own trust
@@ -310,6 +323,15 @@ class Kafka(Section):
                 f"{user} or {password}; export both, or use PLAINTEXT or SSL."
             )
         return values
+
+
+def _bytes(key: Path | None) -> bytes:
+    """A key without the clothes of PEM; of a file that holds more, the key alone."""
+    assert key is not None
+    block = re.search(
+        r"BEGIN [A-Z ]*PRIVATE KEY-----([^-]*)-----END", key.read_text("ascii", "replace")
+    )
+    return base64.b64decode(block[1]) if block else b""
 
 
 def _login(module: str, **values: str) -> str:

@@ -66,6 +66,7 @@ class Topics:
     @staticmethod
     def reach(settings: Settings) -> str:
         """What is read, after a look whether the cluster answers."""
+        settings.source.java_options()  # what it lacks is said before Spark starts
         Cluster(settings.source).identifier()
         return f"topics {settings.topics} of {settings.source.servers}"
 
