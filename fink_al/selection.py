@@ -1,7 +1,8 @@
 """Which alerts become candidates, and why the others do not.
 
 Every cut sets its bit when an alert fails it; an alert without any bit is a candidate. A context
-value that a survey or packet does not have is no failure: the record says null.
+value that a survey or packet does not have is no failure: the record says null. A null distance to
+an asteroid is one where the alert is attributed to an asteroid all the same.
 """
 
 from __future__ import annotations
@@ -57,6 +58,7 @@ CONTEXT = (
     "star_score",
     "star_distance_arcsec",
     "asteroid_distance_arcsec",
+    "is_known_asteroid",
     "first_detection_mjd",
     "n_detections",
 )
@@ -135,6 +137,7 @@ def select(
     is_star = (context["star_score"] > cuts.max_star_score) & (
         context["star_distance_arcsec"] < cuts.min_star_distance_arcsec
     )
+    asteroid_distance = context["asteroid_distance_arcsec"]
     fails = {
         "bad_pixels": context["n_bad_pixels"] > cuts.max_bad_pixels,
         "real_bogus": context["real_bogus"] < cuts.min_real_bogus,
@@ -144,7 +147,8 @@ def select(
         "too_old": context["mjd"] - begun > cuts.max_age_days,
         "host_class": (host_is_allowed == 0) & (cuts.host_classes != "any"),
         "star": no_class & is_star,
-        "asteroid": context["asteroid_distance_arcsec"] <= cuts.min_asteroid_distance_arcsec,
+        "asteroid": (asteroid_distance <= cuts.min_asteroid_distance_arcsec)
+        | (np.isnan(asteroid_distance) & (context["is_known_asteroid"] == 1)),
         "negative_subtraction": context["is_positive"] == 0,
         "band": band_is_allowed == 0,
         "many_detections": context["n_detections"] > cuts.max_detections,

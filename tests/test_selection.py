@@ -19,6 +19,7 @@ _GOOD = {
     "star_score": 0.1,
     "star_distance_arcsec": 0.5,
     "asteroid_distance_arcsec": 100.0,
+    "is_known_asteroid": 0.0,
     "first_detection_mjd": 61045.0,
     "n_detections": 4.0,
 }
@@ -54,6 +55,8 @@ def reasons(p=0.5, has_model=True, **changes):
         ({"host_is_allowed": 0.0}, "host_class"),
         ({"star_score": 0.9}, "star"),
         ({"asteroid_distance_arcsec": 4.9}, "asteroid"),
+        # Attributed to an asteroid, but nobody says how far away it is.
+        ({"asteroid_distance_arcsec": np.nan, "is_known_asteroid": 1.0}, "asteroid"),
         ({"is_positive": 0.0}, "negative_subtraction"),
         ({"band_is_allowed": 0.0}, "band"),
         ({"n_detections": 21.0}, "many_detections"),
@@ -79,6 +82,8 @@ def test_each_cut_alone(changes, reason):
         {"host_is_allowed": 1.0, "star_score": 0.9},
         {"star_score": 0.9, "star_distance_arcsec": 1.6},
         {"has_model": False, "p": np.nan, "uniform": 0.19},
+        {"asteroid_distance_arcsec": 5.1, "is_known_asteroid": 1.0},
+        {"asteroid_distance_arcsec": np.nan, "is_known_asteroid": np.nan},
         # The survey's first detection is unreliable: the history's own, where later, counts.
         {"first_detection_mjd": 60000.0, "history_start_mjd": 61045.0},
     ],

@@ -188,6 +188,7 @@ COLUMNS = {
     # A source without an object is that of the solar-system object that it was attributed to.
     "asteroid_distance_arcsec": f"CASE WHEN {_OBJECT} IS NULL THEN 0D"
     " ELSE alert.ssSource.ephOffset END",
+    "is_known_asteroid": f"{_MOVING} IS NOT NULL",
     "n_detections": "alert.diaObject.nDiaSources",
     "first_detection_mjd": "alert.diaObject.firstDiaSourceMjdTai",
     "host_class": "cast(NULL AS STRING)",
