@@ -16,7 +16,7 @@ from pyspark.sql.pandas.functions import pandas_udf
 from pyspark.sql.types import BooleanType
 
 from fink_al.alerts import adapter, ztf
-from fink_al.alerts.ztf import LIGHT_CURVE, MJD_OF_JD0
+from fink_al.alerts.ztf import FINK_LIGHT_CURVE, MJD_OF_JD0
 from fink_al.errors import SettingsError
 from fink_al.selection import Selection, extragalactic_classes, select
 from fink_al.settings import Settings, load_settings
@@ -73,6 +73,7 @@ def candidate_filter(settings: Settings | None = None) -> Any:
         sgscore1: pd.Series,
         distpsnr1: pd.Series,
         ssdistnr: pd.Series,
+        ssnamenr: pd.Series,
         ndethist: pd.Series,
         jdstarthist: pd.Series,
         cjdc: pd.Series,
@@ -94,6 +95,7 @@ def candidate_filter(settings: Settings | None = None) -> Any:
             "star_score": _of_source(sgscore1),
             "star_distance_arcsec": _of_source(distpsnr1),
             "asteroid_distance_arcsec": _of_source(ssdistnr),
+            "is_known_asteroid": _numbers(~ssnamenr.fillna("null").isin(["null", ""])),
             "n_detections": _numbers(ndethist),
             "first_detection_mjd": _numbers(jdstarthist) - MJD_OF_JD0,
         }
@@ -119,7 +121,7 @@ def _select(
         context,
         host_is_allowed=_numbers(hosts.where(host_class.notna())),
         band_is_allowed=_numbers(fid.isin(bands).where(fid.notna())),
-        history_start_mjd=curves_of(lists, LIGHT_CURVE, survey).first_detection_mjd(),
+        history_start_mjd=curves_of(lists, FINK_LIGHT_CURVE, survey).first_detection_mjd(),
         p=p,
         has_model=True,
         has_features=~np.isnan(p),

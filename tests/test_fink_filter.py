@@ -30,6 +30,7 @@ _GOOD = {
     "sgscore1": 0.1,
     "distpsnr1": 0.5,
     "ssdistnr": -999.0,
+    "ssnamenr": "null",
     "ndethist": 4,
     "jdstarthist": 2461045.5,
     "cjdc": np.array([2461047.5, 2461050.5]),
@@ -54,6 +55,7 @@ _FAILING = [
     {"nbad": 1},
     {"classtar": 0.4},
     {"ssdistnr": 4.9},
+    {"ssnamenr": "Ceres"},
     {"ndethist": 21},
     _OLD,
 ]
@@ -62,6 +64,8 @@ _PASSING = [
     {"isdiffpos": "1"},
     {"cdsxmatch": None},
     {"drb": None},
+    {"ssnamenr": None},
+    {"ssnamenr": "Ceres", "ssdistnr": 5.1},
     {"sgscore1": 0.9},
     {"cdsxmatch": None, "sgscore1": -999.0, "distpsnr1": -999.0},
     {"jdstarthist": 2461020.5},  # the survey remembers something older than the alert's history

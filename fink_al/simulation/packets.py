@@ -161,6 +161,7 @@ def _head(alert: dict[str, Any], point: dict[str, Any]) -> dict[str, Any]:
         "drb": alert["deep_real_bogus"],
         "drbversion": "d6_m7",
         "ssdistnr": asteroid if asteroid == asteroid else _NOTHING,
+        "ssnamenr": "2020 AA1" if asteroid == asteroid else "null",
         "sgscore1": alert["star_score"],
         "distpsnr1": alert["star_distance_arcsec"],
         "ndethist": alert["n_detections"],
