@@ -7,7 +7,7 @@ micro-batch adds one when it is published; a folder without files is no night ye
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from fink_al.alerts import Adapter
+from fink_al.alerts.lists import with_absent
 
 if TYPE_CHECKING:  # compiled features take a second to import
     import pandas as pd
@@ -23,6 +24,9 @@ if TYPE_CHECKING:  # compiled features take a second to import
 
 #: Column by which rows are laid into folders: YYYYMMDD, null for packets that could not be read.
 NIGHT = "night"
+
+#: Columns of later versions of the archive, beside those of light curves.
+_ADDED = {"is_known_asteroid": pa.bool_()}
 
 _NIGHTS = f"{NIGHT}=[0-9]*"
 _FILES = "*.parquet"
@@ -35,10 +39,19 @@ class Archive:
     ----------
     folder : Path
         Folder that holds a folder for each night. It need not exist.
+    lists : mapping of str to pyarrow.DataType, optional
+        Light-curve columns of the survey. Files of an earlier version may lack some: then they are
+        null.
     """
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, lists: Mapping[str, pa.DataType] | None = None):
         self.folder = folder
+        self._lists = dict(lists or {})
+
+    @property
+    def added_columns(self) -> dict[str, pa.DataType]:
+        """Columns that files of an earlier version may lack, with their Arrow types."""
+        return self._lists | _ADDED
 
     def nights(self) -> list[int]:
         """Nights that have alerts, YYYYMMDD, in order."""
@@ -64,12 +77,12 @@ class Archive:
             Condition that the rows meet.
         """
         files = list(map(str, self.files(night)))
-        return ds.dataset(files, format="parquet").to_table(list(columns), filter=filter)
+        return self._complete(ds.dataset(files, format="parquet"), columns, filter)
 
     def read_all(self, columns: Iterable[str], filter: ds.Expression) -> pa.Table:
         """Rows of all nights that meet `filter`, with the given columns."""
-        whole = ds.dataset(self.folder, format="parquet", partitioning="hive")
-        return whole.to_table(list(columns), filter=filter)
+        nights = ds.dataset(self.folder, format="parquet", partitioning="hive")
+        return self._complete(nights, columns, filter)
 
     def frame(self, night: int, columns: Iterable[str]) -> pd.DataFrame:
         """Rows of `night` as a pandas frame."""
@@ -82,6 +95,13 @@ class Archive:
             night.mkdir(parents=True, exist_ok=True)
             file.replace(night / f"{part.name}-{file.name.split('-')[1]}.parquet")
         shutil.rmtree(part)
+
+    def _complete(
+        self, rows: ds.Dataset, columns: Iterable[str], filter: ds.Expression | None
+    ) -> pa.Table:
+        # The schema is that of one file, which may be of an earlier version.
+        schema = with_absent(rows.schema, self.added_columns)
+        return rows.replace_schema(schema).to_table(list(columns), filter=filter)
 
     def night_folder(self, night: int) -> Path:
         """Folder of `night`, for Spark to read or a test to fill."""

@@ -68,7 +68,12 @@ class Loop:
         strategy(settings.target.strategy, in_stream=True)
         taxonomy = Taxonomy.load()
         taxonomy.check(settings.target)
-        return cls(settings, alerts, taxonomy, Archive(settings.archive_dir))
+        return cls(
+            settings,
+            alerts,
+            taxonomy,
+            Archive(settings.archive_dir, alerts.LIGHT_CURVE | alerts.FORCED),
+        )
 
     @property
     def target(self) -> Target:

@@ -46,7 +46,7 @@ def archived_alerts(
     LightCurveError
         If too few objects of both classes are there.
     """
-    archive = Archive(folder.absolute())
+    archive = Archive(folder.absolute(), loop.alerts.LIGHT_CURVE | loop.alerts.FORCED)
     if not archive.nights():
         raise FinkAlError(
             f"{folder} has no nights: give the folder that holds night=YYYYMMDD, which the stream "

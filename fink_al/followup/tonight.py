@@ -39,8 +39,9 @@ def candidates(loop: Loop, night: int | None = None) -> tuple[int, pd.DataFrame]
         The night.
     DataFrame
         Columns `LIST`: position in degrees and sexagesimal; ``trend_mag_per_day`` between the last
-        two detections of the band at least half a day apart, negative while it brightens, NaN if
-        there is no such pair; ``hours`` above airmass 2 in the dark within a day after the alert.
+        two positive detections of the band at least half a day apart, negative while it brightens,
+        NaN if there is no such pair; ``hours`` above airmass 2 in the dark within a day after the
+        alert.
 
     Raises
     ------
@@ -83,7 +84,7 @@ def _trend(curves: LightCurves, band: np.ndarray) -> np.ndarray:
     trend = np.full(len(curves), np.nan)
     for i in range(len(curves)):  # tonight's candidates: hundreds at the most
         rows = slice(curves.offsets[i], curves.offsets[i + 1])
-        use = (curves.band[rows] == band[i]) & curves.is_detection[rows]
+        use = (curves.band[rows] == band[i]) & curves.is_detection[rows] & (curves.flux[rows] > 0)
         mjd, mag = curves.mjd[rows][use], -2.5 * np.log10(curves.flux[rows][use])
         if len(mjd) and (earlier := np.flatnonzero(mjd[-1] - mjd > 0.5)).size:
             last = earlier[np.argmax(mjd[earlier])]  # histories are not always in order of time

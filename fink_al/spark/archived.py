@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.pandas.types import from_arrow_schema
 from pyspark.sql.types import StructType
 
 from fink_al.archive import Archive
@@ -13,7 +15,14 @@ def read_archive(spark: SparkSession, archive: Archive, night: int) -> DataFrame
     files = archive.files(night)
     if not files:
         return None
-    return spark.read.option("basePath", str(archive.folder)).parquet(*map(str, files))
+    reader, paths = spark.read.option("basePath", str(archive.folder)), list(map(str, files))
+    rows = reader.parquet(*paths)
+    absent = {n: kind for n, kind in archive.added_columns.items() if n not in rows.columns}
+    if not absent:
+        return rows
+    # Spark took the columns from a file of an earlier version; others of the night may have more.
+    added = from_arrow_schema(pa.schema(list(absent.items())))
+    return reader.schema(StructType([*rows.schema, *added])).parquet(*paths)
 
 
 def read_whole_archive(

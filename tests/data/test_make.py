@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from fink_al.loop import Loop
 from fink_al.training.examples import read_examples
 from fink_al.training.teaching_set import read_teaching_set
 
@@ -31,8 +32,9 @@ def test_a_folder_holds_what_the_command_makes(settings, tmp_path):
 
 
 def test_every_row_is_an_example_and_no_object_is_in_two_sets(settings):
+    loop = Loop.open(settings)
     starting, test, teaching = (
-        read_examples(settings, pq.read_table(DATA / settings.target.name / f"{name}.parquet"))
+        read_examples(loop, pq.read_table(DATA / settings.target.name / f"{name}.parquet"))
         for name in make.SETS
     )
     assert (len(starting), starting.positive.sum(), len(test)) == (20, 10, 600)

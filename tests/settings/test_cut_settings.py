@@ -159,9 +159,12 @@ def test_a_target_drops_and_changes_cuts_of_the_one_it_is_like(tmp_path):
     (tmp_path / "targets" / "microlensing.yml").write_text(yaml.safe_dump(target), "utf-8")
     config = tmp_path / "fink_al.yml"
     config.write_text(find_resource("conf/fink_al.yml").read_text("utf-8"), "utf-8")
-    made = load_settings(
-        config, environment={}, target="microlensing", starting_set=None, test_set=None
-    )
+    none = {"starting_set": None, "test_set": None, "teaching_set": None}
+    variables = {
+        "FINK_AL_TARGET": "microlensing",
+        "FINK_AL_TARGET__MODEL__ESTIMATOR": "random_forest",
+    }
+    made = load_settings(config, environment=variables, **none)
     like = load_settings(environment={}).target.cuts
     assert made.target.cuts == {n: cut for n, cut in like.items() if n != "asteroid"} | {
         "too_old": Cut(column="age_days", at_most=100.0),

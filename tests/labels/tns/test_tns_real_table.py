@@ -5,7 +5,7 @@ from importing import import_file
 from tns_table_2024 import ZTF_NAME, read_tns_table
 
 from fink_al.labels.counterparts import places
-from fink_al.labels.store import LabelStore
+from fink_al.loop import Loop
 from fink_al.settings.taxonomy import Taxonomy
 
 
@@ -20,7 +20,7 @@ def test_each_row_counts_by_its_name_or_by_its_position(settings, table, tmp_pat
     table.to_csv(tmp_path / "tns.csv", index=False)
     done = import_file(settings, tmp_path / "tns.csv")
     assert (done.rows, done.rejected, done.untyped, done.other) == (16_778, 0, 0, 0)
-    rows = LabelStore.of(settings).standing()
+    rows = Loop.open(settings).labels.store.standing()
     assert len(set(rows["evidence"].to_pylist())) == 16_778
     by_position = [name for name in rows["object_id"].to_pylist() if name.startswith("TNS ")]
     assert sorted(by_position) == sorted("TNS " + table["name"][~named])
