@@ -20,12 +20,15 @@ def files(tmp_path_factory):
     certificate, key = authority.sign("client")
     _, encrypted = authority.sign("other", password="pa55phrase")
     (folder / "else").write_text("-----BEGIN RSA PRIVATE KEY-----\n", "utf-8")
+    colon = folder / "a:b"
+    colon.write_bytes(certificate.read_bytes())
     return {
         "ca": authority.file,
         "certificate": certificate,
         "key": key,
         "encrypted": encrypted,
         "else": folder / "else",
+        "colon": colon,
         "absent": folder / "absent",
     }
 
@@ -183,6 +186,7 @@ _SECRET = "carries a credential; these come from variables only: FINK_AL_KAFKA_U
             _TLS | {"certificate_file": "{certificate}", "key_file": "{else}"},
             "source.key_file: {else} must hold a private key in PKCS#8 .*openssl pkcs8 -topk8",
         ),
+        (_TLS | {"certificate_file": "{colon}"}, "source.certificate_file: the path {colon} must"),
         (_TLS | {"certificate_file": "{certificate}"}, "source: .*key_file go together: name both"),
         ({"ca_file": "{ca}"}, "need TLS, but security_protocol is PLAINTEXT: choose SSL or"),
         (

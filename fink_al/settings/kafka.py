@@ -79,7 +79,11 @@ def _private_key(path: Path) -> Path:
         _ENCRYPTED_KEY,
         wanted=f"a private key in PKCS#8 ({_KEY}); openssl pkcs8 -topk8 converts others",
     )
-    if re.search("[:{}]", str(path)):  # the Java client is told of the key as ${directory:DIR:FILE}
+    return _plain_path(path)
+
+
+def _plain_path(path: Path) -> Path:
+    if re.search("[:{}]", str(path)):  # the Java client is told of it as ${directory:DIR:FILE}
         raise ValueError(f"the path {path} must have none of : {{ }}")
     return path
 
@@ -117,6 +121,7 @@ def _allowed(options: dict[str, str]) -> dict[str, str]:
 
 
 Certificates = Annotated[Path, AfterValidator(_certificates)]
+Certificate = Annotated[Path, AfterValidator(_certificates), AfterValidator(_plain_path)]
 PrivateKey = Annotated[Path, AfterValidator(_private_key)]
 Keytab = Annotated[Path, AfterValidator(_readable)]
 Options = Annotated[dict[str, str], BeforeValidator(_texts), AfterValidator(_allowed)]
@@ -150,7 +155,7 @@ class Kafka(Section):
         "SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN", "OAUTHBEARER", "GSSAPI"
     ] = "SCRAM-SHA-512"  # fmt: skip
     ca_file: Certificates | None = None
-    certificate_file: Certificates | None = None
+    certificate_file: Certificate | None = None
     key_file: PrivateKey | None = None
     token_url: Address | None = None
     token_scope: str | None = None
