@@ -16,7 +16,7 @@ from pyspark.sql.types import BooleanType
 
 from fink_al.alerts import adapter, ztf
 from fink_al.alerts.series import curves_of
-from fink_al.alerts.ztf import LIGHT_CURVE, MJD_OF_JD0
+from fink_al.alerts.ztf import FINK_LIGHT_CURVE, MJD_OF_JD0
 from fink_al.cuts import Floats, Words, places
 from fink_al.errors import SettingsError
 from fink_al.lightcurve import LightCurves
@@ -110,7 +110,7 @@ def candidate_filter(settings: Settings | None = None) -> Any:
             "host_class": cdsxmatch,
         }
         lists = (cjdc, cfidc, cmagpsfc, csigmapsfc, cdiffmaglimc)
-        curves = curves_of(lists, LIGHT_CURVE, settings.survey)
+        curves = curves_of(lists, FINK_LIGHT_CURVE, settings.survey)
         chosen = _select(settings.target, _numbers(fink_al_p), numbers | words, curves)
         return pd.Series(chosen.rejected == 0)
 

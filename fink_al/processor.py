@@ -136,10 +136,10 @@ class Bundle:
     def columns(self) -> list[Column]:
         """Arguments for the functions below, from an alert of Fink after ``concat_col``.
 
-        First the light curve, of ZTF ``cjd cfid cmagpsf csigmapsf cdiffmaglim``, of LSST
-        ``cmidpointMjdTai cband cpsfFlux cpsfFluxErr`` and the packet's flags; then, only where the
-        model reads such features, forced photometry and numbers of the alert itself. Bands by
-        letter become numbers here: no text enters a Python worker.
+        First the light curve, of ZTF ``cjd cfid cmagpsf csigmapsf cdiffmaglim`` and the packet's
+        signs, of LSST ``cmidpointMjdTai cband cpsfFlux cpsfFluxErr`` and the packet's flags; then,
+        only where the model reads such features, forced photometry and numbers of the alert itself.
+        Bands by letter and signs become numbers here: no text enters a Python worker.
         """
         sql = adapter(self.survey).FINK_COLUMNS
         return [
@@ -184,13 +184,15 @@ def probability(bundle: Bundle) -> Any:
     Examples
     --------
     `bundle_path` is the file of a model, `spark` a session. Light curves of the package's test set
-    stand in for alerts after ``concat_col``, whose candidate says when it was first detected.
+    stand in for alerts after ``concat_col``, with a packet that says nothing of its own.
 
     >>> from pyspark.sql import functions as F
     >>> from fink_al.processor import Bundle, probability, score
     >>> from fink_al.settings import find_resource
     >>> alerts = spark.read.parquet(str(find_resource("data/early_snia/test_set.parquet")))
-    >>> alerts = alerts.withColumn("candidate", F.expr("struct(null AS jdstarthist)"))
+    >>> packet = "candidate struct<jd: double, isdiffpos: string, jdstarthist: double>, "
+    >>> packet += "prv_candidates array<struct<jd: double, isdiffpos: string>>"
+    >>> alerts = alerts.select("*", F.from_json(F.lit("{}"), packet).alias("q")).select("*", "q.*")
     >>> bundle = Bundle.from_file(bundle_path)
     >>> alerts = alerts.withColumn("fink_al_p", probability(bundle)(*bundle.columns))
     >>> alerts = alerts.withColumn("fink_al", score(bundle)(*bundle.columns))

@@ -67,11 +67,9 @@ def fink_alerts(
 def without_spark(model: Model, settings: Settings, file: Path) -> dict[int, float]:
     """Probability of each alert of `file` by its number, NaN where there is none."""
     rows = pq.read_table(file, columns=["candid", "candidate", "prv_candidates"]).to_pylist()
+    points = [[*(row["prv_candidates"] or []), row["candidate"]] for row in rows]
     lists = {
-        name: [
-            [point[name[1:]] for point in [*(row["prv_candidates"] or []), row["candidate"]]]
-            for row in rows
-        ]
+        name: [[_value(point, name[1:]) for point in history] for history in points]
         for name in LIGHT_CURVE
     }
     numbers = {"ra": "ra", "dec": "dec", "deep_real_bogus": "drb"}
@@ -86,6 +84,11 @@ def without_spark(model: Model, settings: Settings, file: Path) -> dict[int, flo
     curves = light_curves(pa.table(columns), settings.survey)
     found = FeatureSet.from_settings(settings.target.features).extract(curves)
     return dict(zip((r["candid"] for r in rows), model.predict(found.values), strict=True))
+
+
+def _value(point: dict[str, Any], field: str) -> float | None:
+    signs = {"t": 1, "1": 1, "f": 0, "0": 0, None: None}
+    return signs[point[field]] if field == "isdiffpos" else point[field]
 
 
 def of_the_stream(alerts: DataFrame, model: Model, settings: Settings) -> DataFrame:

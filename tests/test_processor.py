@@ -19,6 +19,7 @@ from fink_alerts import (
     trained,
 )
 from fink_alerts import without_spark as probability_without_spark
+from pyspark.sql import functions as F
 
 from fink_al import processor
 from fink_al.errors import ModelError
@@ -100,9 +101,20 @@ def test_forced_photometry_is_read_where_the_model_wants_it(spark, shared_data):
     assert found.where("forced_n_g > 0").count() > 0
 
 
+def test_the_sign_of_the_history_is_the_packets_where_its_points_are(spark, shared_data, bundle):
+    alerts = fink_alerts(spark, shared_data / "fink_alerts" / "ztf_science_2.parquet")
+    sign = bundle.columns[list(bundle.lists).index("cisdiffpos")].alias("sign")
+    (negative,) = alerts.select(F.explode(sign).alias("sign")).agg(F.sum(1 - F.col("sign"))).first()
+    assert negative == 283 + alerts.where("candidate.isdiffpos IN ('f', '0')").count()
+    # A job that joins other points than the packet's has no signs for them.
+    joined = alerts.withColumn("cjd", F.expr("slice(cjd, 1, 1)"))
+    of_one_point = joined.where("size(prv_candidates) > 0").select(sign)
+    assert of_one_point.where("sign IS NOT NULL").count() == 0
+
+
 def test_no_alert_gives_no_row_and_an_empty_one_a_reason(bundle):
     for empty, expected in (([], []), ([np.array([])], [True])):
-        lists = [pd.Series(empty, dtype=object)] * 5
+        lists = [pd.Series(empty, dtype=object)] * 6
         numbers = [pd.Series([np.nan] * len(empty))] * len(bundle.features.context_columns)
         found = score(bundle).func(*lists, *numbers)
         assert (found["p"].isna() & found["reason"].notna()).tolist() == expected
@@ -110,7 +122,7 @@ def test_no_alert_gives_no_row_and_an_empty_one_a_reason(bundle):
 
 def test_a_worker_loads_a_model_once(bundle, bundle_path):
     processor._loaded.cache_clear()
-    lists = [pd.Series([np.array([])])] * 5
+    lists = [pd.Series([np.array([])])] * 6
     numbers = [pd.Series([np.nan])] * len(bundle.features.context_columns)
     for same_model in (bundle, Bundle.from_file(bundle_path)):
         probability(same_model).func(*lists, *numbers)
@@ -148,4 +160,4 @@ def test_the_example_of_the_docstring_runs(spark, tmp_path):
     file = tmp_path / "bundle.zip"
     file.write_bytes(trained(settings_with({})).to_bytes())
     done = doctest.testmod(processor, extraglobs={"spark": spark, "bundle_path": file})
-    assert (done.failed, done.attempted) == (0, 10)
+    assert (done.failed, done.attempted) == (0, 12)

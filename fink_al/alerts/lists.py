@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 
 def flat_lists(
@@ -44,6 +45,34 @@ def flat_lists(
         name: array.flatten().cast(pa.float64()).to_numpy(zero_copy_only=False)
         for name, array in lists.items()
     }
+
+
+def with_list(
+    columns: pa.Table, name: str, kind: pa.ListType, *, like: str, value: float
+) -> pa.Table:
+    """`columns` with a list of `name` in each row.
+
+    Where the column is absent or its list null, the row gets a list of `value` with the length of
+    its list in the column `like`, which has the same `kind`.
+    """
+    lengths = np.asarray(_list_array(columns[like], kind).value_lengths().fill_null(0))
+    ends = pa.array(np.concatenate([[0], np.cumsum(lengths)]), pa.int32())
+    default = pa.ListArray.from_arrays(
+        ends, pa.array(np.full(lengths.sum(), value), kind.value_type)
+    )
+    if name not in columns.column_names:
+        return columns.append_column(name, default)
+    lists = _list_array(columns[name], kind)
+    if not lists.null_count:
+        return columns
+    place = columns.column_names.index(name)
+    return columns.set_column(place, name, pc.if_else(lists.is_valid(), lists, default))
+
+
+def with_absent(schema: pa.Schema, kinds: Mapping[str, pa.DataType]) -> pa.Schema:
+    """`schema` with those of `kinds` that it lacks, as files of earlier versions do."""
+    absent = [pa.field(name, kind) for name, kind in kinds.items() if name not in schema.names]
+    return pa.schema([*schema, *absent], schema.metadata)
 
 
 def _list_array(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ListArray:

@@ -12,13 +12,15 @@ import pyarrow as pa
 
 from fink_al.alerts.ztf import MJD_OF_JD0
 from fink_al.errors import LightCurveError
+from fink_al.identifiers import identifiers
 from fink_al.lightcurve import LightCurves, flux_from_mag
 from fink_al.settings import Survey
 
 log = logging.getLogger(__name__)
 
 _NEEDED = ("jd", "fid", "magpsf", "sigmapsf")
-_IDENTIFIERS = ("alert_id", "objectId")
+IDENTIFIERS = ("alert_id", "objectId")
+_SIGN, _SIGNS = "isdiffpos", {"t": 1.0, "1": 1.0, "f": -1.0, "0": -1.0}
 _MAGNITUDES, _JULIAN = (0.0, 40.0), (2_400_000.5, 2_500_000.0)
 
 
@@ -34,7 +36,10 @@ def light_curves_of_points(
         ``fid`` (1 g, 2 r, 3 i), ``magpsf`` and ``sigmapsf`` [mag, AB]. A NaN or null ``magpsf`` is
         a non-detection, whose limit is ``diffmaglim`` where there is such a column. Rows that
         repeat another are left out; where histories of several alerts are put together to the
-        light curve of an object, a point is as the latest alert has it. Other columns of numbers,
+        light curve of an object, a point is as the latest alert has it. Identifiers are integers
+        or text. A column ``isdiffpos`` says whether a detection is brighter than the template: 't'
+        or '1', 'f' or '0', as numbers or truth values too; without it all are, as in the published
+        features. A detection whose sign is null is left out. Other columns of numbers,
         and ``objectId`` and ``type``, whose value is the same for all points of a light curve may
         go along: the first becomes context.
     survey : Survey
@@ -55,7 +60,8 @@ def light_curves_of_points(
     Raises
     ------
     LightCurveError
-        If columns are missing, empty, no numbers (or no text), or not what their name says.
+        If columns are missing, empty, no numbers (or no text), or not what their name says; if
+        identifiers are in floating point.
     """
     if survey.name != "ztf":  # `fid` 1 would be another survey's first band
         raise LightCurveError(
@@ -63,8 +69,13 @@ def light_curves_of_points(
             f"'{survey.name}', whose light curves come from its stream or its archive."
         )
     table = points.to_pandas() if isinstance(points, pa.Table) else pd.DataFrame(points)
-    by = by or next((name for name in _IDENTIFIERS if name in table), _IDENTIFIERS[0])
+    for name in {*IDENTIFIERS, *([by] if by else [])} & set(table):
+        column = points[name] if isinstance(points, pa.Table) else table[name]
+        exact = identifiers(column, name)
+        table = table.assign(**{name: exact.set_axis(table.index)})
+    by = by or next((name for name in IDENTIFIERS if name in table), IDENTIFIERS[0])
     _check(table, by, also, survey)
+    table = _with_sign(table)
     table = _without_contradictions(table, by, also)
     if by == "objectId" and "alert_id" in table:
         table = _put_together(table)
@@ -79,18 +90,20 @@ def light_curves_of_points(
         limit[(limit < _MAGNITUDES[0]) | (limit > _MAGNITUDES[1])] = np.nan
     is_limit = np.isnan(mag)
     flux, flux_err = flux_from_mag(np.where(is_limit, limit, mag), mag_err)
+    sign = table[_SIGN].to_numpy(np.float64)
     fid = table["fid"].to_numpy(np.float64)
     first = np.searchsorted(owner, np.arange(len(names)))
+    measured = (*_NEEDED, "diffmaglim", _SIGN)
     others = [
         name for name in table
-        if name in (*_IDENTIFIERS, "type", by, *also)
-        or (pd.api.types.is_numeric_dtype(table[name]) and name not in (*_NEEDED, "diffmaglim"))
+        if name in (*IDENTIFIERS, "type", by, *also)
+        or (pd.api.types.is_numeric_dtype(table[name]) and name not in measured)
     ]  # fmt: skip
     return LightCurves(
         offsets=np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=len(names)))]),
         mjd=table["jd"].to_numpy(np.float64) - MJD_OF_JD0,
         band=np.where((fid >= 1) & (fid <= len(survey.bands)), fid - 1, -1),
-        flux=flux,
+        flux=flux * sign,
         flux_err=np.where(is_limit, np.nan, flux_err),
         is_upper_limit=is_limit,
         is_forced=np.zeros(len(table), bool),
@@ -113,6 +126,30 @@ def _without_contradictions(table: pd.DataFrame, by: str, also: Sequence[str]) -
     if not len(table):
         raise LightCurveError(f"Every light curve has several values of {' or '.join(also)}.")
     return table
+
+
+def _with_sign(table: pd.DataFrame) -> pd.DataFrame:
+    """`table` with 1 or -1 in `isdiffpos`, without detections of unknown sign."""
+    if _SIGN not in table:
+        return table.assign(**{_SIGN: 1})
+    seen, given = table["magpsf"].notna(), table[_SIGN]
+    words = given.map(_sign_word, na_action="ignore")
+    if (strange := seen & given.notna() & ~words.isin(_SIGNS)).any():
+        raise LightCurveError(
+            f"'{_SIGN}' holds {given[strange].iloc[0]}; allowed: 't' or '1' for brighter than "
+            "the template, 'f' or '0' for fainter, and null for a non-detection."
+        )
+    sign = words.map(_SIGNS).where(seen, 1)
+    if (unknown := sign.isna()).any():
+        log.warning("%d detections have no '%s' and are left out", int(unknown.sum()), _SIGN)
+    return table.assign(**{_SIGN: sign})[~unknown]
+
+
+def _sign_word(value: Any) -> str:
+    """The survey's word for a sign, which tables also hold as truth value or number."""
+    if isinstance(value, str):
+        return value
+    return "1" if value == 1 else "0" if value == 0 else repr(value)
 
 
 def _put_together(table: pd.DataFrame) -> pd.DataFrame:

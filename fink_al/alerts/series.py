@@ -22,7 +22,7 @@ def curves_of(
     ----------
     columns : sequence of pandas.Series
         One for each of `kinds`, in their order: of arrays or None where the kind is a list, else of
-        numbers.
+        numbers. None stays a null list, not an empty one.
     kinds : mapping of str to pyarrow.DataType
         Names and types of the columns in which alerts of `survey` travel.
     survey : Survey
@@ -36,9 +36,12 @@ def curves_of(
 
 
 def _lists(column: pd.Series, kind: pa.ListType) -> pa.ListArray:
+    is_null = np.array([v is None for v in column], bool)
     values = [() if v is None else v for v in column]
     offsets = np.zeros(len(values) + 1, np.int32)
     np.cumsum([len(v) for v in values], out=offsets[1:])
     flat = np.concatenate(values) if len(values) and offsets[-1] else np.array([])
     inner = pa.array(flat.astype(np.float64), pa.float64(), from_pandas=True)
-    return pa.ListArray.from_arrays(offsets, inner.cast(kind.value_type))
+    return pa.ListArray.from_arrays(
+        offsets, inner.cast(kind.value_type), mask=pa.array(is_null) if is_null.any() else None
+    )

@@ -2,7 +2,8 @@
 
 This file and ``points.py`` know ZTF's field names. The light curve travels and is archived in the
 survey's own units under the names that Fink's jobs use (``cjd cfid cmagpsf csigmapsf
-cdiffmaglim``: history first, then the alert itself); everything else has survey-neutral names.
+cdiffmaglim``: history first, then the alert itself) with the sign of each point beside them
+(``cisdiffpos``); everything else has survey-neutral names.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from fink_al.alerts.lists import flat_lists
+from fink_al.alerts.lists import flat_lists, with_list
 from fink_al.lightcurve import FLUXCAL_ZERO_POINT, LightCurves, flux_from_mag
 from fink_al.settings import Survey
 
@@ -58,6 +59,7 @@ FIELDS = {
             "magpsf": "double",
             "sigmapsf": "double",
             "diffmaglim": "double",
+            "isdiffpos": "string",
         }
     ],
     "fp_hists": [  # forced photometry, since schema 4.02
@@ -78,7 +80,11 @@ LIGHT_CURVE = {
     "cmagpsf": pa.list_(pa.float64()),
     "csigmapsf": pa.list_(pa.float64()),
     "cdiffmaglim": pa.list_(pa.float64()),
+    "cisdiffpos": pa.list_(pa.int32()),
 }
+
+#: What of it Fink's jobs join themselves.
+FINK_LIGHT_CURVE = {name: kind for name, kind in LIGHT_CURVE.items() if name != "cisdiffpos"}
 
 #: The same for forced photometry; these columns may be absent.
 FORCED = {
@@ -96,6 +102,7 @@ MESSAGE_LIGHT_CURVE = {
     "cmagpsf": ("double", "difference magnitude, AB; null for a non-detection"),
     "csigmapsf": ("double", "its 1 sigma error"),
     "cdiffmaglim": ("double", "5 sigma limiting magnitude"),
+    "cisdiffpos": ("int", "1 brighter than the template, 0 fainter; null for a non-detection"),
     "fjd": ("double", "time of each point of forced photometry [JD]; empty before schema 4.02"),
     "ffid": ("int", "its band: 1 g, 2 r, 3 i"),
     "fflux": ("double", "its difference flux [DN]"),
@@ -145,6 +152,13 @@ _FORCED = {
 #: What the survey writes where forced photometry failed.
 _NO_FORCED_FLUX = -99999.0
 
+
+def _of_points(field: str) -> str:
+    """SQL: `field` of the history, then of the alert itself."""
+    history = f"coalesce(alert.prv_candidates.{field}, array())"
+    return f"concat({history}, array(alert.candidate.{field}))"
+
+
 #: SQL expression of each column over the decoded record ``alert``.
 COLUMNS = (
     {
@@ -172,10 +186,10 @@ COLUMNS = (
         "host_class": "CASE WHEN decode(cast(alert.cdsxmatch AS BINARY), 'UTF-8')"
         " = alert.cdsxmatch THEN alert.cdsxmatch END",
     }
+    | {column: _of_points(field) for column, field in _POINTS.items()}
     | {
-        column: f"concat(coalesce(alert.prv_candidates.{field}, array()), "
-        f"array(alert.candidate.{field}))"
-        for column, field in _POINTS.items()
+        "cisdiffpos": f"transform({_of_points('isdiffpos')}, s -> "
+        "CASE WHEN s IN ('t', '1') THEN 1 WHEN s IN ('f', '0') THEN 0 END)"
     }
     | {column: f"coalesce(alert.fp_hists.{field}, array())" for column, field in _FORCED.items()}
 )
@@ -184,9 +198,13 @@ COLUMNS = (
 FINK_NO_SCORE = 0.0
 
 #: SQL expression of each column over a row of Fink's jobs, which has the fields of the packet, and
-#: the light curve as ``concat_col`` joins it.
+#: the light curve as ``concat_col`` joins it, without signs. Those of the packet are taken where
+#: they are of the same points.
 FINK_COLUMNS = {name: sql.replace("alert.", "") for name, sql in COLUMNS.items()}
-FINK_COLUMNS |= {name: name for name in LIGHT_CURVE}
+FINK_COLUMNS["cisdiffpos"] = (
+    f"CASE WHEN cjd = {FINK_COLUMNS['cjd']} THEN {FINK_COLUMNS['cisdiffpos']} END"
+)
+FINK_COLUMNS |= {name: name for name in FINK_LIGHT_CURVE}
 
 #: An alert is usable when this holds; SQL over the columns above. Fails closed on null.
 IS_USABLE = (
@@ -206,15 +224,19 @@ def light_curves(columns: pa.Table, survey: Survey) -> LightCurves:
         One row an alert, with the columns of `LIGHT_CURVE`, perhaps those of `FORCED`, and any
         context columns. A null list is an empty one, and lists of different lengths make
         an alert without points; a null or NaN ``cmagpsf`` is a non-detection,
-        whose ``cdiffmaglim`` is then the upper limit.
+        whose ``cdiffmaglim`` is then the upper limit. A detection with ``cisdiffpos`` 0 is fainter
+        than the template. Where the column or an alert's list of it is absent or null, as in
+        archives of earlier versions, signs were not recorded and every detection is positive.
     survey : Survey
         Band names and where a day begins.
 
     Returns
     -------
     LightCurves
-        All points in the packet's order, then those of forced photometry. Points without time are
-        dropped, and points with neither magnitude nor limit nor forced flux as well.
+        All points in the packet's order, then those of forced photometry. A detection fainter than
+        the template has a negative flux. Points without time are dropped, and points with neither
+        magnitude nor limit nor forced flux as well. So are detections whose own sign is null: a
+        flux of unknown sign is no measurement.
     """
     lists = [name for name in LIGHT_CURVE | FORCED if name in columns.column_names]
     context = columns.drop_columns(lists)
@@ -227,15 +249,17 @@ def light_curves(columns: pa.Table, survey: Survey) -> LightCurves:
 
 
 def _history(columns: pa.Table, context: pa.Table, survey: Survey) -> LightCurves:
+    columns = with_list(columns, "cisdiffpos", LIGHT_CURVE["cisdiffpos"], like="cfid", value=1)
     offsets, values = flat_lists(columns, LIGHT_CURVE)
     mag, mag_err, limit = values["cmagpsf"], values["csigmapsf"], values["cdiffmaglim"]
     is_limit = np.isnan(mag)
     flux, flux_err = flux_from_mag(np.where(is_limit, limit, mag), mag_err)
+    sign = np.where(is_limit, 1.0, 2.0 * values["cisdiffpos"] - 1.0)  # NaN where it is unknown
     return LightCurves(
         offsets=offsets,
         mjd=values["cjd"] - MJD_OF_JD0,
         band=_band(values["cfid"], survey),
-        flux=flux,
+        flux=flux * sign,
         flux_err=np.where(is_limit, np.nan, flux_err),
         is_upper_limit=is_limit,
         is_forced=np.zeros(len(mag), bool),

@@ -140,7 +140,7 @@ def campaign(
     trains after each answer.
 
     POINTS has the columns objectId, type, jd, fid (1 g, 2 r, 3 i), magpsf and sigmapsf, and may
-    have diffmaglim. A strategy may bring a feature set and an estimator of its own:
+    have diffmaglim and isdiffpos. A strategy may bring a feature set and an estimator of its own:
     uncertainty@sigmoid/random_forest is the published way (sigmoid comes with that forest unless
     another is named).
 

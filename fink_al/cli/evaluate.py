@@ -56,8 +56,8 @@ def evaluate(
     """How well a feature set tells types apart, on whole light curves with known types.
 
     POINTS has the columns objectId, type, jd, fid (1 g, 2 r, 3 i), magpsf and sigmapsf, and may
-    have diffmaglim. Light curves are cut into an alert a night with 30 days of history; for each
-    seed one half of the objects teaches and the other is judged.
+    have diffmaglim and isdiffpos. Light curves are cut into an alert a night with 30 days of
+    history; for each seed one half of the objects teaches and the other is judged.
 
     The estimator is the target's, but never one that simulations taught: that would tell what they
     know, and not what the features do.

@@ -36,7 +36,8 @@ def features(
     """Features of a table of points, without Spark: null and a reason where one is missing.
 
     POINTS has the columns alert_id (or objectId: then one alert an object), jd, fid (1 g, 2 r,
-    3 i), magpsf and sigmapsf, and may have diffmaglim. A null magpsf is a non-detection.
+    3 i), magpsf and sigmapsf, and may have diffmaglim and isdiffpos. A null magpsf is a
+    non-detection. Identifiers must be integers or text.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq

@@ -13,6 +13,7 @@ from fink_al.settings import FeatureSettings, Settings, load_settings, read_yaml
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 points_option = click.option(
     "--points", required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -113,8 +114,8 @@ def make_folder(output: Path) -> None:
         ) from None
 
 
-def read_points(file: Path) -> pd.DataFrame:
-    """The table of points in `file`.
+def read_points(file: Path) -> pd.DataFrame | pa.Table:
+    """The table of points in `file`, identifiers as they are in it.
 
     Raises
     ------
@@ -122,10 +123,17 @@ def read_points(file: Path) -> pd.DataFrame:
         If it is neither Parquet nor CSV.
     """
     import pandas as pd
+    import pyarrow.parquet as pq
+
+    from fink_al.alerts.points import IDENTIFIERS
+    from fink_al.identifiers import of_text
 
     is_csv = file.suffix.lower() == ".csv"
     try:
-        return pd.read_csv(file) if is_csv else pd.read_parquet(file)
+        if not is_csv:
+            return pq.read_table(file)
+        table = pd.read_csv(file, dtype=dict.fromkeys(IDENTIFIERS, str))
+        return table.assign(**{n: of_text(table[n]) for n in IDENTIFIERS if n in table})
     except Exception as error:  # whatever the two readers make of a strange file
         raise LightCurveError(
             f"{file} cannot be read as {'CSV' if is_csv else 'Parquet'} "

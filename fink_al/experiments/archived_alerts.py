@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from fink_al.alerts import light_curves
+from fink_al.alerts.lists import with_absent
 from fink_al.errors import FinkAlError
 from fink_al.experiments.labelled_alerts import LabelledAlerts, check_objects, with_features
 from fink_al.labels.counterparts import counterparts_file
@@ -59,7 +60,8 @@ def archived_alerts(
     # The context that this set asks for, which need not be that of the target's own.
     target = settings.target.model_copy(update={"features": features})
     lists = light_curve_columns(settings.model_copy(update={"target": target}))
-    rows = ds.dataset(archive, partitioning="hive").to_table(
+    nights = ds.dataset(archive, partitioning="hive")
+    rows = nights.replace_schema(with_absent(nights.schema, lists)).to_table(
         ["object_id", "mjd", "mag", "reasons", *lists],
         filter=pc.field("object_id").isin(known["object_id"].combine_chunks()),
     )

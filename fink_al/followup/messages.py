@@ -18,7 +18,7 @@ from fink_al.features.feature_set import FeatureSet
 from fink_al.settings import Settings
 
 #: Raised in its first part when a field goes or changes its meaning, in its second when one comes.
-MESSAGE_VERSION = "1.1"
+MESSAGE_VERSION = "1.2"
 
 _WORDS = {"type": "array", "items": "string"}
 
@@ -44,6 +44,7 @@ _FIELDS: list[tuple[str, Any, str]] = [
     ("star_score", "double", "star/galaxy score of the nearest catalogued source, 1 is a star"),
     ("star_distance_arcsec", "double", "distance to that source [arcsec]"),
     ("asteroid_distance_arcsec", "double", "distance to the nearest known asteroid [arcsec]"),
+    ("is_known_asteroid", "boolean", "attributed to a known solar-system object"),
     ("n_detections", "double", "detections at this position so far"),
     ("first_detection_mjd", "double", "earliest detection by the survey's word [MJD, as mjd]"),
     ("host_class", "string", "catalogue class at this position, where the broker gave one"),

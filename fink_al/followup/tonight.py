@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from fink_al.alerts import adapter
+from fink_al.alerts.lists import with_absent
 from fink_al.errors import FinkAlError
 from fink_al.followup.sky import hours_above_airmass_2, sexagesimal
 from fink_al.lightcurve import LightCurves
@@ -40,8 +41,9 @@ def candidates(settings: Settings, night: int | None = None) -> tuple[int, pd.Da
         The night.
     DataFrame
         Columns `LIST`: position in degrees and sexagesimal; ``trend_mag_per_day`` between the last
-        two detections of the band at least half a day apart, negative while it brightens, NaN if
-        there is no such pair; ``hours`` above airmass 2 in the dark within a day after the alert.
+        two positive detections of the band at least half a day apart, negative while it brightens,
+        NaN if there is no such pair; ``hours`` above airmass 2 in the dark within a day after the
+        alert.
 
     Raises
     ------
@@ -66,8 +68,10 @@ def _nights(settings: Settings) -> set[int]:
 
 def _read(settings: Settings, night: int) -> pa.Table:
     files = sorted(map(str, (settings.archive_dir / f"night={night}").glob("*.parquet")))
-    wanted = [*_COLUMNS, *adapter(settings.survey).LIGHT_CURVE]
-    return ds.dataset(files, format="parquet").to_table(wanted, filter=ds.field("is_candidate"))
+    lists = adapter(settings.survey).LIGHT_CURVE
+    parts = ds.dataset(files, format="parquet")
+    parts = parts.replace_schema(with_absent(parts.schema, lists))
+    return parts.to_table([*_COLUMNS, *lists], filter=ds.field("is_candidate"))
 
 
 def _ranked(settings: Settings, night: int, rows: pa.Table) -> pd.DataFrame:
@@ -94,7 +98,7 @@ def _trend(curves: LightCurves, band: np.ndarray) -> np.ndarray:
     trend = np.full(len(curves), np.nan)
     for i in range(len(curves)):  # tonight's candidates: hundreds at the most
         rows = slice(curves.offsets[i], curves.offsets[i + 1])
-        use = (curves.band[rows] == band[i]) & curves.is_detection[rows]
+        use = (curves.band[rows] == band[i]) & curves.is_detection[rows] & (curves.flux[rows] > 0)
         mjd, mag = curves.mjd[rows][use], -2.5 * np.log10(curves.flux[rows][use])
         if len(mjd) and (earlier := np.flatnonzero(mjd[-1] - mjd > 0.5)).size:
             last = earlier[np.argmax(mjd[earlier])]  # histories are not always in order of time

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from fink_al.errors import LabelError
+from fink_al.identifiers import reads_as_float
 from fink_al.settings import Survey
 from fink_al.settings.taxonomy import UNCLASSIFIED, WITHDRAWN
 
@@ -77,6 +78,11 @@ class Label:
             if not text:
                 raise LabelError(f"A label needs '{name}'; found '{getattr(self, name)}'.")
             object.__setattr__(self, name, known.get(text.lower(), text))
+        if reads_as_float(self.object_id):
+            raise LabelError(
+                f"'object_id' is '{self.object_id}', a number in floating point, which rounds long "
+                "ones; write all its digits, without point or exponent."
+            )
         for name in ("observed", "modified"):
             time = getattr(self, name)
             if time is not None and time.tzinfo is None:

@@ -120,3 +120,4 @@ def lists(
     yield "cmagpsf", all_points, points["mag"]
     yield "csigmapsf", all_points, points["mag_err"]
     yield "cdiffmaglim", all_points, points["limit_mag"]
+    yield "cisdiffpos", all_points, points["is_positive"].astype(float).where(points["mag"].notna())

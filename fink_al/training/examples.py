@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from fink_al.alerts import adapter
 from fink_al.errors import FinkAlError
 from fink_al.features.feature_set import FeatureSet
+from fink_al.identifiers import identifiers
 from fink_al.lightcurve import LightCurves
 from fink_al.settings import Settings
 from fink_al.settings.taxonomy import Taxonomy
@@ -147,7 +148,8 @@ def read_file(file: Path) -> pa.Table:
     Raises
     ------
     FinkAlError
-        If it cannot be read or lacks a column that every example has.
+        If it cannot be read, lacks a column that every example has, or has identifiers in floating
+        point.
     """
     try:
         rows = pq.read_table(file)
@@ -161,6 +163,12 @@ def read_file(file: Path) -> pa.Table:
         raise FinkAlError(
             f"{file} lacks the columns {sorted(missing)}: data/README.md tells which it needs."
         )
+    for name in ("object_id", "alert_id"):
+        try:
+            exact = pa.Array.from_pandas(identifiers(rows[name], name)).cast(PROVENANCE[name])
+        except (FinkAlError, pa.ArrowException) as error:
+            raise FinkAlError(f"{file}: column '{name}' is unusable. {error}") from None
+        rows = rows.set_column(rows.column_names.index(name), name, exact)
     return rows
 
 

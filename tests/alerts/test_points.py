@@ -1,5 +1,7 @@
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from fink_al.alerts.points import light_curves_of_points
@@ -125,3 +127,48 @@ def test_histories_of_alerts_are_put_together_to_light_curves_of_objects(caplog)
     mag = 27.5 - 2.5 * np.log10(made.flux)
     assert mag.tolist() == pytest.approx([19.0, 18.4, 18.0])
     assert not caplog.records
+
+
+_ALERTS = {"alert_id": [2695378462115010012] * 2 + [2695378462115010013] * 2}
+
+
+def test_alerts_whose_numbers_differ_in_the_last_digit_stay_apart():
+    for points in (table(**_ALERTS), pa.Table.from_pandas(table(**_ALERTS))):
+        curves = light_curves_of_points(points, SURVEY)
+        assert curves.context["alert_id"].to_pylist() == _ALERTS["alert_id"][1:3]
+
+
+@pytest.mark.parametrize("name", ["alert_id", "objectId"])
+def test_identifiers_in_floating_point_are_refused(name):
+    points = table(**_ALERTS).assign(**{name: np.array(_ALERTS["alert_id"], float)})
+    for given in (points, pa.Table.from_pandas(points)):
+        with pytest.raises(
+            LightCurveError, match=f"Column '{name}' holds (float64|double); .*Int64"
+        ):
+            light_curves_of_points(given, SURVEY)
+
+
+def test_a_null_does_not_round_the_other_numbers():
+    numbers = [_ALERTS["alert_id"][0], None, *_ALERTS["alert_id"][2:]]
+    points = pa.Table.from_pandas(table()).append_column("alert_id", pa.array(numbers, pa.int64()))
+    with pytest.raises(LightCurveError, match="'alert_id' is null in 1 rows"):
+        light_curves_of_points(points, SURVEY)
+    kept = light_curves_of_points(points.filter(pc.is_valid(points["alert_id"])), SURVEY)
+    assert kept.context["alert_id"].to_pylist() == _ALERTS["alert_id"][1:3]
+
+
+@pytest.mark.parametrize("signs", [["t", "f", "1", "0"], [1, 0, 1, 0], [True, False, True, False]])
+def test_the_sign_of_a_point_is_that_of_its_flux(signs):
+    curves = light_curves_of_points(table(isdiffpos=signs), SURVEY)
+    assert curves.flux.tolist() == pytest.approx([10**3.4, -(10**3.4)] * 2)
+    assert curves.is_detection.all()
+    assert (curves.flux_err > 0).all()
+
+
+def test_a_sign_is_known_or_the_point_left_out(caplog):
+    points = table(isdiffpos=["t", None, None, "f"], magpsf=[19.0, 19.0, np.nan, 19.0])
+    curves = light_curves_of_points(points.assign(diffmaglim=20.0), SURVEY)
+    assert curves.flux.tolist() == pytest.approx([10**3.4, 1000, -(10**3.4)])
+    assert "1 detections have no 'isdiffpos' and are left out" in caplog.text
+    with pytest.raises(LightCurveError, match="'isdiffpos' holds -1; allowed: 't' or '1'"):
+        light_curves_of_points(table(isdiffpos=[1, -1, 1, -1]), SURVEY)

@@ -6,8 +6,10 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
+from fink_al.cli.campaign import campaign
 from fink_al.cli.evaluate import evaluate
 from fink_al.cli.features import features
+from fink_al.cli.points import read_points
 from fink_al.errors import LightCurveError, SettingsError
 
 
@@ -71,3 +73,48 @@ def test_a_table_without_types_is_refused(points, tmp_path):
     bad.write_bytes(b"nonsense")
     with pytest.raises(LightCurveError, match="cannot be read as Parquet"):
         run(evaluate, "--points", bad, "--output", tmp_path / "x.json")
+
+
+_NUMBERS = (2695378462115010012, 2695378462115010013)
+
+
+def _two_alerts(points, numbers=_NUMBERS):
+    first = pd.read_parquet(points).query("objectId == objectId.iloc[0]")
+    return pd.concat([first.assign(alert_id=n, type="SN Ia") for n in numbers], ignore_index=True)
+
+
+def test_identifiers_are_those_of_the_file_or_refused(points, tmp_path):
+    out, csv, parquet = (tmp_path / name for name in ("f.parquet", "p.csv", "p.parquet"))
+    alerts = _two_alerts(points).drop(columns="objectId")
+    alerts.to_csv(csv, index=False)
+    alerts.to_parquet(parquet)
+    for file in (csv, parquet):
+        run(features, "--points", file, "--feature-set", "sigmoid", "--output", out)
+        assert pd.read_parquet(out)["alert_id"].tolist() == list(_NUMBERS)
+    rounded = alerts.astype({"alert_id": float})
+    rounded.to_csv(csv, index=False)
+    rounded.to_parquet(parquet)
+    for file in (csv, parquet):
+        with pytest.raises(LightCurveError, match=r"'alert_id' holds (text|double)"):
+            run(features, "--points", file, "--output", out)
+
+
+@pytest.mark.parametrize(
+    ("command", "output"),
+    [(evaluate, "x.json"), (campaign, "folder")],
+    ids=["evaluate", "campaign"],
+)
+def test_objects_in_floating_point_are_refused_by_every_command(points, tmp_path, command, output):
+    file = tmp_path / "points.parquet"
+    _two_alerts(points).assign(objectId=1.7e17).to_parquet(file)
+    with pytest.raises(LightCurveError, match="Column 'objectId' holds double"):
+        run(command, "--points", file, "--output", tmp_path / output)
+
+
+def test_a_missing_number_in_a_csv_does_not_round_the_others(points, tmp_path):
+    file = tmp_path / "points.csv"
+    alerts = _two_alerts(points)
+    alerts["alert_id"] = alerts["alert_id"].astype("Int64").mask(alerts.index == 0)
+    alerts.to_csv(file, index=False)
+    assert pd.read_csv(file)["alert_id"].dtype == float
+    assert read_points(file)["alert_id"].equals(alerts["alert_id"])

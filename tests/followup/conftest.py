@@ -33,6 +33,7 @@ def candidate():
             "cmagpsf": [19.5, None, 19.0],
             "csigmapsf": [0.1, None, 0.1],
             "cdiffmaglim": [20.5, 20.4, 20.5],
+            "cisdiffpos": [1, None, 1],
             **dict.fromkeys(("fjd", "ffid", "fflux", "ffluxunc", "fmagzp"), ()),
             "processed": datetime(2026, 1, 10, 12, tzinfo=UTC),
         } | changes

@@ -43,6 +43,7 @@ def curve(*points):
         "cmagpsf": list(mag),
         "csigmapsf": [None if m is None else 0.1 for m in mag],
         "cdiffmaglim": [20.5] * len(mag),
+        "cisdiffpos": [None if m is None else 1 for m in mag],
     }
 
 

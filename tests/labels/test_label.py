@@ -20,6 +20,8 @@ def test_a_label_is_spelled_in_one_way():
     ("change", "message"),
     [
         ({"object_id": ""}, "A label needs 'object_id'; found ''."),
+        ({"object_id": "1.69813007074328e+17"}, "is '1.69813007074328e.17', a number in floating"),
+        ({"object_id": "169813007074328578.0"}, "write all its digits, without point or exponent"),
         ({"type": " "}, "A label needs 'type'; found ' '."),
         ({"source": ""}, "A label needs 'source'; found ''."),
         ({"observed": DAY.replace(tzinfo=None)}, "'observed' of the label of A has no time zone"),

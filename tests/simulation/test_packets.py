@@ -58,13 +58,17 @@ def test_packets_hold_the_nights_alerts(campaign, night):
 
 
 def test_histories_are_the_light_curves_of_the_alerts(campaign, night):
-    fields = dict(zip(LIGHT_CURVE, ("jd", "fid", "magpsf", "sigmapsf", "diffmaglim"), strict=True))
+    names = ("jd", "fid", "magpsf", "sigmapsf", "diffmaglim", "isdiffpos")
+    fields = dict(zip(LIGHT_CURVE, names, strict=True))
     expected = campaign.columns(campaign.nights[-1])
     for column, field in fields.items():
         found = [
             [point[field] for point in [*record["prv_candidates"], record["candidate"]]]
             for record in map(read, night)
         ]
+        if field == "isdiffpos":
+            found = [[{"t": 1, "f": 0, None: None}[word] for word in words] for words in found]
+            assert {0, 1, None} == {sign for signs in found for sign in signs}
         assert found == expected[column].to_pylist()
 
 

@@ -32,7 +32,8 @@ def reading(fields: dict[str, Any], layout: pa.Schema) -> Reading:
 
     Files of other versions have other types: numbers as float or double, int or long. A field that
     is absent, or whose type cannot hold what is wanted, is null, and so is NaN, which pandas writes
-    for null. All other columns, cutouts among them, are not read.
+    for null. A ``long`` is an identifier, which no floating-point number holds exactly. All other
+    columns, cutouts among them, are not read.
 
     Parameters
     ----------
@@ -75,7 +76,7 @@ def _field(kind: Any, found: pa.DataType | None, path: str) -> tuple[str | None,
         record = f"CASE WHEN {path} IS NOT NULL THEN named_struct({', '.join(values)}) END"
         return (f"struct<{', '.join(types)}>", record) if types else missing
     type_ = _plain_type(found)
-    if type_ is None:
+    if type_ is None or (kind == "long" and type_ in ("float", "double")):
         return missing
     value = f"try_cast({path} AS {_WANTED[kind]})"
     return type_, f"nullif({value}, double('NaN'))" if kind == "double" else value

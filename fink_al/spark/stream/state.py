@@ -12,10 +12,14 @@ from collections import OrderedDict
 from collections.abc import Iterable
 
 import numpy as np
+import pyarrow as pa
 from pyspark.broadcast import Broadcast
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import from_arrow_schema
+from pyspark.sql.types import StructType
 
+from fink_al.alerts import adapter
 from fink_al.errors import ServiceError
 from fink_al.labels.own_names import OwnNames
 from fink_al.settings import Settings
@@ -145,7 +149,15 @@ def read_archive(spark: SparkSession, settings: Settings, night: int) -> DataFra
     folder = settings.archive_dir / f"night={night}"
     if not folder.exists():
         return None
-    return spark.read.option("basePath", str(settings.archive_dir)).parquet(str(folder))
+    reader = spark.read.option("basePath", str(settings.archive_dir))
+    rows = reader.parquet(str(folder))
+    kinds = adapter(settings.survey).LIGHT_CURVE | {"is_known_asteroid": pa.bool_()}
+    absent = pa.schema([(n, kind) for n, kind in kinds.items() if n not in rows.columns])
+    if not len(absent):
+        return rows
+    # Spark took the columns from a file of an earlier version; others of the night may have more.
+    schema = StructType([*rows.schema, *from_arrow_schema(absent)])
+    return reader.schema(schema).parquet(str(folder))
 
 
 def _sorted(keys: Iterable[int]) -> np.ndarray:

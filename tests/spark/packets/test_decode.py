@@ -5,13 +5,16 @@ import json
 from itertools import islice
 
 import fastavro
+import pyarrow as pa
 import pytest
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 from streaming import campaign
 
+from fink_al.alerts import light_curves
 from fink_al.alerts.packet import read_header
 from fink_al.alerts.schema import canonical
+from fink_al.alerts.ztf import LIGHT_CURVE
 from fink_al.settings import load_settings
 from fink_al.simulation.packets import packets
 from fink_al.spark.packets.containers import Containers, with_known_alert
@@ -55,6 +58,65 @@ def test_real_packets_of_all_producers_are_the_same_both_ways(spark, real_packet
     assert fast == slow
     assert [row["dead_reason"] for row in fast] == [None] * len(real_packets)
     assert len({row["header"] for row in fast}) == 6
+
+
+def test_the_history_of_real_packets_has_its_sign(spark, real_packets):
+    rows, _ = both_ways(spark, real_packets)
+    sign = {"t": 1, "1": 1, "f": 0, "0": 0, None: None}
+    records = [next(fastavro.reader(io.BytesIO(packet))) for packet in real_packets]
+    histories = [[*(r["prv_candidates"] or []), r["candidate"]] for r in records]
+    found = [row["cisdiffpos"] for row in rows]
+    assert found == [[sign[point["isdiffpos"]] for point in points] for points in histories]
+    columns = [pa.array([row[name] for row in rows], kind) for name, kind in LIGHT_CURVE.items()]
+    curves = light_curves(pa.table(columns, [*LIGHT_CURVE]), settings().survey)
+    seen = [point for points in histories for point in points if point["magpsf"] is not None]
+    negative = [point["isdiffpos"] in ("f", "0") for point in seen]
+    assert (curves.flux[curves.is_detection] < 0).tolist() == negative
+    assert 0 < sum(negative) < len(seen)
+
+
+def written_again(packet, change):
+    """`packet` with a record that `change` has changed."""
+    reader = fastavro.reader(io.BytesIO(packet))
+    record = next(reader)
+    change(record)
+    out = io.BytesIO()
+    fastavro.writer(out, reader.writer_schema, [record], sync_marker=packet[-16:])
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "distance", "expected"),
+    [("null", -999.0, False), (None, -999.0, False), ("", None, False), ("Ceres", -999.0, True),
+     ("Ceres", None, True), ("Ceres", 2.5, True)],
+)  # fmt: skip
+def test_a_named_asteroid_counts_without_a_distance(spark, name, distance, expected):
+    sky = campaign()
+
+    def change(record):
+        record["candidate"] |= {"ssnamenr": name, "ssdistnr": distance}
+
+    packet = written_again(next(iter(packets(sky, sky.nights[0]))), change)
+    fast, slow = both_ways(spark, [packet])
+    assert fast == slow
+    distance = None if distance == -999.0 else distance
+    (row,) = fast
+    assert (row["is_known_asteroid"], row["asteroid_distance_arcsec"]) == (expected, distance)
+
+
+def test_a_sign_of_another_word_is_unknown(spark):
+    sky = campaign()
+    values = list(packets(sky, sky.nights[-1]))
+    lengths = [len(next(fastavro.reader(io.BytesIO(v)))["prv_candidates"] or []) for v in values]
+    long = values[lengths.index(max(lengths))]
+
+    def change(record):
+        for point, word in zip(record["prv_candidates"], ("0", "1", "x", None), strict=False):
+            point["isdiffpos"] = word
+
+    fast, slow = both_ways(spark, [written_again(long, change)])
+    assert fast == slow
+    assert fast[0]["cisdiffpos"][:4] == [0, 1, None, None]
 
 
 def test_many_headers_are_compiled_and_decoded_once_for_each_schema(spark, real_packets):

@@ -74,6 +74,7 @@ def test_every_real_alert_has_its_columns(spark, settings, tmp_path, real):
     moving = [i for i, row in enumerate(rows) if row["object_id"].startswith("ss")]
     # Solar-system alerts: the cut on asteroids is their reason.
     assert [rows[i]["asteroid_distance_arcsec"] for i in moving] == [0.0] * 5
+    assert [i for i, row in enumerate(rows) if row["is_known_asteroid"]] == moving
     names = (
         "object_id", "alert_id", "mjd", "band", "mag", "mag_err", "is_positive", "real_bogus",
         "n_bad_pixels", "classtar", "asteroid_distance_arcsec", "n_detections",
@@ -121,3 +122,22 @@ def test_an_alert_without_any_object_is_unusable(spark, settings, tmp_path, shar
     how.learn_first(messages)
     row = decode(messages, how, settings).select("dead_reason", F.length("packet")).first()
     assert row == ("unusable_fields", len(orphan))
+
+
+@pytest.mark.parametrize("lost", ["ssSource", "ephOffset"])
+def test_an_asteroid_with_an_object_needs_no_distance(
+    spark, settings, tmp_path, shared_data, schemas, lost
+):
+    how = confluent(spark, settings, tmp_path)
+    records = real_records(shared_data)
+    record = next(r for r in records if r["diaSource"]["ssObjectId"] and r["ssSource"])
+    record["diaSource"] |= {"diaObjectId": 169813007074328578}
+    if lost == "ssSource":
+        record |= {"ssSource": None}
+    else:
+        record["ssSource"] |= {"ephOffset": None}
+    messages = messages_of(spark, [packet_of(record, 1100, schemas[1100])])
+    how.learn_first(messages)
+    names = ("object_id", "dead_reason", "asteroid_distance_arcsec", "is_known_asteroid")
+    row = decode(messages, how, settings).select(*names).first()
+    assert row == ("169813007074328578", None, None, True)

@@ -59,6 +59,12 @@ def test_what_is_absent_or_of_no_use_is_null(layout):
     assert reading(_FIELDS, pa.schema(layout)) == _NOTHING
 
 
+@pytest.mark.parametrize("kind", [pa.float64(), pa.float32()])
+def test_an_identifier_in_floating_point_is_null(kind):
+    found = reading({"alert": "long"}, pa.schema([("alert", kind)]))
+    assert found == Reading("", "named_struct('alert', CAST(NULL AS bigint))")
+
+
 @pytest.mark.parametrize(
     ("kind", "name"),
     [

@@ -1,0 +1,31 @@
+"""Nights that an earlier version archived, which kept no signs."""
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from fink_al.alerts.ztf import COLUMNS, LIGHT_CURVE
+from fink_al.settings import load_settings
+from fink_al.spark.stream.state import read_archive
+
+pytestmark = pytest.mark.spark
+
+
+def test_a_night_of_both_versions_is_read_whole(spark, tmp_path):
+    settings = load_settings(environment={}).model_copy(update={"work_dir": tmp_path})
+    folder = settings.archive_dir / "night=20260110"
+    folder.mkdir(parents=True)
+    new = {name: pa.array([[1]], kind) for name, kind in LIGHT_CURVE.items()}
+    new |= {name: pa.array([2], pa.int64()) for name in COLUMNS if name not in new}
+    new["is_known_asteroid"] = pa.array([True])
+    old = {n: column for n, column in new.items() if n not in ("cisdiffpos", "is_known_asteroid")}
+    for name in ("a", "b"):  # whichever of them Spark looks at
+        for number, part in enumerate([old, new] if name == "a" else [new, old]):
+            pq.write_table(pa.table(part), folder / f"{name}{number}.parquet")
+        rows = read_archive(spark, settings, 20260110).select("cisdiffpos", "is_known_asteroid")
+        assert sorted(map(str, rows.collect())) == [
+            "Row(cisdiffpos=None, is_known_asteroid=None)",
+            "Row(cisdiffpos=[1], is_known_asteroid=True)",
+        ]
+        for file in folder.iterdir():
+            file.unlink()
