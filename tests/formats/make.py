@@ -7,7 +7,8 @@ on later code; it is kept to show where each file comes from. At that commit::
 
     PYTHONPATH=.:tests/spark:tests/labels python tests/formats/make.py FOLDER
 
-All alerts are simulated. Kafka is the embedded one, the stream is the real one:
+All alerts are simulated, Kafka is the embedded one, the stream is real. Two empty lock files
+were removed:
 
 ``ztf/``
     Working folder of target ``early_snia`` after two nights. The first was scored without a model,
