@@ -1,4 +1,4 @@
-"""Alerts of real nights, from the archive, with what the label store says about their objects."""
+"""Alerts of archived nights, with the classes of their objects by the label store."""
 
 from __future__ import annotations
 
@@ -24,44 +24,44 @@ from fink_al.training.examples import light_curve_columns
 def archived_alerts(
     settings: Settings, archive: Path, labels_store: str, features: FeatureSettings
 ) -> LabelledAlerts:
-    """Alerts of labelled objects that the target's cuts accepted.
+    """Read alerts of labelled objects that the target's cuts accepted.
 
-    Only rows of labelled objects leave the files: memory follows the labels, not the archive.
+    Only rows of labelled objects are read: memory follows the labels, not the archive.
 
     Parameters
     ----------
     settings : Settings
         Target and survey.
     archive : path
-        Folder with a folder ``night=YYYYMMDD`` for each night, as the stream leaves it; labels by
-        position count if it lies in its working folder.
+        Folder with a folder ``night=YYYYMMDD`` for each night, as the stream writes it. Labels by
+        position count if it is in the stream's working folder.
     labels_store : str
         Folder or URI of the label store.
     features : FeatureSettings
-        Computed from the archived light curves, so any set will do.
+        Feature set; features are computed from the archived light curves.
 
     Raises
     ------
     FinkAlError
         If the archive has no nights.
     LightCurveError
-        If too few objects of both classes are there.
+        If there are too few objects of both classes.
     """
     if not any(archive.glob("night=*/*.parquet")):
         raise FinkAlError(
             f"{archive} has no nights: give the folder that holds night=YYYYMMDD, which the stream "
             "fills (archive/TARGET in its work_dir)."
         )
-    # With the names of other surveys that fink-al train has found for the archive's objects.
-    said = OwnNames(LabelStore(labels_store), counterparts_file(archive.absolute()))
-    known = verdicts(said, settings.target)
-    known = known.filter(pc.is_valid(known["positive"]))
-    # The context that this set asks for, which need not be that of the target's own.
+    # With the names in other surveys, which fink-al train has matched to the archive's objects.
+    labels = OwnNames(LabelStore(labels_store), counterparts_file(archive.absolute()))
+    classes = verdicts(labels, settings.target)
+    classes = classes.filter(pc.is_valid(classes["positive"]))
+    # The context of this feature set, which may differ from that of the target's own.
     target = settings.target.model_copy(update={"features": features})
     lists = light_curve_columns(settings.model_copy(update={"target": target}))
     rows = ds.dataset(archive, partitioning="hive").to_table(
         ["object_id", "mjd", "mag", "reasons", *lists],
-        filter=pc.field("object_id").isin(known["object_id"].combine_chunks()),
+        filter=pc.field("object_id").isin(classes["object_id"].combine_chunks()),
     )
     reasons = rows["reasons"].combine_chunks()
     refused = np.zeros(len(rows), bool)
@@ -70,17 +70,17 @@ def archived_alerts(
     rows = rows.filter(pa.array(~refused)).sort_by(
         [("object_id", "ascending"), ("mjd", "ascending")]
     )
-    of_row = pc.index_in(rows["object_id"], known["object_id"].combine_chunks()).to_numpy()
+    of_row = pc.index_in(rows["object_id"], classes["object_id"].combine_chunks()).to_numpy()
     table = rows.select(list(lists)).combine_chunks()
     curves = light_curves(table, settings.survey)
     mjd = rows["mjd"].to_numpy()
     made = with_features(
         curves,
         features,
-        positive=known["positive"].to_numpy()[of_row].astype(bool),
+        positive=classes["positive"].to_numpy()[of_row].astype(bool),
         row=of_row.astype(np.int64),
         object_id=np.array(rows["object_id"].to_pylist(), object),
-        types=np.array(known["type"].to_pylist(), object)[of_row],
+        types=np.array(classes["type"].to_pylist(), object)[of_row],
         night=np.floor(mjd - settings.survey.day_start).astype(np.int64),
         mag=rows["mag"].to_numpy().astype(np.float64),
     )
