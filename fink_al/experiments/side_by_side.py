@@ -118,8 +118,8 @@ def _run_all(
     done = total - sum(asked[seed] for _, seed in todo)
     progress(done, total)
     if todo:
-        given = {"alerts": dict(alerts), "plan": plan, "target": target, "teaching": teaching}
-        _work(given, folder, todo, processes, lambda n: progress(done + n, total))
+        shared = {"alerts": dict(alerts), "plan": plan, "target": target, "teaching": teaching}
+        _work(shared, folder, todo, processes, lambda n: progress(done + n, total))
     progress(total, total)
     return _read(plan, folder)
 
@@ -130,7 +130,7 @@ def _most(world: World, plan: Plan) -> int:
 
 
 def _work(
-    given: dict[str, Any],
+    shared: dict[str, Any],
     folder: Path,
     todo: list[tuple[Arm, int]],
     processes: int | None,
@@ -141,7 +141,7 @@ def _work(
     labels = context.Array("q", len(todo))
     several = min(processes or os.cpu_count() or 1, len(todo))
     with ProcessPoolExecutor(
-        several, context, _prepare, ({**given, "folder": folder, "labels": labels},)
+        several, context, _prepare, ({**shared, "folder": folder, "labels": labels},)
     ) as workers:
         waiting: set[Future] = {
             workers.submit(_one, i, arm, seed) for i, (arm, seed) in enumerate(todo)
@@ -198,8 +198,7 @@ def _write(folder: Path, arm: Arm, seed: int, made: Run) -> None:
 def _read(plan: Plan, folder: Path) -> Campaign:
     """Results of all arms of the folder, for the seeds that each of them has."""
     done = {arm: seeds_of(folder, arm) for arm in arms_of(folder)}
-    given = [str(arm) for arm in plan.arms]
-    seeds = set.intersection(*(done[arm] for arm in given))
+    seeds = set.intersection(*(done[str(arm)] for arm in plan.arms))
     for arm, of_arm in list(done.items()):
         if of_arm & seeds:
             seeds &= of_arm
