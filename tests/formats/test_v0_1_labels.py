@@ -1,0 +1,112 @@
+"""Labels of fink-al 0.1.0: the store, its digest, counterparts, files of TNS."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from fink_al.labels.label import Label
+from fink_al.labels.own_names import OwnNames
+from fink_al.labels.store import LabelStore
+from fink_al.labels.tns_folder import Fetched, TnsFolder
+from fink_al.labels.verdict import conflicts, verdicts
+
+
+def judged(labels, settings):
+    """Type, source, class and reason by object."""
+    return {
+        row["object_id"]: (row["type"], row["source"], row["positive"], row["reason"])
+        for row in verdicts(labels, settings.target).to_pylist()
+    }
+
+
+def test_what_each_object_is(ztf):
+    assert judged(OwnNames.of(ztf), ztf) == {
+        "ZTF25aapaaaa": ("SN Ia", "spectrum", True, None),
+        "ZTF25aapaaac": ("SN Ia", "spectrum", True, None),  # superseded: it was SN II
+        "ZTF25aapaaad": ("SN II", "TNS", None, "conflict"),
+        "ZTF25aapaaae": ("unclassified", "spectrum", None, "unclassified"),
+        "ZTF25aapaaaj": ("SN II", "spectrum", False, None),
+        "ZTF25aapaaal": ("AGN", "person", False, None),  # settled
+        "ZTF25aapaaan": ("SN Xyz", "spectrum", None, "unknown_type"),
+        "ZTF25aapaaap": ("SN", "spectrum", None, "excluded"),
+        "ZTF25aapaaas": ("SN Ia", "spectrum", True, None),  # by position
+        "ZTF25aapaaat": ("SN Ia", "TNS", True, None),  # of TNS's catalogue
+        "ZTF25aapaaau": ("SN Ib", "spectrum", False, None),
+        "ZTF25aapaaav": ("SN II", "spectrum", False, None),
+        "ZTF25aapaaax": ("SN Ia", "spectrum", True, None),
+        "ZTF25aapaabb": ("SN Ib", "spectrum", False, None),
+        "ZTF25aapaabg": ("SN Ib", "spectrum", False, None),
+        "ZTF25aapaabh": ("SN Ia", "spectrum", True, None),
+        "ZTF25aapaabo": ("SN Ia", "spectrum", True, None),
+        "ZTF25aapaabt": ("SN II", "spectrum", False, None),
+        "ZTF26aapaaao": ("SN Ia", "spectrum", True, None),
+        "ZTF26aapaabd": ("SN Ib", "spectrum", False, None),
+        "ZTF26aapaabr": ("SN Ib", "spectrum", False, None),
+    }
+    assert [(c.object_id, c.kind) for c in conflicts(LabelStore.of(ztf), ztf.target)] == [
+        ("ZTF25aapaaad", "contradiction"),
+        ("ZTF25aapaaan", "unknown_type"),
+    ]
+
+
+def test_all_words_are_kept(ztf):
+    store = LabelStore.of(ztf)
+    assert (len(store.read()), len(store.standing())) == (27, 24)
+    history = store.history("ZTF25aapaaac").select(["type", "who", "stands"]).to_pylist()
+    assert history == [
+        {"type": "SN II", "who": "A", "stands": False},
+        {"type": "SN Ia", "who": "A", "stands": True},
+    ]
+
+
+def test_the_digest_holds_what_its_files_do(ztf):
+    folder = Path(ztf.labels_dir)
+    rows = LabelStore.of(ztf).read()
+    digests = sorted(folder.glob("_digest-*"))
+    assert len(digests) == 2
+    for digest in digests:
+        digest.unlink()
+    assert LabelStore.of(ztf).read().equals(rows)
+
+
+def test_labels_as_of_a_time(ztf):
+    first = sorted(Path(ztf.labels_dir).glob("2*.parquet"))[1]  # after the one of no labels
+    stamp = first.name.partition("-")[0]
+    until = datetime.strptime(stamp, "%Y%m%dT%H%M%S%f").replace(tzinfo=UTC)
+    then = judged(LabelStore.of(ztf, until), ztf)
+    assert len(then) == 8
+    assert then["ZTF25aapaaac"] == ("SN II", "spectrum", False, None)
+    assert then["ZTF25aapaaad"] == ("SN Ia", "spectrum", True, None)
+
+
+def test_a_label_joins_the_store_once(ztf):
+    at = datetime(2026, 1, 8, tzinfo=UTC)
+    label = Label("ZTF25aapaaae", "SN Ic", "spectrum", at, at, "C")
+    assert LabelStore.of(ztf).add([label]) == 1
+    assert LabelStore.of(ztf).add([label]) == 0
+    assert judged(OwnNames.of(ztf), ztf)["ZTF25aapaaae"] == ("SN Ic", "spectrum", False, None)
+
+
+def test_counterparts(ztf):
+    labels = OwnNames.of(ztf)
+    (pair,) = labels.counterparts.to_pylist()
+    assert (pair["said_of"], pair["object_id"]) == ("170032915988086813", "ZTF25aapaaas")
+    assert round(pair["arcsec"], 3) == 0.5
+
+
+class Asked:
+    """A client of a TNS that has nothing."""
+
+    def __init__(self):
+        self.names = []
+
+    def download(self, name, file):
+        self.names.append(name)
+
+
+def test_files_of_tns_that_are_there_are_not_fetched_again(ztf):
+    client, folder = Asked(), TnsFolder(ztf.tns_dir)
+    at = datetime(2026, 1, 7, 1, 30, tzinfo=UTC)
+    assert folder.fetch(client, lambda file: 1, now=at) == Fetched(0, 0, 0, 0)
+    assert client.names == []
+    folder.fetch(client, now=at.replace(day=8, hour=0))
+    assert client.names == ["tns_public_objects_20260107.csv.zip"]

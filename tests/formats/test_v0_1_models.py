@@ -1,0 +1,112 @@
+"""Models of fink-al 0.1.0: bundles of each estimator, the registry, the kept champion."""
+
+import hashlib
+from importlib.metadata import version
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fink_al.demo.baseline import archived
+from fink_al.features.feature_set import FeatureSet
+from fink_al.learning.model import Model, read_manifest
+from fink_al.learning.registry import Registry
+from fink_al.spark.champion import ChampionWatch
+
+ESTIMATORS = ("random_forest", "informed_forest", "gradient_boosting")
+
+
+def model_of(data):
+    """The model of a bundle, whatever features the target has today."""
+    manifest = read_manifest(data)
+    writer = manifest["versions"]["scikit-learn"]
+    if writer != version("scikit-learn"):
+        pytest.skip(f"bundles of scikit-learn {writer} are refused by another one")
+    return Model.from_bytes(data, manifest["feature_set"]["hash"])
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_a_bundle_gives_the_probabilities_that_it_gave(v0_1, estimator):
+    model = model_of((v0_1 / "bundles" / f"{estimator}.zip").read_bytes())
+    table = pd.read_parquet(v0_1 / "bundles" / "inputs.parquet")
+    p = model.predict(table[model.manifest["feature_set"]["names"]].to_numpy(float))
+    np.testing.assert_allclose(p, table[estimator], rtol=0, atol=1e-9)
+    assert np.isnan(p).tolist() == [True] + 39 * [False]
+    assert len(set(p[1:])) > 5
+
+
+def test_manifests_say_what_the_models_are(v0_1):
+    manifests = {
+        name: read_manifest((v0_1 / "bundles" / f"{name}.zip").read_bytes()) for name in ESTIMATORS
+    }
+    assert {m["estimator"]["estimator"] for m in manifests.values()} == set(ESTIMATORS)
+    assert {m["estimator"]["n_estimators"] for m in manifests.values()} == {6}
+    assert {(m["target"], m["survey"], m["parent"]) for m in manifests.values()} == {
+        ("early_snia", "ztf", "1")
+    }
+    assert {m["versions"]["fink-al"] for m in manifests.values()} == {"0.1.0"}
+    assert [m["calibration"]["method"] for m in manifests.values()] == ["platt", None, None]
+
+
+def test_the_registry_has_its_versions_and_champion(registry_of_ztf):
+    registry = Registry(registry_of_ztf)
+    assert registry.champion() == "1"
+    versions = registry.versions()
+    assert [(v.number, v.is_champion, v.tags["decision"]) for v in versions] == [
+        ("1", True, "promoted"),
+        ("2", False, "kept"),
+    ]
+    assert versions[1].tags["why"].startswith("not shown to be as good: log_loss 0.722 against")
+    manifests = [read_manifest(registry.load(v.number)) for v in versions]
+    assert [m["parent"] for m in manifests] == [None, "1"]
+    assert [m["estimator"]["n_estimators"] for m in manifests] == [8, 9]
+    assert [(m["labels"]["positive"], m["labels"]["negative"]) for m in manifests] == [
+        (17, 14), (18, 19),
+    ]  # fmt: skip
+    assert [m["metrics"]["log_loss"] for m in manifests] == pytest.approx(
+        [0.7012494502779582, 0.7216145814600182]
+    )
+    for v, manifest in zip(versions, manifests, strict=True):
+        rows = registry.examples(v.number)
+        examples = zip(*(rows[n].to_pylist() for n in ("object_id", "positive")), strict=True)
+        assert set(examples) == {
+            (name, positive) for name, _, positive in manifest["labels"]["examples"]
+        }
+    assert registry.held() is None
+
+
+def test_the_registry_is_gone_on_with(registry_of_ztf):
+    registry = Registry(registry_of_ztf)
+    registry.promote("2", "by hand")
+    assert registry.champion() == "2"
+    assert registry.roll_back("a mistake") == ("2", "1")
+    assert [(v.is_champion, v.tags["decision"]) for v in registry.versions()] == [
+        (True, "promoted"),
+        (False, "rolled_back"),
+    ]
+
+
+def test_the_champion_gives_what_the_archive_has(registry_of_ztf):
+    model = model_of(Registry(registry_of_ztf).load("1"))
+    names = model.manifest["feature_set"]["names"]
+    rows = archived(registry_of_ztf, 20260106, [*names, "p"])
+    np.testing.assert_allclose(
+        model.predict(rows[names].to_numpy(float)), rows["p"], rtol=0, atol=1e-9
+    )
+
+
+def test_the_kept_champion_is_the_registrys(registry_of_ztf):
+    (file,) = registry_of_ztf.champion_dir.iterdir()
+    bundle = file.read_bytes()
+    assert file.name == f"1-{hashlib.sha256(bundle).hexdigest()}.zip"
+    assert bundle == Registry(registry_of_ztf).load("1")
+    features = FeatureSet.from_settings(registry_of_ztf.target.features)
+    assert read_manifest(bundle)["feature_set"]["hash"] == features.hash
+
+
+@pytest.mark.spark
+def test_a_stream_starts_with_the_kept_champion_while_the_registry_is_away(spark, ztf):
+    (ztf.work_dir / "registry.db").write_text("no database")
+    champion = ChampionWatch(spark, ztf).current()
+    assert champion
+    assert champion.version == "1"
