@@ -1,4 +1,4 @@
-"""Alerts of real nights, from the archive, with what the label store says about their objects."""
+"""Alerts of archived nights, with the classes of their objects by the label store."""
 
 from __future__ import annotations
 
@@ -23,28 +23,28 @@ from fink_al.settings.cuts import LOOP_REASONS
 def archived_alerts(
     loop: Loop, folder: Path, labels_store: str, features: FeatureSettings
 ) -> LabelledAlerts:
-    """Alerts of labelled objects that the target's cuts accepted.
+    """Read alerts of labelled objects that the target's cuts accepted.
 
-    Only rows of labelled objects leave the files: memory follows the labels, not the archive.
+    Only rows of labelled objects are read: memory follows the labels, not the archive.
 
     Parameters
     ----------
     loop : Loop
         Target and survey.
     folder : path
-        Folder with a folder ``night=YYYYMMDD`` for each night, as the stream leaves it; labels by
-        position count if it lies in its working folder.
+        Folder with a folder ``night=YYYYMMDD`` for each night, as the stream writes it. Labels by
+        position count if it is in the stream's working folder.
     labels_store : str
         Folder or URI of the label store.
     features : FeatureSettings
-        Computed from the archived light curves, so any set will do.
+        Feature set; features are computed from the archived light curves.
 
     Raises
     ------
     FinkAlError
         If the archive has no nights.
     LightCurveError
-        If too few objects of both classes are there.
+        If there are too few objects of both classes.
     """
     archive = Archive(folder.absolute(), loop.alerts.LIGHT_CURVE | loop.alerts.FORCED)
     if not archive.nights():
@@ -52,15 +52,15 @@ def archived_alerts(
             f"{folder} has no nights: give the folder that holds night=YYYYMMDD, which the stream "
             "fills (archive/TARGET in its work_dir)."
         )
-    # With the names of other surveys that fink-al train has found for the archive's objects.
-    said = OwnNames(LabelStore(labels_store), counterparts_file(archive.folder))
-    known = verdicts(said, loop.target)
-    known = known.filter(pc.is_valid(known["positive"]))
-    # The context that this set asks for, which need not be that of the target's own.
-    own = loop.with_target(loop.target.model_copy(update={"features": features}))
+    # With the names in other surveys, which fink-al train has matched to the archive's objects.
+    labels = OwnNames(LabelStore(labels_store), counterparts_file(archive.folder))
+    classes = verdicts(labels, loop.target)
+    classes = classes.filter(pc.is_valid(classes["positive"]))
+    # The context of this feature set, which may differ from that of the target's own.
+    other = loop.with_target(loop.target.model_copy(update={"features": features}))
     rows = archive.read_all(
-        ["object_id", "mjd", "mag", "reasons", *own.columns],
-        pc.field("object_id").isin(known["object_id"].combine_chunks()),
+        ["object_id", "mjd", "mag", "reasons", *other.columns],
+        pc.field("object_id").isin(classes["object_id"].combine_chunks()),
     )
     reasons = rows["reasons"].combine_chunks()
     refused = np.zeros(len(rows), bool)
@@ -69,16 +69,16 @@ def archived_alerts(
     rows = rows.filter(pa.array(~refused)).sort_by(
         [("object_id", "ascending"), ("mjd", "ascending")]
     )
-    of_row = pc.index_in(rows["object_id"], known["object_id"].combine_chunks()).to_numpy()
-    curves = own.light_curves(rows.combine_chunks())
+    of_row = pc.index_in(rows["object_id"], classes["object_id"].combine_chunks()).to_numpy()
+    curves = other.light_curves(rows.combine_chunks())
     mjd = rows["mjd"].to_numpy()
     made = with_features(
         curves,
         features,
-        positive=known["positive"].to_numpy()[of_row].astype(bool),
+        positive=classes["positive"].to_numpy()[of_row].astype(bool),
         row=of_row.astype(np.int64),
         object_id=np.array(rows["object_id"].to_pylist(), object),
-        types=np.array(known["type"].to_pylist(), object)[of_row],
+        types=np.array(classes["type"].to_pylist(), object)[of_row],
         night=np.floor(mjd - loop.survey.day_start).astype(np.int64),
         mag=rows["mag"].to_numpy().astype(np.float64),
     )

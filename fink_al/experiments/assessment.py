@@ -1,7 +1,7 @@
-"""How well a feature set tells alerts apart, on whole light curves with known types.
+"""Assessment of a feature set on whole light curves with known types.
 
-Light curves are cut into nightly alerts, objects are split in two halves, a classifier learns from
-the one and is judged on the other; again for each seed. No object is ever in both halves.
+Light curves are cut into nightly alerts and objects are split in two halves. A classifier learns
+from one half and is judged on the other, once for each seed. No object is ever in both halves.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ class Assessment:
     Parameters
     ----------
     alerts, objects : int
-        Of both halves together.
+        Number in both halves together.
     positive_share : float
-        Of these alerts.
+        Share of positives among these alerts.
     by_seed : dict of str to list of float
-        Each of `METRICS`.
+        Values of each of `METRICS`.
     """
 
     alerts: int = 0
@@ -54,14 +54,14 @@ class Assessment:
     by_seed: dict[str, list[float]] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """Mean, error of the mean and 68% interval over seeds of each metric, as JSON's types."""
-        found: dict[str, Any] = {}
+        """Mean, error of the mean and 68% interval over seeds of each metric, as JSON types."""
+        summary: dict[str, Any] = {}
         for name, values in self.by_seed.items():
             low, high = np.percentile(values, [16, 84])
             error = (
                 float(np.std(values, ddof=1) / np.sqrt(len(values))) if len(values) > 1 else None
             )
-            found[name] = {
+            summary[name] = {
                 "mean": float(np.mean(values)),
                 "error_of_mean": error,
                 "interval": [float(low), float(high)],
@@ -71,7 +71,7 @@ class Assessment:
             "alerts": self.alerts,
             "objects": self.objects,
             "positive_share": self.positive_share,
-            "metrics": found,
+            "metrics": summary,
         }
 
 
@@ -84,10 +84,10 @@ def assess(
     alerts_per_object: int | None = None,
     progress: Callable[[str], None] = lambda text: None,
 ) -> Assessment:
-    """Metrics on one half of the objects of an estimator that learned from the other.
+    """Judge on one half of the objects an estimator that learned from the other half.
 
-    For the metrics of probabilities an alert without any feature has the share of positives among
-    the learner's alerts; it is not called positive.
+    In the metrics of probabilities an alert without any feature has the share of positives among
+    the alerts that teach; it is not called positive.
 
     Parameters
     ----------
@@ -96,13 +96,13 @@ def assess(
     target : Target
         Settings of the estimator, which must not be a taught one.
     seeds : int
-        Splits; each also seeds its estimator.
+        Number of splits; each seed also seeds the estimator.
     subset : {"all", "published"}
-        Every alert, or those that pass the published cuts, in both halves.
+        Every alert, or only those that pass the published cuts, in both halves.
     alerts_per_object : int, optional
-        So many of each object, drawn by the seed; all by default.
+        Largest number of alerts of an object, drawn by the seed; default: all.
     progress : callable, optional
-        Told after each seed.
+        Called with a line of text after each seed.
 
     Raises
     ------
@@ -122,23 +122,23 @@ def assess(
         done.positive_share = float(used.positive.mean())
         learner, test = halves(used, rng)
         p = _learned(learner, test, target, seed)
-        known = np.where(np.isnan(p), learner.positive.mean(), p)
+        filled = np.where(np.isnan(p), learner.positive.mean(), p)
         once = np.ones((1, len(p)))
-        found, filled = (metrics(values, test.positive, once) for values in (p, known))
-        found |= {name: filled[name] for name in _OF_PROBABILITIES}
+        values, of_filled = (metrics(each, test.positive, once) for each in (p, filled))
+        values |= {name: of_filled[name] for name in _OF_PROBABILITIES}
         of_all = metrics(np.ones(len(p)), test.positive, once)["figure_of_merit"]
-        chance = np.array([calibration_error_by_chance(known, test.row)])
-        found |= {"figure_of_merit_of_all": of_all, "calibration_error_by_chance": chance}
+        chance = np.array([calibration_error_by_chance(filled, test.row)])
+        values |= {"figure_of_merit_of_all": of_all, "calibration_error_by_chance": chance}
         for name in METRICS:
-            done.by_seed[name].append(float(found[name][0]))
-        progress(f"seed {seed + 1} of {seeds}: AUC {found['auc'][0]:.3f}")
+            done.by_seed[name].append(float(values[name][0]))
+        progress(f"seed {seed + 1} of {seeds}: AUC {values['auc'][0]:.3f}")
     return done
 
 
 def _learned(
     learner: LabelledAlerts, test: LabelledAlerts, target: Target, seed: int
 ) -> npt.NDArray[np.float64]:
-    """Probabilities of the test half by an estimator of the other; NaN without features."""
+    """Probabilities of the test half by an estimator fitted to the other; NaN without features."""
     learner = learner.take(learner.have_features)
     if len(np.unique(learner.positive)) < 2:
         raise LightCurveError(

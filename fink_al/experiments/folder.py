@@ -1,4 +1,4 @@
-"""A campaign's folder: its plan, the runs that are done, and one process at a time in it."""
+"""Folder of a campaign: its plan, its finished runs, and a lock for one process at a time."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ _QUERIES = ".queries.parquet"
 def claim(
     alerts: Alerts, plan: Plan, target: Target, folder: Path, teaching: TeachingSet | None = None
 ) -> None:
-    """Make the folder this campaign's, or see that it is.
+    """Claim a folder for a campaign, or check that it belongs to it.
 
-    Other arms and more seeds may join; what they share may not change, nor may a strategy of which
-    there are runs.
+    Arms and seeds may be added; their common settings must not change, nor a strategy that has
+    runs.
 
     Raises
     ------
     SettingsError
-        With what is another.
+        If it belongs to another campaign; the message names the difference.
     """
-    told = {
+    now = {
         **{key: value for key, value in asdict(plan).items() if key not in ("arms", "seeds")},
         "version": version("fink-al"),
         "target": target.name,
@@ -59,62 +59,62 @@ def claim(
         torn.unlink()
     if file.exists():
         before = json.loads(file.read_text("utf-8"))
-        told["alerts"] = before["alerts"] | told["alerts"]
-        before["alerts"] = told["alerts"] | before["alerts"]
-        _refuse_another(before, told, folder)
+        now["alerts"] = before["alerts"] | now["alerts"]
+        before["alerts"] = now["alerts"] | before["alerts"]
+        _refuse_another(before, now, folder)
         arms = _joined(before["arms"], arms, folder)
-    file.write_text(json.dumps({**told, "arms": arms}, indent=1), "utf-8")
+    file.write_text(json.dumps({**now, "arms": arms}, indent=1), "utf-8")
 
 
 def arms_of(folder: Path) -> list[str]:
-    """All arms of a folder, in the order in which they came."""
+    """All arms of a folder, in the order in which they were added."""
     return list(json.loads((folder / _PLAN).read_text("utf-8"))["arms"])
 
 
 def run_file(folder: Path, arm: str, seed: int) -> Path:
-    """File of a run, which is there when the run is done."""
+    """File of a run, which exists when the run is finished."""
     return folder / _RUNS / f"{_file_name(arm)}-{seed}.parquet"
 
 
 def queries_of(file: Path) -> Path:
-    """File of the queries beside that of a run."""
+    """File of the queries that belongs to the file of a run."""
     return file.with_suffix(_QUERIES)
 
 
 def seeds_of(folder: Path, arm: str) -> set[int]:
-    """Seeds of an arm that are done."""
+    """Seeds of an arm whose runs are finished."""
     name = f"{_file_name(arm)}-"
-    found = {file.name for file in (folder / _RUNS).glob("*.parquet")}
-    ends = {each[len(name) : -len(".parquet")] for each in found if each.startswith(name)}
+    files = {file.name for file in (folder / _RUNS).glob("*.parquet")}
+    ends = {each[len(name) : -len(".parquet")] for each in files if each.startswith(name)}
     return {int(end) for end in ends if end.isdecimal()}
 
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Nobody else works in the folder.
+    """Lock the folder.
 
     Raises
     ------
     SettingsError
-        If somebody does.
+        If another process holds the lock.
     """
     busy = f"Another campaign works in {folder}: wait for its end, or give another --output."
     with local.alone(folder / ".lock", SettingsError(busy)):
         yield
 
 
-def _refuse_another(before: dict[str, Any], told: dict[str, Any], folder: Path) -> None:
-    if other := [key for key in told if told[key] != before.get(key)]:
+def _refuse_another(before: dict[str, Any], now: dict[str, Any], folder: Path) -> None:
+    if other := [key for key in now if now[key] != before.get(key)]:
         raise SettingsError(
             f"{folder} holds a campaign with another "
-            + ", ".join(f"{key} ({_short(before.get(key))}, now {_short(told[key])})"
+            + ", ".join(f"{key} ({_short(before.get(key))}, now {_short(now[key])})"
                         for key in other)
             + ": give another --output, or the same settings to go on with it."
         )  # fmt: skip
 
 
 def _joined(before: dict[str, str], arms: dict[str, str], folder: Path) -> dict[str, str]:
-    """Arms of before and those that join them."""
+    """Arms of the folder and those that are added."""
     for arm, digest in arms.items():
         if before.get(arm, digest) != digest and seeds_of(folder, arm):
             raise SettingsError(

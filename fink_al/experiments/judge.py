@@ -1,4 +1,4 @@
-"""How a model is judged in a campaign: on the test half, and weighted to what a stream holds."""
+"""Judge of a campaign's models: metrics on the test half, also weighted to a stream's mix."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class Judge:
     Parameters
     ----------
     test : LabelledAlerts
-        What models are judged on.
+        Alerts on which models are judged.
     mix : StreamMix
-        What the stream holds.
+        Shares of classes and magnitudes in the stream.
     faintest : float
-        Magnitude down to which it does.
+        Faintest magnitude of the stream-like sample.
     """
 
     def __init__(self, test: LabelledAlerts, mix: StreamMix, faintest: float):
@@ -38,22 +38,22 @@ class Judge:
 
     @property
     def effective(self) -> float:
-        """Alerts of equal weight that tell as much as those weighted to the stream (Kish 1965)."""
+        """Effective number of alerts when they are weighted to the stream (Kish 1965)."""
         weights = self._weights[SAMPLES.index("_stream_like")]
         total = float((weights**2).sum())
         return float(weights.sum()) ** 2 / total if total else 0.0
 
     def metrics(self, p: npt.NDArray[np.float64]) -> dict[str, float]:
-        """Each of `METRICS`, of each of `SAMPLES`; null (NaN) where a sample is of one class.
+        """Each of `METRICS` of each of `SAMPLES`; NaN where a sample is of one class.
 
         Parameters
         ----------
         p : float64 array, shape (n,)
             Probabilities of the test alerts, NaN where there is none.
         """
-        found = metrics(p, self._test.positive, self._weights)
+        values = metrics(p, self._test.positive, self._weights)
         return {
-            name + sample: float(found[name][i])
+            name + sample: float(values[name][i])
             for i, sample in enumerate(SAMPLES)
             for name in METRICS
         }
@@ -72,8 +72,8 @@ class Judge:
 def _to_share(
     weights: npt.NDArray[np.float64], is_one: npt.NDArray[np.bool_], share: float
 ) -> npt.NDArray[np.float64]:
-    """Factors by which those of one kind get the share of the weights that they are to have."""
-    found = weights[is_one].sum() / max(weights.sum(), 1e-300)
-    if not 0 < found < 1:  # there is nothing to weigh against each other
+    """Factors that give the rows of one kind their `share` of the weights, shape (n,)."""
+    current = weights[is_one].sum() / max(weights.sum(), 1e-300)
+    if not 0 < current < 1:  # all rows are of one kind
         return np.ones(len(is_one))
-    return np.where(is_one, share / found, (1 - share) / (1 - found))
+    return np.where(is_one, share / current, (1 - share) / (1 - current))

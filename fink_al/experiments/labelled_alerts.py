@@ -1,6 +1,6 @@
-"""Alerts whose objects have known types: what evaluation and campaigns draw from.
+"""Alerts whose objects have known types, from which evaluation and campaigns draw.
 
-Whole light curves are cut into nightly alerts. Whatever is split is split by object.
+Whole light curves are cut into nightly alerts. Every split is by object.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ class LabelledAlerts:
     values : float64 array, shape (n, k)
         Features.
     positive : bool array, shape (n,)
-        Whether the object is what the target looks for.
+        Whether the object is of the target's class.
     row : int64 array, shape (n,)
         Object of each alert, as a number.
     object_id, types : object arrays, shape (n,)
-        Its name and type.
+        Name and type of the object.
     night : int64 array, shape (n,)
         Night of the alert, counted as modified Julian date.
     mag : float64 array, shape (n,)
@@ -64,7 +64,7 @@ class LabelledAlerts:
 
     @property
     def have_features(self) -> npt.NDArray[np.bool_]:
-        """Whether an alert has any feature, shape (n,)."""
+        """True for alerts with any feature, shape (n,)."""
         return np.asarray(~np.isnan(self.values).all(axis=1))
 
     def take(self, rows: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> LabelledAlerts:
@@ -76,18 +76,18 @@ class LabelledAlerts:
 def labelled_alerts(
     whole: LightCurves, features: FeatureSettings, target: Target, phase: Phase = "pre-peak"
 ) -> LabelledAlerts:
-    """Nightly alerts of `whole` light curves whose context has ``objectId`` and ``type``.
+    """Cut `whole` light curves, whose context has ``objectId`` and ``type``, into nightly alerts.
 
     Parameters
     ----------
     whole : LightCurves
-        One an object.
+        One light curve an object.
     features : FeatureSettings
         Feature set.
     target : Target
-        Which types are positive, and which are no examples.
+        Positive types, and types that are no examples.
     phase : {"pre-peak", "all"}
-        Alerts up to the night of the object's brightest detection, or all.
+        Alerts up to the night of the object's brightest detection, or all alerts.
 
     Raises
     ------
@@ -98,12 +98,12 @@ def labelled_alerts(
         np.array([str(value) for value in whole.context[name].to_pylist()], object)
         for name in ("type", "objectId")
     )
-    known = Taxonomy.load().classify(kinds.tolist(), target)
+    classes = Taxonomy.load().classify(kinds.tolist(), target)
     alerts = cut_into_alerts(whole)
-    use = np.array([k is not None for k in known], bool)[alerts.row]
+    use = np.array([each is not None for each in classes], bool)[alerts.row]
     if phase == "pre-peak":
         use &= alerts.is_pre_peak
-    row, positive = alerts.row[use], np.array([k is True for k in known], bool)
+    row, positive = alerts.row[use], np.array([each is True for each in classes], bool)
     made = with_features(
         alerts.light_curves.select(use),
         features,
@@ -119,16 +119,16 @@ def labelled_alerts(
 
 
 def with_features(
-    curves: LightCurves, features: FeatureSettings, **known: npt.NDArray
+    curves: LightCurves, features: FeatureSettings, **columns: npt.NDArray
 ) -> LabelledAlerts:
-    """Alerts with the light curves `curves`, their features, and what is `known` of each."""
+    """Alerts with the features of their light curves `curves` and further `columns`."""
     published = features.model_copy(update={"name": "sigmoid"})
     fits = FeatureSet.from_settings(published).extract(curves)
     return LabelledAlerts(
         values=FeatureSet.from_settings(features).extract(curves).values,
         published=np.asarray((fits.codes == 0).all(axis=1)),
         features=features,
-        **known,
+        **columns,
     )
 
 
@@ -138,7 +138,7 @@ def check_objects(data: LabelledAlerts, target: Target) -> None:
     Raises
     ------
     LightCurveError
-        With how many there are, and of which types.
+        With their number and types.
     """
     data = data.take(data.have_features)
     _, first = np.unique(data.row, return_index=True)
@@ -154,7 +154,7 @@ def check_objects(data: LabelledAlerts, target: Target) -> None:
 
 
 def halves(data: LabelledAlerts, rng: np.random.Generator) -> tuple[LabelledAlerts, LabelledAlerts]:
-    """Alerts of one half of the objects, drawn by `rng`, and those of the other."""
+    """Split alerts into those of one half of the objects, drawn by `rng`, and the others."""
     objects = rng.permutation(np.unique(data.row))
     first = np.isin(data.row, objects[: len(objects) // 2])
     return data.take(first), data.take(~first)

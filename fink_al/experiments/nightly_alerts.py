@@ -1,4 +1,4 @@
-"""Whole light curves cut into the alerts that a stream would have shown, night by night."""
+"""Nightly alerts cut from whole light curves, as a stream would have shown them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from fink_al.lightcurve import FLUXCAL_ZERO_POINT, LightCurves
 
-#: What an alert carries of the past [day].
+#: Length of an alert's history [day].
 HISTORY_DAYS = 30.0
 
 
@@ -21,7 +21,7 @@ class NightlyAlerts:
     Parameters
     ----------
     light_curves : LightCurves
-        Of `n` alerts, by object, then time; context is the object's.
+        Light curves of `n` alerts, by object, then time; context is the object's.
     row : int64 array, shape (n,)
         Row of the object among the whole light curves.
     mjd : float64 array, shape (n,)
@@ -29,8 +29,8 @@ class NightlyAlerts:
     mag : float64 array, shape (n,)
         Its magnitude (AB), NaN where its flux is negative.
     is_pre_peak : bool array, shape (n,)
-        Whether the alert is not from after the night of the object's brightest detection in any
-        band. It tells of the future, so it may choose what is evaluated and be no feature.
+        Whether the alert is not later than the night of the object's brightest detection in any
+        band. It uses the future, so it may select what is evaluated and must not be a feature.
     """
 
     light_curves: LightCurves
@@ -41,17 +41,17 @@ class NightlyAlerts:
 
 
 def cut_into_alerts(whole: LightCurves, history_days: float = HISTORY_DAYS) -> NightlyAlerts:
-    """Alerts of `whole` light curves: each holds the points up to it, and no more than its history.
+    """Cut `whole` light curves into alerts, each with the points of its history.
 
     Parameters
     ----------
     whole : LightCurves
-        Points of each in order of time.
+        Light curves whose points are in order of time.
     history_days : float
-        How far back an alert's points reach [day].
+        Length of an alert's history [day].
     """
     owner = whole.alert_of_point()
-    # As for the features: what has no band or no error makes no alert, and no maximum.
+    # As for the features: a point without band or error makes no alert, and no maximum.
     seen = whole.is_detection & (whole.band >= 0) & (whole.flux_err > 0)
     seen &= np.isfinite(whole.flux_err)
     night = np.floor(whole.mjd - whole.day_start).astype(np.int64)
@@ -64,7 +64,7 @@ def cut_into_alerts(whole: LightCurves, history_days: float = HISTORY_DAYS) -> N
     order = rows[np.argsort(whole.flux[rows], kind="stable")]
     peak[owner[order]] = order  # of several rows the brightest is written last
     object_row, mjd = owner[last], whole.mjd[last]
-    # Times of all objects on one rising axis: where a history begins is then one search.
+    # Times of all objects are on one rising axis, so that one search gives the first points.
     axis = owner * 1e6 + whole.mjd
     begin = np.searchsorted(axis, object_row * 1e6 + mjd - history_days)
     end = np.searchsorted(axis, object_row * 1e6 + mjd, side="right")

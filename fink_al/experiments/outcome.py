@@ -1,4 +1,4 @@
-"""Which arm wins, by how many labels, and how sure that is: intervals over seeds.
+"""Outcome of a campaign: the best arm, the labels it needs, and intervals over seeds.
 
 All arms of a seed share pool, test half and initial labels, so they are compared seed by seed, by
 Student's t (1908) of the differences, which is right for two seeds as for many.
@@ -26,12 +26,12 @@ class Curves:
     Parameters
     ----------
     metric : str
-        Which.
+        Name of the metric.
     labels : int64 array, shape (g,)
         Numbers of labels.
     values : dict of str to float64 array, shape (seeds, g)
-        Of each arm. Between two trainings a model stays as it is; NaN before the first and after
-        the last.
+        Metric of each arm. A value holds until the next training; NaN before the first training
+        and after the last one.
     """
 
     metric: str
@@ -40,16 +40,16 @@ class Curves:
 
     @property
     def arms(self) -> list[str]:
-        """In the order of the campaign."""
+        """Arms in the order of the campaign."""
         return list(self.values)
 
     def last(self, *arms: str) -> int:
-        """Index of the last number of labels that all seeds of `arms` have; all arms if none."""
-        found = [np.isfinite(self.values[arm]).all(axis=0) for arm in arms or self.arms]
-        return int(np.flatnonzero(np.logical_and.reduce(found)).max(initial=0))
+        """Index of the last number of labels that all seeds of `arms` have; default: all arms."""
+        finite = [np.isfinite(self.values[arm]).all(axis=0) for arm in arms or self.arms]
+        return int(np.flatnonzero(np.logical_and.reduce(finite)).max(initial=0))
 
     def common(self) -> Curves:
-        """The labels alone that all seeds of all arms have."""
+        """Curves up to the last number of labels that all seeds of all arms have."""
         ends = self.last() + 1
         values = {arm: of_arm[:, :ends] for arm, of_arm in self.values.items()}
         return Curves(self.metric, self.labels[:ends], values)
@@ -65,18 +65,18 @@ class Curves:
 
 @dataclass(frozen=True)
 class Crossing:
-    """How many labels an arm needs until its mean stays at a level.
+    """Number of labels that an arm needs until its mean stays at a level.
 
     Parameters
     ----------
     labels : int or None
-        None where it does not within the campaign.
+        Number of labels; None if the mean does not stay there within the campaign.
     level : float
-        Of the mean.
+        Level of the mean.
     interval : tuple or None
-        68% by resampling seeds, None for an end beyond the campaign; None with one seed.
+        68% interval by resampling seeds, None for an end beyond the campaign; None with one seed.
     reached : float or None
-        Share of the resamplings in which it is reached at all; None with one seed.
+        Share of the resamplings that reach the level; None with one seed.
     """
 
     labels: int | None
@@ -87,16 +87,17 @@ class Crossing:
 
 @dataclass(frozen=True)
 class Comparison:
-    """An arm beside another, over the labels that both have.
+    """Difference of an arm from another, over the labels that both have.
 
     Parameters
     ----------
     gain : float
         Mean over labels and seeds of the difference.
     interval : tuple of float or None
-        68% of the mean over seeds; None with one seed.
+        68% interval of the mean over seeds; None with one seed.
     confidence : float or None
-        That it is above 0, by a paired t test of the seeds (one side); None with one seed.
+        Confidence that the gain is above 0, by a one-sided paired t test of the seeds; None with
+        one seed.
     """
 
     gain: float
@@ -119,21 +120,21 @@ def curves_of(table: pd.DataFrame, metric: str) -> Curves:
 def crossing(
     curves: Curves, arm: str, level_of: str, at: int | None = None, fixed: float | None = None
 ) -> Crossing:
-    """Labels that `arm` needs for the level that `level_of` has with `at` labels.
+    """Number of labels that `arm` needs for the level that `level_of` has with `at` labels.
 
-    The level is drawn anew with the seeds, as it has luck of its own. The arm must stay there as
-    far as all of its seeds go.
+    The level is resampled with the seeds, as it depends on them, too. The arm must stay at the
+    level up to the last number of labels that all of its seeds have.
 
     Parameters
     ----------
     curves : Curves
-        Of a metric of which more is better.
+        Curves of a metric of which more is better.
     arm, level_of : str
         Arms.
     at : int, optional
-        Labels of the level; default: the last that all seeds of `level_of` have.
+        Number of labels of the level; default: the last that all seeds of `level_of` have.
     fixed : float, optional
-        A level by itself, instead.
+        Level to use instead.
     """
     ends = curves.last(arm) + 1
     values, labels = curves.values[arm][:, :ends], curves.labels[:ends]
@@ -147,17 +148,17 @@ def crossing(
         return (labels[stays] if stays < ends else np.inf), level
 
     n = len(values)
-    found, level = needed(np.arange(n))
+    number, level = needed(np.arange(n))
     if n < 2:
-        return Crossing(_or_none(found), level, None, None)
+        return Crossing(_or_none(number), level, None, None)
     drawn = np.array([needed(chosen)[0] for chosen in _draws(n)])
     low, high = np.percentile(drawn, _INTERVAL, method="nearest")
     interval = _or_none(low), _or_none(high)
-    return Crossing(_or_none(found), level, interval, float(np.isfinite(drawn).mean()))
+    return Crossing(_or_none(number), level, interval, float(np.isfinite(drawn).mean()))
 
 
 def compare(curves: Curves, arm: str, other: str) -> Comparison:
-    """`arm` less `other`, averaged over the labels that all seeds of both have."""
+    """Difference `arm` - `other`, averaged over the labels that all seeds of both have."""
     ends = curves.last(arm, other) + 1
     by_seed = (curves.values[arm] - curves.values[other])[:, :ends].mean(axis=1)
     gain, n = float(by_seed.mean()), len(by_seed)
@@ -173,7 +174,7 @@ def compare(curves: Curves, arm: str, other: str) -> Comparison:
 
 
 def alike(curves: Curves, arm: str, other: str) -> bool:
-    """Whether two arms have the same curve in every seed."""
+    """Return True if two arms have the same curve in every seed."""
     one, two = curves.values[arm], curves.values[other]
     return bool(np.allclose(one, two, rtol=0, atol=_EXACT, equal_nan=True))
 
@@ -190,7 +191,7 @@ def interval_of_mean(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]
     Parameters
     ----------
     values : float64 array, shape (n, ...)
-        Of independent draws.
+        Values of independent draws.
     """
     mean, n = values.mean(axis=0), len(values)
     if n < 2:

@@ -1,4 +1,4 @@
-"""What a campaign is asked to do."""
+"""Plan of a campaign: arms, seeds, labels and nights."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Mode = Literal["pool", "stream"]
 
 @dataclass(frozen=True)
 class Arm:
-    """One of the ways of choosing and learning that a campaign compares.
+    """A way of choosing and learning, one of those that a campaign compares.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ class Arm:
 
     @classmethod
     def parse(cls, text: str) -> Arm:
-        """Arm of ``STRATEGY[@FEATURE_SET][/ESTIMATOR]``.
+        """Parse ``STRATEGY[@FEATURE_SET][/ESTIMATOR]``.
 
         Raises
         ------
@@ -70,25 +70,25 @@ class Plan:
     Parameters
     ----------
     arms : tuple of Arm
-        What is compared.
+        Arms that are compared.
     seeds : int
-        Each splits the objects anew: into the pool that can be asked and the test half.
+        Number of splits of the objects into the pool that can be asked and the test half.
     mode : {"pool", "stream"}
         Ask for any alert of the pool, or for those of the night alone, night after night.
     initial : int
-        Labelled objects at the beginning, drawn from the pool, some of each class.
+        Number of labelled objects at the beginning, drawn from the pool, some of each class.
     labels : int
-        Labelled objects at the end, the initial ones among them.
+        Number of labelled objects at the end, including the initial ones.
     per_night : int
-        Spectra between two trainings.
+        Number of spectra between two trainings.
     alerts_per_object : int or None
-        At the most; all where None.
+        Largest number of alerts of an object; None: all.
     subset : {"all", "published"}
-        Every alert, or those that pass the published cuts.
+        Every alert, or only those that pass the published cuts.
     delay : int
-        Nights until a label arrives (stream).
+        Number of nights until a label arrives (stream).
     budget : float or None
-        Telescope time [min] of a night (stream) or of all (pool); without limit where None.
+        Telescope time [min] of a night (stream) or of the campaign (pool); None: no limit.
     """
 
     arms: tuple[Arm, ...]

@@ -1,4 +1,4 @@
-"""One arm on one seed: ask, learn, judge, until the labels are used up."""
+"""Run of one arm on one seed: ask, learn and judge until the labels are used up."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ Rows = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Run:
-    """What became of one arm on one seed.
+    """Result of one arm on one seed.
 
     Parameters
     ----------
     curves : pyarrow.Table
         One row a training: number of labels, metrics on the test half, telescope time.
     queries : pyarrow.Table
-        One row a spectrum: which object, when, why, and what it was.
+        One row a spectrum: object, night, reason and type.
     """
 
     curves: pa.Table
@@ -65,13 +65,13 @@ def run(
     world : World
         Pool, test half and initial labels.
     arm : Arm
-        How is chosen.
+        Way of choosing and learning.
     plan : Plan
         Labels, nights and budget.
     target : Target
         Settings of estimator and follow-up.
     seed : int
-        Of the estimator and of the luck in choosing.
+        Seed of the estimator and of random choices.
     progress : callable, optional
         Called with the number of labels after each training.
     teaching : TeachingSet, optional
@@ -111,7 +111,7 @@ class _State:
         self.spent = 0.0
         self.night: int | None = None
         self.rng = np.random.default_rng([self.seed, 1])
-        self.luck = np.random.default_rng([self.seed, 2]).random(len(pool))
+        self.uniform = np.random.default_rng([self.seed, 2]).random(len(pool))
         self.labelled = self.world.initial
         self.is_open = ~np.isin(pool.row, pool.row[self.labelled])
         for row in self.labelled:
@@ -138,7 +138,7 @@ class _State:
                 grow=grow,
             )
             p = predict(self.model, test.values)
-        self.known = rows
+        self.learned = rows
         self.curves.append(
             {
                 "strategy": str(self.arm),
@@ -161,7 +161,7 @@ class _State:
         )
 
     def _agreement(self, p: npt.NDArray[np.float64]) -> float | None:
-        """Of this model's calls with those of the last one that had so many labels fewer."""
+        """Agreement with the calls of the last model that had `STEP` labels fewer."""
         if not self.model:
             return None
         self.calls[self.n_labels] = calls = np.nan_to_num(p) > 0.5
@@ -169,9 +169,9 @@ class _State:
         return agreement(calls, self.calls[before[-1]]) if before else None
 
     def ask(self, rows: Rows, slots: int, budget: float | None) -> Rows:
-        """Rows of the pool that are asked for, of `rows`, one an object, within the budget."""
+        """Choose rows of the pool from `rows`, one an object, within the budget."""
         chosen_by = self.arm.strategy if self.model else RANDOM  # as in the stream
-        # Chance does not look at the model, and scoring a large pool takes as long as training.
+        # Random choice needs no model, and scoring a large pool takes as long as training.
         shown = self._shown(rows, slots, None if chosen_by == RANDOM else self.model)
         scores = strategy(chosen_by)(shown)
         # Alerts that are equally informative are asked for at random.
@@ -202,8 +202,8 @@ class _State:
             p=predict(model, values) if model else np.full(len(rows), np.nan),
             uniform=self.rng.random(len(rows)),
             values=values,
-            labelled=pool.values[self.known],
-            positive=pool.positive[self.known],
+            labelled=pool.values[self.learned],
+            positive=pool.positive[self.learned],
             ask_members=(lambda: member_probabilities(model, values)) if model else None,
             chance=self.chance[rows],
             minutes=self.minutes[rows],
@@ -233,7 +233,7 @@ class _State:
 
 
 def _by_pool(state: _State) -> Iterator[None]:
-    """The papers' way: any alert of the pool may be asked for, and its label is there at once."""
+    """Ask as the papers do: for any alert of the pool, whose label arrives at once."""
     plan, pool = state.plan, state.world.pool
     while state.n_labels < plan.labels and state.is_open.any():
         left = None if plan.budget is None else plan.budget - state.spent
@@ -248,10 +248,10 @@ def _by_pool(state: _State) -> Iterator[None]:
 
 
 def _by_nights(state: _State) -> Iterator[None]:
-    """The sky's way: a night shows its own alerts, and labels come some nights later.
+    """Ask as under the sky: for alerts of the night alone, whose labels arrive some nights later.
 
-    The follow-up's limit of magnitude holds, and a spectrum may show no type; its object may then
-    be asked for again.
+    The follow-up's magnitude limit holds. A spectrum may show no type; its object may then be asked
+    for again.
     """
     plan, pool = state.plan, state.world.pool
     within = pool.mag <= state.target.follow_up.max_magnitude
@@ -271,7 +271,7 @@ def _by_nights(state: _State) -> Iterator[None]:
         if slots <= 0 or not len(tonight):
             continue
         asked = state.ask(tonight, slots, plan.budget)
-        typed = asked[state.luck[asked] < state.chance[asked]]
+        typed = asked[state.uniform[asked] < state.chance[asked]]
         state.is_open &= ~np.isin(pool.row, pool.row[typed])
         waiting += [(int(night) + plan.delay, int(row)) for row in typed]
         for query in state.queries[len(state.queries) - len(asked) :]:

@@ -1,4 +1,4 @@
-"""All arms and seeds of a campaign in processes beside each other; a killed one goes on later."""
+"""All arms and seeds of a campaign in parallel processes; a killed campaign resumes later."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ _POLL_S = 0.2
 
 @dataclass(frozen=True)
 class Campaign:
-    """What became of all arms of a folder.
+    """Results of all arms of a folder.
 
     Parameters
     ----------
     curves, queries : pyarrow.Table
-        Of :class:`~fink_al.experiments.run.Run`, of the seeds that all arms have.
+        Tables of :class:`~fink_al.experiments.run.Run`, for the seeds that all arms have.
     seeds : dict of str to int
-        How many seeds of each arm are done.
+        Number of finished seeds of each arm.
     """
 
     curves: pa.Table
@@ -56,27 +56,27 @@ def run_all(
     processes: int | None = None,
     progress: Callable[[int, int], None] = lambda done, all_: None,
 ) -> Campaign:
-    """Curves and queries of all arms and seeds.
+    """Run all arms and seeds; return their curves and queries.
 
-    Each run is a file in ``folder/runs`` when it is done; those that are there are not run again.
-    Arms and seeds that were asked for before are part of the campaign, too.
+    A finished run is a file in ``folder/runs`` and is not run again. Arms and seeds of earlier
+    calls are part of the campaign, too.
 
     Parameters
     ----------
     alerts : mapping of str or None to LabelledAlerts
-        For the feature set of each arm.
+        Alerts by the feature set of each arm.
     plan : Plan
-        What is compared.
+        Arms that are compared, and their common settings.
     target : Target
         Settings of estimator and follow-up.
     folder : path
-        Made if it is not there.
+        Created if it does not exist.
     teaching : TeachingSet, optional
         Needed by informed forests.
     processes : int, optional
-        Default: one a core.
+        Number of processes; default: one a core.
     progress : callable, optional
-        Told labels used so far and labels of all runs together, now and then.
+        Called now and then with the labels used so far and the labels of all runs.
 
     Raises
     ------
@@ -98,7 +98,7 @@ def _run_all(
     processes: int | None,
     progress: Callable[[int, int], None],
 ) -> Campaign:
-    # Whatever cannot be is found before the folder is this campaign's.
+    # Errors in the plan are raised before the folder is claimed.
     for arm in plan.arms:
         estimator = arm.estimator_of(target, alerts[arm.feature_set].features)
         model = target.model.model_copy(update={"estimator": estimator})
@@ -118,19 +118,19 @@ def _run_all(
     done = total - sum(asked[seed] for _, seed in todo)
     progress(done, total)
     if todo:
-        given = {"alerts": dict(alerts), "plan": plan, "target": target, "teaching": teaching}
-        _work(given, folder, todo, processes, lambda n: progress(done + n, total))
+        shared = {"alerts": dict(alerts), "plan": plan, "target": target, "teaching": teaching}
+        _work(shared, folder, todo, processes, lambda n: progress(done + n, total))
     progress(total, total)
     return _read(plan, folder)
 
 
 def _most(world: World, plan: Plan) -> int:
-    """Labels that can be asked for."""
+    """Number of labels that can be asked for."""
     return min(plan.labels, world.objects) - plan.initial
 
 
 def _work(
-    given: dict[str, Any],
+    shared: dict[str, Any],
     folder: Path,
     todo: list[tuple[Arm, int]],
     processes: int | None,
@@ -141,7 +141,7 @@ def _work(
     labels = context.Array("q", len(todo))
     several = min(processes or os.cpu_count() or 1, len(todo))
     with ProcessPoolExecutor(
-        several, context, _prepare, ({**given, "folder": folder, "labels": labels},)
+        several, context, _prepare, ({**shared, "folder": folder, "labels": labels},)
     ) as workers:
         waiting: set[Future] = {
             workers.submit(_one, i, arm, seed) for i, (arm, seed) in enumerate(todo)
@@ -166,7 +166,7 @@ def _prepare(shared: dict[str, Any]) -> None:
 
 
 def _end_with_parent() -> None:
-    """A worker whose campaign was killed would compute on, beside the one that goes on."""
+    """End this process with its campaign: a killed one would leave it computing."""
     parent = multiprocessing.parent_process()
     assert parent
     parent.join()
@@ -188,7 +188,7 @@ def _one(number: int, arm: Arm, seed: int) -> None:
 
 def _write(folder: Path, arm: Arm, seed: int, made: Run) -> None:
     file = run_file(folder, str(arm), seed)
-    # Queries first: a run is done when its curves are there.
+    # Queries first: a run is finished when its curves exist.
     for table, whole in ((made.queries, queries_of(file)), (made.curves, file)):
         part = whole.with_suffix(f".{os.getpid()}.part")
         pq.write_table(table, part)
@@ -196,10 +196,9 @@ def _write(folder: Path, arm: Arm, seed: int, made: Run) -> None:
 
 
 def _read(plan: Plan, folder: Path) -> Campaign:
-    """All arms of the folder, and the seeds that each of them has."""
+    """Results of all arms of the folder, for the seeds that each of them has."""
     done = {arm: seeds_of(folder, arm) for arm in arms_of(folder)}
-    given = [str(arm) for arm in plan.arms]
-    seeds = set.intersection(*(done[arm] for arm in given))
+    seeds = set.intersection(*(done[str(arm)] for arm in plan.arms))
     for arm, of_arm in list(done.items()):
         if of_arm & seeds:
             seeds &= of_arm

@@ -1,4 +1,4 @@
-"""What a seed draws: who can be asked, who judges, and what is known at the beginning."""
+"""World of a seed: the pool that can be asked, the test half and the initial labels."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class World:
     test : LabelledAlerts
         Alerts on which each model is judged.
     initial : int64 array, shape (m,)
-        Rows of the pool whose labels are there at the beginning, one an object.
+        Rows of the pool that are labelled at the beginning, one an object.
     """
 
     pool: LabelledAlerts
@@ -34,24 +34,24 @@ class World:
 
     @property
     def objects(self) -> int:
-        """Objects of the pool."""
+        """Number of objects of the pool."""
         return len(np.unique(self.pool.row))
 
 
 def draw(alerts: LabelledAlerts, plan: Plan, seed: int, least: int) -> World:
-    """World of a seed: the same for all arms, whose alerts are the same but for their features.
+    """Draw the world of a seed, the same for all arms: their alerts differ in features only.
 
     Parameters
     ----------
     alerts : LabelledAlerts
-        All.
+        All alerts.
     plan : Plan
-        Subset, alerts an object, and how many labels are there at the beginning.
+        Subset, alerts an object and number of initial labels.
     seed : int
-        Of the draw.
+        Seed of the draw.
     least : int
-        Objects of each class among the initial ones, below which they are drawn again: with fewer
-        there would be no model.
+        Smallest number of objects of each class among the initial ones, which are drawn until they
+        have it: with fewer there would be no model.
 
     Raises
     ------

@@ -34,7 +34,7 @@ class PriorSettings(Section):
 
 
 class ModelSettings(Section):
-    """Classifier and the conditions under which one exists at all."""
+    """Classifier, and the labels that are needed for one."""
 
     estimator: Annotated[Literal["informed_forest", "random_forest"], BeforeValidator(_not_removed)]
     n_estimators: Count

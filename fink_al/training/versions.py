@@ -32,8 +32,8 @@ class Made:
     number : str
         Its version.
     model : Model
-        Loaded, or fitted again to its examples where it cannot be loaded here, as when another
-        scikit-learn wrote the bundle.
+        Loaded, or fitted again to its examples if it cannot be loaded, as when its bundle is
+        damaged.
     loop : Loop
         With the features and the estimator of that version.
     """

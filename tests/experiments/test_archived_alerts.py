@@ -49,7 +49,7 @@ def test_alerts_of_labelled_objects_that_passed_the_cuts(archive):
     folder, sky = archive
     settings = load_settings(starting_set=None, test_set=None)
     found = archived_alerts(
-        settings, folder / "nights", str(folder / "labels"), settings.target.features
+        Loop.open(settings), folder / "nights", str(folder / "labels"), settings.target.features
     )
     typed = set(sky.truth.dropna(subset="type")["object_id"])
     assert set(found.object_id) <= typed

@@ -4,15 +4,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from fink_al.learning.training_set import feature_values, light_curves
+from fink_al.spark.examples import archived_examples
+from fink_al.spark.state import archived_nights, read_archive
 
 from fink_al.demo.baseline import archived
 from fink_al.features.feature_set import FeatureSet
 from fink_al.followup.tonight import LIST, candidates
 from fink_al.labels.own_names import OwnNames
 from fink_al.labels.verdict import verdicts
-from fink_al.learning.training_set import feature_values, light_curves
-from fink_al.spark.examples import archived_examples
-from fink_al.spark.state import archived_nights, read_archive
 
 
 def rows_of(settings, night):

@@ -7,11 +7,11 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from fink_al.campaign.folder import arms_of, queries_of, run_file, seeds_of
-from fink_al.campaign.plan import Arm, Plan
-from fink_al.campaign.side_by_side import run_all
 from fink_al.errors import SettingsError
-from fink_al.learning.labelled_alerts import LabelledAlerts
+from fink_al.experiments.folder import arms_of, queries_of, run_file, seeds_of
+from fink_al.experiments.labelled_alerts import LabelledAlerts
+from fink_al.experiments.plan import Arm, Plan
+from fink_al.experiments.side_by_side import run_all
 
 PLAN = Plan((Arm("random"), Arm("uncertainty")), seeds=1, labels=14)
 AUC = {

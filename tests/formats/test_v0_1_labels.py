@@ -3,10 +3,11 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
+from fink_al.labels.tns_folder import Fetched, TnsFolder
+
 from fink_al.labels.label import Label
 from fink_al.labels.own_names import OwnNames
 from fink_al.labels.store import LabelStore
-from fink_al.labels.tns_folder import Fetched, TnsFolder
 from fink_al.labels.verdict import conflicts, verdicts
 
 

@@ -7,10 +7,10 @@ import json
 import fastavro
 import pyarrow.parquet as pq
 import pytest
+from fink_al.spark.source import Ledger
 
 from fink_al.followup.messages import CandidateWriter
 from fink_al.kafka import Topic
-from fink_al.spark.source import Ledger
 
 SURVEYS = ("ztf", "lsst")
 
