@@ -4,25 +4,23 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from fink_al.learning.training_set import feature_values, light_curves
-from fink_al.spark.examples import archived_examples
-from fink_al.spark.state import archived_nights, read_archive
 
-from fink_al.demo.baseline import archived
-from fink_al.features.feature_set import FeatureSet
 from fink_al.followup.tonight import LIST, candidates
-from fink_al.labels.own_names import OwnNames
 from fink_al.labels.verdict import verdicts
+from fink_al.loop import Loop
+from fink_al.spark.archived import read_archive
+from fink_al.spark.nights.examples import archived_examples
+from fink_al.training.examples import feature_values
 
 
-def rows_of(settings, night):
-    (file,) = (settings.archive_dir / f"night={night}").glob("*.parquet")
+def rows_of(archive, night):
+    (file,) = archive.files(night)
     with pq.ParquetFile(file) as parquet:
         return parquet.read()
 
 
 def test_tonights_list_of_ztf(ztf):
-    night, rows = candidates(ztf)
+    night, rows = candidates(Loop.open(ztf))
     assert (night, len(rows), list(rows.columns)) == (20260106, 16, LIST)
     first = rows.iloc[0]
     assert first[["object_id", "position", "band", "why"]].tolist() == [
@@ -32,14 +30,14 @@ def test_tonights_list_of_ztf(ztf):
     assert numbers.tolist() == pytest.approx(
         [20.31545639038086, 0.1090868347059775, 20.73936819192022, 0.5, 6.666666666666666]
     )
-    night, rows = candidates(ztf, 20260105)
+    night, rows = candidates(Loop.open(ztf), 20260105)
     assert (night, len(rows)) == (20260105, 19)
     assert set(rows["why"]) == {"random sample (no_model)"}
     assert rows["p"].isna().all()
 
 
 def test_tonights_list_of_lsst(lsst):
-    night, rows = candidates(lsst)
+    night, rows = candidates(Loop.open(lsst))
     assert night == 20260707
     assert rows["object_id"].tolist() == [
         "170000000150000099", "170000000150000050", "170000000150000015",
@@ -60,37 +58,40 @@ def test_tonights_list_of_lsst(lsst):
 def test_light_curves_give_the_archived_features(
     request, survey, night, n, n_columns, n_points, n_detections
 ):
-    settings = request.getfixturevalue(survey)
-    rows = rows_of(settings, night)
+    loop = Loop.open(request.getfixturevalue(survey))
+    rows = rows_of(loop.archive, night)
     assert (len(rows), rows.num_columns) == (n, n_columns)
-    curves = light_curves(settings, rows)
+    curves = loop.light_curves(rows)
     assert (len(curves.mjd), int(curves.is_detection.sum())) == (n_points, n_detections)
-    names = list(FeatureSet.from_settings(settings.target.features).names)
-    kept = archived(settings, night, names).to_numpy(float)
+    names = list(loop.features.names)
+    kept = loop.archive.frame(night, names).to_numpy(float)
     assert np.isfinite(kept).any(axis=0).sum() > len(names) / 2
-    np.testing.assert_allclose(feature_values(settings, rows), kept, rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(feature_values(loop, rows), kept, rtol=1e-6, atol=1e-9)
 
 
 def test_nights_are_listed(ztf, lsst):
-    assert archived_nights(ztf) == [20260105, 20260106]
-    assert archived_nights(lsst) == [20260707]
+    assert Loop.open(ztf).archive.nights() == [20260105, 20260106]
+    assert Loop.open(lsst).archive.nights() == [20260707]
 
 
 @pytest.mark.spark
 def test_spark_reads_the_nights(spark, ztf, lsst):
-    rows = read_archive(spark, ztf, 20260106)
+    rows = read_archive(spark, Loop.open(ztf).archive, 20260106)
     assert rows.count() == 47
     assert rows.where("is_candidate").count() == 16
     assert {row.model_version for row in rows.select("model_version").collect()} == {"1"}
-    assert read_archive(spark, ztf, 20260105).where("p_reason = 'no_model'").count() == 55
-    assert read_archive(spark, lsst, 20260707).where("is_candidate").count() == 3
+    assert (
+        read_archive(spark, Loop.open(ztf).archive, 20260105).where("p_reason = 'no_model'").count()
+        == 55
+    )
+    assert read_archive(spark, Loop.open(lsst).archive, 20260707).where("is_candidate").count() == 3
 
 
 @pytest.mark.spark
 def test_examples_are_found_in_the_archive(spark, ztf):
-    said = verdicts(OwnNames.of(ztf), ztf.target)
+    said = verdicts(Loop.open(ztf).labels, ztf.target)
     labels = said.filter(pa.compute.is_valid(said["positive"]))
-    rows = archived_examples(ztf, labels)
+    rows = archived_examples(Loop.open(ztf), labels)
     # Those that the second training of the folder had.
     assert len(rows) == 17
     assert set(rows["object_id"].to_pylist()) == set(labels["object_id"].to_pylist())

@@ -3,12 +3,10 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
-from fink_al.labels.tns_folder import Fetched, TnsFolder
-
 from fink_al.labels.label import Label
-from fink_al.labels.own_names import OwnNames
-from fink_al.labels.store import LabelStore
+from fink_al.labels.tns.folder import Fetched, TnsFolder
 from fink_al.labels.verdict import conflicts, verdicts
+from fink_al.loop import Loop
 
 
 def judged(labels, settings):
@@ -20,7 +18,7 @@ def judged(labels, settings):
 
 
 def test_what_each_object_is(ztf):
-    assert judged(OwnNames.of(ztf), ztf) == {
+    assert judged(Loop.open(ztf).labels, ztf) == {
         "ZTF25aapaaaa": ("SN Ia", "spectrum", True, None),
         "ZTF25aapaaac": ("SN Ia", "spectrum", True, None),  # superseded: it was SN II
         "ZTF25aapaaad": ("SN II", "TNS", None, "conflict"),
@@ -43,14 +41,14 @@ def test_what_each_object_is(ztf):
         "ZTF26aapaabd": ("SN Ib", "spectrum", False, None),
         "ZTF26aapaabr": ("SN Ib", "spectrum", False, None),
     }
-    assert [(c.object_id, c.kind) for c in conflicts(LabelStore.of(ztf), ztf.target)] == [
+    assert [(c.object_id, c.kind) for c in conflicts(Loop.open(ztf).labels.store, ztf.target)] == [
         ("ZTF25aapaaad", "contradiction"),
         ("ZTF25aapaaan", "unknown_type"),
     ]
 
 
 def test_all_words_are_kept(ztf):
-    store = LabelStore.of(ztf)
+    store = Loop.open(ztf).labels.store
     assert (len(store.read()), len(store.standing())) == (27, 24)
     history = store.history("ZTF25aapaaac").select(["type", "who", "stands"]).to_pylist()
     assert history == [
@@ -61,19 +59,19 @@ def test_all_words_are_kept(ztf):
 
 def test_the_digest_holds_what_its_files_do(ztf):
     folder = Path(ztf.labels_dir)
-    rows = LabelStore.of(ztf).read()
+    rows = Loop.open(ztf).labels.store.read()
     digests = sorted(folder.glob("_digest-*"))
     assert len(digests) == 2
     for digest in digests:
         digest.unlink()
-    assert LabelStore.of(ztf).read().equals(rows)
+    assert Loop.open(ztf).labels.store.read().equals(rows)
 
 
 def test_labels_as_of_a_time(ztf):
     first = sorted(Path(ztf.labels_dir).glob("2*.parquet"))[1]  # after the one of no labels
     stamp = first.name.partition("-")[0]
     until = datetime.strptime(stamp, "%Y%m%dT%H%M%S%f").replace(tzinfo=UTC)
-    then = judged(LabelStore.of(ztf, until), ztf)
+    then = judged(Loop.open(ztf).labels_until(until).store, ztf)
     assert len(then) == 8
     assert then["ZTF25aapaaac"] == ("SN II", "spectrum", False, None)
     assert then["ZTF25aapaaad"] == ("SN Ia", "spectrum", True, None)
@@ -82,13 +80,13 @@ def test_labels_as_of_a_time(ztf):
 def test_a_label_joins_the_store_once(ztf):
     at = datetime(2026, 1, 8, tzinfo=UTC)
     label = Label("ZTF25aapaaae", "SN Ic", "spectrum", at, at, "C")
-    assert LabelStore.of(ztf).add([label]) == 1
-    assert LabelStore.of(ztf).add([label]) == 0
-    assert judged(OwnNames.of(ztf), ztf)["ZTF25aapaaae"] == ("SN Ic", "spectrum", False, None)
+    assert Loop.open(ztf).labels.store.add([label]) == 1
+    assert Loop.open(ztf).labels.store.add([label]) == 0
+    assert judged(Loop.open(ztf).labels, ztf)["ZTF25aapaaae"] == ("SN Ic", "spectrum", False, None)
 
 
 def test_counterparts(ztf):
-    labels = OwnNames.of(ztf)
+    labels = Loop.open(ztf).labels
     (pair,) = labels.counterparts.to_pylist()
     assert (pair["said_of"], pair["object_id"]) == ("170032915988086813", "ZTF25aapaaas")
     assert round(pair["arcsec"], 3) == 0.5
@@ -105,7 +103,7 @@ class Asked:
 
 
 def test_files_of_tns_that_are_there_are_not_fetched_again(ztf):
-    client, folder = Asked(), TnsFolder(ztf.tns_dir)
+    client, folder = Asked(), TnsFolder(ztf.work_dir / "tns")
     at = datetime(2026, 1, 7, 1, 30, tzinfo=UTC)
     assert folder.fetch(client, lambda file: 1, now=at) == Fetched(0, 0, 0, 0)
     assert client.names == []

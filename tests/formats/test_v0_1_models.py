@@ -6,11 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fink_al.demo.baseline import archived
 from fink_al.errors import ModelError
-from fink_al.features.feature_set import FeatureSet
+from fink_al.loop import Loop
 from fink_al.models.model import Model, read_manifest
-from fink_al.models.registry import Registry
 from fink_al.spark.stream.champion import ChampionWatch
 
 ESTIMATORS = ("random_forest", "informed_forest", "gradient_boosting")
@@ -57,7 +55,7 @@ def test_manifests_say_what_the_models_are(v0_1):
 
 
 def test_the_registry_has_its_versions_and_champion(registry_of_ztf):
-    registry = Registry(registry_of_ztf)
+    registry = Loop.open(registry_of_ztf).registry
     assert registry.champion() == "1"
     versions = registry.versions()
     assert [(v.number, v.is_champion, v.tags["decision"]) for v in versions] == [
@@ -84,7 +82,7 @@ def test_the_registry_has_its_versions_and_champion(registry_of_ztf):
 
 
 def test_the_registry_is_gone_on_with(registry_of_ztf):
-    registry = Registry(registry_of_ztf)
+    registry = Loop.open(registry_of_ztf).registry
     registry.promote("2", "by hand")
     assert registry.champion() == "2"
     assert registry.roll_back("a mistake") == ("2", "1")
@@ -95,9 +93,9 @@ def test_the_registry_is_gone_on_with(registry_of_ztf):
 
 
 def test_the_champion_gives_what_the_archive_has(registry_of_ztf):
-    model = model_of(Registry(registry_of_ztf).load("1"))
+    model = model_of(Loop.open(registry_of_ztf).registry.load("1"))
     names = model.manifest["feature_set"]["names"]
-    rows = archived(registry_of_ztf, 20260106, [*names, "p"])
+    rows = Loop.open(registry_of_ztf).archive.frame(20260106, [*names, "p"])
     np.testing.assert_allclose(
         model.predict(rows[names].to_numpy(float)), rows["p"], rtol=0, atol=1e-9
     )
@@ -107,14 +105,14 @@ def test_the_kept_champion_is_the_registrys(registry_of_ztf):
     (file,) = registry_of_ztf.champion_dir.iterdir()
     bundle = file.read_bytes()
     assert file.name == f"1-{hashlib.sha256(bundle).hexdigest()}.zip"
-    assert bundle == Registry(registry_of_ztf).load("1")
-    features = FeatureSet.from_settings(registry_of_ztf.target.features)
+    assert bundle == Loop.open(registry_of_ztf).registry.load("1")
+    features = Loop.open(registry_of_ztf).features
     assert read_manifest(bundle)["feature_set"]["hash"] == features.hash
 
 
 @pytest.mark.spark
 def test_a_stream_starts_with_the_kept_champion_while_the_registry_is_away(spark, ztf):
     (ztf.work_dir / "registry.db").write_text("no database")
-    champion = ChampionWatch(spark, ztf).current()
+    champion = ChampionWatch(spark, Loop.open(ztf)).current()
     assert champion
     assert champion.version == "1"

@@ -7,11 +7,7 @@ import pytest
 from fink_al.alerts.ztf import COLUMNS, LIGHT_CURVE
 from fink_al.loop import Loop
 from fink_al.settings import load_settings
-<<<<<<<< HEAD:tests/spark/test_archived.py
 from fink_al.spark.archived import read_archive
-========
-from fink_al.spark.stream.state import read_archive
->>>>>>>> cuts:tests/spark/stream/test_older_archive.py
 
 pytestmark = pytest.mark.spark
 

@@ -5,7 +5,7 @@ They were made once, by fink-al 0.1.0 at commit be135ee (Python 3.11, Java 17, t
 Later code reads them or refuses them with a sentence that says what to do. This script need not run
 on later code; it is kept to show where each file comes from. At that commit::
 
-    PYTHONPATH=.:tests/spark:tests/labels python tests/formats/make.py FOLDER
+    PYTHONPATH=.:tests/spark:tests/labels python tests/formats/make_v0_1.py FOLDER
 
 All alerts are simulated, Kafka is the embedded one, the stream is real. Two empty lock files
 were removed:
