@@ -7,7 +7,7 @@ by the variable ``FINK_AL_STREAM__TRIGGER_SECONDS``. Credentials are read from t
 from fink_al.settings.features import FeatureSettings
 from fink_al.settings.installation import Settings
 from fink_al.settings.layers import load_settings
-from fink_al.settings.resources import find_resource, read_yaml
+from fink_al.settings.resources import find_resource, find_setting, read_yaml
 from fink_al.settings.services import Kafka, Registry, Stream
 from fink_al.settings.survey import MJD_EPOCH, SchemaSource, Site, Survey, load_survey
 from fink_al.settings.target import (
@@ -56,6 +56,7 @@ __all__ = [
     "Survey",
     "Target",
     "find_resource",
+    "find_setting",
     "load_settings",
     "load_survey",
     "read_yaml",
