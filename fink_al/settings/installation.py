@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import model_validator
 
-from fink_al.settings.kinds import TARGET, DataFile, Section, data_file
+from fink_al.settings.kinds import TARGET, DataFile, LocalFolder, Section, data_file
 from fink_al.settings.services import Kafka, Registry, Stream
 from fink_al.settings.survey import Survey
 from fink_al.settings.target import Target
@@ -16,7 +16,7 @@ from fink_al.settings.target import Target
 class Settings(Section):
     """All settings of one installation, ready to use; :func:`load_settings` makes them."""
 
-    work_dir: Path
+    work_dir: LocalFolder
     labels_path: str | None = None
     target: Target
     survey: Survey
