@@ -9,14 +9,15 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Sequence
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
 from fink_al.cache import cache_dir
-from fink_al.errors import ServiceError
+from fink_al.errors import FinkAlError, ServiceError, SettingsError
 
 #: The embedded broker. Kafka 4.1.1: KRaft only, Java 17.
 KAFKA_BROKER = "org.apache.kafka:kafka_2.13:4.1.1"
@@ -32,14 +33,18 @@ _CONNECTOR_PARTS = (
     "kafka-clients",
     "commons-pool2",
 )
+_NO_PYSPARK = "pyspark is not installed; install the extra: pip install 'fink-al[all]'."
 
 
 def spark_jars() -> list[Path]:
     """Connectors for Kafka and Avro of the installed pyspark's version."""
-    spark = version("pyspark")
+    try:
+        spark = version("pyspark")
+    except PackageNotFoundError:
+        raise ServiceError(_NO_PYSPARK) from None
     coordinates = [f"org.apache.spark:{name}:{spark}" for name in SPARK_CONNECTORS]
-    found = fetch(f"spark-{spark}", coordinates)
-    return [jar for jar in found if jar.name.startswith(_CONNECTOR_PARTS)]
+    jars = fetch(f"spark-{spark}", coordinates)
+    return [jar for jar in jars if jar.name.startswith(_CONNECTOR_PARTS)]
 
 
 def kafka_jars() -> list[Path]:
@@ -61,11 +66,21 @@ def fetch(name: str, coordinates: Sequence[str]) -> list[Path]:
     ------
     ServiceError
         If Java or the Maven repository cannot be had.
+    SettingsError
+        If nothing can be written to the cache.
     """
     folder = cache_dir() / "jars" / name
-    if not folder.exists():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=folder.parent))
+    try:
+        complete = folder.exists()
+        if not complete:
+            folder.parent.mkdir(exist_ok=True)
+            partial = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=folder.parent))
+    except OSError as error:
+        raise SettingsError(
+            f"Cannot use the cache folder {folder.parent.parent}: {error.strerror}. Set "
+            "FINK_AL_CACHE to a folder that you can write."
+        ) from None
+    if not complete:
         try:
             for coordinate in coordinates:
                 _resolve(coordinate, partial)
@@ -99,9 +114,7 @@ def java() -> str:
 def _resolve(coordinate: str, folder: Path) -> None:
     spec = find_spec("pyspark")
     if spec is None or spec.origin is None:
-        raise ServiceError(
-            "pyspark is not installed; install the extra: pip install 'fink-al[all]'."
-        )
+        raise ServiceError(_NO_PYSPARK)
     ivy = next((Path(spec.origin).parent / "jars").glob("ivy-*.jar"))
     command = [java(), "-jar", str(ivy), "-cache", str(cache_dir() / "ivy"), "-confs", "default"]
     if settings := os.environ.get("FINK_AL_IVY_SETTINGS"):
@@ -120,5 +133,9 @@ def _resolve(coordinate: str, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    spark_jars()
-    kafka_jars()
+    try:
+        spark_jars()
+        kafka_jars()
+    except FinkAlError as fault:
+        print(f"Error: {fault}", file=sys.stderr)
+        sys.exit(2)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import rich_click as click
 
+from fink_al.cache import ensure_home
 from fink_al.errors import FinkAlError
 
 #: Command to the module that holds it and the line that help shows.
@@ -60,6 +61,7 @@ def cli(verbose: bool) -> None:
     )
     for name in ("py4j", "mlflow", "alembic", "numba", "matplotlib"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    ensure_home()
 
 
 def main(arguments: Sequence[str] = ()) -> None:

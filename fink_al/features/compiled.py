@@ -1,7 +1,7 @@
 """Compiler of the kernels of features and models; its results are kept only where that is safe.
 
 Numba stores compiled code as pickle, so a folder that others can write would let them run code
-here. Without a private folder the kernels work as well, and are compiled in every process.
+here. Without a private folder the kernels work as well; every process compiles them again.
 """
 
 import logging
@@ -11,6 +11,7 @@ from pathlib import Path
 import numba
 
 from fink_al.cache import cache_dir
+from fink_al.errors import SettingsError
 
 log = logging.getLogger(__name__)
 
@@ -21,11 +22,11 @@ def private_cache() -> Path | None:
         folder = cache_dir() / "numba"
         folder.mkdir(mode=0o700, exist_ok=True)
         for path in (folder.parent, folder):
-            found = path.stat()
-            if found.st_uid != os.geteuid() or found.st_mode & 0o022:
+            status = path.stat()
+            if status.st_uid != os.geteuid() or status.st_mode & 0o022:
                 log.warning("Compiled code is not kept: others can write %s (chmod 700 it)", path)
                 return None
-    except OSError as error:
+    except (OSError, SettingsError) as error:
         log.warning("Compiled code is not kept: %s", error)
         return None
     return folder

@@ -9,7 +9,7 @@ from fink_al.settings.features import FeatureSettings
 from fink_al.settings.installation import Settings
 from fink_al.settings.kafka import Kafka
 from fink_al.settings.layers import load_settings
-from fink_al.settings.resources import find_resource, read_yaml
+from fink_al.settings.resources import find_resource, find_setting, read_yaml
 from fink_al.settings.services import Registry, Stream
 from fink_al.settings.survey import MJD_EPOCH, SchemaSource, Site, Survey, load_survey, survey_names
 from fink_al.settings.target import (
@@ -62,6 +62,7 @@ __all__ = [
     "Survey",
     "Target",
     "find_resource",
+    "find_setting",
     "load_settings",
     "load_survey",
     "read_yaml",

@@ -9,7 +9,7 @@ from pydantic import model_validator
 
 from fink_al.settings.cuts import words_of
 from fink_al.settings.kafka import Kafka
-from fink_al.settings.kinds import TARGET, DataFile, Section, data_file
+from fink_al.settings.kinds import TARGET, DataFile, LocalFolder, Section, data_file
 from fink_al.settings.services import Registry, Stream
 from fink_al.settings.survey import Survey
 from fink_al.settings.target import Target
@@ -18,7 +18,7 @@ from fink_al.settings.target import Target
 class Settings(Section):
     """All settings of one installation, ready to use; :func:`load_settings` makes them."""
 
-    work_dir: Path
+    work_dir: LocalFolder
     labels_path: str | None = None
     target: Target
     survey: Survey

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from fink_al.errors import SettingsError
 from fink_al.settings.resources import find_resource
@@ -55,8 +55,15 @@ def distinct(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
+def _local(path: object) -> object:
+    # Spark and Hadoop read "name:" as a scheme; as a Path it would be a folder called so.
+    if re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*:", str(path)):
+        raise ValueError("remote places are not supported: name a local folder, without a scheme")
+    return path
+
+
 def data_file(path: Path) -> Path:
-    """A file of data, by its path or below the project's; one of any target as it is."""
+    """A file of data, by its path or else the package's; one of any target as it is."""
     if path.is_file() or TARGET in str(path):  # of which target, only all settings tell
         return path
     try:
@@ -72,6 +79,7 @@ Servers = Annotated[str, AfterValidator(_servers)]
 TopicName = Annotated[str, AfterValidator(_topic)]
 Address = Annotated[str, AfterValidator(_address)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
+LocalFolder = Annotated[Path, BeforeValidator(_local)]
 DataFile = Annotated[Path, AfterValidator(data_file)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]

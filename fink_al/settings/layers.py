@@ -20,7 +20,7 @@ from fink_al.settings.variables import KAFKA_PASSWORD, KAFKA_USER, NO_KEYS, PREF
 
 #: The target whose file has all that another one's does not say.
 _LIKE = "like"
-#: What two targets must not share.
+#: Keys that two targets must not share.
 _OWN_KEYS = ("name", "candidates_topic", "dead_letter_topic", "ledger_topic")
 _SECRET = re.compile("password|passwd|secret|token|key|credential|options", re.IGNORECASE)
 
@@ -31,12 +31,17 @@ def load_settings(
     environment: Mapping[str, str] | None = None,
     **overrides: Any,
 ) -> Settings:
-    """Settings of the YAML file `path`, overridden by the environment, then by `overrides`.
+    """Settings of the package, then of the YAML file `path`, the environment and `overrides`.
+
+    The file holds what differs from the package's ``conf/fink_al.yml``. Its `target` is a name or
+    a section: a whole target if it has a `name`, else what differs from the package's default.
+    Targets and surveys are looked up one by one beside the settings file, then in the package.
 
     Parameters
     ----------
     path : path, optional
-        Default: the variable ``FINK_AL_CONFIG``, else ``conf/fink_al.yml``.
+        Default: the variable ``FINK_AL_CONFIG``, else ``conf/fink_al.yml`` of the working
+        directory, which may be absent.
     environment : mapping of str to str, optional
         Variables.  Default: those of the process; ``{}`` leaves them out.
     **overrides
@@ -49,9 +54,15 @@ def load_settings(
         allowed.
     """
     variables = os.environ if environment is None else environment
-    file = Path(path or variables.get("FINK_AL_CONFIG") or find_resource("conf/fink_al.yml"))
+    named = path or variables.get("FINK_AL_CONFIG")
+    file = Path(named or Path.cwd() / "conf" / "fink_al.yml")
+    own = read_yaml(file) if named or file.is_file() else {}
+    package = find_resource("conf/fink_al.yml")
+    defaults = read_yaml(package)
+    if isinstance(own.get("target"), dict) and "name" in own["target"]:
+        del defaults["target"]
     # From the weakest to the strongest, each with what is to blame for its values.
-    layers = [(str(file), read_yaml(file)), *_variables(variables), ("", overrides)]
+    layers = [(str(package), defaults), (str(file), own), *_variables(variables), ("", overrides)]
     layers = _with_target(layers, file.parent)
     target = _merged(layers).get("target")
     if not isinstance(target, dict):
@@ -178,16 +189,16 @@ def _has(layer: Any, where: Sequence[str]) -> bool:
 
 def _named(kind: str, name: str, beside: Path, blamed: str = "") -> _Layer:
     """The file of a target or survey, `beside` the settings file or else the package's."""
-    file = beside / kind / f"{name}.yml"
-    if not file.exists():
-        file = find_resource(f"conf/{kind}") / f"{name}.yml"
-    if not file.exists():
-        known = ", ".join(sorted(p.stem for p in file.parent.glob("*.yml")))
-        raise SettingsError(
-            f"{f'{blamed}: ' if blamed else ''}No {kind[:-1]} '{name}'; known: {known} in "
-            f"{file.parent}."
-        )
-    return str(file), read_yaml(file)
+    folders = dict.fromkeys((beside.absolute() / kind, find_resource(f"conf/{kind}")))
+    for folder in folders:
+        file = folder / f"{name}.yml"
+        if file.is_file():
+            return str(file), read_yaml(file)
+    names = {folder: ", ".join(sorted(f.stem for f in folder.glob("*.yml"))) for folder in folders}
+    known = "; ".join(f"{listed} in {folder}" for folder, listed in names.items() if listed)
+    raise SettingsError(
+        f"{f'{blamed}: ' if blamed else ''}No {kind[:-1]} '{name}'; known: {known}."
+    )
 
 
 def _merged(layers: list[_Layer]) -> dict[str, Any]:

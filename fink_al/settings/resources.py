@@ -1,8 +1,8 @@
-"""Files of ``conf/`` and ``data/``: where they are, and YAML ones read."""
+"""Files of ``conf/``, ``data/`` and ``bin/``: where they lie, and YAML ones read."""
 
 from __future__ import annotations
 
-import sys
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +12,31 @@ from fink_al.errors import SettingsError
 
 
 def find_resource(name: str) -> Path:
-    """Path of ``conf/...`` or ``data/...``: working directory, source tree, then installation.
+    """Path of the package's ``conf/...``, ``data/...`` or ``bin/...``.
 
     Raises
     ------
     SettingsError
-        If no such file or folder exists in any of the three.
+        If the package has no such file or folder.
     """
-    roots = [Path.cwd(), Path(__file__).parents[2], Path(sys.prefix) / "share" / "fink-al"]
-    for root in roots:
-        if (root / name).exists():
-            return root / name
-    raise SettingsError(f"'{name}' not found; looked in {', '.join(map(str, roots))}.")
+    package = Path(str(files("fink_al")))
+    # An installation has these folders in the package, a source tree beside it.
+    root = package if (package / "conf").is_dir() else package.parent
+    if not (root / name).exists():
+        raise SettingsError(f"'{name}' not found; looked in {root}.")
+    return root / name
+
+
+def find_setting(name: str) -> Path:
+    """Path of the file `name` of ``conf/``: the working directory's, else the package's.
+
+    Raises
+    ------
+    SettingsError
+        If neither has it.
+    """
+    own = Path.cwd() / "conf" / name
+    return own if own.is_file() else find_resource(f"conf/{name}")
 
 
 def read_yaml(file: Path) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from fink_al.errors import SettingsError
 from fink_al.settings.kinds import Address, Pattern, Positive, Section
-from fink_al.settings.resources import find_resource, read_yaml
+from fink_al.settings.resources import find_setting, read_yaml
 
 MJD_EPOCH = date(1858, 11, 17)
 
@@ -91,7 +91,7 @@ def load_survey(name: str) -> Survey:
     SettingsError
         If there is no such file, or it is wrong.
     """
-    file = find_resource(f"conf/surveys/{name}.yml")
+    file = find_setting(f"surveys/{name}.yml")
     try:
         return Survey(**read_yaml(file))
     except ValidationError as error:

@@ -105,7 +105,11 @@ class StreamMix(Section):
 
 
 class Target(Section):
-    """One turn of the loop (``conf/targets/NAME.yml``)."""
+    """One turn of the loop (``conf/targets/NAME.yml``).
+
+    Topics that it does not name are called after it: ``fink_uncertain_NAME_SURVEY``, without the
+    survey where the name ends with that, ``fink_al_NAME_dead_letters`` and ``fink_al_NAME_ledger``.
+    """
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
     survey: str
@@ -121,3 +125,16 @@ class Target(Section):
     candidates_topic: TopicName
     dead_letter_topic: TopicName
     ledger_topic: TopicName
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named_topics(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        name, survey = values.get("name"), values.get("survey")
+        full_name = name if str(name).endswith(f"_{survey}") else f"{name}_{survey}"
+        return {
+            "candidates_topic": f"fink_uncertain_{full_name}",
+            "dead_letter_topic": f"fink_al_{name}_dead_letters",
+            "ledger_topic": f"fink_al_{name}_ledger",
+        } | values

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import yaml
 
 from fink_al.errors import SettingsError
-from fink_al.settings.resources import find_resource
+from fink_al.settings.resources import find_setting
 from fink_al.settings.target import Target
 
 log = logging.getLogger(__name__)
@@ -54,8 +54,8 @@ class Taxonomy:
 
     @classmethod
     def load(cls) -> Taxonomy:
-        """The taxonomy of ``conf/taxonomy.yml``."""
-        listed = yaml.safe_load(find_resource("conf/taxonomy.yml").read_text("utf-8"))
+        """The taxonomy of ``conf/taxonomy.yml``: the working directory's, else the package's."""
+        listed = yaml.safe_load(find_setting("taxonomy.yml").read_text("utf-8"))
         return cls(
             {name: family for family, entry in listed.items() for name in entry["types"]},
             {family: entry["why"] for family, entry in listed.items()},

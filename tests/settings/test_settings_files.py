@@ -1,0 +1,120 @@
+"""Settings files hold what differs, and are looked up one by one."""
+
+import pytest
+import yaml
+
+from fink_al.errors import SettingsError
+from fink_al.settings import find_resource, find_setting, load_settings, load_survey
+
+_NO_DATA = {"starting_set": None, "test_set": None}
+_TOPICS = ("candidates_topic", "dead_letter_topic", "ledger_topic")
+
+
+def write(file, values):
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(yaml.safe_dump(values), "utf-8")
+    return file
+
+
+def topics(settings):
+    return [getattr(settings.target, key) for key in _TOPICS]
+
+
+def test_a_settings_file_holds_only_what_differs(tmp_path):
+    file = write(tmp_path / "mine.yml", {"source": {"servers": "broker:9092"}})
+    expected = load_settings(environment={}, source={"servers": "broker:9092"})
+    assert load_settings(file, environment={}) == expected
+    assert expected.sink.servers == "localhost:9092"
+
+
+def test_a_section_of_a_target_changes_the_default_or_is_a_whole_one(tmp_path):
+    default = load_settings(environment={}).target
+    file = write(tmp_path / "mine.yml", {"target": {"cuts": {"max_age_days": 9}}})
+    cuts = default.cuts.model_copy(update={"max_age_days": 9.0})
+    changed = load_settings(file, environment={}).target
+    assert changed == default.model_copy(update={"cuts": cuts})
+
+    whole = default.model_dump(mode="json") | {"name": "mine", "excluded": {"SN": "why"}}
+    write(file, {"target": whole})
+    assert load_settings(file, environment={}, **_NO_DATA).target.excluded == {"SN": "why"}
+    write(file, {"target": {"name": "mine", "survey": "ztf"}})
+    with pytest.raises(SettingsError, match=r"mine\.yml: missing: target\.positive, "):
+        load_settings(file, environment={})
+
+
+def test_files_of_the_working_directory_hide_no_other(tmp_path, monkeypatch):
+    expected = load_settings(environment={})
+    write(tmp_path / "conf" / "targets" / "mine.yml", {"like": "early_snia", "name": "mine"})
+    monkeypatch.chdir(tmp_path)
+    assert load_settings(environment={}).target == expected.target
+    mine = load_settings(environment={"FINK_AL_TARGET": "mine"}, **_NO_DATA)
+    assert mine.target.cuts == expected.target.cuts
+    assert load_survey("lsst").name == "lsst"
+    assert find_setting("taxonomy.yml") == find_resource("conf/taxonomy.yml")
+    with pytest.raises(SettingsError) as error:
+        load_settings(environment={"FINK_AL_TARGET": "theirs"})
+    own, package = tmp_path / "conf" / "targets", find_resource("conf/targets")
+    assert str(error.value) == (
+        f"FINK_AL_TARGET: No target 'theirs'; known: mine in {own}; "
+        f"early_snia, early_snia_lsst in {package}."
+    )
+
+
+def test_the_settings_file_of_the_working_directory_is_the_default(tmp_path, monkeypatch):
+    write(tmp_path / "conf" / "fink_al.yml", {"work_dir": "here"})
+    elsewhere = write(tmp_path / "elsewhere.yml", {"target": "early_snia_lsst"})
+    monkeypatch.chdir(tmp_path)
+    assert str(load_settings(environment={}).work_dir) == "here"
+    settings = load_settings(environment={"FINK_AL_CONFIG": str(elsewhere)})
+    assert (settings.target.name, str(settings.work_dir)) == ("early_snia_lsst", "work")
+    with pytest.raises(SettingsError, match=r"Cannot read the settings file absent\.yml"):
+        load_settings("absent.yml")
+
+
+def test_resources_are_the_packages_wherever_one_works(tmp_path, monkeypatch):
+    write(tmp_path / "bin" / "label2model.py", {})
+    script = find_resource("bin/label2model.py")
+    monkeypatch.chdir(tmp_path)
+    assert find_resource("bin/label2model.py") == script
+    with pytest.raises(SettingsError, match=r"^'bin/absent\.py' not found; looked in /"):
+        find_resource("bin/absent.py")
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        (
+            "early_snia",
+            ["fink_uncertain_early_snia_ztf", "fink_al_early_snia_dead_letters",
+             "fink_al_early_snia_ledger"],
+        ),
+        (
+            "early_snia_lsst",
+            ["fink_uncertain_early_snia_lsst", "fink_al_early_snia_lsst_dead_letters",
+             "fink_al_early_snia_lsst_ledger"],
+        ),
+        ("mine", ["fink_uncertain_mine_ztf", "fink_al_mine_dead_letters", "my_ledger"]),
+    ],
+)  # fmt: skip
+def test_topics_are_called_after_their_target(tmp_path, target, expected):
+    values = {"like": "early_snia", "name": "mine", "ledger_topic": "my_ledger"}
+    write(tmp_path / "targets" / "mine.yml", values)
+    file = write(tmp_path / "fink_al.yml", {"target": target})
+    assert topics(load_settings(file, environment={}, **_NO_DATA)) == expected
+
+
+@pytest.mark.parametrize(
+    "place", ["hdfs://node:8020/al", "s3a://bucket/al", "file:/al", "viewfs:al"]
+)
+def test_a_remote_work_dir_is_refused(place):
+    with pytest.raises(SettingsError) as error:
+        load_settings(environment={"FINK_AL_WORK_DIR": place})
+    assert str(error.value) == (
+        "FINK_AL_WORK_DIR: remote places are not supported: name a local folder, without a scheme "
+        f"(found {place!r})."
+    )
+
+
+def test_labels_may_be_remote():
+    place = "hdfs://node:8020/labels"
+    assert load_settings(environment={"FINK_AL_LABELS_PATH": place}).labels_dir == place
