@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from fink_al.errors import SettingsError
 from fink_al.settings.kinds import Address, Pattern, Positive, Section
-from fink_al.settings.resources import find_setting, read_yaml
+from fink_al.settings.resources import find_resource, find_setting, read_yaml
 
 MJD_EPOCH = date(1858, 11, 17)
 

@@ -6,7 +6,11 @@ import yaml
 from fink_al.errors import SettingsError
 from fink_al.settings import find_resource, find_setting, load_settings, load_survey
 
-_NO_DATA = {"starting_set": None, "test_set": None}
+_NO_DATA = {
+    "starting_set": None,
+    "test_set": None,
+    "teaching_set": "data/early_snia/teaching_set.parquet",
+}
 _TOPICS = ("candidates_topic", "dead_letter_topic", "ledger_topic")
 
 
@@ -29,8 +33,9 @@ def test_a_settings_file_holds_only_what_differs(tmp_path):
 
 def test_a_section_of_a_target_changes_the_default_or_is_a_whole_one(tmp_path):
     default = load_settings(environment={}).target
-    file = write(tmp_path / "mine.yml", {"target": {"cuts": {"max_age_days": 9}}})
-    cuts = default.cuts.model_copy(update={"max_age_days": 9.0})
+    file = write(tmp_path / "mine.yml", {"target": {"cuts": {"too_old": {"at_most": 9}}}})
+    too_old = default.cuts["too_old"].model_copy(update={"at_most": 9.0})
+    cuts = default.cuts | {"too_old": too_old}
     changed = load_settings(file, environment={}).target
     assert changed == default.model_copy(update={"cuts": cuts})
 
