@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import os
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import IO
 
 from fink_al.errors import LabelError
 from fink_al.labels.tables.records import Reject
+from fink_al.storage.local import whole
 
 _HEADER = ("line", "reason", "text")
 
@@ -41,8 +43,8 @@ class Rejects:
             )
         self.file = file
         self.count = 0
-        self._partial = file.with_name(f".{file.name}.partial")
         self._open: IO[str] | None = None
+        self._closing = ExitStack()
 
     def __enter__(self) -> Rejects:
         return self
@@ -53,16 +55,12 @@ class Rejects:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if not self._open:
-            return
         try:
-            self._open.close()
-            if kind is None:
-                self._partial.replace(self.file)
-            else:
-                self._partial.unlink()
-        except OSError as failed:
-            raise self._failure(failed) from None
+            self._closing.__exit__(kind, error, trace)
+        except OSError as failure:
+            if failure is error:
+                raise
+            raise self._failure(failure) from None
 
     def add(self, reject: Reject) -> None:
         """Write one line.
@@ -74,8 +72,9 @@ class Rejects:
         """
         try:
             if self._open is None:
-                self.file.parent.mkdir(parents=True, exist_ok=True)
-                self._open = self._partial.open("w", encoding="utf-8", newline="")
+                partial = self._closing.enter_context(whole(self.file))
+                rows = partial.open("w", encoding="utf-8", newline="")
+                self._open = self._closing.enter_context(rows)
                 csv.writer(self._open).writerow(_HEADER)
             csv.writer(self._open).writerow((reject.line, reject.reason, reject.text))
         except OSError as error:

@@ -7,10 +7,8 @@ one, nothing is fetched twice, and a file that is taken away is fetched again.
 
 from __future__ import annotations
 
-import fcntl
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -18,6 +16,7 @@ from pathlib import Path
 from fink_al.errors import FinkAlError
 from fink_al.labels.tns.client import TnsClient, covered_day
 from fink_al.labels.tns.downloads import Downloads
+from fink_al.storage.local import alone
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +101,8 @@ class TnsFolder:
         now = now or datetime.now(UTC)
         files = n_bytes = imported = rows = 0
         downloads = Downloads(client)
-        with self._alone():
+        lock = self._folder / "lock"
+        with alone(lock, FinkAlError(f"Another fetch holds {lock}: run this one after it.")):
             waiting = self._waiting()
             with downloads.to_the_last():
                 for file, is_new in self._all(downloads, waiting, now):
@@ -177,6 +177,7 @@ class TnsFolder:
         self, downloads: Downloads, theirs: str, day: date, ours: str | None = None
     ) -> Path | None:
         """Fetch the file that TNS calls `theirs`; return None if it has none for `day`."""
+        # Its name is known when it is here: TNS may still have the file of the day before.
         partial = self._folder / f"{theirs}.partial"
         covered = downloads.day(theirs, partial)
         if covered == day:
@@ -225,17 +226,6 @@ class TnsFolder:
             for other in self._imported.glob(f"{_NAME}_*"):
                 if _day_of(other) < day:
                     other.unlink()
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        with (self._folder / "lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise FinkAlError(
-                    f"Another fetch holds {lock.name}; run this one after it."
-                ) from None
-            yield
 
 
 def catalogue_day(file: Path) -> date | None:

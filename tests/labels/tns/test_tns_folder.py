@@ -14,6 +14,7 @@ from fink_al.errors import FinkAlError, LabelError
 from fink_al.labels.store import LabelStore
 from fink_al.labels.tns.client import TnsClient
 from fink_al.labels.tns.folder import Fetched, TnsFolder
+from fink_al.storage.local import alone
 
 _NOW = datetime(2026, 1, 6, 2, 30, tzinfo=UTC)
 _FULL = "tns_public_objects.csv.zip"
@@ -219,7 +220,8 @@ def test_what_cannot_be_imported_waits_for_the_next_run(tns, run):
 
 
 def test_two_at_a_time_are_refused(tns, run):
-    with TnsFolder(run.folder)._alone(), pytest.raises(FinkAlError, match="Another fetch holds"):
+    lock = alone(run.folder / "lock", FinkAlError("no other holds it"))
+    with lock, pytest.raises(FinkAlError, match="Another fetch holds"):
         run()
     assert tns.asked == []
 
