@@ -220,6 +220,7 @@ def test_what_cannot_be_imported_waits_for_the_next_run(tns, run):
 
 
 def test_two_at_a_time_are_refused(tns, run):
+    run.folder.mkdir(exist_ok=True)
     lock = alone(run.folder / "lock", FinkAlError("no other holds it"))
     with lock, pytest.raises(FinkAlError, match="Another fetch holds"):
         run()

@@ -3,7 +3,6 @@
 import json
 
 import pytest
-from fink_al.spark.topics import read_topics
 from secure_kafka import SECRETS
 from streaming import drain, fill, published
 
@@ -11,6 +10,7 @@ from fink_al.errors import SettingsError
 from fink_al.kafka import Cluster, produce, read_ledger
 from fink_al.settings import find_resource
 from fink_al.simulation.packets import packets
+from fink_al.spark.stream.topics import read_topics
 
 pytestmark = [
     pytest.mark.spark,
