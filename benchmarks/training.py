@@ -150,7 +150,7 @@ def score_night(folder: Path) -> None:
         F.lit(None).cast("string").alias("dead_reason"),
         F.lit(None).cast("binary").alias("packet"),
     )
-    with_science(rows, Science(settings)).drop("night").write.parquet(str(folder))
+    with_science(rows, Science(Loop.open(settings))).drop("night").write.parquet(str(folder))
     spark.stop()
 
 
@@ -245,8 +245,8 @@ def read(warm: Path, folder: Path) -> None:
     logging.getLogger("fink_al").setLevel(logging.WARNING)
     reached = []
 
-    def counted(settings: Settings, labels: pa.Table) -> pa.Table:
-        rows = archived_examples(settings, labels)
+    def counted(loop: Loop, labels: pa.Table) -> pa.Table:
+        rows = archived_examples(loop, labels)
         reached.append(len(rows))
         return rows
 

@@ -6,11 +6,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from importing import import_file
 from tns_table_2024 import ZTF_NAME, read_tns_table
 
 from fink_al.labels.counterparts import places
-from fink_al.labels.intake import import_file
-from fink_al.labels.store import LabelStore
+from fink_al.loop import Loop
 from fink_al.settings import MJD_EPOCH, load_settings
 from fink_al.spark.nights.counterparts import archived_counterparts
 
@@ -30,7 +30,8 @@ def test_typed_rows_without_ztf_names_meet_their_alerts(spark, shared_data, tmp_
     )
     assert import_file(settings, tmp_path / "tns.csv").added == len(table)
 
-    night = settings.archive_dir / "night=20240101"
+    loop = Loop.open(settings)
+    night = loop.archive.night_folder(20240101)
     night.mkdir(parents=True)
     mjd = pc.subtract(alerts["alert_jd"], 2_400_000.5)
     columns = {
@@ -40,7 +41,7 @@ def test_typed_rows_without_ztf_names_meet_their_alerts(spark, shared_data, tmp_
         "dec": alerts["dec"],
     }
     pq.write_table(pa.table(columns), night / "part.parquet")
-    pairs = archived_counterparts(settings, places(LabelStore.of(settings).read())).to_pylist()
+    pairs = archived_counterparts(loop, places(loop.labels.store.read())).to_pylist()
     met = {row["said_of"].removeprefix("TNS "): row["object_id"] for row in pairs}
 
     first = alerts.append_column("mjd", mjd).group_by("objectId").aggregate([("mjd", "min")])
