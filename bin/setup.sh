@@ -51,7 +51,7 @@ python="$(find_python)" || refuse "fink-al needs Python 3.11 to 3.13, found $(py
 found_java="$(find_java 2>&1)" || refuse "fink-al needs Java 17 to 21, found $found_java: install it (Debian: apt install openjdk-17-jre-headless, macOS: brew install openjdk@17, conda: conda install openjdk=17) or name its folder in JAVA_HOME."
 export JAVA_HOME="$found_java"
 
-wanted="$(cat "$root/pyproject.toml" "$root/constraints.txt" | cksum)"
+wanted="$(cat "$root/pyproject.toml" "$root/setup.py" "$root/constraints.txt" | cksum)"
 stamp="$venv/installed-$1" # what bin/test installs is all that bin/demo needs, too
 if [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ] && [ "$(cat "$venv/installed-dev" 2>/dev/null)" != "$wanted" ]; then
   echo "Setting up in $venv (once, a few minutes)" >&2
