@@ -203,6 +203,6 @@ def check_models(campaign, taken_back):
     assert decisions["rolled_back"] == 1
     assert {v.number: v.tags[DECISION] for v in versions}[taken_back] == "rolled_back"
     assert all(made.tags["why"] for made in versions)
-    made = reproduce(campaign.settings, versions[-1].number, archived_examples)
+    made = reproduce(Loop.open(campaign.settings), versions[-1].number, archived_examples)
     assert made.is_same
     assert made.examples == int(versions[-1].tags["examples"])

@@ -12,6 +12,7 @@ from astropy.io import fits
 from lsst_alerts import lsst_settings, packet_of, real_records, schema_texts
 
 from fink_al.alerts.confluent import PREFIX_BYTES, Schemas
+from fink_al.loop import Loop
 from fink_al.settings import load_survey
 from fink_al.simulation.lsst_packets import packets, replicate, write_schema
 from fink_al.simulation.nights import Campaign, simulate
@@ -246,7 +247,7 @@ def test_the_stream_reads_the_columns_of_a_simulated_night(spark, tmp_path):
     rows = [("t", 0, i, bytearray(packet)) for i, packet in enumerate(packets(campaign, sent))]
     kinds = "topic string, partition int, offset long, value binary"
     messages = spark.createDataFrame(rows, kinds)
-    how = Confluent(spark, settings, Schemas(settings.survey.schemas, tmp_path, {}))
+    how = Confluent(spark, Loop.open(settings), Schemas(settings.survey.schemas, tmp_path, {}))
     how.learn_first(messages)
     found = decode(messages, how, settings).orderBy("offset").collect()
     assert [row["dead_reason"] for row in found] == [None] * len(wanted)

@@ -27,7 +27,9 @@ def test_replay_gives_the_scores_of_the_stream(spark, world, sky, origin, featur
     target = settings.target.model_copy(update={"features": chosen})
     settings = settings.model_copy(update={"target": target})
     starting = find_resource("data/early_snia/starting_set.parquet")
-    made = retrain(settings.model_copy(update={"starting_set": starting}), archived_examples)
+    made = retrain(
+        Loop.open(settings.model_copy(update={"starting_set": starting})), archived_examples
+    )
     night = sky.nights[0]
     n = fill_night(settings, sky, night)
     fill_night(settings, sky, sky.nights[1])

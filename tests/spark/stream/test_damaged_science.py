@@ -9,6 +9,7 @@ from science_files import aged, check_complete, offsets, put, spoil, table_of
 from streaming import archive, dead_letters, drain, ledger_counts, wait_until
 
 from fink_al.errors import ServiceError
+from fink_al.loop import Loop
 from fink_al.spark.stream import job
 from fink_al.spark.stream import science_files as folder
 from fink_al.spark.stream.part import stage
@@ -45,7 +46,7 @@ def test_a_file_without_a_footer_is_one_dead_letter(spark, science, sky, rows, m
 def test_a_file_that_is_still_copied_is_waited_for(spark, science, sky, rows):
     some = rows[sky.nights[0]]
     put(science, "1/part-0.parquet", table_of(some[:30]))
-    query = Pipeline(spark, science).start()
+    query = Pipeline(spark, Loop.open(science)).start()
     try:
         wait_until(lambda: ledger_counts(science)["alerts"] == 30)
         growing = put(science, "1/part-1.parquet", table_of(some[30:60]))
@@ -136,7 +137,7 @@ def test_a_damaged_page_of_a_file_just_written_is_waited_for(
     spoil(torn, "candidate.magpsf", 0)
     os.utime(torn)
     put(science, "1/part-1.parquet", some.slice(30))
-    query = Pipeline(spark, science).start()
+    query = Pipeline(spark, Loop.open(science)).start()
     try:
         wait_until(lambda: ledger_counts(science)["alerts"] == 20)
         time.sleep(1)
@@ -193,7 +194,7 @@ def test_a_file_that_changes_within_a_batch_is_read_once(
         return done
 
     monkeypatch.setattr("fink_al.spark.stream.pipeline.stage", change)
-    job.keep_streaming(lambda: Pipeline(spark, science), [], available_now=True)
+    job.keep_streaming(lambda: Pipeline(spark, Loop.open(science)), [], available_now=True)
     check_complete(science, len(second) - (30 if way == "gone" else 0))
     new = {record["candid"] for record in second}
     assert set(archive(science)["alert_id"]) <= new
@@ -210,5 +211,5 @@ def test_a_file_that_goes_before_it_is_read_ends_nothing(spark, science, sky, ro
         return alerts(self)
 
     monkeypatch.setattr(folder._Files, "alerts", late)
-    job.keep_streaming(lambda: Pipeline(spark, science), [], available_now=True)
+    job.keep_streaming(lambda: Pipeline(spark, Loop.open(science)), [], available_now=True)
     check_complete(science, 30)

@@ -10,6 +10,7 @@ from science_files import check_complete, folder_of, of_files, offsets, put, tab
 from streaming import archive, dead_letters, drain, fill_night, ledger_counts, published, wait_until
 
 from fink_al.followup.subscriber import read_candidates
+from fink_al.loop import Loop
 from fink_al.settings import find_resource
 from fink_al.spark.nights.examples import archived_examples
 from fink_al.spark.stream.pipeline import Pipeline
@@ -60,13 +61,15 @@ def test_files_give_what_the_same_packets_give_and_publish_nothing_again(
 
 def test_files_that_come_while_it_runs_are_read_by_the_newest_model(spark, science, sky, rows):
     first, second = (rows[night] for night in sky.nights)
-    pipeline = Pipeline(spark, science)
+    pipeline = Pipeline(spark, Loop.open(science))
     query = pipeline.start()
     try:
         put(science, f"{sky.nights[0]}/part-0.parquet", table_of(first))
         wait_until(lambda: ledger_counts(science)["alerts"] == len(first))
         starting = find_resource("data/early_snia/starting_set.parquet")
-        made = retrain(science.model_copy(update={"starting_set": starting}), archived_examples)
+        made = retrain(
+            Loop.open(science.model_copy(update={"starting_set": starting})), archived_examples
+        )
         put(science, f"{sky.nights[1]}/part-0.parquet", table_of(second[:-20]))
         wait_until(lambda: ledger_counts(science)["alerts"] == len(first + second) - 20)
         assert query.isActive

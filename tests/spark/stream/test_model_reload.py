@@ -51,7 +51,9 @@ def test_a_running_stream_takes_up_the_new_champion(spark, world, estimator):
         first = fill_night(settings, sky, sky.nights[0])
         run_until(settings, first)
         starting = find_resource("data/early_snia/starting_set.parquet")
-        made = retrain(settings.model_copy(update={"starting_set": starting}), archived_examples)
+        made = retrain(
+            Loop.open(settings.model_copy(update={"starting_set": starting})), archived_examples
+        )
         assert made.outcome == "promoted"
         second = fill_night(settings, sky, sky.nights[1])
         run_until(settings, first + second)

@@ -11,6 +11,7 @@ import pytest
 from science_files import NOWHERE, folder_of, table_of
 
 from fink_al.errors import FinkAlError, ServiceError, SettingsError
+from fink_al.loop import Loop
 from fink_al.settings import find_resource, load_settings
 from fink_al.spark.nights.replay import replay
 from fink_al.spark.stream.pipeline import Pipeline
@@ -41,12 +42,12 @@ def test_a_survey_may_have_no_science_files(monkeypatch):
 def test_a_folder_that_is_not_there_is_said(spark, science):
     folder_of(science).rmdir()
     with pytest.raises(SettingsError, match=r"science_path: there is no folder file:/.*science"):
-        Pipeline(spark, science)
+        Pipeline(spark, Loop.open(science))
 
 
 def test_a_replay_from_a_topic_points_to_the_archive(spark, science):
     with pytest.raises(FinkAlError, match="no topic of night 20260322; use --origin archive"):
-        replay(spark, science, 20260322, origin="topic")
+        replay(spark, Loop.open(science), 20260322, origin="topic")
 
 
 def test_what_a_turn_raises_comes_out(spark):
