@@ -187,7 +187,7 @@ def test_messages_without_a_time_are_read_whole_and_that_is_said(spark, settings
     send(settings, *((value, None) for value in (*first[:4], *second[:4])))
     with caplog.at_level(logging.WARNING):
         found = replay(spark, Loop.open(settings), _NIGHTS[1], origin="topic")
-    assert "do not say when they were sent: all are read" in caplog.text
+    assert "without a time of sending: all are read" in caplog.text
     assert sorted(row[0] for row in found.select("alert_id").collect()) == [100, 101, 102, 103]
 
 
