@@ -169,7 +169,7 @@ class _Unfinished:
     def forget_all_but(self, files: Iterable[File]) -> None:
         """Forget files that were removed or changed."""
         present = {file.identity for file in files}
-        self._since = {file: since for file, since in self._since.items() if file in present}
+        self._since = {name: since for name, since in self._since.items() if name in present}
 
 
 class _Reader:
