@@ -1,7 +1,7 @@
-"""The archive of one target: scored alerts by night, and the columns that they have.
+"""The archive of one target: scored alerts by night, and their columns.
 
-This file alone knows where nights lie. A night is a folder of Parquet files, to which each
-micro-batch adds one when it is published; a folder without files is no night yet.
+Only this file knows where nights lie. A night is a folder of Parquet files, to which each published
+micro-batch adds one. A folder without files does not count as a night.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # compiled features take a second to import
 
     from fink_al.features.feature_set import FeatureSet
 
-#: Column by which rows are laid into folders: YYYYMMDD, null for packets that could not be read.
+#: Column by which rows are divided into folders: YYYYMMDD, null for packets that could not be read.
 NIGHT = "night"
 
 #: Columns of later versions of the archive, beside those of light curves.
@@ -80,7 +80,7 @@ class Archive:
         return self._complete(ds.dataset(files, format="parquet"), columns, filter)
 
     def read_all(self, columns: Iterable[str], filter: ds.Expression) -> pa.Table:
-        """Rows of all nights that meet `filter`, with the given columns."""
+        """Rows of all nights that meet `filter`, with `columns`."""
         nights = ds.dataset(self.folder, format="parquet", partitioning="hive")
         return self._complete(nights, columns, filter)
 

@@ -1,7 +1,7 @@
 """A filter for Fink: the target's cuts on Fink's alerts, as a pandas function of their columns.
 
-Fink reads the names of the function's arguments as names of columns. So this file, as the packets'
-own, holds the survey's field names; ``docs/fink.md`` says how to install it.
+Fink takes the names of the function's arguments for names of columns. So this file, like the
+adapters, holds the survey's field names; ``docs/fink.md`` says how to install it.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from fink_al.lightcurve import LightCurves
 from fink_al.selection import Selection, inputs, select
 from fink_al.settings import Settings, Target, load_settings
 
-#: What the survey writes where a catalogue has no source.
+#: The survey's value where a catalogue has no source.
 _NO_SOURCE = -999.0
 
 
 def candidate_filter(settings: Settings | None = None) -> Any:
-    """Filter that keeps the alerts that the target's follow-up would ask for.
+    """Filter that keeps the alerts that the target's follow-up would request.
 
-    The cuts are those of the stream (:func:`fink_al.selection.select`) without what only the
-    stream knows: which objects have a type or were published before. The form is that of
+    The cuts are those of the stream (:func:`fink_al.selection.select`). The filter cannot know
+    which objects have a type or were published before. The form is that of
     fink-filters: a pandas function whose arguments are columns, applied by
     ``fink_utils.spark.utils.apply_user_defined_filter``.
 
@@ -54,8 +54,9 @@ def candidate_filter(settings: Settings | None = None) -> Any:
     settings = settings or load_settings()
     if adapter(settings.survey) is not ztf:
         raise SettingsError(
-            f"This filter reads what Fink gives filters of ztf; target '{settings.target.name}' is "
-            f"for {settings.survey.name}: set a target of ztf, or write a filter of fink_al_p."
+            "This filter reads the columns of Fink's filters for ztf; target "
+            f"'{settings.target.name}' is for {settings.survey.name}: set a target of ztf, or "
+            "write a filter of fink_al_p."
         )
 
     bands = dict(enumerate(settings.survey.bands, 1))
@@ -118,7 +119,7 @@ def candidate_filter(settings: Settings | None = None) -> Any:
 
 
 def _select(target: Target, p: Floats, alerts: Mapping[str, Any], curves: LightCurves) -> Selection:
-    """Cuts on the columns of `alerts`, words as text."""
+    """Select from the columns of `alerts`, words as text."""
     context = {
         name: alerts[name] if words is None else _places(alerts[name], words)
         for name, words in inputs(target.cuts).items()

@@ -1,4 +1,4 @@
-"""One target's loop, opened once at the door of a command or job.
+"""One target's loop, opened once at the start of a command or job.
 
 Everything that a target needs is looked up and checked here: its survey's adapter, its features,
 the taxonomy, the archive, the labels and the registry. Training, follow-up and streaming take a
@@ -30,14 +30,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Loop:
-    """One target's loop; :meth:`open` makes it.
+    """One target's loop; :meth:`open` creates it.
 
     Parameters
     ----------
     settings : Settings
         All settings of the installation.
     alerts : Adapter
-        All that is known of the survey's packets.
+        Adapter of the survey's packets.
     taxonomy : Taxonomy
         Families of types.
     archive : Archive
@@ -56,8 +56,8 @@ class Loop:
         Raises
         ------
         SettingsError
-            If the survey has no adapter or not this source of alerts, the stream cannot use the
-            query strategy, or the target names families that the taxonomy does not have.
+            If the survey has no adapter or lacks this source of alerts, the stream cannot use the
+            query strategy, or the target names families that the taxonomy lacks.
         """
         alerts = adapter(settings.survey)
         if settings.stream.source not in alerts.SOURCES:
@@ -89,7 +89,7 @@ class Loop:
         """The same loop for a target that differs in its features or its model."""
         return replace(self, settings=self.settings.model_copy(update={"target": target}))
 
-    # The rest is imported when it is asked for: compiled features, scikit-learn and MLflow take
+    # The rest is imported on first use: compiled features, scikit-learn and MLflow take
     # seconds to import, and tonight's list needs none of them.
 
     @cached_property
@@ -107,18 +107,18 @@ class Loop:
     def light_curves(self, rows: pa.Table) -> LightCurves:
         """Light curves of rows of the archive or of a labelled set.
 
-        Context that the rows lack, as tables of light curves do, is missing in the light curves.
+        Context columns that the rows lack are missing in the light curves.
         """
         names = [name for name in self.columns if name in rows.column_names]
         return self.alerts.light_curves(rows.select(names), self.survey)
 
     @cached_property
     def labels(self) -> OwnNames:
-        """Labels by the names that the archive has for the objects."""
+        """Labels by the archive's names of the objects."""
         return self.labels_until(None)
 
     def labels_until(self, until: datetime | None) -> OwnNames:
-        """Labels as they were at a time with time zone; None for all."""
+        """Labels as they were at `until`, a time with time zone; None for all."""
         from fink_al.labels.counterparts import counterparts_file
         from fink_al.labels.own_names import OwnNames
         from fink_al.labels.store import LabelStore

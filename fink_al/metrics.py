@@ -1,4 +1,4 @@
-"""What a running stream tells a Prometheus server: counts, and whether its model is up to date."""
+"""Metrics of a running stream for a Prometheus server: counts and the state of its model."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Info, start_htt
 
 from fink_al.errors import SettingsError
 
-#: Of its own: the process has figures enough elsewhere.
+#: Separate from the default registry, which holds other metrics of the process.
 REGISTRY = CollectorRegistry()
 
 registry_reachable = Gauge(
@@ -32,7 +32,7 @@ _counts = {
 
 
 def count_batch(counts: Mapping[str, int]) -> None:
-    """Add a published micro-batch that came to `counts`."""
+    """Add the `counts` of a published micro-batch."""
     _batches.inc()
     for name, counter in _counts.items():
         counter.inc(counts[name])
@@ -40,12 +40,12 @@ def count_batch(counts: Mapping[str, int]) -> None:
 
 @contextmanager
 def serving(port: int | None) -> Iterator[None]:
-    """Answer on `port` of this machine, and of no other; None: nowhere.
+    """Serve the metrics on `port` of this machine only, or not at all if None.
 
     Raises
     ------
     SettingsError
-        If the port cannot be had.
+        If the port cannot be opened.
     """
     if port is None:
         yield
@@ -54,8 +54,8 @@ def serving(port: int | None) -> Iterator[None]:
         server, thread = start_http_server(port, "127.0.0.1", REGISTRY)
     except OSError as error:
         raise SettingsError(
-            f"stream.metrics_port: port {port} cannot be had ({error.strerror}): name a free one, "
-            "one a stream, or null for none."
+            f"stream.metrics_port: port {port} cannot be opened ({error.strerror}): choose a "
+            "free one for each stream, or null for no metrics."
         ) from None
     try:
         yield

@@ -1,8 +1,8 @@
 """The science module for Fink: probability, reason and features as columns of Fink's Spark jobs.
 
-Fink calls typed pandas functions on the columns that its ``concat_col`` builds. The ones made here
-run the code of the stream with a model bundle, which alone decides the features; the settings say
-whose alerts the columns hold. ``docs/fink.md`` says how to install them.
+Fink calls typed pandas functions on the columns that its ``concat_col`` builds. The functions of
+this module run the stream's code with a model bundle. The bundle alone decides the features, the
+settings the survey. ``docs/fink.md`` says how to install them.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ class Bundle:
     Parameters
     ----------
     checksum : str
-        SHA-256 of `data`, by which workers keep the loaded model.
+        SHA-256 of `data`, the key by which workers keep the loaded model.
     data : bytes
         The bundle; it travels inside the function, so no file need be on the executors.
     survey : Survey
-        Whose alerts the columns hold: that of the settings with which the bundle is read.
+        Survey of the alerts, from the settings with which the bundle is read.
     """
 
     checksum: str
@@ -55,15 +55,15 @@ class Bundle:
 
     @classmethod
     def from_bytes(cls, data: bytes, settings: Settings | None = None) -> Bundle:
-        """The bundle `data`, which is loaded once here to see that it can be.
+        """The bundle `data`, after a check that it can be loaded.
 
-        It says whose alerts it was trained on; `settings` may describe that survey otherwise than
-        the package's file does.
+        It names the survey that it was trained on. `settings` may describe that survey differently
+        from the package's file.
 
         Raises
         ------
         ModelError
-            If it cannot be used here.
+            If this version cannot use it.
         """
         trained_on = read_manifest(data)["survey"]
         survey = settings.survey if settings else load_survey(trained_on)
@@ -83,7 +83,7 @@ class Bundle:
         Raises
         ------
         ModelError
-            If it cannot be read or used here: a job ends before it starts.
+            If it cannot be read or used, so that a job ends before it starts.
         """
         try:
             data = Path(path).read_bytes()
@@ -96,12 +96,12 @@ class Bundle:
 
     @classmethod
     def from_registry(cls, version: str | None = None, settings: Settings | None = None) -> Bundle:
-        """Version `version` of the target's model; by default the one that scores, the champion.
+        """Version `version` of the target's model; default: the champion, which scores.
 
         Raises
         ------
         ModelError
-            If there is no such version, or it cannot be used here.
+            If there is no such version, or it cannot be used.
         ServiceError
             If the registry does not answer.
         """
@@ -117,12 +117,12 @@ class Bundle:
 
     @cached_property
     def manifest(self) -> dict[str, Any]:
-        """What the model was made of and how it did."""
+        """Manifest of the bundle: origin and metrics of the model."""
         return read_manifest(self.data)
 
     @cached_property
     def features(self) -> FeatureSet:
-        """Features that the model was trained on: serving cannot differ from training."""
+        """Features that the model was trained on, so that serving cannot differ from training."""
         return FeatureSet.from_settings(self._feature_settings)
 
     @property
@@ -149,27 +149,27 @@ class Bundle:
 
     @cached_property
     def _feature_settings(self) -> FeatureSettings:
-        known = FeatureSettings.model_fields
-        said = self.manifest["feature_set"]
+        keys = FeatureSettings.model_fields
+        feature_set = self.manifest["feature_set"]
         try:
-            return FeatureSettings(**{key: value for key, value in said.items() if key in known})
+            return FeatureSettings(**{key: feature_set[key] for key in feature_set if key in keys})
         except ValidationError as error:
-            wrong = error.errors()[0]
+            first = error.errors()[0]
             raise ModelError(
-                f"This version of fink-al has no such features as the model: {wrong['msg']} (found "
-                f"{wrong['input']}); install fink-al {self.manifest['versions'].get('fink-al')}, "
+                f"This version of fink-al lacks features of the model: {first['msg']} (found "
+                f"{first['input']}); install fink-al {self.manifest['versions'].get('fink-al')}, "
                 "which trained it, or train again."
             ) from None
 
 
 def probability(bundle: Bundle) -> Any:
-    """Pandas function that gives the probability of the target's class, Fink's number for none.
+    """Pandas function that gives the probability of the target's class, Fink's number if missing.
 
     For columns of topics that must hold a number, as Fink's `rf_snia_vs_nonia` and
-    `earlySNIa_score` do. None is 0.0 for ZTF and -1.0 for LSST there; `score` says why there is
-    none. Departures from Fink's module (fink-science, ``random_forest_snia``): an
-    alert with features in one band only has a probability, and neither the catalogue class nor the
-    number of detections makes it 0.0: those are cuts, and stand in the filter.
+    `earlySNIa_score` do. A missing probability is 0.0 for ZTF and -1.0 for LSST there; `score` says
+    why it is missing. Departures from Fink's module (fink-science, ``random_forest_snia``): an
+    alert with features in one band only has a probability. Neither the catalogue class nor the
+    number of detections makes it 0.0: those are cuts of the filter.
 
     Parameters
     ----------
@@ -202,18 +202,18 @@ def probability(bundle: Bundle) -> Any:
     600
     """
 
-    none = adapter(bundle.survey).FINK_NO_SCORE
+    no_score = adapter(bundle.survey).FINK_NO_SCORE
 
     @pandas_udf(DoubleType())  # type: ignore[call-overload]
     def fink_al_p(*columns: pd.Series) -> pd.Series:
         p, _ = _score(bundle, columns)
-        return pd.Series(np.nan_to_num(p, nan=none))
+        return pd.Series(np.nan_to_num(p, nan=no_score))
 
     return fink_al_p
 
 
 def score(bundle: Bundle) -> Any:
-    """Pandas function that gives the probability, and why there is none.
+    """Pandas function that gives the probability, or the reason why it is missing.
 
     Parameters
     ----------
@@ -223,8 +223,8 @@ def score(bundle: Bundle) -> Any:
     Returns
     -------
     user-defined function
-        Of `Bundle.columns`, to a record: ``p``, null where the alert has no feature, and
-        ``reason``, then the word that the stream archives as ``p_reason``.
+        Of `Bundle.columns`, to a record. ``p`` is null where the alert has no feature; ``reason``
+        is then the word that the stream archives as ``p_reason``.
     """
 
     @pandas_udf(_record(["p"], ["reason"]))  # type: ignore[call-overload]
@@ -247,17 +247,17 @@ def features(bundle: Bundle) -> Any:
     -------
     user-defined function
         Of `Bundle.columns`, to a record: each of :attr:`FeatureSet.names`, null where missing, and
-        each of :attr:`FeatureSet.reason_names`, the word that says why, null where they exist.
+        each of :attr:`FeatureSet.reason_names`, its reason, null where the features exist.
     """
     names, reason_names = bundle.features.names, bundle.features.reason_names
 
     @pandas_udf(_record(names, reason_names))  # type: ignore[call-overload]
     def fink_al_features(*columns: pd.Series) -> pd.DataFrame:
         _, feature_set = _loaded(bundle)
-        found = _extract(bundle, feature_set, columns)
-        out = pd.DataFrame(found.values, columns=list(names))
-        told = zip(reason_names, feature_set.reason_words, found.codes.T, strict=True)
-        for name, words, codes in told:
+        extracted = _extract(bundle, feature_set, columns)
+        out = pd.DataFrame(extracted.values, columns=list(names))
+        reasons = zip(reason_names, feature_set.reason_words, extracted.codes.T, strict=True)
+        for name, words, codes in reasons:
             out[name] = pd.Series(_words(words, codes), dtype=object)
         return out
 
@@ -265,7 +265,7 @@ def features(bundle: Bundle) -> Any:
 
 
 def _record(numbers: Sequence[str], words: Sequence[str]) -> StructType:
-    # Objects, because Spark reads types written as text only when it has a session.
+    # Type objects, because Spark parses types in text only when it has a session.
     return StructType(
         [StructField(name, DoubleType()) for name in numbers]
         + [StructField(name, StringType()) for name in words]
@@ -273,14 +273,14 @@ def _record(numbers: Sequence[str], words: Sequence[str]) -> StructType:
 
 
 def _score(bundle: Bundle, columns: tuple[pd.Series, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Probability, NaN where there is none, and then the reason, else None."""
+    """Probability, NaN where missing, and the reason, None where p exists."""
     model, feature_set = _loaded(bundle)
-    found = _extract(bundle, feature_set, columns)
-    p = model.predict(found.values)
+    extracted = _extract(bundle, feature_set, columns)
+    p = model.predict(extracted.values)
     # As in the stream: of the first kind of feature, from the band that got furthest.
     words = feature_set.reason_words[0]
-    same = [i for i, known in enumerate(feature_set.reason_words) if known == words]
-    reason = _words(words, found.codes[:, same].max(axis=1))
+    same = [i for i, others in enumerate(feature_set.reason_words) if others == words]
+    reason = _words(words, extracted.codes[:, same].max(axis=1))
     reason[~np.isnan(p)] = None
     return p, reason
 
@@ -289,8 +289,8 @@ def _extract(bundle: Bundle, feature_set: FeatureSet, columns: tuple[pd.Series, 
     kinds = bundle.lists | dict.fromkeys(feature_set.context_columns, pa.float64())
     if len(columns) != len(kinds):
         raise ModelError(
-            f"The model reads {len(kinds)} columns ({', '.join(kinds)}), {len(columns)} were "
-            "given: call the function with *bundle.columns."
+            f"The model reads {len(kinds)} columns ({', '.join(kinds)}), found "
+            f"{len(columns)}: call the function with *bundle.columns."
         )
     return feature_set.extract(curves_of(columns, kinds, bundle.survey))
 
@@ -301,6 +301,6 @@ def _words(words: tuple[str, ...], codes: np.ndarray) -> np.ndarray:
 
 @lru_cache(maxsize=_KEPT_MODELS)
 def _loaded(bundle: Bundle) -> tuple[Model, FeatureSet]:
-    """The model and its features, once a worker process: bundles are equal by their checksum."""
+    """The model and its features, loaded once a worker process for each checksum."""
     features = bundle.features
     return Model.from_bytes(bundle.data, features.hash), features

@@ -86,7 +86,7 @@ def test_a_target_of_another_survey_is_refused():
     other = settings.survey.model_copy(update={"name": "sdss"})
     with pytest.raises(SettingsError, match=r"No survey 'sdss'; known: .*ztf"):
         candidate_filter(settings.model_copy(update={"survey": other}))
-    wanted = r"filters of ztf; target 'early_snia' is for lsst: set a target of ztf, or write"
+    wanted = r"filters for ztf; target 'early_snia' is for lsst: set a target of ztf, or write"
     with pytest.raises(SettingsError, match=wanted):
         candidate_filter(load_settings(target={"survey": "lsst"}))
 

@@ -52,7 +52,7 @@ def test_only_this_machine_is_answered():
 
 def test_a_port_in_use_is_said_before_the_stream_starts():
     port = free_port()
-    said = rf"stream\.metrics_port: port {port} cannot be had"
+    said = rf"stream\.metrics_port: port {port} cannot be opened"
     with metrics.serving(port), pytest.raises(SettingsError, match=said), metrics.serving(port):
         pass
 

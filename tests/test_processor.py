@@ -130,7 +130,7 @@ def test_a_worker_loads_a_model_once(bundle, bundle_path):
 
 
 def test_columns_that_are_too_few_are_named(bundle):
-    with pytest.raises(ModelError, match=r"columns \(cjd, cfid, .*1 were given: call .*columns"):
+    with pytest.raises(ModelError, match=r"columns \(cjd, cfid, .*found 1: call .*columns"):
         probability(bundle).func(pd.Series([np.array([])]))
 
 

@@ -126,5 +126,5 @@ def test_sources_that_are_not_the_packets_have_no_flags(spark):
 
 
 def test_a_survey_has_the_columns_of_its_own(spark, bundle):
-    with pytest.raises(ModelError, match=r"columns \(cmidpointMjdTai, cband, .*were given"):
+    with pytest.raises(ModelError, match=r"columns \(cmidpointMjdTai, cband, .*found"):
         probability(bundle).func()

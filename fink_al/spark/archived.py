@@ -1,4 +1,4 @@
-"""The archive, read by Spark."""
+"""Spark reader of the archive."""
 
 from __future__ import annotations
 

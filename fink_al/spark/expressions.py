@@ -1,4 +1,4 @@
-"""Column expressions of science: what enters the Python worker, and words for what leaves it."""
+"""Column expressions of science: inputs of the Python worker, and words for its codes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 
 from fink_al.cuts import Words
 
-#: A column of reason codes, and the words of the codes: the first one is no reason.
+#: A column of reason codes, and the words of the codes; the first stands for no reason.
 Codes = tuple[Column, tuple[str, ...]]
 
 
@@ -21,13 +21,13 @@ def night(mjd: Column, day_start: float) -> Column:
 
 
 def uniform(object_id: Column, night: Column, seed: int) -> Column:
-    """Random number on [0, 1) of object, night and seed: the same in every stream and replay."""
-    drawn = F.xxhash64(object_id, night, F.lit(seed).cast("long"))
-    return F.shiftrightunsigned(drawn, 11) * F.lit(2.0**-53)  # a double holds 53 bits
+    """Random number on [0, 1) from object, night and seed, equal in every stream and replay."""
+    bits = F.xxhash64(object_id, night, F.lit(seed).cast("long"))
+    return F.shiftrightunsigned(bits, 11) * F.lit(2.0**-53)  # a double holds 53 bits
 
 
 def numbers(column: Column, words: Words | None) -> Column:
-    """`column` in the form in which :mod:`fink_al.cuts` reads it.
+    """`column` in the form that :mod:`fink_al.cuts` reads.
 
     Parameters
     ----------
@@ -49,12 +49,12 @@ def word(code: Column, words: tuple[str, ...]) -> Column:
 
 
 def furthest(codes: Sequence[Codes]) -> Column:
-    """Word for an alert without features: of the first kind of feature, from what got furthest."""
+    """Reason of an alert without features: the furthest that the first kind of feature got."""
     words = codes[0][1]
     return word(F.greatest(*(code for code, of in codes if of == words), F.lit(0)), words)
 
 
 def words(rejected: Column, names: tuple[str, ...]) -> Column:
-    """Those of `names` whose bit is set in `rejected`."""
+    """Names of the bits that are set in `rejected`."""
     chosen = [F.when(rejected.bitwiseAND(1 << bit) != 0, name) for bit, name in enumerate(names)]
     return F.filter(F.array(*chosen), lambda name: name.isNotNull())

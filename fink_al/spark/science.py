@@ -1,6 +1,6 @@
 """Decoded alerts to scored alerts: one pandas UDF for features, probability and cuts.
 
-Stream and replay both call :func:`with_science`; nothing here knows where the alerts came from.
+Stream and replay both call :func:`with_science`. It does not depend on the alerts' source.
 Only numbers enter the Python worker: a string with broken encoding would stop the batch.
 """
 
@@ -58,7 +58,7 @@ class Known:
 
 @dataclass(frozen=True)
 class Science:
-    """Everything that decides what becomes of a batch of alerts, for Spark's workers."""
+    """Settings, model and state by which Spark's workers judge a batch of alerts."""
 
     loop: Loop
     champion: Champion | None = None
@@ -154,7 +154,7 @@ _SOURCE_ORDER = ("topic", "partition", "offset")
 
 
 def _udf(science: Science):
-    # The function travels to the workers, and with it what it names: not the whole loop.
+    # The function goes to the workers with all that it names: so it must not name the whole loop.
     loop, champion, known = science.loop, science.champion, science.known
     target, survey, features, kinds = loop.target, loop.survey, loop.features, loop.columns
     read = tuple(inputs(target.cuts))
@@ -206,20 +206,20 @@ def _udf(science: Science):
 def _contains(ordered: np.ndarray | None, keys: np.ndarray) -> np.ndarray:
     if ordered is None or len(ordered) == 0:
         return np.zeros(len(keys), bool)
-    found = np.searchsorted(ordered, keys)
-    return ordered[np.minimum(found, len(ordered) - 1)] == keys
+    positions = np.searchsorted(ordered, keys)
+    return ordered[np.minimum(positions, len(ordered) - 1)] == keys
 
 
 def _published(
-    known: Known, keys: np.ndarray, nights: np.ndarray, most: int
+    known: Known, keys: np.ndarray, nights: np.ndarray, max_per_night: int
 ) -> tuple[np.ndarray, np.ndarray]:
     by_night = known.published.value if known.published else {}
     published, full = np.zeros(len(keys), bool), np.zeros(len(keys), bool)
     for night in np.unique(nights):
         if (done := by_night.get(int(night))) is not None:
-            here = nights == night
-            published[here] = _contains(done, keys[here])
-            full[here] = len(done) >= most
+            in_night = nights == night
+            published[in_night] = _contains(done, keys[in_night])
+            full[in_night] = len(done) >= max_per_night
     return published, full
 
 
@@ -227,7 +227,7 @@ _MODELS: dict[str, Any] = {}
 
 
 def _model(checksum: str, bundle: Any, feature_set_hash: str) -> Any:
-    """The loaded model, one a worker process: a new version replaces the old one."""
+    """The loaded model, one a worker process; a new version replaces the old one."""
     from fink_al.models.model import Model
 
     if checksum not in _MODELS:

@@ -1,4 +1,4 @@
-"""The Spark session, the same for stream, replay and tests."""
+"""The Spark session of stream, replay and tests."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _AVRO_LIMITS = " ".join(
 
 
 def spark_session(name: str, master: str | None = None) -> SparkSession:
-    """Session called `name`, made or reused.
+    """Session called `name`, created or reused.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def spark_session(name: str, master: str | None = None) -> SparkSession:
     if master:
         builder = builder.master(master)
     options = submit_options()
-    if "SPARK_ENV_LOADED" in os.environ:  # started by spark-submit, which was given them
+    if "SPARK_ENV_LOADED" in os.environ:  # spark-submit has set them
         options = {k: v for k, v in options.items() if not k.startswith("spark.driver")}
     for key, value in options.items():
         builder = builder.config(key, value)
@@ -74,7 +74,7 @@ def submit_options() -> dict[str, str]:
         # The number of tasks is chosen for Python's start-up cost, not for the size of the data.
         "spark.sql.adaptive.enabled": "false",
         "spark.sql.execution.arrow.maxRecordsPerBatch": "10000",
-        # Up to 200 files a batch: listing them is no work for as many tasks.
+        # Up to 200 files a batch: listing them is not worth as many tasks.
         "spark.sql.sources.parallelPartitionDiscovery.threshold": "1000",
         # Dead letters hold whole packets: they are read back in pieces of this size.
         "spark.sql.files.maxPartitionBytes": "16m",

@@ -1,6 +1,6 @@
-"""Objects of the archive that lie where the label store has objects of other names.
+"""Objects of the archive at positions of the label store's objects of other names.
 
-An equi-join on cells of the sky: time follows archive and labels, and only pairs leave Spark.
+An equi-join on cells of the sky. Time follows archive and labels; only pairs leave Spark.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from fink_al.spark.archived import read_whole_archive
 from fink_al.spark.nights.session import archive_session, job_folder
 
 _AXES = ("x", "y", "z")
-#: Years after its discovery in which an object may be seen first: what comes later is another one.
+#: Years from a discovery to the object's first alert at most: a later object is another one.
 _MOST_YEARS = 1
 _OF_PLACE = {"said_of": "object_id", "year": "year"}
 _CELL = tuple(f"cell_{axis}" for axis in _AXES)
 
 
 def archived_counterparts(loop: Loop, places: pa.Table) -> pa.Table:
-    """The nearest object of the archive to each of `places`, if it is near enough to be the same.
+    """The nearest object of the archive to each of `places`, if near enough to be the same.
 
-    An object of the archive lies at the mean position of its alerts, unless these are too far apart
-    to be of one place. One whose first alert is from years after the discovery, which a name such
-    as SN 2018bcb tells, is another supernova of the same galaxy. A name that the archive has itself
-    needs no counterpart. Of several objects the nearest is it, of equally near ones the first by
-    name.
+    An object of the archive lies at the mean position of its alerts; one whose alerts are too far
+    apart is left out. One whose first alert is from years after the discovery, whose year a name
+    such as SN 2018bcb gives, is another supernova of the same galaxy. A name that the archive has
+    itself needs no counterpart. Of several objects the nearest counts, of equally near ones the
+    first by name.
 
     Parameters
     ----------
@@ -45,8 +45,8 @@ def archived_counterparts(loop: Loop, places: pa.Table) -> pa.Table:
     Returns
     -------
     pyarrow.Table
-        ``said_of object_id arcsec``: name in the label store, name in the archive, and how far
-        apart they are.
+        ``said_of object_id arcsec``: name in the label store, name in the archive, and
+        their distance.
     """
     if not len(places) or not loop.archive.nights():
         return FOUND.empty_table()
@@ -58,21 +58,21 @@ def archived_counterparts(loop: Loop, places: pa.Table) -> pa.Table:
     archive = read_whole_archive(spark, loop.archive, schema)
     with job_folder(loop.settings.work_dir) as folder:
         pq.write_table(_with_cells(places), folder / "places.parquet")
-        said = spark.read.parquet(str(folder / "places.parquet"))
-        near = _nearest(_objects(archive), said)
+        places_in_cells = spark.read.parquet(str(folder / "places.parquet"))
+        near = _nearest(_objects(archive), places_in_cells)
         near.repartition(1).write.parquet(str(folder / "near"))
-        found = pq.read_table(folder / "near").select(FOUND.names).cast(FOUND)
-        if not len(found):
-            return found
+        pairs = pq.read_table(folder / "near").select(FOUND.names).cast(FOUND)
+        if not len(pairs):
+            return pairs
         names = F.broadcast(spark.read.parquet(str(folder / "near")).select("said_of"))
         same = archive.join(names, F.col("object_id") == F.col("said_of"), "left_semi")
         same.select("object_id").distinct().repartition(1).write.parquet(str(folder / "same"))
-        own = pq.read_table(folder / "same")["object_id"].combine_chunks()
-    return found.filter(pc.invert(pc.is_in(found["said_of"], own)))
+        archived_names = pq.read_table(folder / "same")["object_id"].combine_chunks()
+    return pairs.filter(pc.invert(pc.is_in(pairs["said_of"], archived_names)))
 
 
 def _with_cells(places: pa.Table) -> pa.Table:
-    """Each of `places` with its unit vector, once for each cell that may hold its counterpart."""
+    """Each of `places` with its unit vector, repeated for each cell that may hold a counterpart."""
     vectors = unit_vectors(places["ra_deg"].to_numpy(), places["dec_deg"].to_numpy())
     row, cells = cells_around(vectors, MOST_ARCSEC)
     columns = dict(zip((f"said_{axis}" for axis in _AXES), vectors[row].T, strict=True))
@@ -92,7 +92,7 @@ def _objects(archive: DataFrame) -> DataFrame:
         F.year(F.date_add(F.lit(MJD_EPOCH), F.floor(F.min("mjd")).cast("int"))).alias("begun"),
         *(F.avg(part).alias(axis) for part, axis in zip(vector, _AXES, strict=True)),
     )
-    # What a mean of unit vectors lacks to length 1, squared, is the variance of the positions.
+    # 1 minus the squared length of a mean of unit vectors is the variance of the positions.
     squared = sum((F.col(axis) * F.col(axis) for axis in _AXES), F.lit(0.0))
     means = means.where(1 - squared <= chord(MOST_ARCSEC) ** 2)
     means = means.withColumns({axis: F.col(axis) / F.sqrt(squared) for axis in _AXES})
@@ -100,12 +100,12 @@ def _objects(archive: DataFrame) -> DataFrame:
     return means.withColumns(cells)
 
 
-def _nearest(objects: DataFrame, said: DataFrame) -> DataFrame:
-    """The nearest of `objects` to each that is `said_of`, but for those near their own name."""
+def _nearest(objects: DataFrame, places: DataFrame) -> DataFrame:
+    """The nearest of `objects` to each of `places`, except where one of the same name is near."""
     apart = [F.col(axis) - F.col(f"said_{axis}") for axis in _AXES]
     length = F.sqrt(sum((part * part for part in apart), F.lit(0.0)))
     arcsec = F.degrees(2 * F.asin(length / 2)) * 3600
-    near = objects.join(said, list(_CELL)).where(length <= chord(MOST_ARCSEC))
+    near = objects.join(places, list(_CELL)).where(length <= chord(MOST_ARCSEC))
     late = F.col("begun") - F.col("year") > _MOST_YEARS
     near = near.where(~F.coalesce(late, F.lit(False)))
     # Rounded, as the sum of the alerts' positions depends on their order.

@@ -1,6 +1,6 @@
 """The example of each labelled object, found in the archive by Spark.
 
-Only labelled objects' alerts leave the archive, and only one of each reaches the driver: memory
+Only labelled objects' alerts leave the archive, and only one of each reaches the driver. So memory
 follows the labels, time the archive.
 """
 
@@ -29,7 +29,7 @@ from fink_al.training.examples import PROVENANCE
 
 log = logging.getLogger(__name__)
 
-#: What is read of an alert beside its light curve.
+#: Columns of an alert that are read beside its light curve.
 _OF_ALERT = {
     "object_id": pa.string(),
     "alert_id": pa.int64(),
@@ -42,10 +42,10 @@ _OF_LABEL = ("object_id", "type", "source", "observed", "modified")
 
 
 def archived_examples(loop: Loop, labels: pa.Table) -> pa.Table:
-    """The example of each of `labels` in the archive; an object without one has none.
+    """The example of each of `labels` that has one in the archive.
 
-    It is the last alert that was requested, else the last one that the target's cuts accept; always
-    one with features, and from before the label's observation.
+    It is the last alert that was requested, else the last one that the target's cuts accept. It
+    always has features and is from before the label's observation.
 
     Parameters
     ----------
@@ -57,18 +57,18 @@ def archived_examples(loop: Loop, labels: pa.Table) -> pa.Table:
     Returns
     -------
     pyarrow.Table
-        `PROVENANCE` and light-curve columns, in no order.
+        `PROVENANCE` and light-curve columns, in any order.
     """
     if not len(labels) or not loop.archive.nights():
         return pa.schema([*PROVENANCE.items(), *loop.columns.items()]).empty_table()
     spark = archive_session(loop.target.name)
     with job_folder(loop.settings.work_dir) as folder:
-        told = labels.select(list(_OF_LABEL))
-        told = told.append_column("until_mjd", _mjd(labels["observed"]))
-        pq.write_table(told, folder / "labels.parquet")
-        found = _choose(spark, loop, folder / "labels.parquet")
-        # By a file, not through the driver's Java heap.
-        found.coalesce(1).write.parquet(str(folder / "examples"))
+        selected = labels.select(list(_OF_LABEL))
+        selected = selected.append_column("until_mjd", _mjd(labels["observed"]))
+        pq.write_table(selected, folder / "labels.parquet")
+        examples = _choose(spark, loop, folder / "labels.parquet")
+        # A file keeps them out of the driver's Java heap.
+        examples.coalesce(1).write.parquet(str(folder / "examples"))
         return pq.read_table(folder / "examples")
 
 
@@ -85,19 +85,19 @@ def _choose(spark: SparkSession, loop: Loop, labels: Path) -> DataFrame:
     rows = rows.repartition(loop.settings.stream.partitions, "object_id")
     rows = rows.where(_has_features(loop))
     chosen_by = F.when(requested, F.col("strategy"))
-    made = [F.col(name) for name in PROVENANCE if name != "selected_by"]
-    kept = F.struct(*made, chosen_by.alias("selected_by"), *columns)
+    provenance = [F.col(name) for name in PROVENANCE if name != "selected_by"]
+    kept = F.struct(*provenance, chosen_by.alias("selected_by"), *columns)
     last = F.max_by(kept, F.struct(requested, "mjd", "alert_id"))
     return rows.groupBy("object_id").agg(last.alias("last")).select("last.*")
 
 
 def _has_features(loop: Loop) -> Column:
-    """Whether an alert has any feature; only numbers enter the Python worker."""
+    """Return whether an alert has any feature; only numbers enter the Python worker."""
     features, survey, kinds = loop.features, loop.survey, loop.columns
 
     @pandas_udf("boolean")  # type: ignore[call-overload]
-    def exist(*given: pd.Series) -> pd.Series:
-        return pd.Series(features.extract(curves_of(given, kinds, survey)).exist)
+    def exist(*columns: pd.Series) -> pd.Series:
+        return pd.Series(features.extract(curves_of(columns, kinds, survey)).exist)
 
     return exist(*kinds)
 

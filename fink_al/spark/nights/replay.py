@@ -1,4 +1,4 @@
-"""A night scored again by the stream's own code, from its topic or from the archive."""
+"""Replay of a night by the stream's own code, from its topic or from the archive."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Origin = Literal["archive", "topic"]
 
 @dataclass(frozen=True)
 class Agreement:
-    """How a replay compares with what the stream archived.
+    """Comparison of a replay with what the stream archived.
 
     Parameters
     ----------
@@ -42,12 +42,12 @@ class Agreement:
     compared : int
         Alerts scored by the same model version in both.
     largest_difference : float or None
-        Largest difference of their probabilities, 1 where one has none; None if nothing could be
-        compared.
+        Largest difference of their probabilities, 1 where only one has a probability; None if
+        nothing could be compared.
     version : str or None
         Model version of the replay; None if there is no model.
     archived_versions : tuple of (str or None)
-        Model versions that scored then, None for alerts that met no model.
+        Model versions that scored the archived alerts, None for alerts scored without a model.
     """
 
     replayed: int
@@ -67,7 +67,7 @@ def replay(
     version: str | None = None,
     late_hours: float = LATE_HOURS,
 ) -> DataFrame:
-    """Scored alerts of `night`, computed anew.
+    """Score the alerts of `night` again.
 
     Parameters
     ----------
@@ -80,16 +80,16 @@ def replay(
     origin : {"archive", "topic"}
         Archived light curves, or the packets while Kafka still holds them.
     version : str, optional
-        Model to score with; default the champion of now.
+        Model to score with; default: the present champion.
     late_hours : float
-        Where a topic holds all nights, what was sent up to so many hours after the night's end is
+        If a topic holds all nights, messages sent up to so many hours after the night's end are
         read.
 
     Raises
     ------
     FinkAlError
-        If there is no such night in the archive, no topic of it, nothing in it that was sent then,
-        or no topics at all.
+        If the archive has no such night, Kafka has no topic of it, no message was sent at that
+        time, or the stream reads no topics.
     """
     settings = loop.settings
     if origin == "archive":
@@ -98,7 +98,7 @@ def replay(
             nights = ", ".join(map(str, loop.archive.nights())) or "none"
             raise FinkAlError(f"The archive has no night {night}; it has: {nights}.")
         alerts = rows.select(*SOURCE, "header", *loop.alerts.COLUMNS)
-        # A night has two files a micro-batch: far more than Python tasks should be.
+        # A night has two files a micro-batch, far more than there should be Python tasks.
         alerts = alerts.repartition(settings.stream.partitions)
     elif settings.stream.source != "kafka":
         raise FinkAlError(
@@ -125,13 +125,13 @@ def replay(
 
 def _no_alert(settings: Settings, night: int, late_hours: float) -> FinkAlError:
     pattern = topics_of_night(settings.topics, settings.survey, night)
-    said = f"The topics '{pattern}' hold no alert of night {night}"
+    problem = f"The topics '{pattern}' hold no alert of night {night}"
     if has_topic_a_night(settings.topics):
-        return FinkAlError(f"{said}.")
+        return FinkAlError(f"{problem}.")
     begin, end = sending_times(settings.survey, night, late_hours)
     return FinkAlError(
-        f"{said} that was sent from {begin:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC; what was "
-        "sent later is read with --late-hours, what has expired may be in the archive: "
+        f"{problem} that was sent from {begin:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC; "
+        "messages sent later are read with --late-hours, expired ones may be in the archive: "
         "--origin archive."
     )
 
@@ -149,7 +149,7 @@ def champion_of(
 
 
 def compare(replayed: DataFrame, archived: DataFrame | None, version: str | None) -> Agreement:
-    """Agreement of a replay by model `version` with the archive, alert by alert."""
+    """Compare a replay by model `version` with the archive, alert by alert."""
     n = replayed.count()
     if archived is None:
         return Agreement(n, 0, 0, None, version, ())
@@ -157,13 +157,13 @@ def compare(replayed: DataFrame, archived: DataFrame | None, version: str | None
     then = archived.select("alert_id", "model_version", F.col("p").alias("then"))
     both = now.join(then.dropDuplicates(["alert_id"]), ["alert_id", "model_version"])
     p, q = F.col("now"), F.col("then")
-    # One that has a probability where the other has none could not differ more.
+    # A probability that only one of them has is the largest difference.
     difference = F.when(p.isNull() != q.isNull(), 1.0).otherwise(F.abs(p - q))
     row = both.agg(F.count(difference), F.max(difference)).first()
     assert row is not None
     versions = {then[0] for then in archived.select("model_version").distinct().collect()}
-    known = sorted((v for v in versions if v is not None), key=lambda v: (len(v), v))
-    in_order = (*known, None) if None in versions else tuple(known)
+    numbered = sorted((v for v in versions if v is not None), key=lambda v: (len(v), v))
+    in_order = (*numbered, None) if None in versions else tuple(numbered)
     return Agreement(n, archived.count(), row[0], row[1], version, in_order)
 
 
@@ -176,7 +176,7 @@ def run(
     late_hours: float = LATE_HOURS,
     output: Path | None = None,
 ) -> Agreement:
-    """Replay `night` in a session of its own, write it to `output`, compare with the archive.
+    """Replay `night` in its own session, write it to `output` and compare it with the archive.
 
     Raises
     ------

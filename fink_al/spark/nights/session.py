@@ -12,12 +12,12 @@ from pyspark.sql import SparkSession
 
 from fink_al.spark.session import spark_session
 
-#: An archive is large: tasks of 16 MB, as the stream has them, would be too many.
+#: An archive is large: tasks of 16 MB, the stream's size, would be too many.
 _PART_BYTES = "128m"
 
 
 def archive_session(target: str) -> SparkSession:
-    """Session for a job of `target`, apart from a stream's that runs in the same process."""
+    """Session for a job of `target`, separate from that of a stream in the same process."""
     spark = spark_session(f"fink-al train {target}").newSession()
     spark.conf.set("spark.sql.files.maxPartitionBytes", _PART_BYTES)
     spark.conf.set("spark.sql.session.timeZone", "UTC")

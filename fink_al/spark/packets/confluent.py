@@ -1,9 +1,9 @@
 """Packets in Confluent's wire format, decoded in the JVM by the schema that their number names.
 
-No packet is looked at in Python. What a batch cannot be read with is found when it is computed: its
-packets come out with the numbers of schemas that were never looked for. Each is then looked for
-once, and the batch is computed again with what was found, before anything of it is published. What
-is still missing then makes dead letters, with the reason, and is looked for again after a while.
+Python looks at no packet. Missing schemas show when a batch is computed: its packets come out with
+the numbers of schemas that were never looked for. Each is then looked for once, and the batch is
+computed again, before anything of it is published. Packets whose schema is still missing become
+dead letters, with the reason. The schema is looked for again after a while.
 """
 
 from __future__ import annotations
@@ -25,22 +25,21 @@ from fink_al.spark.packets.decode import SOURCE, UNKNOWN_SCHEMA, Unknown, from_w
 
 log = logging.getLogger(__name__)
 
-#: Each makes Spark's generated code longer, which is at an end at 64 kB; two versions are in use
-#: at a time.
+#: Each makes Spark's generated code longer, whose limit is 64 kB. Two versions are in use at once.
 _MOST_SCHEMAS = 8
 
-#: Numbers looked for at the most after one computation of a batch: garbage may have any.
+#: Most numbers looked for after one computation of a batch: garbage may have any number.
 _MOST_LOOKUPS = 16
 
 #: Messages looked at before the first batch; garbage may be among them.
 _FIRST = 20
 
-#: After so many seconds a schema that was not found is looked for again.
+#: Seconds after which a schema that was not found is looked for again.
 _AGAIN_S = 60.0
 
 
 class Confluent:
-    """Packets in Confluent's wire format, and the schemas that were found.
+    """Reader of packets in Confluent's wire format, with the schemas that were found.
 
     Parameters
     ----------
@@ -63,7 +62,7 @@ class Confluent:
         self._spark, self._alerts, self._stream = spark, loop.alerts, loop.settings.stream
         self._schemas = schemas or Schemas(source, cache_dir() / "schemas")
         self._writers: dict[int, str] = {}
-        # Why there is none, and when that was found out.
+        # Schemas that were not found: the reason, and the time of the attempt.
         self._refused: dict[int, tuple[str, float]] = {}
         self._looked = False
 
@@ -85,11 +84,11 @@ class Confluent:
         for number, (why, _) in self._refused.items():
             reason = reason.when(header == number, why)
         reason = reason.when(~header.isin(*self._writers, -1), UNKNOWN_SCHEMA)
-        # A body that cannot be decoded is a record of nulls.
+        # Spark makes a body that cannot be decoded a record of nulls.
         holds_any = reduce(or_, (F.col(f"alert.{name}").isNotNull() for name in fields))
         is_usable = F.coalesce(F.expr(self._alerts.IS_USABLE), F.lit(False))
         # The exchange keeps Kafka's consumer, which must not be interrupted, out of the thread that
-        # feeds a Python worker. Of usable packets, no bytes go through it.
+        # feeds a Python worker. The bytes of usable packets do not go through it.
         return rows.select(
             *SOURCE,
             "header",
@@ -105,20 +104,20 @@ class Confluent:
             self._look_for(sorted({row[0] for row in rows} - self.known - {None}))
 
     def learn_all(self, messages: DataFrame) -> None:
-        """Look for the schemas of all messages, which are read once more for that."""
+        """Look for the schemas of all messages; this reads the messages once more."""
         number = _number(F.col("value")).alias("number")
         counts = messages.groupBy(number).count().where("number IS NOT NULL")
         rows = counts.orderBy(F.desc("count")).head(_MOST_LOOKUPS)
         self._look_for(row["number"] for row in rows)
 
     def accounts_for(self, unknown: Unknown) -> bool:
-        """Whether the `unknown` schemas of a batch were looked for; if not, look for them now.
+        """Return whether a batch's `unknown` schemas were looked for; if not, look for them.
 
         Raises
         ------
         ServiceError
-            If no schema is known at all and the registry does not answer: the packets stay where
-            they are, for the next start.
+            If no schema is known at all and the registry does not answer. The packets stay in Kafka
+            for the next start.
         """
         new = [number for number in unknown if number not in self.known]
         if new and not self._looked:
@@ -133,7 +132,7 @@ class Confluent:
         return True
 
     def learn(self, unknown: Unknown) -> None:
-        """Forget what was not found a while ago: the next batch that needs it looks again."""
+        """Forget old failures, so that the next batch that needs such a schema looks again."""
         self._looked = False
         since = time.monotonic() - _AGAIN_S
         self._refused = {n: why for n, why in self._refused.items() if why[1] > since}
@@ -154,7 +153,7 @@ class Confluent:
 
 
 def _number(value: Column) -> Column:
-    """Number of the schema of `value`, null where it does not begin with one."""
+    """Number of the schema of `value`, null where it does not begin with a number."""
     is_framed = (F.length(value) > PREFIX_BYTES) & (F.hex(value.substr(1, 1)) == "00")
     number = F.conv(F.hex(value.substr(2, PREFIX_BYTES - 1)), 16, 10).cast("long")
     return F.when(is_framed, number)

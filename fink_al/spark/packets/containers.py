@@ -1,9 +1,9 @@
 """Container files of one record in Kafka messages, decoded in the JVM where their header is known.
 
-They are cut and decoded by Spark's own Avro reader, once for each schema: headers that differ in
-their metadata only share one. All others pass a Python worker, which reads them with their own
-schema and encodes the wanted fields again in the reader's schema, which the JVM then decodes in the
-same way.
+Spark's own Avro reader cuts and decodes them, once for each schema: headers that differ only in
+their metadata share a schema. All others pass a Python worker. It reads them with their own schema
+and encodes the wanted fields again in the reader's schema. The JVM then decodes these in the same
+way.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from fink_al.spark.packets.decode import SOURCE, Unknown, from_own, from_writer,
 
 log = logging.getLogger(__name__)
 
-#: Headers decoded in the JVM at the most; one takes 50 kB and a look at every packet. Each schema
-#: makes Spark's generated code longer, which is at an end at 64 kB.
+#: Most headers decoded in the JVM; one takes 50 kB and a comparison with every packet. Each schema
+#: makes Spark's generated code longer, whose limit is 64 kB.
 _MOST_HEADERS, _MOST_SCHEMAS = 16, 8
 
-#: Headers that could not be learned after which no more are tried: a producer may never repeat one.
+#: Failed headers after which no more are tried: a producer may never repeat a header.
 _MOST_FRUITLESS = 64
 
 
 class Containers:
-    """Container files, and the headers that were learned of them.
+    """Reader of container files, with the headers that it has learned.
 
     Parameters
     ----------
@@ -45,14 +45,14 @@ class Containers:
     loop : Loop
         The target's loop.
     headers : sequence of Header
-        Those known from the start.
+        Headers known from the start.
     """
 
     def __init__(self, spark: SparkSession, loop: Loop, headers: Sequence[Header] = ()):
         self._spark, self._alerts = spark, loop.alerts
         self._source, self._stream = loop.settings.source, loop.settings.stream
         self.headers = list(headers)
-        # What was tried and is no header, so that no garbage is fetched twice.
+        # Identifiers that were tried and failed, so that no garbage is fetched twice.
         self._fruitless: set[int] = set()
 
     @property
@@ -63,12 +63,12 @@ class Containers:
     def read(self, messages: DataFrame) -> DataFrame:
         """Records of `messages`: :meth:`fink_al.spark.packets.framing.Packets.read`."""
         fields, most_bytes = self._alerts.FIELDS, self._stream.max_packet_bytes
-        own = json.dumps(reader_schema(fields))
+        schema = json.dumps(reader_schema(fields))
         is_usable = F.coalesce(F.expr(self._alerts.IS_USABLE), F.lit(False))
         messages = messages.select(*SOURCE, "value")
         rows = with_known_alert(messages, self.headers, fields, most_bytes)
         value = F.col("value")
-        # Packets go further only where the fast way cannot read them. The exchange keeps Kafka's
+        # A packet is kept only where the JVM could not read it. The exchange keeps Kafka's
         # consumer, which must not be interrupted, out of the thread that feeds the Python worker.
         rows = rows.select(
             *SOURCE, "alert", "known", value.isNull().alias("empty"),
@@ -77,7 +77,7 @@ class Containers:
         unread = F.col("unread")
         fits = F.length(unread) <= most_bytes
         rows = rows.withColumn("transcoded", _transcoder(fields)(F.when(fits, unread)))
-        again = from_own(F.col("transcoded.body"), own)
+        again = from_own(F.col("transcoded.body"), schema)
         return rows.select(
             *SOURCE,
             F.coalesce("known", "transcoded.header").alias("header"),
@@ -95,33 +95,33 @@ class Containers:
             try:
                 self._take(read_header(bytes(row.value or b"")))
             except AlertError:
-                return  # it will be a dead letter; the next batch has another first packet
+                return  # a dead letter then; the next batch has another first packet
 
     def learn_all(self, messages: DataFrame) -> None:
-        """Learn nothing: Python reads all of them."""
+        """Learn nothing: Python reads what the JVM cannot."""
 
     def accounts_for(self, unknown: Unknown) -> bool:
-        """Always: Python reads what the JVM cannot."""
+        """Return True: Python reads what the JVM cannot."""
         return True
 
     def learn(self, unknown: Unknown) -> None:
         """Fetch one packet of each header in `unknown`, so that the JVM decodes the next ones."""
-        room = _MOST_HEADERS - len(self.headers)
+        free = _MOST_HEADERS - len(self.headers)
         if len(self._fruitless) >= _MOST_FRUITLESS:
-            room = 0
-        for identifier, source in list(unknown.items())[:room]:
+            free = 0
+        for identifier, source in list(unknown.items())[:free]:
             try:
                 packet = fetch(self._source, *source)
                 if self._take(read_header(packet or b"")):
                     continue
-                error: Exception | str = "one more schema, or one that Java refuses"
+                error: Exception | str = "too many schemas, or one that Java refuses"
             except (AlertError, ServiceError) as fault:
                 error = fault
             log.warning("Header of %s not learned, Python reads its packets: %s", source, error)
             self._fruitless.add(identifier)
 
     def _take(self, header: Header) -> bool:
-        writers = {known.writer for known in self.headers} | {header.writer}
+        writers = {learned.writer for learned in self.headers} | {header.writer}
         fields = self._alerts.FIELDS
         if len(writers) > _MOST_SCHEMAS or not java_accepts(self._spark, header.writer, fields):
             return False
@@ -134,8 +134,8 @@ def with_known_alert(
 ) -> DataFrame:
     """`rows` with ``alert`` where the JVM can read it, and ``known``, its header's identifier.
 
-    Each step has a column of its own: Spark would copy the steps into one expression for every
-    header otherwise, more than its compiler takes.
+    Each step has its own column. Otherwise Spark would copy the steps into one expression for every
+    header, which is more than its compiler takes.
     """
     value, length = F.col("value"), F.length("value")
     writers = list(dict.fromkeys(header.writer for header in headers))
@@ -146,7 +146,7 @@ def with_known_alert(
         of_header.insert(-1, F.when(begins, _literal(header, writers.index(header.writer))))
     rows = rows.withColumn("header", F.coalesce(*of_header))
     start = F.col("header.start")
-    # What is left for the body and the bytes of its size, which say how many they are.
+    # Bytes of the body and of its size, which takes 1 to 4 of them.
     rows = rows.withColumn("rest", length - start - 1 - 2 * SYNC_BYTES)
     rest = F.col("rest")
     size_bytes = (

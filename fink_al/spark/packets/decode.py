@@ -1,6 +1,6 @@
-"""Records of packets to columns, decoded in the JVM; what cannot be read keeps its reason.
+"""Records of packets to columns, decoded in the JVM; a packet that cannot be read has a reason.
 
-This is shared by all framings; :mod:`fink_al.spark.packets.framing` says how messages hold packets.
+All framings share this; :mod:`fink_al.spark.packets.framing` reads packets from messages.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from pyspark.sql.avro.functions import from_avro
 from fink_al.alerts import Adapter
 from fink_al.alerts.schema import reader_schema
 
-#: Where an alert came from; these columns stay with it to the archive.
+#: Columns of an alert's origin; they stay with it to the archive.
 SOURCE = ["topic", "partition", "offset"]
 
 #: Headers that the JVM cannot decode yet, most frequent first, with the topic, partition and offset
 #: of one packet of each.
 Unknown = Mapping[int, tuple[str, int, int]]
 
-#: Reason of a packet whose header could not be read with what was known when it was computed.
+#: Reason of a packet whose schema was not yet known when its batch was computed.
 UNKNOWN_SCHEMA = "unknown_schema"
 
 
 def with_columns(rows: DataFrame, survey: Adapter) -> DataFrame:
-    """Columns of alerts that are read, and the reason of those that are of no use.
+    """Columns of usable alerts, and the reason why others are dead letters.
 
     Parameters
     ----------
@@ -61,9 +61,9 @@ def with_columns(rows: DataFrame, survey: Adapter) -> DataFrame:
 
 
 def java_accepts(spark: SparkSession, writer: str, fields: dict[str, Any]) -> bool:
-    """Whether the JVM's Avro library takes the schema `writer`, and the one that reads it.
+    """Return whether the JVM's Avro library takes the schema `writer` and its reader's schema.
 
-    It has rules of its own, for names for example, and would stop the stream by them.
+    It has its own rules, for names for example. A schema that breaks them would stop the stream.
     """
     jvm = spark.sparkContext._jvm
     assert jvm is not None
@@ -71,7 +71,7 @@ def java_accepts(spark: SparkSession, writer: str, fields: dict[str, Any]) -> bo
         reader = json.dumps(reader_schema(fields, json.loads(writer)))
         for schema in (writer, reader):
             jvm.org.apache.avro.Schema.Parser().parse(schema)
-    except Exception:  # whatever an untrusted schema makes either side say
+    except Exception:  # an untrusted schema may raise anything on either side
         return False
     return True
 
@@ -86,8 +86,8 @@ def from_writer(
 ) -> Column:
     """`fields` of `body`, read with the schema that has `number` in `writers`; else null."""
     alert = from_own(F.lit(None).cast("binary"), json.dumps(reader_schema(fields)))
-    for one, writer in writers.items():
+    for identifier, writer in writers.items():
         reader = json.dumps(reader_schema(fields, json.loads(writer)))
         options = {"mode": "PERMISSIVE", "avroSchema": reader}
-        alert = F.when(number == one, from_avro(body, writer, options)).otherwise(alert)
+        alert = F.when(number == identifier, from_avro(body, writer, options)).otherwise(alert)
     return alert

@@ -1,4 +1,4 @@
-"""How packets stand in Kafka messages: what reads them, by the name in the survey's settings."""
+"""Framing of packets in Kafka messages, and its reader by the name in the survey's settings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fink_al.spark.packets.decode import Unknown, with_columns
 
 
 class Packets(Protocol):
-    """Reads packets of one framing, and learns what it needs for that.
+    """Reader of packets of one framing, which learns the schemas that it needs.
 
     Attributes
     ----------
@@ -27,7 +27,7 @@ class Packets(Protocol):
     def known(self) -> Set[int]: ...
 
     def read(self, messages: DataFrame) -> DataFrame:
-        """Records of Kafka `messages`, or the reason why there is none.
+        """Records of Kafka `messages`, or the reason why a record is missing.
 
         Parameters
         ----------
@@ -37,17 +37,17 @@ class Packets(Protocol):
         Returns
         -------
         DataFrame
-            What :func:`fink_al.spark.packets.decode.with_columns` takes.
+            Input of :func:`fink_al.spark.packets.decode.with_columns`.
         """
 
     def learn_first(self, messages: DataFrame) -> None:
-        """Learn from the first of `messages`, if nothing is known yet: a look that costs little."""
+        """Learn from the first of `messages`, if nothing is known yet; this costs little."""
 
     def learn_all(self, messages: DataFrame) -> None:
-        """Learn all that is needed to read `messages`: for a table that is read once."""
+        """Learn all that is needed to read `messages`, for a table that is read once."""
 
     def accounts_for(self, unknown: Unknown) -> bool:
-        """Whether a batch with `unknown` headers was computed with all that can be learned.
+        """Return whether a batch with `unknown` headers was computed with all that can be learned.
 
         Raises
         ------
@@ -56,7 +56,7 @@ class Packets(Protocol):
         """
 
     def learn(self, unknown: Unknown) -> None:
-        """Learn from the `unknown` headers of a batch, now archived, for later batches."""
+        """Learn from the `unknown` headers of an archived batch, for later batches."""
 
 
 _FRAMINGS: dict[str, Callable[[SparkSession, Loop], Packets]] = {

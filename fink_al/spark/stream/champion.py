@@ -1,8 +1,7 @@
-"""The model that scores: asked for before each micro-batch, kept where a better one cannot be had.
+"""The model that scores: looked up before each micro-batch, kept until a better one can be loaded.
 
-Once a model has scored, nothing that happens to the registry or to later versions takes it away:
-neither an outage nor a broken bundle, nor a restart of the stream in the midst of one, as the last
-good bundle is kept in the stream's own folder, too.
+Once a model has scored, no outage of the registry and no broken bundle takes it away. The last good
+bundle is also kept in the stream's own folder, so a restart during an outage does not lose it.
 """
 
 from __future__ import annotations
@@ -25,14 +24,14 @@ from fink_al.storage.local import whole
 
 log = logging.getLogger(__name__)
 
-#: A registry that failed is left alone for so many times as long as it took to fail.
+#: Pause after a failed request to the registry, in units of the time that the request took.
 _REST = 5.0
-#: Libraries below the registry, which tell of each failure again.
+#: Libraries below the registry, which log each failure again.
 _LOUD = ("mlflow.store.db.utils", "urllib3.connectionpool")
 
 
 class ChampionWatch:
-    """Follows the champion of one target.
+    """The champion of one target, looked up again before each micro-batch.
 
     Parameters
     ----------
@@ -44,7 +43,7 @@ class ChampionWatch:
     Raises
     ------
     ServiceError
-        If the registry cannot be asked, and no model is kept from an earlier run.
+        If the registry does not answer, and no model is kept from an earlier run.
     ModelError
         If the champion cannot be loaded, and no model is kept from an earlier run.
     """
@@ -55,7 +54,7 @@ class ChampionWatch:
         self._features_hash = loop.features.hash
         self._kept_dir = loop.settings.champion_dir
         self._champion: Champion | None = None
-        #: What the alias named when it was last asked, be it loaded or refused.
+        #: Version that the alias last named, loaded or refused.
         self._seen: str | None = None
         self._out_since: float | None = None
         self._asks_again = 0.0
@@ -65,20 +64,20 @@ class ChampionWatch:
             raise problem
 
     def current(self) -> Champion | None:
-        """The model for the next batch; None as long as there never was one."""
+        """The model for the next batch; None if there never was one."""
         if time.monotonic() >= self._asks_again:
             self._ask()
         return self._champion
 
     def _ask(self) -> FinkAlError | None:
-        """Load the champion if it is another than before; why it cannot be had."""
+        """Load the champion if it is a new one; return the error if that failed."""
         begun = time.monotonic()
         try:
             with _without_echo():
                 version = self._registry.champion()
                 if version is None and self._champion:
                     self._seen = None
-                    raise ServiceError("The registry names no champion any more")
+                    raise ServiceError("The registry no longer names a champion")
                 problem = self._load(version) if version and version != self._seen else None
         except ServiceError as error:
             now = time.monotonic()
@@ -101,8 +100,9 @@ class ChampionWatch:
         except ModelError as error:
             self._seen = version
             metrics.models_refused.inc()
-            goes_on = f"version {self._champion.version} goes on" if self._champion else "none is"
-            log.error("Model version %s refused, %s scoring: %s", version, goes_on, error)
+            in_use = self._champion
+            goes_on = f"version {in_use.version} goes on scoring" if in_use else "no model scores"
+            log.error("Model version %s refused, %s: %s", version, goes_on, error)
             return error
         self._seen = version
         self._take(version, bundle)
@@ -118,7 +118,7 @@ class ChampionWatch:
             old.bundle.unpersist()
 
     def _keep(self, version: str, bundle: bytes) -> None:
-        """Write the bundle beside its checksum, then forget the former one."""
+        """Write the bundle under its version and checksum, then remove the former one."""
         name = f"{version}-{hashlib.sha256(bundle).hexdigest()}.zip"
         try:
             with whole(self._kept_dir / name) as partial:
@@ -130,7 +130,7 @@ class ChampionWatch:
             log.warning("Model version %s cannot be kept for a restart: %s", version, error)
 
     def _take_kept(self) -> bool:
-        """Whether the last good model of an earlier run is there and scores."""
+        """Load the last good model of an earlier run; return whether there was one."""
         for file in sorted(self._kept_dir.glob("*.zip"), key=_age):
             version, _, checksum = file.stem.rpartition("-")
             try:

@@ -23,37 +23,37 @@ from fink_al.spark.stream.source import Query
 
 log = logging.getLogger(__name__)
 
-#: How often the topics' identities are asked for.
+#: Seconds between two looks at the topics' identities.
 _TOPICS_S = 10.0
 
 
 def run(settings: Settings, *, available_now: bool = False) -> None:
-    """Stream until SIGINT or SIGTERM, or until all that the source holds now is done.
+    """Stream until SIGINT or SIGTERM, or until all present alerts of the source are done.
 
     Parameters
     ----------
     settings : Settings
         All settings.
     available_now : bool
-        Whether to end when all is done.
+        End when all present alerts are done.
 
     Raises
     ------
     ServiceError
-        If a broker or the registry does not answer, or the query ends by itself.
+        If a broker or the registry does not answer, or the query fails.
     ModelError
         If there is a champion and neither it nor the model before it can be loaded.
     """
-    # Before the seconds that a session takes.
+    # Checked first, since a session takes seconds.
     loop = Loop.open(settings)
-    what = SOURCES[settings.stream.source].reach(settings)
+    description = SOURCES[settings.stream.source].reach(settings)
     Cluster(settings.sink).identifier()
     stopping: list[int] = []
     _take_signals(stopping)
     spark = spark_session(f"fink-al {settings.target.name}")
-    _take_signals(stopping)  # Spark's context has put a handler of its own in place
+    _take_signals(stopping)  # Spark's context has set its own handler
     _leave_ctrl_c_to_python(spark)
-    log.info("Streaming %s", what)
+    log.info("Streaming %s", description)
     try:
         with serving(settings.stream.metrics_port):
             keep_streaming(lambda: Pipeline(spark, loop), stopping, available_now=available_now)
@@ -65,10 +65,10 @@ def run(settings: Settings, *, available_now: bool = False) -> None:
         if not stopping:
             raise
     except (Py4JError, ConnectionError) as error:
-        # A signal to the whole process group ends the JVM too, and nothing is left to stop.
+        # A signal to the whole process group ends the JVM too; then nothing is left to stop.
         if not stopping:
             raise ServiceError("The Java process of the stream ended by itself.") from error
-    log.info("Stopped; the next start goes on behind the last published micro-batch")
+    log.info("Stopped; the next start resumes after the last published micro-batch")
 
 
 def _take_signals(stopping: list[int]) -> None:
@@ -79,8 +79,8 @@ def _take_signals(stopping: list[int]) -> None:
 def _leave_ctrl_c_to_python(spark: SparkSession) -> None:
     """Let the Java process ignore SIGINT, which a terminal sends to it too.
 
-    Under ``spark-submit`` it would end at once, and with it all that is to be stopped in order. A
-    Java process that was started from here ignores it already.
+    Under ``spark-submit`` it would end at once, before the query is stopped in order. A Java
+    process started by this one ignores it already.
     """
     jvm = spark.sparkContext._jvm
     assert jvm is not None
@@ -92,8 +92,8 @@ def keep_streaming(
 ) -> None:
     """Stream until `stopping` holds anything.
 
-    It starts again, with a pipeline made anew and so with the ledger read again, where a topic was
-    made anew, or where the query failed and its source is not what it began with.
+    If a topic was recreated, or if the query failed and its source has changed, it starts again
+    with a new pipeline, which reads the ledger again.
     """
     while not stopping:
         pipeline = make()
@@ -108,7 +108,7 @@ def _ended(query: Query, pipeline: Pipeline, stopping: list[int]) -> bool:
         while not stopping and not query.awaitTermination(1):
             if time.monotonic() - asked > _TOPICS_S:
                 asked = time.monotonic()
-                if _answer(pipeline.source.made_anew):
+                if _answer(pipeline.source.recreated):
                     query.stop()
                     return False
     except (StreamingQueryException, ServiceError) as error:
@@ -131,7 +131,7 @@ def _answer(ask: Callable[[], Any]) -> Any:
 
 
 def _reason(error: Exception) -> str:
-    """What was raised in this package, else the first line of Spark's message."""
+    """Message of this package's own error, else the first line of Spark's message."""
     lines = str(error).splitlines()
-    own = [line for line in lines if line.startswith("fink_al.errors.")]
-    return own[-1].partition(": ")[2] if own else lines[0]
+    of_package = [line for line in lines if line.startswith("fink_al.errors.")]
+    return of_package[-1].partition(": ")[2] if of_package else lines[0]

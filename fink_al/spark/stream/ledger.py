@@ -1,4 +1,4 @@
-"""The ledger: which offsets are done, as its topic says, and what a record holds."""
+"""The ledger: offsets that are done, and the record that its topic holds of each part."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _EARLIEST = -2
 class Ledger:
     """Offsets that are done, by partition of a topic of a cluster.
 
-    A partition is done up to an offset: one stream reads it in order. Topics are known by their
-    id, because one that is deleted and made anew begins at offset 0 again.
+    A partition is done up to an offset: one stream reads it in order. Topics are identified by
+    their id, because a topic that is deleted and recreated begins at offset 0 again.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class Ledger:
             self.add(record)
 
     def add(self, record: dict[str, Any]) -> None:
-        """Take note of one more record."""
+        """Add one more record."""
         self.parts.add(record["part"])
         for row in record["offsets"]:
             key = (row["cluster"], row["topic_id"], row["partition"])
@@ -46,7 +46,7 @@ class Ledger:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing of this cluster was ever done."""
+        """True if nothing of this cluster was ever done."""
         return not any(cluster == self.cluster for cluster, _, _ in self._done)
 
     def done(self, topic: Topic, partition: int) -> int | None:
@@ -54,7 +54,7 @@ class Ledger:
         return self._done.get((self.cluster, topic.identifier, partition))
 
     def starting_offsets(self, topics: Mapping[str, Topic]) -> str:
-        """Spark's ``startingOffsets`` for a stream over `topics`: new ones from their beginning."""
+        """Spark's ``startingOffsets`` for `topics`; new ones start at their beginning."""
         if not topics:
             return "earliest"
         starts: dict[str, dict[str, int]] = {}
@@ -64,7 +64,7 @@ class Ledger:
         return json.dumps(starts)
 
     def is_new(self, topics: Mapping[str, Topic]) -> Column:
-        """Condition that a message was not done before."""
+        """Condition that a message is not done yet."""
         done = {
             f"{name}/{p}": until
             for name, topic in topics.items()
@@ -73,15 +73,15 @@ class Ledger:
         }
         if not done:
             return F.lit(True)
-        known = F.create_map(*(F.lit(x) for pair in done.items() for x in pair))
+        done_until = F.create_map(*(F.lit(x) for pair in done.items() for x in pair))
         key = F.concat_ws("/", "topic", "partition")
-        return F.col("offset") >= F.coalesce(F.element_at(known, key), F.lit(0))
+        return F.col("offset") >= F.coalesce(F.element_at(done_until, key), F.lit(0))
 
 
 def ledger_record(
     part: Part, ledger: Ledger, topics: Mapping[str, Topic], version: str | None
 ) -> dict[str, Any]:
-    """What the ledger says of `part`: what is done, what it came to, what was lost before it."""
+    """Record of `part`: its offsets and counts, and the alerts that were lost before it."""
     offsets = []
     for (topic, partition), (first, until) in sorted(part.offsets.items()):
         done = ledger.done(topics[topic], partition)

@@ -1,4 +1,4 @@
-"""A part: the files of one micro-batch, computed once, and what it came to."""
+"""A part: the files of one micro-batch, computed once, with its offsets and counts."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ _COUNTS = ("alerts", "scored", "candidates", "dead_letters")
 
 @dataclass
 class Part:
-    """What one micro-batch came to.
+    """Files, offsets and counts of one micro-batch.
 
     Parameters
     ----------
     name : str
-        Unique for ever: neither batch numbers nor offsets are.
+        Unique name; batch numbers and offsets are not unique.
     folder : Path
         Its files.
     offsets : dict
-        First offset and the one behind the last, by topic and partition.
+        First offset and the one after the last, by topic and partition.
     rows : dict
         Alerts and dead letters, by topic and partition.
     lost : dict
-        How many alerts were lost, None if nobody can know, by topic and partition; what is not
-        here was lost only if the ledger ends before the first offset.
+        Number of lost alerts, None if it cannot be known, by topic and partition. A missing
+        partition lost alerts only if the ledger ends before its first offset.
     counts : dict
         Alerts, scored, candidates, dead letters.
     nights : set of int
@@ -57,9 +57,9 @@ def stage(alerts: DataFrame, staging: Path, known_headers: set[int]) -> tuple[Pa
     Returns
     -------
     Part
-        What the batch came to.
+        Its offsets and counts.
     DataFrame
-        Its rows, as read back from its files.
+        Its rows, read back from its files.
     """
     name = new_name()
     part = Part(name, staging / name)
@@ -73,7 +73,7 @@ def stage(alerts: DataFrame, staging: Path, known_headers: set[int]) -> tuple[Pa
 
 
 def new_name() -> str:
-    """Name for a part that no other part has."""
+    """Unique name for a part."""
     return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:12]}"
 
 
@@ -92,13 +92,13 @@ def _measure(staged: DataFrame, part: Part, known_headers: set[int]) -> None:
     )
     counts = part.counts
     for row in groups.orderBy(F.desc("alerts")).collect():
-        where = (row.topic, row.partition)
-        first, until = part.offsets.get(where, (row["first"], 0))
-        part.offsets[where] = min(first, row["first"]), max(until, row["last"] + 1)
-        part.rows[where] = part.rows.get(where, 0) + row["alerts"]
+        key = (row.topic, row.partition)
+        first, until = part.offsets.get(key, (row["first"], 0))
+        part.offsets[key] = min(first, row["first"]), max(until, row["last"] + 1)
+        part.rows[key] = part.rows.get(key, 0) + row["alerts"]
         for name in counts:
             counts[name] += row[name] or 0
         if row.night is not None:
             part.nights.add(row.night)
         if row.header is not None:
-            part.unknown_headers.setdefault(row.header, (*where, row["first"]))
+            part.unknown_headers.setdefault(row.header, (*key, row["first"]))

@@ -1,4 +1,4 @@
-"""The stream: every micro-batch from its source's alerts to the committed follow-up topic."""
+"""The stream: micro-batches from the source's alerts to the committed follow-up topic."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from fink_al.spark.stream.topics import Topics
 
 log = logging.getLogger(__name__)
 
-#: Sources by the name that the settings give them.
+#: Sources by their name in the settings.
 SOURCES: dict[str, type[Source]] = {"kafka": Topics, "fink_science": ScienceFolder}
 
 
 @dataclass(frozen=True)
 class BatchReport:
-    """What a micro-batch came to, for logs and benchmarks.
+    """Report of a micro-batch, for logs and benchmarks.
 
     Parameters
     ----------
@@ -38,9 +38,9 @@ class BatchReport:
     part : Part
         Its offsets and counts.
     model_version : str or None
-        Which model scored.
+        Version of the model that scored.
     seconds : dict
-        Time of each stage.
+        Time of each stage [s].
     """
 
     batch: int
@@ -50,7 +50,7 @@ class BatchReport:
 
 
 class Pipeline:
-    """Processes micro-batches of one target, each alert once.
+    """Processor of the micro-batches of one target, for each alert once.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ class Pipeline:
         sink.create_topic(target.candidates_topic)
         sink.create_topic(target.dead_letter_topic)
         sink.create_topic(target.ledger_topic, for_ever=True)
-        # First the publisher, then the ledger: no transaction of an earlier run is open when read.
+        # The publisher comes first: it ends open transactions before the ledger is read.
         publisher = Publisher(settings.sink, f"fink-al-{target.name}")
         records = read_ledger(settings.sink, target.ledger_topic)
         self.ledger = Ledger(self.source.identifier, records)
@@ -96,18 +96,18 @@ class Pipeline:
             self._sink.begin(self.ledger, *self.source.ends())
 
     def start(self, *, available_now: bool = False) -> Query:
-        """Begin to stream.
+        """Start the streaming query.
 
         Parameters
         ----------
         available_now : bool
-            End when all that the source holds now is done; otherwise go on for ever.
+            End when all present alerts of the source are done; otherwise run until stopped.
         """
         self._sink.recover(self.ledger)
         return self.source.start(self.process, self.ledger, available_now=available_now)
 
     def process(self, batch: Batch) -> None:
-        """Everything that happens to one micro-batch, up to its commit."""
+        """Score, publish and archive one micro-batch."""
         watch = _Watch()
         while True:
             science = self._state.science()
@@ -117,7 +117,7 @@ class Pipeline:
                 with_science(alerts, science), self._staging, set(batch.known_headers)
             )
             watch.lap("compute")
-            # An old night was not expected: what was published then is loaded, and counts.
+            # For an old night, its published objects are loaded and the batch is computed again.
             if batch.accounts_for(part, staged) and not self._state.load_published(part.nights):
                 break
             self._sink.discard(part)

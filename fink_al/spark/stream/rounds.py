@@ -1,4 +1,4 @@
-"""Micro-batches one after the other, for a source that Spark has no streaming query for."""
+"""Micro-batches one after another, for a source without a streaming query of Spark."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from pyspark.errors import PySparkException
 
 from fink_al.errors import ServiceError
 
-#: Least time between two looks that found nothing.
+#: Shortest pause after a turn that found nothing.
 _IDLE_S = 0.2
 
 
 class Turn(Enum):
-    """What a turn came to."""
+    """Result of a turn."""
 
     WORKED = "worked"
     IDLE = "idle"
@@ -25,38 +25,38 @@ class Turn(Enum):
 
 
 class Rounds:
-    """A thread that takes turns until it is stopped, with the methods of Spark's streaming query.
+    """Thread that takes turns until it is stopped, with the methods of Spark's streaming query.
 
     Parameters
     ----------
     turn : callable
         Called with the number of the turn, from 0.
     pause_s : float
-        Seconds from the begin of a turn to that of the next one.
+        Seconds from the start of a turn to the start of the next.
     """
 
     def __init__(self, turn: Callable[[int], Turn], pause_s: float):
         self._turn, self._pause_s = turn, pause_s
         self._stopping = threading.Event()
         self._error: BaseException | None = None
-        # A process that fails elsewhere must not wait for it.
+        # A daemon, so that a process that fails elsewhere does not wait for it.
         self._thread = threading.Thread(target=self._run, name="rounds", daemon=True)
         self._thread.start()
 
     @property
     def isActive(self) -> bool:
-        """Whether it goes on."""
+        """True until it ends."""
         return self._thread.is_alive()
 
     def awaitTermination(self, timeout: float | None = None) -> bool:
-        """Wait for its end, `timeout` seconds at the most; whether it ended.
+        """Wait at most `timeout` seconds for the end; return whether it ended.
 
         Raises
         ------
         ServiceError
             If Spark failed.
         Exception
-            Whatever else a turn raised.
+            Any other error that a turn raised.
         """
         self._thread.join(timeout)
         if self._thread.is_alive():
@@ -66,7 +66,7 @@ class Rounds:
         return True
 
     def stop(self) -> None:
-        """End it behind the present turn, and wait for that."""
+        """Wait for the present turn, then end."""
         self._stopping.set()
         self._thread.join()
 
@@ -75,12 +75,12 @@ class Rounds:
         try:
             while not self._stopping.is_set():
                 begin = time.monotonic()
-                came_to = self._turn(number)
-                if came_to is Turn.ENDED:
+                result = self._turn(number)
+                if result is Turn.ENDED:
                     return
-                number += came_to is Turn.WORKED
+                number += result is Turn.WORKED
                 pause = self._pause_s - (time.monotonic() - begin)
-                self._stopping.wait(max(pause, _IDLE_S if came_to is Turn.IDLE else 0))
+                self._stopping.wait(max(pause, _IDLE_S if result is Turn.IDLE else 0))
         except (PySparkException, Py4JJavaError) as error:
             self._error = ServiceError(f"A micro-batch failed: {_first_line(error)}")
             self._error.__cause__ = error

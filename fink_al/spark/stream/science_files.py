@@ -1,8 +1,8 @@
 """Alerts from Fink's science files: Parquet in a folder a night, to which Fink adds while we read.
 
 A file is a topic of one partition, a row's number is its offset, and the ledger decides which files
-are done. A file is done wholly or not at all. Spark's own file stream is no use here: it drops
-damaged files without a word or dies of them, and what it has read it knows from a checkpoint only.
+are done. A file is done wholly or not at all. Spark's own file stream cannot serve: it drops
+damaged files silently or fails on them, and only its checkpoint says what it has read.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ log = logging.getLogger(__name__)
 #: Each file costs the driver a look at its footer before the batch, and Spark a task or a part.
 _MOST_FILES = 200
 
-#: A file that was changed this short a time ago may still be written by something that copies it:
-#: the stream of a network file system is held up for seconds, not for a minute.
+#: Seconds after its last change in which a file may still be being copied: a network file system
+#: pauses for seconds, not for a minute.
 _BEING_WRITTEN_S = 60.0
 
-#: Of rows that cannot be read.
+#: Reason of rows that cannot be read.
 UNREADABLE = "unreadable_file"
 
-#: What Spark takes for a pattern in a path, unless a backslash stands before it.
+#: Characters of a path that Spark takes for a pattern unless a backslash precedes them.
 _PATTERN = re.compile(r"[{}\[\]*?\\]")
 
 _OPTIONS = {
@@ -54,7 +54,7 @@ _OPTIONS = {
 
 
 def topic_of(file: File) -> Topic:
-    """`file` as a topic of one partition, another one when it is replaced."""
+    """`file` as a topic of one partition; a replaced file is another topic."""
     return Topic(file.identity, 1)
 
 
@@ -73,7 +73,7 @@ class ScienceFolder:
     SettingsError
         If there is no such folder.
     ServiceError
-        By every method, if the storage does not answer.
+        From every method, if the storage does not answer.
     """
 
     def __init__(self, spark: SparkSession, loop: Loop):
@@ -86,11 +86,11 @@ class ScienceFolder:
 
     @staticmethod
     def reach(settings: Settings) -> str:
-        """What is read; only Spark can tell whether it is there."""
+        """Description of the source; only Spark can tell whether it exists."""
         return f"science files of {settings.stream.science_path}"
 
     def ends(self) -> tuple[dict[str, Topic], dict[tuple[str, int], int]]:
-        """Present files; that the ledger names one says that it is done, so none is opened."""
+        """Present files; a file in the ledger is done, so the rows are not counted."""
         files = self._storage.files()
         return {file.name: topic_of(file) for file in files}, {(file.name, 0): 0 for file in files}
 
@@ -117,17 +117,17 @@ class ScienceFolder:
 
         return Rounds(turn, self._stream.trigger_seconds)
 
-    def made_anew(self) -> list[str]:
-        """None: a file that is replaced is read as another one."""
+    def recreated(self) -> list[str]:
+        """Return nothing: a replaced file is read as another one."""
         return []
 
     def changed(self) -> bool:
-        """Whether files of the last batch were replaced or went: nothing else mends by itself."""
+        """Return whether files of the last batch were replaced or removed."""
         files = self._batch.files if self._batch else []
         return not all(self._storage.is_unchanged(file) for file in files)
 
     def _next(self, new: Iterable[File]) -> list[tuple[File, Footer | None]]:
-        """Files of the next batch, oldest first, with None for a footer that is damaged."""
+        """Files of the next batch, oldest first, with None for a damaged footer."""
         chosen: list[tuple[File, Footer | None]] = []
         rows = 0
         for file in sorted(new, key=lambda file: (file.modified_ms, file.name)):
@@ -148,32 +148,32 @@ class ScienceFolder:
 
 
 class _Unfinished:
-    """Files that could not be read and may still be written: they wait."""
+    """Files that could not be read and wait, as they may still be written."""
 
     def __init__(self) -> None:
         self._since: dict[str, float] = {}
 
     def holds(self, file: File) -> bool:
-        """Whether `file` waits."""
+        """Return whether `file` waits."""
         return file.identity in self._since and self.keeps(file)
 
     def keeps(self, file: File) -> bool:
-        """Let `file`, which could not be read, wait; False if it has been as it is for long."""
+        """Let the unreadable `file` wait; return False if it has not changed for long."""
         since = self._since.setdefault(file.identity, time.monotonic())
-        # Two clocks: the storage's may be wrong by years.
+        # Two clocks, since the storage's may be wrong by years.
         return (
             time.time() - file.modified_ms / 1000 < _BEING_WRITTEN_S
             and time.monotonic() - since < _BEING_WRITTEN_S
         )
 
     def forget_all_but(self, files: Iterable[File]) -> None:
-        """Forget what is no longer there, or no longer as it was."""
+        """Forget files that were removed or changed."""
         present = {file.identity for file in files}
-        self._since = {known: since for known, since in self._since.items() if known in present}
+        self._since = {name: since for name, since in self._since.items() if name in present}
 
 
 class _Reader:
-    """Rows of science files as alerts."""
+    """Reader of science files' rows as alerts."""
 
     def __init__(self, spark: SparkSession, alerts: Adapter, partitions: int):
         self._spark, self._alerts, self._partitions = spark, alerts, partitions
@@ -186,28 +186,28 @@ class _Reader:
         for file, footer in footers.items():
             if footer:
                 layouts.setdefault(reading(self._alerts.FIELDS, footer.layout), []).append(file)
-        frames = [self._read(how, files) for how, files in layouts.items()]
+        frames = [self._read(layout, files) for layout, files in layouts.items()]
         if damaged or not frames:
             frames.append(self._letters(damaged, reading(self._alerts.FIELDS, pa.schema([]))))
         rows = reduce(DataFrame.union, frames)
         rows = rows.repartition(self._partitions, "offset")
-        # There is no packet: what was read of a row says what is wrong with it.
+        # There is no packet: the dead letter holds what was read of the row.
         packet = F.when(F.col("unread_reason").isNull(), F.to_json("alert").cast("binary"))
         header = F.lit(None).cast("long")
         return with_columns(rows.withColumns({"header": header, "packet": packet}), self._alerts)
 
-    def _read(self, how: Reading, files: list[File]) -> DataFrame:
+    def _read(self, layout: Reading, files: list[File]) -> DataFrame:
         reader = self._spark.read.options(**_OPTIONS)
         # A file without any of the columns still has its rows.
-        reader = reader.schema(how.columns or "nothing int")
+        reader = reader.schema(layout.columns or "nothing int")
         names = F.create_map(*(F.lit(x) for file in files for x in (file.raw_path, file.name)))
-        # Behind the scheme and the host, which Spark writes in more than one way.
+        # Without the scheme and the host, which Spark writes in more than one way.
         path = F.regexp_replace("_metadata.file_path", "^[a-z0-9]+:(//[^/]*)?", "")
         return reader.parquet(*(_PATTERN.sub(r"\\\g<0>", file.path) for file in files)).select(
             F.element_at(names, path).alias("topic"),
             F.lit(0).alias("partition"),
             F.col("_metadata.row_index").alias("offset"),
-            F.expr(how.record).alias("alert"),
+            F.expr(layout.record).alias("alert"),
             F.lit(None).cast("string").alias("unread_reason"),
         )
 
@@ -237,7 +237,7 @@ class _Files:
         self._reader = reader
         self._storage, self._unfinished = storage, unfinished
         self._footers = dict(files)
-        # First row that cannot be read, of files that are damaged.
+        # First unreadable row of each damaged file.
         self._damaged = {file: 0 for file, footer in self._footers.items() if footer is None}
 
     @property
@@ -252,12 +252,12 @@ class _Files:
         return self._reader.alerts(self._footers, self._damaged)
 
     def accounts_for(self, part: Part, staged: DataFrame) -> bool:
-        """Whether `part` holds all rows of all files, or says which are damaged."""
-        known = len(self._damaged)
+        """Return whether `part` holds all rows of its files, but for those of damaged ones."""
+        n_damaged = len(self._damaged)
         present = dict(self._footers)
         for file, footer in present.items():
             if not self._storage.is_unchanged(file):
-                log.info("%s was replaced or went while it was read", file.path)
+                log.info("%s was replaced or removed while it was read", file.path)
                 del self._footers[file]
             elif footer and file not in self._damaged:
                 if part.rows.get((file.name, 0), 0) == footer.rows:
@@ -269,14 +269,14 @@ class _Files:
                     self._damaged[file] = _first_missing(staged, file)
         for file in self._damaged.keys() - self._footers.keys():
             del self._damaged[file]
-        if len(self._footers) < len(present) or len(self._damaged) > known:
+        if len(self._footers) < len(present) or len(self._damaged) > n_damaged:
             return False
         for file, footer in self._footers.items():
-            rows, at = footer.rows if footer else 0, (file.name, 0)
-            part.offsets[at] = 0, rows
+            rows, key = footer.rows if footer else 0, (file.name, 0)
+            part.offsets[key] = 0, rows
             if file in self._damaged:
-                lost = max(0, rows - (part.rows[at] - 1)) if footer else None
-                part.lost[at] = lost
+                lost = max(0, rows - (part.rows[key] - 1)) if footer else None
+                part.lost[key] = lost
                 log.warning(
                     "%s cannot be read, %s rows are lost",
                     file.path,
@@ -291,5 +291,5 @@ class _Files:
 def _first_missing(staged: DataFrame, file: File) -> int:
     """Number of the first row of `file` that is not `staged`."""
     rows = staged.where(F.col("topic") == file.name).select("offset").collect()
-    found = sorted(row.offset for row in rows)
-    return next((i for i, offset in enumerate(found) if i != offset), len(found))
+    offsets = sorted(row.offset for row in rows)
+    return next((i for i, offset in enumerate(offsets) if i != offset), len(offsets))

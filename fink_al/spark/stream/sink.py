@@ -1,9 +1,9 @@
-"""One micro-batch to files, from the files to Kafka, and only then into the archive.
+"""Sink of micro-batches: from staged files to Kafka, and only then into the archive.
 
 The batch is computed once, into a part of the staging folder. Its candidates, its dead letters and
-a ledger record go out in one Kafka transaction. Then the part moves into the archive. A part whose
-record is in the ledger when the job starts again is moved; any other is thrown away and its alerts
-are read again.
+a ledger record are published in one Kafka transaction. Then the part moves into the archive. When
+the job starts again, a part whose record is in the ledger is moved. Any other part is removed, and
+its alerts are read again.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 _IS_DEAD = "night IS NULL"
 
-#: Offsets of one ledger record at the most, each of which takes some hundred bytes.
+#: Most offsets of one ledger record; each takes some hundred bytes.
 _MOST_OFFSETS = 5000
 
 #: Longer packets are dead letters without their bytes.
@@ -36,14 +36,14 @@ MOST_DEAD_LETTER_BYTES = 9_000_000
 
 
 class Sink:
-    """Publishes parts, each once.
+    """Publisher of parts, each once.
 
     Parameters
     ----------
     loop : Loop
         Topics, archive and the fields of a candidate.
     publisher : Publisher
-        The only one of this target.
+        The only publisher of this target.
     """
 
     def __init__(self, loop: Loop, publisher: Publisher):
@@ -60,7 +60,7 @@ class Sink:
         topics: Mapping[str, Topic],
         version: str | None,
     ) -> dict[int, list[int]]:
-        """Candidates, dead letters and the ledger record of `part`, in one transaction.
+        """Publish candidates, dead letters and ledger record of `part` in one transaction.
 
         Returns
         -------
@@ -90,7 +90,7 @@ class Sink:
                     }
                     packet = None if row.packet is None else bytes(row.packet)
                     if packet and len(packet) > MOST_DEAD_LETTER_BYTES:
-                        # No topic of ours takes it: its source still has it, at this offset.
+                        # Our topics do not take it; its source still has it, at this offset.
                         headers["bytes"] = str(len(packet))
                         packet = None
                     out.send(target.dead_letter_topic, packet, headers=headers)
@@ -101,11 +101,11 @@ class Sink:
     def begin(
         self, ledger: Ledger, topics: Mapping[str, Topic], ends: Mapping[tuple[str, int], int]
     ) -> None:
-        """Note in the ledger that all before `ends` is not asked for, by topic and partition."""
-        places = [(at, (end, end)) for at, end in ends.items()]
+        """Record in the ledger that all before `ends`, by topic and partition, is to be skipped."""
+        offsets = [(key, (end, end)) for key, end in ends.items()]
         parts = [
-            Part(new_name(), Path(), dict(places[i : i + _MOST_OFFSETS]))
-            for i in range(0, len(places), _MOST_OFFSETS)
+            Part(new_name(), Path(), dict(offsets[i : i + _MOST_OFFSETS]))
+            for i in range(0, len(offsets), _MOST_OFFSETS)
         ]
         records = [ledger_record(part, ledger, topics, None) for part in parts]
         with self._publisher.transaction() as out:
@@ -119,11 +119,11 @@ class Sink:
         self._archive.add(part.folder)
 
     def discard(self, part: Part) -> None:
-        """Forget `part`, which was not published."""
+        """Remove `part`, which was not published."""
         shutil.rmtree(part.folder)
 
     def recover(self, ledger: Ledger) -> None:
-        """Finish or forget the parts that an earlier run left in the staging folder."""
+        """Archive or remove the parts that an earlier run left in the staging folder."""
         for folder in sorted(self._staging.glob("*")):
             if folder.name in ledger.parts:
                 log.info("Part %s was published: it moves into the archive", folder.name)

@@ -1,4 +1,4 @@
-"""A source of alerts, as the stream sees it: what one must offer."""
+"""Protocols of a source of alerts, its batches and its query."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Batch(Protocol):
     number : int
         Its number in this run, for the log.
     topics : mapping of str to Topic
-        Topics that it may hold messages of.
+        Topics whose messages it may hold.
     known_headers : set of int
         Headers of packets that need not be learned.
     """
@@ -36,10 +36,10 @@ class Batch(Protocol):
     def known_headers(self) -> Set[int]: ...
 
     def alerts(self) -> DataFrame:
-        """What is not done yet, with the columns of :func:`fink_al.spark.packets.decode.decode`."""
+        """Alerts not done yet; columns: :func:`fink_al.spark.packets.decode.with_columns`."""
 
     def accounts_for(self, part: Part, staged: DataFrame) -> bool:
-        """Whether `part`, computed from :meth:`alerts`, may be published; if not, compute again.
+        """Return whether `part`, computed from :meth:`alerts`, may be published.
 
         Raises
         ------
@@ -48,32 +48,32 @@ class Batch(Protocol):
         """
 
     def learn(self, part: Part) -> None:
-        """Take what `part`, now archived, tells for later batches."""
+        """Learn from the archived `part` for later batches."""
 
 
 class Query(Protocol):
     """A running stream; Spark's streaming query is one."""
 
     def awaitTermination(self, timeout: int | None = None) -> bool | None:
-        """Wait for its end, `timeout` seconds at the most; whether it ended.
+        """Wait at most `timeout` seconds for the end; return whether it ended.
 
         Raises
         ------
         Exception
-            By which it ended, if it did.
+            The error by which it ended, if any.
         """
 
     def stop(self) -> None:
-        """End it."""
+        """End the query."""
 
 
 class Source(Protocol):
-    """Where alerts come from; each place that holds some in order is a topic.
+    """Source of alerts; each ordered sequence of alerts is a topic.
 
     Attributes
     ----------
     identifier : str
-        No two sources share it.
+        Unique among sources.
     """
 
     identifier: str
@@ -82,24 +82,24 @@ class Source(Protocol):
 
     @staticmethod
     def reach(settings: Settings) -> str:
-        """What is read, for the log, after a look, without Spark, whether it answers.
+        """Check without Spark that the source answers; return its description for the log.
 
         Raises
         ------
         ServiceError
-            If it does not.
+            If it does not answer.
         """
 
     def ends(self) -> tuple[dict[str, Topic], dict[tuple[str, int], int]]:
-        """Present topics, and the offset behind the last alert of each of their partitions."""
+        """Present topics, and the offset after the last alert of each of their partitions."""
 
     def start(
         self, process: Callable[[Batch], None], ledger: Ledger, *, available_now: bool
     ) -> Query:
         """Hand all that is not done in `ledger` to `process`, batch by batch."""
 
-    def made_anew(self) -> list[str]:
-        """Topics of the running query that only a new start can read, as they were made anew."""
+    def recreated(self) -> list[str]:
+        """Topics of the running query that were recreated: only a new start can read them."""
 
     def changed(self) -> bool:
-        """Whether topics changed since the query began, so that a new start may mend a failure."""
+        """Return whether topics changed since the query began, so that a new start may help."""

@@ -1,8 +1,7 @@
-"""What the driver knows when a micro-batch begins: the champion, the labels, what was published.
+"""State of the driver when a micro-batch begins: champion, labels and published objects.
 
-Everything is asked for again before each batch and kept only while it has not changed, so nothing
-that was true when the query started can go stale. Its size follows labels and candidates, never
-the stream.
+Everything is looked up again before each batch and kept only while it has not changed, so nothing
+can go stale. Its size follows labels and candidates, never the stream.
 """
 
 from __future__ import annotations
@@ -36,12 +35,13 @@ class State:
     spark : SparkSession
         Distributes them.
     loop : Loop
-        Where they are found.
+        Registry, labels and archive of the target.
 
     Raises
     ------
     ServiceError, ModelError
-        If there should be a model and none can be had, or the label store is out of reach.
+        If the model cannot be loaded and no earlier one is kept, or the label store is out of
+        reach.
     """
 
     def __init__(self, spark: SparkSession, loop: Loop):
@@ -53,11 +53,11 @@ class State:
         self._labelled: Broadcast | None = None
         self._published: OrderedDict[int, set[int]] = OrderedDict()
         self._shared_published: Broadcast | None = None
-        self._refresh_labels()  # none in reach: no start
+        self._refresh_labels()  # without labels the stream does not start
         self.load_published(loop.archive.nights()[-_NIGHTS_KEPT:])
 
     def science(self) -> Science:
-        """What the workers need for the next batch."""
+        """Settings, model and state for the workers, for the next batch."""
         champion = self._champions.current()
         self._refresh_labels()
         if self._shared_published is None:
@@ -71,9 +71,9 @@ class State:
         self._forget_shared()
 
     def load_published(self, nights: Iterable[int]) -> bool:
-        """Make sure that what was published in `nights` is known; whether any was not."""
+        """Load the published objects of `nights`; return whether any of them were new."""
         unknown = [night for night in nights if night not in self._published]
-        found = False
+        any_loaded = False
         for night in unknown:
             rows = read_archive(self._spark, self._loop.archive, night)
             if rows is None:
@@ -81,14 +81,14 @@ class State:
                 continue
             keys = rows.where("is_candidate").select(F.xxhash64("object_id")).collect()
             self._published[night] = {row[0] for row in keys}
-            found = True
+            any_loaded = True
         for night in nights:
             self._published.move_to_end(night)
         while len(self._published) > max(_NIGHTS_KEPT, len(set(nights))):
             self._published.popitem(last=False)
         if unknown:
             self._forget_shared()
-        return found
+        return any_loaded
 
     def _forget_shared(self) -> None:
         if self._shared_published:
@@ -117,7 +117,7 @@ class State:
         self._labels_version = version
 
     def _not_asked_for(self) -> list[str]:
-        # The test set is never asked for: what it judges must not have been drawn from it.
+        # The test set is never requested: a model must not learn from objects that judge it.
         return [
             *self._labels.typed_objects(),
             *self._labels.both(reserved_objects(self._loop.settings.test_set)),

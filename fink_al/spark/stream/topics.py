@@ -1,4 +1,4 @@
-"""Alerts from Kafka's topics, by Spark's own streaming query."""
+"""Alerts from Kafka's topics, read by Spark's own streaming query."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ log = logging.getLogger(__name__)
 #: Reading and decoding need no Python, so their tasks cost little.
 _PIECES_PER_TASK = 4
 
-#: Hours after a night's end within which its alerts are taken to be sent: time to catch up after an
-#: outage, and in Chile, where nights end at noon UT, little of the night after.
+#: Hours after a night's end within which its alerts are assumed to be sent. That is enough to catch
+#: up after an outage, and in Chile, where nights end at noon UT, has little of the next night.
 LATE_HOURS = 12.0
 
 # No alert is sent before its exposure, but clocks differ, and TAI is 37 s ahead.
@@ -51,27 +51,27 @@ class Topics:
     Raises
     ------
     ServiceError
-        By every method, if the cluster does not answer.
+        From every method, if the cluster does not answer.
     """
 
     def __init__(self, spark: SparkSession, loop: Loop):
         self._spark, self._loop, self._settings = spark, loop, loop.settings
         self._cluster = Cluster(self._settings.source)
         self.identifier = self._cluster.identifier()
-        # Topics as the running query knows them, those that have gone since included.
+        # Topics of the running query, including those deleted since.
         self._topics: dict[str, Topic] = {}
         self._began_with: dict[str, str] = {}
         self._packets = packets(spark, loop)
 
     @staticmethod
     def reach(settings: Settings) -> str:
-        """What is read, after a look whether the cluster answers."""
+        """Check that the cluster answers; return the description of the topics."""
         settings.source.java_options()  # what it lacks is said before Spark starts
         Cluster(settings.source).identifier()
         return f"topics {settings.topics} of {settings.source.servers}"
 
     def ends(self) -> tuple[dict[str, Topic], dict[tuple[str, int], int]]:
-        """Present topics, and the offset behind the last message of each of their partitions."""
+        """Present topics, and the offset after the last message of each of their partitions."""
         topics = self._present()
         return topics, ends(self._settings.source, topics)
 
@@ -80,9 +80,9 @@ class Topics:
     ) -> StreamingQuery:
         """Hand all that is not done in `ledger` to `process`, batch by batch."""
         settings = self._settings
-        # The ledger says where to begin. Spark's checkpoint serves one run of the query only: it
-        # knows topics by name, so it would go on in one made anew where the old one ended; it may
-        # hold a batch of a topic that has gone; and a crash of the machine may leave it torn.
+        # The ledger says where to begin. Spark's checkpoint serves one run of the query only. It
+        # identifies topics by name, so in a recreated topic it would resume where the old one
+        # ended. It may hold a batch of a deleted topic, and a crash of the machine may tear it.
         if settings.checkpoint_dir.exists():
             shutil.rmtree(settings.checkpoint_dir)
         self._topics = self._present()
@@ -90,7 +90,7 @@ class Topics:
         messages = read_stream(self._spark, settings, ledger, dict(self._topics))
 
         def handle(messages: DataFrame, number: int) -> None:
-            topics = self.known()
+            topics = self.seen()
             new = messages.where(ledger.is_new(topics))
             process(_Messages(number, topics, new, self, self._packets, self._loop.alerts))
 
@@ -103,34 +103,34 @@ class Topics:
             writer = writer.trigger(processingTime=f"{settings.stream.trigger_seconds} seconds")
         return writer.start()
 
-    def made_anew(self) -> list[str]:
-        """Topics deleted and made again since the query began: a new start reads them whole."""
-        return self._made_anew(self._present())
+    def recreated(self) -> list[str]:
+        """Topics recreated since the query began: a new start reads them whole."""
+        return self._recreated(self._present())
 
     def changed(self) -> bool:
-        """Whether topics came, went or were made anew since the query began."""
+        """Return whether topics appeared, were deleted or recreated since the query began."""
         return _identities(self._present()) != self._began_with
 
-    def known(self) -> dict[str, Topic]:
-        """Topics of the query, those that appeared since included.
+    def seen(self) -> dict[str, Topic]:
+        """Topics of the query, including those that appeared since it began.
 
         Raises
         ------
         ServiceError
-            If one of them was made anew.
+            If one of them was recreated.
         """
         present = self._present()
-        if names := self._made_anew(present):
-            raise ServiceError(f"Made anew while the stream ran: {', '.join(names)}; start again.")
+        if names := self._recreated(present):
+            raise ServiceError(f"Recreated while the stream ran: {', '.join(names)}; start again.")
         self._topics |= present
         return dict(self._topics)
 
     def _present(self) -> dict[str, Topic]:
         return self._cluster.topics(self._settings.topics)
 
-    def _made_anew(self, topics: Mapping[str, Topic]) -> list[str]:
-        known = self._topics
-        return [n for n, t in topics.items() if known.get(n, t).identifier != t.identifier]
+    def _recreated(self, topics: Mapping[str, Topic]) -> list[str]:
+        seen = self._topics
+        return [n for n, t in topics.items() if seen.get(n, t).identifier != t.identifier]
 
 
 class _Messages:
@@ -159,7 +159,8 @@ class _Messages:
 
     def accounts_for(self, part: Part, staged: DataFrame) -> bool:
         if part.offsets:
-            self._source.known()  # rows of a topic made anew meanwhile are of nobody knows which
+            # If a topic was recreated meanwhile, these rows may belong to either incarnation.
+            self._source.seen()
         return self._packets.accounts_for(part.unknown_headers)
 
     def learn(self, part: Part) -> None:
@@ -173,10 +174,10 @@ def _identities(topics: Mapping[str, Topic]) -> dict[str, str]:
 def read_stream(
     spark: SparkSession, settings: Settings, ledger: Ledger, topics: Mapping[str, Topic]
 ) -> DataFrame:
-    """Unbounded messages of `topics`, all that match now, and of those that appear later."""
+    """Unbounded messages of the present `topics` and of matching ones that appear later."""
     reader = spark.readStream.format("kafka").options(**_options(spark, settings))
     return (
-        reader.option("subscribePattern", _whole(settings.topics))
+        reader.option("subscribePattern", _anchored(settings.topics))
         .option("startingOffsets", ledger.starting_offsets(topics))
         .option("maxOffsetsPerTrigger", settings.stream.max_offsets_per_trigger)
         .load()
@@ -192,57 +193,55 @@ def read_topics(
 ) -> DataFrame:
     """Messages that the topics matching `pattern` hold now.
 
-    In each partition from the first that was sent at `begin` or later to the first that was sent at
-    `end` or later, by Kafka's timestamps; no other is read.
+    By Kafka's timestamps, each partition is read from the first message sent at `begin` or later up
+    to the first sent at `end` or later.
     """
     options = _options(spark, settings)
     if begin:
-        # A partition that has none so late is not read.
+        # A partition without such late messages is not read.
         options["startingTimestamp"] = _milliseconds(begin)
         options["startingOffsetsByTimestampStrategy"] = "latest"
     if end:
         options["endingTimestamp"] = _milliseconds(end)
     reader = spark.read.format("kafka").options(**options)
-    return reader.option("subscribePattern", _whole(pattern)).load()
+    return reader.option("subscribePattern", _anchored(pattern)).load()
 
 
 def read_night(
     spark: SparkSession, settings: Settings, night: int, late_hours: float = LATE_HOURS
 ) -> DataFrame:
-    """Messages among which the alerts of `night` are; others may be among them.
+    """Messages that include the alerts of `night`, and possibly others.
 
-    A topic of that night is read whole. Of topics for all nights only what was sent from an hour
-    before the night to `late_hours` after it, unless their messages have no timestamps.
+    A topic of that night is read whole. Topics of all nights are read from an hour before the night
+    to `late_hours` after it, or whole if their messages have no timestamps.
     """
     pattern = topics_of_night(settings.topics, settings.survey, night)
     if has_topic_a_night(settings.topics):
         return read_topics(spark, settings, pattern)
     if not read_topics(spark, settings, pattern, end=_EPOCH + timedelta(seconds=1)).isEmpty():
-        log.warning(
-            "Topics %s have messages that do not say when they were sent: all are read", pattern
-        )
+        log.warning("Topics %s have messages without a time of sending: all are read", pattern)
         return read_topics(spark, settings, pattern)
     begin, end = sending_times(settings.survey, night, late_hours)
-    log.info("Reading what was sent from %s to %s to topics %s", begin, end, pattern)
+    log.info("Reading messages sent from %s to %s to topics %s", begin, end, pattern)
     return read_topics(spark, settings, pattern, begin, end)
 
 
 def sending_times(
     survey: Survey, night: int, late_hours: float = LATE_HOURS
 ) -> tuple[datetime, datetime]:
-    """Between which times the alerts of `night` (YYYYMMDD) are looked for."""
+    """First and last time of sending at which alerts of `night` (YYYYMMDD) are looked for."""
     begin, end = _begin_and_end(survey, night)
     return begin - _EARLY, end + timedelta(hours=late_hours)
 
 
 def has_topic_a_night(topics: str) -> bool:
-    """Whether the pattern `topics` has a night in it."""
+    """Return whether the pattern `topics` names a night."""
     return _NIGHT in topics
 
 
 def topics_of_night(topics: str, survey: Survey, night: int) -> str:
-    """Pattern of those of `topics` that hold one night; they may hold others too."""
-    # Topics may be called after nights or after dates, and a night may have two of these.
+    """Pattern of those of `topics` that hold one night, and possibly others."""
+    # Topics may be named after nights or after dates, and a night may have two dates.
     begin, end = _begin_and_end(survey, night)
     days = sorted({f"{time:%Y%m%d}" for time in (begin, end - timedelta(milliseconds=1))})
     return topics.replace(_NIGHT, days[0] if len(days) == 1 else f"({'|'.join(days)})")
@@ -257,14 +256,14 @@ def _milliseconds(time: datetime) -> str:
     return str((time - _EPOCH) // timedelta(milliseconds=1))
 
 
-def _whole(pattern: str) -> str:
-    # Spark takes a topic in whose name the pattern is found anywhere.
+def _anchored(pattern: str) -> str:
+    # Spark takes a topic if the pattern matches any part of its name.
     return f"^(?:{pattern})$"
 
 
 def _options(spark: SparkSession, settings: Settings) -> dict[str, str]:
     return {
-        # How soon a topic that appears is noticed.
+        # Time after which a new topic is noticed [ms].
         "kafka.metadata.max.age.ms": "2000",
         # Packets are large: the default of 1 MB is 16 of them a request.
         "kafka.max.partition.fetch.bytes": str(4 << 20),
@@ -273,16 +272,16 @@ def _options(spark: SparkSession, settings: Settings) -> dict[str, str]:
         "kafka.isolation.level": "read_committed",
         # A nightly topic that expires must not stop the stream; the ledger counts what was lost.
         "failOnDataLoss": "false",
-        # Even with one long topic and some short ones every core has its part of the reading.
+        # Even with one long topic and some short ones every core shares the reading.
         "minPartitions": str(_PIECES_PER_TASK * settings.stream.partitions),
     }
 
 
 def _checked(spark: SparkSession, kafka: Kafka) -> dict[str, str]:
-    """Options of the Java client, which only warns of one that it does not know."""
+    """Options of the Java client, which would only warn of unknown ones."""
     assert spark.sparkContext._jvm is not None
-    known = spark.sparkContext._jvm.org.apache.kafka.clients.consumer.ConsumerConfig.configNames()
+    names = spark.sparkContext._jvm.org.apache.kafka.clients.consumer.ConsumerConfig.configNames()
     for name in kafka.options | kafka.options_java:
-        if not known.contains(name):
+        if not names.contains(name):
             raise SettingsError(f"Kafka client for {kafka.servers}: Java knows no option '{name}'.")
     return kafka.java_options()

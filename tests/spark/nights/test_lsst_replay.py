@@ -170,8 +170,8 @@ def test_nothing_but_the_night_is_read(spark, settings, nights, caplog):
 def test_a_night_that_is_not_in_the_topic_is_said(spark, settings, nights, monkeypatch):
     wanted = (
         "hold no alert of night 20260104 that was sent from 2026-01-04 11:00 to 2026-01-06 00:00 "
-        "UTC; what was sent later is read with --late-hours, what has expired may be in the "
-        "archive: --origin archive"
+        "UTC; messages sent later are read with --late-hours, expired ones may be in the archive: "
+        "--origin archive"
     )
     with pytest.raises(FinkAlError, match=wanted):
         replay(spark, Loop.open(settings), 20260104, origin="topic")
@@ -187,7 +187,7 @@ def test_messages_without_a_time_are_read_whole_and_that_is_said(spark, settings
     send(settings, *((value, None) for value in (*first[:4], *second[:4])))
     with caplog.at_level(logging.WARNING):
         found = replay(spark, Loop.open(settings), _NIGHTS[1], origin="topic")
-    assert "do not say when they were sent: all are read" in caplog.text
+    assert "without a time of sending: all are read" in caplog.text
     assert sorted(row[0] for row in found.select("alert_id").collect()) == [100, 101, 102, 103]
 
 

@@ -56,7 +56,7 @@ def test_ctrl_c_ends_an_idle_stream_in_order(broker, tmp_path, way):
             process.wait()
     said = log.read_text()
     assert "Traceback" not in said
-    assert said.splitlines()[-1].endswith("goes on behind the last published micro-batch")
+    assert said.splitlines()[-1].endswith("resumes after the last published micro-batch")
 
 
 def test_a_broker_that_is_not_there_is_said_before_a_session_starts(monkeypatch, tmp_path):

@@ -100,4 +100,4 @@ def test_a_signal_ends_the_job_in_order(broker, tmp_path, sky, rows, number):
             process.wait()
     said = log.read_text()
     assert "Traceback" not in said
-    assert said.splitlines()[-1].endswith("goes on behind the last published micro-batch")
+    assert said.splitlines()[-1].endswith("resumes after the last published micro-batch")
