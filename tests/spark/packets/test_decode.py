@@ -44,8 +44,9 @@ def messages_of(spark, values):
 
 
 def decoded(spark, values, headers):
-    how = Containers(spark, Loop.open(settings)(), headers)
-    alerts = decode(messages_of(spark, values), how, settings())
+    loop = Loop.open(settings())
+    reader = Containers(spark, loop, headers)
+    alerts = decode(messages_of(spark, values), reader, loop.alerts)
     return [row.asDict() for row in alerts.orderBy("offset").collect()]
 
 
@@ -126,7 +127,9 @@ def test_many_headers_are_compiled_and_decoded_once_for_each_schema(spark, real_
     headers = set(map(read_header, values))
     spark.conf.set("spark.sql.codegen.fallback", "false")  # code that grows too large is an error
     try:
-        alerts = with_known_alert(messages_of(spark, values), list(headers), settings())
+        alerts = with_known_alert(
+            messages_of(spark, values), list(headers), adapter(settings().survey).FIELDS, 1 << 22
+        )
         rows = alerts.select(F.col("alert").isNotNull(), "known").collect()
         plan = alerts._jdf.queryExecution().optimizedPlan().toString()
     finally:
