@@ -154,5 +154,5 @@ def test_an_asteroid_with_an_object_needs_no_distance(
     messages = messages_of(spark, [packet_of(record, 1100, schemas[1100])])
     how.learn_first(messages)
     names = ("object_id", "dead_reason", "asteroid_distance_arcsec", "is_known_asteroid")
-    row = decode(messages, how, settings).select(*names).first()
+    row = decode(messages, how, Loop.open(settings).alerts).select(*names).first()
     assert row == ("169813007074328578", None, None, True)
