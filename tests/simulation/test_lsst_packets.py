@@ -249,7 +249,7 @@ def test_the_stream_reads_the_columns_of_a_simulated_night(spark, tmp_path):
     messages = spark.createDataFrame(rows, kinds)
     how = Confluent(spark, Loop.open(settings), Schemas(settings.survey.schemas, tmp_path, {}))
     how.learn_first(messages)
-    found = decode(messages, how, settings).orderBy("offset").collect()
+    found = decode(messages, how, Loop.open(settings).alerts).orderBy("offset").collect()
     assert [row["dead_reason"] for row in found] == [None] * len(wanted)
     # Magnitudes are computed from fluxes on either side.
     computed = {"mag", "mag_err"}
