@@ -89,6 +89,7 @@ def _imported(name: str, entry: _Entry) -> Strategy:
         ) from None
     if not hasattr(imported, function):
         raise SettingsError(
-            f"{entered}, but '{imported.__name__}' has no function '{function}': name one that exists."
+            f"{entered}, but '{imported.__name__}' has no function '{function}': name one that "
+            "exists."
         )
     return getattr(imported, function)
