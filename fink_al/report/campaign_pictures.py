@@ -57,7 +57,7 @@ def draw_asked(file: Path, queries: pd.DataFrame) -> None:
     asked = queries[queries["why"] != "initial"]
     if not len(asked):
         raise SettingsError(
-            "No alert was asked for: the budget is shorter than every spectrum. Give a larger --budget."
+            "No alert was asked for: every spectrum takes more than the budget. Give more --budget."
         )
     width = max(1, int(asked["n_labels"].max() - asked["n_labels"].min() + 1) // 12)
     arms = asked["strategy"].nunique()
