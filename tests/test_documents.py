@@ -13,8 +13,8 @@ def test_the_researcher_may_copy_the_first_examples():
     names: dict = {}
     for block in blocks:
         exec(block, names)
-    assert names["found"].values.shape == (600, 40)
-    assert names["found"].codes.shape == (600, 12)
+    assert names["extracted"].values.shape == (600, 40)
+    assert names["extracted"].codes.shape == (600, 12)
 
 
 def test_every_link_leads_somewhere():

@@ -18,7 +18,7 @@ class Metrics:
     """Metrics of the supernova photometric classification challenge, and of probabilities.
 
     Those of the challenge (Kessler et al. 2010) count what is called positive, p > 0.5; the last
-    three judge p itself. All are NaN if there is one class only.
+    three judge p itself. All are NaN if all rows are of one class.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ class Metrics:
     efficiency : float
         Share of the positives that are called positive.
     purity : float
-        Share of true positives among all that are called positive; 0 if nothing is.
+        Share of true positives among all that are called positive; 0 if there are no such.
     figure_of_merit : float
         Efficiency times TP / (TP + 3 FP).
     auc : float
@@ -70,29 +70,29 @@ def evaluate(
     positive: npt.NDArray[np.bool_],
     objects: npt.NDArray[Any] | None = None,
 ) -> Metrics:
-    """Compute the metrics of probabilities `p` of alerts whose classes are known.
+    """Compute the metrics of the probabilities `p` of alerts of known classes.
 
     Parameters
     ----------
     p : float array, shape (n,)
-        Probabilities, NaN where there is none (see :func:`metrics`).
+        Probabilities, NaN where missing (see :func:`metrics`).
     positive : bool array, shape (n,)
         Class of each row; at least one row.
     objects : array, shape (n,), optional
         Object of each row, for the intervals.  Default: one row an object.
     """
     objects = np.arange(len(p)) if objects is None else objects
-    whole = metrics(p, positive, np.ones((1, len(p))))
+    once = metrics(p, positive, np.ones((1, len(p))))
     drawn = metrics(p, positive, resample(objects))
     return Metrics(
-        **{name: float(value[0]) for name, value in whole.items()},
+        **{name: float(value[0]) for name, value in once.items()},
         intervals={name: _interval(values) for name, values in drawn.items()},
         n=len(np.unique(objects)),
     )
 
 
 def resample(objects: npt.NDArray[Any], draws: int = 1000) -> npt.NDArray[np.int64]:
-    """Number of times that each row is in each bootstrap sample of the objects, shape (draws, n).
+    """Count each row in each bootstrap sample of the objects, shape (draws, n).
 
     The same objects give the same draws, so models can be compared on the same samples: the
     difference of their :func:`metrics`, draw by draw, has less noise than either.
@@ -104,10 +104,10 @@ def resample(objects: npt.NDArray[Any], draws: int = 1000) -> npt.NDArray[np.int
     draws : int
         Number of samples.
     """
-    _, own = np.unique(objects, return_inverse=True)
-    n = int(own.max()) + 1
+    _, object_of_row = np.unique(objects, return_inverse=True)
+    n = int(object_of_row.max()) + 1
     rng = np.random.default_rng(_SEED)
-    return np.asarray(rng.multinomial(n, np.full(n, 1 / n), draws)[:, own])
+    return np.asarray(rng.multinomial(n, np.full(n, 1 / n), draws)[:, object_of_row])
 
 
 def metrics(
@@ -115,13 +115,13 @@ def metrics(
     positive: npt.NDArray[np.bool_],
     weights: npt.NDArray[Any],
 ) -> dict[str, npt.NDArray[np.float64]]:
-    """Each metric of :class:`Metrics` for each sample of the same rows, shape (draws,).
+    """Compute each metric of :class:`Metrics` for each sample of the rows, shape (draws,).
 
     Parameters
     ----------
     p : float array, shape (n,)
-        Probabilities; above 0.5 is called positive. NaN is not, and counts as the share of
-        positives among the rows in the metrics of probabilities: the best guess without features.
+        Probabilities; above 0.5 is called positive. NaN is called negative. The metrics of
+        probabilities count it as the share of positives: the best guess without features.
     positive : bool array, shape (n,)
         Class of each row.
     weights : array, shape (draws, n)
@@ -159,11 +159,11 @@ def metrics(
 def calibration_error_by_chance(
     p: npt.NDArray[np.float64], objects: npt.NDArray[np.int64], draws: int = 100
 ) -> float:
-    """Estimate of the calibration error that perfect probabilities would show on such a sample.
+    """Estimate the calibration error that perfect probabilities would show on such a sample.
 
-    All alerts of an object have its class, so a bin holds far fewer independent outcomes than
-    alerts, and its share of positives is off by chance. Classes are drawn independently by the mean
-    `p` of each object, which gives too large an estimate where all samples hold the same types.
+    All alerts of an object have its class. A bin therefore holds far fewer independent outcomes
+    than alerts, and its share of positives is off by chance. Classes are drawn independently by the
+    mean `p` of each object. The estimate is too large where all samples hold the same types.
 
     Parameters
     ----------
@@ -174,13 +174,13 @@ def calibration_error_by_chance(
     draws : int
         Number of samples.
     """
-    _, own = np.unique(objects, return_inverse=True)
-    of_object = np.bincount(own, p) / np.bincount(own)
+    _, object_of_row = np.unique(objects, return_inverse=True)
+    p_of_object = np.bincount(object_of_row, p) / np.bincount(object_of_row)
     in_bin = np.minimum((p * _BINS).astype(int), _BINS - 1)
     rng = np.random.default_rng(_SEED)
     errors = []
     for _ in range(draws):
-        drawn = (rng.random(len(of_object)) < of_object)[own]
+        drawn = (rng.random(len(p_of_object)) < p_of_object)[object_of_row]
         errors.append(np.abs(np.bincount(in_bin, p - drawn, _BINS)).sum() / len(p))
     return float(np.mean(errors))
 
@@ -201,10 +201,10 @@ def _auc(
 
 
 def _ratio(
-    part: npt.NDArray[np.float64], whole: npt.NDArray[np.float64]
+    part: npt.NDArray[np.float64], total: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
-    """`part` divided by `whole`, 0 where `whole` is 0."""
-    return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
+    """Divide `part` by `total`; 0 where `total` is 0."""
+    return np.divide(part, total, out=np.zeros_like(part), where=total > 0)
 
 
 def _interval(values: npt.NDArray[np.float64]) -> tuple[float, float]:

@@ -1,8 +1,8 @@
 """Promotion of a challenger by a paired comparison with the champion on the fixed test set.
 
 Both models score the same objects, so the choice of objects changes both metrics alike. The
-bootstrap therefore draws objects once for both models and takes the difference: its spread is a
-fraction of that of either metric, and a test set of some hundred objects distinguishes models that
+bootstrap therefore draws objects once for both models and takes the difference. Its spread is a
+fraction of the spread of either metric, so a few hundred test objects distinguish models that
 differ by their last labels.
 """
 
@@ -61,12 +61,12 @@ def compare(
     metric: str,
     margin: float = 0.0,
 ) -> Difference:
-    """Difference of two models' probabilities of the same objects.
+    """Compare the probabilities of two models for the same objects.
 
     Parameters
     ----------
     challenger, champion : float64 array, shape (n,)
-        Probabilities, one an object; NaN where a model has none.
+        Probabilities, one an object; NaN where missing.
     positive : bool array, shape (n,)
         Class of each object.
     metric : str

@@ -18,7 +18,7 @@ class Comparison:
     Parameters
     ----------
     ours : float
-        Figure of merit of the one campaign.
+        Figure of merit of the campaign that is judged.
     theirs : float
         Mean of the other campaigns, each with its own seed.
     error : float
@@ -45,24 +45,24 @@ def compare(
 ) -> Comparison:
     """Compare one campaign with at least two others, by their probabilities on one test set.
 
-    The error has two parts. The first is the choice of test objects, which are resampled for all
+    The error has two parts. The first is the choice of test objects. They are resampled for all
     models together, so that objects that are hard for all of them cancel. The second is the chance
-    in a campaign, estimated by the spread `s` of the others: one campaign has no spread of its own,
-    so theirs stands for it, which makes ``s**2 (1 + 1/n)``.
+    in a campaign. One campaign has no spread, so the spread `s` of the others stands for it: the
+    variance is ``s**2 (1 + 1/n)``.
 
     Parameters
     ----------
     positive : bool array, shape (n,)
         Class of each test object.
     ours : float array, shape (n,)
-        Probabilities; above 0.5 is called positive, NaN is not.
+        Probabilities; above 0.5 is called positive, NaN negative.
     theirs : sequence of float array, shape (n,)
         Probabilities of each other campaign.
     """
-    once, again = np.ones((1, len(positive))), resample(np.arange(len(positive)))
+    once, resampled = np.ones((1, len(positive))), resample(np.arange(len(positive)))
     merits, drawn = (
         np.array([metrics(p, positive, weights)["figure_of_merit"] for p in (ours, *theirs)])
-        for weights in (once, again)
+        for weights in (once, resampled)
     )
     of_objects = (drawn[0] - drawn[1:].mean(axis=0)).std()
     of_campaigns = merits[1:, 0].std(ddof=1) * np.sqrt(1 + 1 / len(theirs))

@@ -56,7 +56,7 @@ def archived_alerts(
     labels = OwnNames(LabelStore(labels_store), counterparts_file(archive.folder))
     classes = verdicts(labels, loop.target)
     classes = classes.filter(pc.is_valid(classes["positive"]))
-    # The context of this feature set, which may differ from that of the target's own.
+    # Columns of the context follow the feature set, which may differ from the target's.
     other = loop.with_target(loop.target.model_copy(update={"features": features}))
     rows = archive.read_all(
         ["object_id", "mjd", "mag", "reasons", *other.columns],
@@ -72,7 +72,7 @@ def archived_alerts(
     of_row = pc.index_in(rows["object_id"], classes["object_id"].combine_chunks()).to_numpy()
     curves = other.light_curves(rows.combine_chunks())
     mjd = rows["mjd"].to_numpy()
-    made = with_features(
+    labelled = with_features(
         curves,
         features,
         positive=classes["positive"].to_numpy()[of_row].astype(bool),
@@ -82,5 +82,5 @@ def archived_alerts(
         night=np.floor(mjd - loop.survey.day_start).astype(np.int64),
         mag=rows["mag"].to_numpy().astype(np.float64),
     )
-    check_objects(made, loop.target)
-    return made
+    check_objects(labelled, loop.target)
+    return labelled

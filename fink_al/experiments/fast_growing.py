@@ -1,9 +1,9 @@
-"""The same trees as at night, grown faster: scikit-learn's compiled builder without its estimators.
+"""Faster growth of the nightly trees by scikit-learn's compiled builder, without its estimators.
 
-A campaign fits thousands of forests to a few hundred labels each, and most of the time of the
-public estimator is spent on making, checking and copying a Python object for each tree
-(``benchmarks/campaign.py``). The builder is private to scikit-learn, so it is called only in the
-versions that were tested, and never by what runs at night; other versions grow the same trees by
+A campaign fits thousands of forests to a few hundred labels each. The public estimator spends most
+of that time on making, checking and copying a Python object for each tree
+(``benchmarks/campaign.py``). The builder is private to scikit-learn. It is therefore called only in
+the versions that were tested, and never at night. Other versions grow the same trees by
 :func:`fink_al.models.estimators.growing.grow`.
 """
 
@@ -64,7 +64,7 @@ def grow(
 
 
 class _Builder:
-    """Labelled examples as scikit-learn's builder takes them."""
+    """Labelled examples in the form of scikit-learn's builder."""
 
     def __init__(
         self,
@@ -81,7 +81,7 @@ class _Builder:
         self._is_missing = is_missing if is_missing.any() else None
 
     def grow(self, seeds: npt.NDArray[np.int64]) -> tuple[list[Any], list[Rows]]:
-        """A tree of scikit-learn and its sample for each seed."""
+        """Grow a tree of scikit-learn for each seed; return the trees and their samples."""
         from sklearn.tree._criterion import Gini
         from sklearn.tree._splitter import BestSplitter
         from sklearn.tree._tree import DepthFirstTreeBuilder, Tree

@@ -98,7 +98,7 @@ def alone(folder: Path) -> Iterator[None]:
     SettingsError
         If another process holds the lock.
     """
-    busy = f"Another campaign works in {folder}: wait for its end, or give another --output."
+    busy = f"Another campaign is running in {folder}: wait for its end, or give another --output."
     with local.alone(folder / ".lock", SettingsError(busy)):
         yield
 
@@ -109,7 +109,7 @@ def _refuse_another(before: dict[str, Any], now: dict[str, Any], folder: Path) -
             f"{folder} holds a campaign with another "
             + ", ".join(f"{key} ({_short(before.get(key))}, now {_short(now[key])})"
                         for key in other)
-            + ": give another --output, or the same settings to go on with it."
+            + ": give another --output, or the same settings to resume it."
         )  # fmt: skip
 
 
@@ -118,9 +118,8 @@ def _joined(before: dict[str, str], arms: dict[str, str], folder: Path) -> dict[
     for arm, digest in arms.items():
         if before.get(arm, digest) != digest and seeds_of(folder, arm):
             raise SettingsError(
-                f"{folder}: strategy '{Arm.parse(arm).strategy}' was another one when its runs "
-                f"were made: give another --output, or remove {_RUNS}/{_file_name(arm)}-* to have "
-                "them made again."
+                f"{folder}: strategy '{Arm.parse(arm).strategy}' has changed since its runs: "
+                f"give another --output, or remove {_RUNS}/{_file_name(arm)}-* to repeat them."
             )
     return before | arms
 

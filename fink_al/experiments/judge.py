@@ -49,7 +49,7 @@ class Judge:
         Parameters
         ----------
         p : float64 array, shape (n,)
-            Probabilities of the test alerts, NaN where there is none.
+            Probabilities of the test alerts, NaN where missing.
         """
         values = metrics(p, self._test.positive, self._weights)
         return {

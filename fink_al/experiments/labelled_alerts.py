@@ -85,7 +85,7 @@ def labelled_alerts(
     features : FeatureSettings
         Feature set.
     target : Target
-        Positive types, and types that are no examples.
+        Positive types, and types that make no examples.
     phase : {"pre-peak", "all"}
         Alerts up to the night of the object's brightest detection, or all alerts.
 
@@ -104,7 +104,7 @@ def labelled_alerts(
     if phase == "pre-peak":
         use &= alerts.is_pre_peak
     row, positive = alerts.row[use], np.array([each is True for each in classes], bool)
-    made = with_features(
+    labelled = with_features(
         alerts.light_curves.select(use),
         features,
         positive=positive[row],
@@ -114,8 +114,8 @@ def labelled_alerts(
         night=np.floor(alerts.mjd[use] - whole.day_start).astype(np.int64),
         mag=alerts.mag[use],
     )
-    check_objects(made, target)
-    return made
+    check_objects(labelled, target)
+    return labelled
 
 
 def with_features(
@@ -146,9 +146,8 @@ def check_objects(data: LabelledAlerts, target: Target) -> None:
     if min(counts[True], counts[False]) < _LEAST_OBJECTS:
         types = Counter(map(str, data.types[first])).most_common(5)
         raise LightCurveError(
-            f"{counts[True]} objects are what target '{target.name}' looks for and "
-            f"{counts[False]} are not, of those with features; {_LEAST_OBJECTS} of each are "
-            "needed. Types found: "
+            f"Target '{target.name}' needs {_LEAST_OBJECTS} objects with features of each class; "
+            f"{counts[True]} are positive and {counts[False]} negative. Types found: "
             f"{', '.join(f'{kind} ({n})' for kind, n in types) or 'none'}."
         )
 

@@ -74,9 +74,9 @@ class Plan:
     seeds : int
         Number of splits of the objects into the pool that can be asked and the test half.
     mode : {"pool", "stream"}
-        Ask for any alert of the pool, or for those of the night alone, night after night.
+        Ask for any alert of the pool, or only for those of the night, night after night.
     initial : int
-        Number of labelled objects at the beginning, drawn from the pool, some of each class.
+        Number of labelled objects at the start, drawn from the pool, some of each class.
     labels : int
         Number of labelled objects at the end, including the initial ones.
     per_night : int
@@ -108,11 +108,11 @@ class Plan:
             raise SettingsError(f"--strategy names {', '.join(twice)} more than once.")
         if self.labels <= self.initial:
             raise SettingsError(
-                f"--labels {self.labels} are all labels, and --initial {self.initial} of them are "
-                "there at the beginning: ask for more."
+                f"--labels {self.labels} must be more than --initial {self.initial}, which it "
+                "includes: give more --labels."
             )
         if self.budget is not None and not 0 < self.budget < math.inf:
             raise SettingsError(
-                f"--budget {self.budget:g} is no time: give minutes above 0, or leave it out for "
-                "no limit."
+                f"--budget {self.budget:g} is not a time: give minutes above 0, or leave it out "
+                "for no limit."
             )

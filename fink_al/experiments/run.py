@@ -58,7 +58,7 @@ def run(
     progress: Callable[[int], None] = lambda labels: None,
     teaching: TeachingSet | None = None,
 ) -> Run:
-    """Replay the loop.
+    """Replay the loop of one arm on one seed.
 
     Parameters
     ----------
@@ -233,7 +233,7 @@ class _State:
 
 
 def _by_pool(state: _State) -> Iterator[None]:
-    """Ask as the papers do: for any alert of the pool, whose label arrives at once."""
+    """Ask as in the papers: for any alert of the pool, whose label arrives at once."""
     plan, pool = state.plan, state.world.pool
     while state.n_labels < plan.labels and state.is_open.any():
         left = None if plan.budget is None else plan.budget - state.spent
@@ -248,9 +248,9 @@ def _by_pool(state: _State) -> Iterator[None]:
 
 
 def _by_nights(state: _State) -> Iterator[None]:
-    """Ask as under the sky: for alerts of the night alone, whose labels arrive some nights later.
+    """Ask as in a stream: for alerts of the night only, whose labels arrive some nights later.
 
-    The follow-up's magnitude limit holds. A spectrum may show no type; its object may then be asked
+    The follow-up's magnitude limit holds. A spectrum may show no type. Its object may then be asked
     for again.
     """
     plan, pool = state.plan, state.world.pool

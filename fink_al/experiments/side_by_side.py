@@ -54,7 +54,7 @@ def run_all(
     *,
     teaching: TeachingSet | None = None,
     processes: int | None = None,
-    progress: Callable[[int, int], None] = lambda done, all_: None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Campaign:
     """Run all arms and seeds; return their curves and queries.
 
@@ -76,7 +76,7 @@ def run_all(
     processes : int, optional
         Number of processes; default: one a core.
     progress : callable, optional
-        Called now and then with the labels used so far and the labels of all runs.
+        Called at intervals with the labels used so far and the labels of all runs.
 
     Raises
     ------
@@ -181,18 +181,18 @@ def _one(number: int, arm: Arm, seed: int) -> None:
     def tell(n: int) -> None:
         labels[number] = n - plan.initial
 
-    made = run(world, arm, plan, target, seed, tell, _shared["teaching"])
+    result = run(world, arm, plan, target, seed, tell, _shared["teaching"])
     labels[number] = _most(world, plan)
-    _write(_shared["folder"], arm, seed, made)
+    _write(_shared["folder"], arm, seed, result)
 
 
-def _write(folder: Path, arm: Arm, seed: int, made: Run) -> None:
+def _write(folder: Path, arm: Arm, seed: int, result: Run) -> None:
     file = run_file(folder, str(arm), seed)
     # Queries first: a run is finished when its curves exist.
-    for table, whole in ((made.queries, queries_of(file)), (made.curves, file)):
-        part = whole.with_suffix(f".{os.getpid()}.part")
+    for table, path in ((result.queries, queries_of(file)), (result.curves, file)):
+        part = path.with_suffix(f".{os.getpid()}.part")
         pq.write_table(table, part)
-        part.replace(whole)
+        part.replace(path)
 
 
 def _read(plan: Plan, folder: Path) -> Campaign:

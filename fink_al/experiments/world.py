@@ -25,7 +25,7 @@ class World:
     test : LabelledAlerts
         Alerts on which each model is judged.
     initial : int64 array, shape (m,)
-        Rows of the pool that are labelled at the beginning, one an object.
+        Rows of the pool that are labelled at the start, one an object.
     """
 
     pool: LabelledAlerts
@@ -50,8 +50,8 @@ def draw(alerts: LabelledAlerts, plan: Plan, seed: int, least: int) -> World:
     seed : int
         Seed of the draw.
     least : int
-        Smallest number of objects of each class among the initial ones, which are drawn until they
-        have it: with fewer there would be no model.
+        Smallest number of objects of each class among the initial ones. Draws are repeated until
+        they have it: a model needs both classes.
 
     Raises
     ------
@@ -67,7 +67,7 @@ def draw(alerts: LabelledAlerts, plan: Plan, seed: int, least: int) -> World:
     objects = len(np.unique(pool.row))
     if objects <= plan.initial:
         raise LightCurveError(
-            f"The pool has {objects} objects and the campaign begins with {plan.initial} labels: "
+            f"The pool has {objects} objects and the campaign starts with {plan.initial} labels: "
             "give more light curves, or a smaller --initial."
         )
     for _ in range(_TRIES):
@@ -78,6 +78,6 @@ def draw(alerts: LabelledAlerts, plan: Plan, seed: int, least: int) -> World:
         if min(positive, len(rows) - positive) >= least:
             return World(pool, test, rows)
     raise LightCurveError(
-        f"In {_TRIES} draws of {plan.initial} objects there were never {least} of each class: give "
-        "a larger --initial."
+        f"{_TRIES} draws of {plan.initial} objects never had {least} of each class: give a larger "
+        "--initial."
     )

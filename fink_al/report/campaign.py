@@ -1,4 +1,4 @@
-"""A campaign for people: a page that says who wins, and how sure that is."""
+"""Report page of a campaign: the best arm, its confidence and the figures behind them."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from fink_al.experiments.plan import Plan
 from fink_al.experiments.stopping import SETTLED, STEP, stops
 from fink_al.settings import StreamMix
 
-_FALSE_ALARMS = 0.05  # how often a winner may be named where all arms are as good as each other
-#: By which arms are compared.
+_FALSE_ALARMS = 0.05  # share of false winners among equally good arms
+#: Metric by which arms are compared.
 METRIC = "figure_of_merit"
 
 
 def verdict(table: pd.DataFrame) -> str:
-    """Which arm wins, by how many labels, and how sure that is: a sentence or two.
+    """Name the best arm, the labels that it saves and the confidence, in a sentence or two.
 
-    The best arm is picked from the same seeds and may be any of them. So a winner is sure only by a
-    two-sided test, whose level is shared among all other arms (Bonferroni).
+    The best arm is picked by the same seeds and may be any of them. The test is therefore
+    two-sided, and its level is shared among all other arms (Bonferroni).
     """
     curves = curves_of(table, METRIC)
     arms = best_first(curves)
@@ -41,47 +41,49 @@ def verdict(table: pd.DataFrame) -> str:
     common = curves.common()
     end = common.labels[-1]
     if not rest:
-        return f"No arm is ahead up to {end} labels: {_and(arms)} are alike."
-    found = compare(common, best[0], rest[0])
-    if found.gain <= 0:
+        return f"No arm is ahead up to {end} labels: {_and(arms)} are equal."
+    lead = compare(common, best[0], rest[0])
+    if lead.gain <= 0:
         return f"No arm is ahead up to {end} labels: {best[0]} and {rest[0]} are level."
-    who = f"{best[0]} has" if len(best) == 1 else f"{_and(best)}, which are alike here, have"
-    said = f"{who} the best {in_words(METRIC)} up to {end} labels: {_beside(found, rest[0])}"
-    if found.confidence is None:
-        return f"{said}. With one seed nobody can tell whether that is chance: give --seeds 8."
+    who = f"{best[0]} has" if len(best) == 1 else f"{_and(best)}, which are equal here, have"
+    text = f"{who} the best {in_words(METRIC)} up to {end} labels: {_beside(lead, rest[0])}"
+    if lead.confidence is None:
+        return f"{text}. One seed cannot show whether that is chance: give --seeds 8."
     reached = crossing(curves, best[0], rest[0])
     if reached.labels is not None:
-        said += (
-            f"; {'it stays' if len(best) == 1 else 'they stay'} where {rest[0]} is with "
-            f"{curves.labels[curves.last(rest[0])]} labels from {reached.labels} labels on "
-            f"({_between(reached, curves, best[0])})"
+        text += (
+            f"; from {reached.labels} labels on ({_between(reached, curves, best[0])}) "
+            f"{'it holds' if len(best) == 1 else 'they hold'} the level of {rest[0]} with "
+            f"{curves.labels[curves.last(rest[0])]} labels"
         )
-    said += _doubt(found, len(rest))
+    text += _doubt(lead, len(rest))
     reference = _reference(curves)
     if reference in rest[1:]:
-        found = compare(common, best[0], reference)
-        said += f" {'It has' if len(best) == 1 else 'They have'} {_beside(found, reference)}"
-        said += _doubt(found, len(rest))
-    return said
+        lead = compare(common, best[0], reference)
+        text += f" {'It has' if len(best) == 1 else 'They have'} {_beside(lead, reference)}"
+        text += _doubt(lead, len(rest))
+    return text
 
 
-def _beside(found: Comparison, other: str) -> str:
-    said = f"{found.gain:+.3f} beside {other}"
-    if found.interval and found.confidence is not None:
-        low, high = found.interval
-        said += f" ({low:+.3f} to {high:+.3f}), better with a confidence of "
-        said += _percent(found.confidence, "more than ", "less than ")
-    return said
+def _beside(lead: Comparison, other: str) -> str:
+    text = f"{lead.gain:+.3f} beside {other}"
+    if lead.interval and lead.confidence is not None:
+        low, high = lead.interval
+        text += f" ({low:+.3f} to {high:+.3f}), better with a confidence of "
+        text += _percent(lead.confidence, "more than ", "less than ")
+    return text
 
 
-def _doubt(found: Comparison, others: int) -> str:
-    assert found.confidence is not None
+def _doubt(lead: Comparison, others: int) -> str:
+    assert lead.confidence is not None
     needed = 1 - _FALSE_ALARMS / 2 / others
-    return "." if found.confidence >= needed else f". That may be chance: it takes {needed:.1%}."
+    if lead.confidence >= needed:
+        return "."
+    return f". That may be chance: {needed:.1%} is needed."
 
 
 def _percent(share: float, more: str = ">", less: str = "<") -> str:
-    """Of a confidence, which is never full."""
+    """Format a confidence, which is never 0% or 100%."""
     return f"{more}99%" if share > 0.99 else f"{less}1%" if share < 0.01 else f"{share:.0%}"
 
 
@@ -92,23 +94,23 @@ def _and(arms: list[str]) -> str:
 def page(
     table: pd.DataFrame, plan: Plan, mix: StreamMix, seeds: Mapping[str, int] | None = None
 ) -> str:
-    """The verdict and the figures behind it, as Markdown.
+    """Write the verdict and the figures behind it, as Markdown.
 
     Parameters
     ----------
     table : pandas.DataFrame
         Rows of ``curves.parquet``.
     plan : Plan
-        What was compared.
+        Plan of the campaign.
     mix : StreamMix
-        What the re-weighted figures are weighted to.
+        Mix to which the stream-like figures are weighted.
     seeds : mapping of str to int, optional
-        Seeds of each arm that are done, of which `table` has those that all arms have.
+        Number of finished seeds of each arm; `table` has those that all arms have.
     """
     curves = curves_of(table, METRIC)
     arms, reference = best_first(curves), _reference(curves)
     level_at = curves.labels[curves.last(reference)]
-    told = (
+    setup = (
         f"{plan.mode} mode, {_seeds(table, seeds or {})}, {plan.initial} labels at the "
         f"beginning, up to {plan.labels}{_short(table, plan)}, {plan.per_night} a night"
         f"{_limits(plan)}; subset {plan.subset}, "
@@ -116,20 +118,21 @@ def page(
         f"alerts of {_span(table, 'pool_objects')} objects; test half: "
         f"{_span(table, 'test_alerts')} of {_span(table, 'test_objects')}. "
         "Pool, test half and initial labels of a seed are the same for all arms. Intervals are "
-        "68% over seeds, by Student's t; those of labels, and how often a level is reached, by "
-        "resampling seeds. Confidence is that of a paired t test of the seeds; as the best is "
-        "picked by the same seeds, it takes 97.5% to be sure of it, and more among more arms. "
-        "Seeds split the same objects anew: what another sample of objects would say is not in "
-        "them."
+        "68% over seeds, by Student's t. Intervals of labels, and the share that reaches a level, "
+        "are by resampling seeds. Confidence is that of a paired t test of the seeds. As the best "
+        "arm is picked by the same seeds, 97.5% is needed to be sure of it, and more among more "
+        "arms. Each seed splits the same objects again, so the spread of other samples of objects "
+        "is not included."
     )
     name = in_words(METRIC)
     return "\n".join(
         [
             f"# Campaign: {', '.join(curves.arms)}\n",
             f"{verdict(table)}\n",
-            f"{told}\n",
+            f"{setup}\n",
             *_learners(table),
-            f"Labels from which on the mean {name} stays where `{reference}` is with {level_at}:\n",
+            f"Labels from which the mean {name} holds the level of `{reference}` with "
+            f"{level_at}:\n",
             f"| arm | labels | 68% | reached in | {name} at its end | with labels "
             f"| over the curve, less `{reference}` | better with confidence |",
             "|---|---|---|---|---|---|---|---|",
@@ -146,10 +149,10 @@ def page(
 
 def _seeds(table: pd.DataFrame, done: Mapping[str, int]) -> str:
     n = table["seed"].nunique()
-    said = f"{n} seed{'s' if n > 1 else ''}"
+    text = f"{n} seed{'s' if n > 1 else ''}"
     if len(set(done.values())) < 2:
-        return said
-    return f"{said} that all arms have ({', '.join(f'{arm} {k}' for arm, k in done.items())})"
+        return text
+    return f"{text} that all arms have ({', '.join(f'{arm} {k}' for arm, k in done.items())})"
 
 
 def _span(table: pd.DataFrame, column: str) -> str:
@@ -182,14 +185,14 @@ def _delay(plan: Plan) -> str:
 
 
 def _bought(table: pd.DataFrame, arms: list[str], plan: Plan) -> list[str]:
-    """What the same telescope time bought, where time is what is limited."""
+    """Table of what the same telescope time bought, if time is limited."""
     if not plan.budget:
         return []
     last = _last_models(table)
     lines = [
         f"What the telescope time bought ({plan.budget:g} min "
-        f"{'a night' if plan.mode == 'stream' else 'in all'}): each seed's last model, which may "
-        "have more labels than another's; mean over seeds.",
+        f"{'a night' if plan.mode == 'stream' else 'in all'}): each seed's last model, whose "
+        "number of labels differs; mean over seeds.",
         "",
         "| arm | minutes | labels | figure of merit | AUC |",
         "|---|---|---|---|---|",
@@ -207,19 +210,19 @@ def _last_models(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _stopped(table: pd.DataFrame, arms: list[str]) -> list[str]:
-    """Where a rule that needs no types would have stopped, and what that would have cost."""
-    found = stops(table, METRIC)
+    """Table of where a rule that needs no types would have stopped, and of its cost."""
+    by_arm = stops(table, METRIC)
     lines = [
-        "Where one could have stopped: a model calls positive what one with "
-        f"{STEP} labels fewer did (Cohen's kappa of at least {SETTLED}), which no type is needed "
-        f"to see. {in_words(METRIC).capitalize()} left behind, beside each seed's last model: mean "
-        "± error of the mean over the seeds that stop.",
+        "Where the campaign could have stopped: a model's calls agree with those of a model with "
+        f"{STEP} labels fewer (Cohen's kappa of at least {SETTLED}), for which no type is needed. "
+        f"{in_words(METRIC).capitalize()} left behind, beside each seed's last model: mean ± error "
+        "of the mean over the seeds that stop.",
         "",
         "| arm | stops in | with labels | left behind |",
         "|---|---|---|---|",
     ]
     for arm in arms:
-        stop = found[arm]
+        stop = by_arm[arm]
         cells = [f"`{arm}`", f"{len(stop.labels)} of {stop.seeds} seeds"]
         if len(stop.labels):
             span = f"{stop.labels.min()} to {stop.labels.max()}"
@@ -231,20 +234,20 @@ def _stopped(table: pd.DataFrame, arms: list[str]) -> list[str]:
 
 
 def _reference(curves: Curves) -> str:
-    """What others are measured by: random sampling where it takes part, else the first arm."""
+    """Reference arm: random sampling if it takes part, else the first arm."""
     return next((arm for arm in curves.arms if arm.startswith("random")), curves.arms[0])
 
 
 def in_words(metric: str) -> str:
-    """What a metric is called in a text."""
+    """Name of a metric in a text."""
     return "AUC" if metric == "auc" else metric.replace("_", " ")
 
 
 def _row(curves: Curves, arm: str, reference: str) -> str:
-    found = crossing(curves, arm, reference)
+    reached = crossing(curves, arm, reference)
     end = curves.last(arm)
-    cells = [f"`{arm}`", _or_more(found.labels, curves, arm), _between(found, curves, arm)]
-    cells += ["-" if found.reached is None else f"{found.reached:.0%}"]
+    cells = [f"`{arm}`", _or_more(reached.labels, curves, arm), _between(reached, curves, arm)]
+    cells += ["-" if reached.reached is None else f"{reached.reached:.0%}"]
     cells += [f"{curves.mean(arm)[end]:.3f}", str(curves.labels[end])]
     if arm == reference:
         cells += ["", ""]
@@ -259,17 +262,17 @@ def _row(curves: Curves, arm: str, reference: str) -> str:
 
 
 def _samples(table: pd.DataFrame, arms: list[str], mix: StreamMix) -> list[str]:
-    told = {
+    samples = {
         "_stream_like": f"weighted to {mix.positive_share:.1%} positives and "
-        f"{mix.bright_share:.0%} brighter than {mix.bright_magnitude:g} mag, which counts like "
+        f"{mix.bright_share:.0%} brighter than {mix.bright_magnitude:g} mag, which counts as "
         f"{table['stream_like_effective'].mean():.0f} alerts",
         "_bright": f"brighter than {mix.bright_magnitude:g} mag",
         "_faint": "fainter",
     }
     lines = [
         "Labelled samples are brighter and richer in positives than a stream. Each seed's last "
-        "model on the test half as it is, weighted to what a stream holds, and by brightness (mean "
-        "± error of the mean over seeds):",
+        "model on the test half as it is, weighted to the stream's mix, and by brightness (mean ± "
+        "error of the mean over seeds):",
         "",
         "| arm | with labels | sample | efficiency | purity | figure of merit | AUC |",
         "|---|---|---|---|---|---|---|",
@@ -278,7 +281,7 @@ def _samples(table: pd.DataFrame, arms: list[str], mix: StreamMix) -> list[str]:
     for arm in arms:
         rows = last[last["strategy"] == arm]
         labels = f"{rows['n_labels'].mean():.1f}"
-        for sample, words in {"": "as it is", **told}.items():
+        for sample, words in {"": "as it is", **samples}.items():
             cells = [
                 _mean(rows[metric + sample])
                 for metric in ("efficiency", "purity", "figure_of_merit", "auc")
@@ -296,11 +299,11 @@ def _mean(values: pd.Series, sign: str = "") -> str:
 
 
 def _or_more(labels: int | None, curves: Curves, arm: str) -> str:
-    """Labels, or that they are more than the arm has at its end."""
+    """Format a number of labels; None is more than the arm has at its end."""
     return str(labels) if labels is not None else f"more than {curves.labels[curves.last(arm)]}"
 
 
-def _between(found: Crossing, curves: Curves, arm: str) -> str:
-    if found.interval is None:
+def _between(reached: Crossing, curves: Curves, arm: str) -> str:
+    if reached.interval is None:
         return "-"
-    return " to ".join(_or_more(end, curves, arm) for end in found.interval)
+    return " to ".join(_or_more(end, curves, arm) for end in reached.interval)

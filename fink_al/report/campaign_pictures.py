@@ -1,4 +1,4 @@
-"""A campaign in pictures: learning curves, and what was asked for, with intervals over seeds."""
+"""Pictures of a campaign: learning curves and queries, with intervals over seeds."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from fink_al.experiments.outcome import curves_of, interval_of_mean
 from fink_al.report.campaign import in_words
 
 _SHOWN = ("figure_of_merit", "auc", "log_loss", "calibration_error")
-_DASH, _HANDLE = 3, 5  # of lines, in widths, and of the legend's, in letters
+_DASH, _HANDLE = 3, 5  # of lines [widths], and of the legend's lines [letters]
 
 
 def draw_curves(file: Path, table: pd.DataFrame) -> None:
-    """Four metrics against the number of labels, each arm with its 68% band over seeds.
+    """Draw four metrics against the number of labels, each arm with its 68% band over seeds.
 
     Parameters
     ----------
@@ -36,16 +36,14 @@ def draw_curves(file: Path, table: pd.DataFrame) -> None:
         axes.set(xlabel="labels", ylabel=in_words(metric))
         axes.xaxis.get_major_locator().set_params(integer=True)
     figure.axes[0].legend(handlelength=_HANDLE)
-    figure.suptitle(
-        "mean over seeds, band: 68% of the mean, test objects that were never asked for"
-    )
+    figure.suptitle("mean over seeds, band: 68% of the mean, on test objects")
     figure.savefig(file, dpi=150)
 
 
 def draw_asked(file: Path, queries: pd.DataFrame) -> None:
-    """What each arm asked for: share of positives and magnitude as labels grow.
+    """Draw the share of positives and the magnitude of each arm's queries against the labels.
 
-    Each is taken in every seed; drawn is the mean over seeds, with a 68% band where all have one.
+    Lines are the mean over seeds, with a 68% band where all seeds have a value.
 
     Parameters
     ----------
@@ -58,7 +56,9 @@ def draw_asked(file: Path, queries: pd.DataFrame) -> None:
     share, mag = figure.subplots(1, 2)
     asked = queries[queries["why"] != "initial"]
     if not len(asked):
-        raise SettingsError("No alert was asked for: the budget is below what any spectrum takes.")
+        raise SettingsError(
+            "No alert was asked for: every spectrum takes more than the budget. Give more --budget."
+        )
     width = max(1, int(asked["n_labels"].max() - asked["n_labels"].min() + 1) // 12)
     arms = asked["strategy"].nunique()
     for i, (arm, rows) in enumerate(asked.groupby("strategy", sort=False)):
@@ -76,6 +76,6 @@ def draw_asked(file: Path, queries: pd.DataFrame) -> None:
 
 
 def _line(arm: int, arms: int) -> dict[str, Any]:
-    """Colour and dashes of an arm: of curves that hide each other each has a dash of its own."""
+    """Colour and dashes of an arm: dashes differ, so that curves do not hide each other."""
     dashes = (0, (_DASH * (arms - arm), _DASH * arm)) if arm else "-"
     return {"color": f"C{arm}", "ls": dashes}

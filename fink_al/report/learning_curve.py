@@ -1,4 +1,4 @@
-"""The learning curve: a metric against the number of spectra."""
+"""Learning curve: a metric against the number of spectra."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def learning_curve(
     file : path
         PNG.
     spectra : array, shape (n,)
-        Spectra taken so far.
+        Numbers of spectra.
     value : array, shape (n,)
         Figure of merit on the fixed test set.
     interval : array, shape (n, 2)
         Its 68% interval.
     random : array, shape (n, seeds)
-        The same of random selection, each seed.
+        Figure of merit of random selection, by seed.
     strategy : str
         Name of the query strategy.
     """

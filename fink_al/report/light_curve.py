@@ -1,4 +1,4 @@
-"""A light curve with its fits, as a picture."""
+"""Picture of a light curve with its fits."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ _COLOURS = {
 
 
 def plot_light_curve(light_curves: LightCurves, index: int = 0, title: str = "") -> Figure:
-    """Figure of one light curve: detections, limits, and the sigmoid of each band that has one.
+    """Draw a light curve: detections, limits, and the sigmoid of each band that is fitted.
 
     Parameters
     ----------
     light_curves : LightCurves
-        A batch.
+        Batch of light curves.
     index : int
-        Which of it.
+        Index of the light curve in the batch.
     title : str
-        Above the picture.
+        Title of the picture.
     """
     from matplotlib.figure import Figure
 

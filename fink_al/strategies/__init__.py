@@ -1,7 +1,7 @@
-"""Query strategies: how much an alert's label would teach.
+"""Query strategies: scores of how much an alert's label would teach.
 
-A strategy is a function of a :class:`~fink_al.strategies.pool.Pool` that returns how informative
-each alert is, larger is better, NaN where it cannot tell. One is entered in `_STRATEGIES`.
+A strategy is a function of a :class:`~fink_al.strategies.pool.Pool`. It returns the
+informativeness of each alert: larger is better, NaN is missing. Its entry is in `_STRATEGIES`.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ Strategy = Callable[[Pool], Floats]
 
 
 class _Entry(NamedTuple):
-    function: str  # module.function, imported when it is asked for: some need a library
-    in_stream: bool = False  # whether it judges each alert alone, by probability and luck
+    function: str  # module.function, imported on demand: some need a library
+    in_stream: bool = False  # whether it judges each alert alone, by probability and random number
     needs: str | None = None  # extra of the package
 
 
@@ -39,12 +39,12 @@ _STRATEGIES = {
 
 
 def names(*, in_stream: bool = False) -> list[str]:
-    """Known strategies; those alone that a stream can use."""
+    """Names of the strategies; with `in_stream`, of those that a stream can use."""
     return [name for name, entry in _STRATEGIES.items() if entry.in_stream or not in_stream]
 
 
 def strategy(name: str, *, in_stream: bool = False) -> Strategy:
-    """Strategy called `name`.
+    """Import the strategy `name`.
 
     Parameters
     ----------
@@ -56,17 +56,16 @@ def strategy(name: str, *, in_stream: bool = False) -> Strategy:
     Raises
     ------
     SettingsError
-        If there is none, it is not fit for a stream, its entry names what is not there, or its
-        library is not installed.
+        If there is no such strategy, it does not suit a stream, its entry names a missing module or
+        function, or its library is not installed.
     """
     if name not in _STRATEGIES:
         raise SettingsError(f"No strategy '{name}'; known: {', '.join(names())}.")
     entry = _STRATEGIES[name]
     if in_stream and not entry.in_stream:
         raise SettingsError(
-            f"Strategy '{name}' asks for more than a stream can show, which sees alerts one by "
-            "one: a probability and a random number of each. For the stream: "
-            f"{', '.join(names(in_stream=True))}."
+            f"Strategy '{name}' needs more than a stream shows, which is a probability and a "
+            f"random number of each alert. For the stream: {', '.join(names(in_stream=True))}."
         )
     return _imported(name, entry)
 
@@ -77,19 +76,20 @@ def _imported(name: str, entry: _Entry) -> Strategy:
         f"Strategy '{name}' is entered as '{entry.function}' in fink_al/strategies/__init__.py"
     )
     try:
-        found = importlib.import_module(f"{__name__}.{module}")
+        imported = importlib.import_module(f"{__name__}.{module}")
     except ModuleNotFoundError as error:
         missing = error.name or ""
         if missing.partition(".")[0] == "fink_al":
             raise SettingsError(
-                f"{entered}, and there is no module '{missing}': name one that is there."
+                f"{entered}, but the module '{missing}' is missing: name one that exists."
             ) from None
         package = f"'fink-al[{entry.needs}]'" if entry.needs else missing
         raise SettingsError(
             f"Strategy '{name}' needs the package '{missing}': pip install {package}."
         ) from None
-    if not hasattr(found, function):
+    if not hasattr(imported, function):
         raise SettingsError(
-            f"{entered}, and '{found.__name__}' has no function '{function}': name one that it has."
+            f"{entered}, but '{imported.__name__}' has no function '{function}': name one that "
+            "exists."
         )
-    return getattr(found, function)
+    return getattr(imported, function)

@@ -1,4 +1,4 @@
-"""Strategies of scikit-activeml, handed our pool (`pip install fink-al[campaign]`).
+"""Strategies of scikit-activeml for our pool (`pip install fink-al[campaign]`).
 
 Sources: query by committee, Seung et al. 1992, McCallum & Nigam 1998; Falcun, Gilhuber et al. 2023;
 TypiClust, Hacohen et al. 2022; core set, Sener & Savarese 2018; expected error, Roy & McCallum
@@ -25,70 +25,70 @@ from fink_al.strategies.pool import Floats, Pool
 from fink_al.strategies.space import places
 from fink_al.strategies.uncertainty import uncertainty
 
-_CANDIDATES = 50  # for which the error of a model that knew them is worked out: each costs a fit
+_CANDIDATES = 50  # of the expected error: each costs a fit
 _WIDTH = 0.2  # of the kernel, as a share of all ranks of a feature
 
 
 def committee(pool: Pool) -> Floats:
-    """How far the model's members are from their mean (Kullback-Leibler), shape (n,)."""
+    """Mean Kullback-Leibler divergence of the model's members from their mean, shape (n,)."""
     p = pool.members
-    found = np.full(len(pool), np.nan)
-    known = ~np.isnan(p).any(axis=0)
-    found[known] = average_kl_divergence(np.stack([1 - p[:, known], p[:, known]], axis=-1))
-    return found
+    scores = np.full(len(pool), np.nan)
+    scored = ~np.isnan(p).any(axis=0)
+    scores[scored] = average_kl_divergence(np.stack([1 - p[:, scored], p[:, scored]], axis=-1))
+    return scores
 
 
 def disagreement(pool: Pool) -> Floats:
     """Entropy of the members' votes, shape (n,)."""
     p = pool.members
-    found = np.full(len(pool), np.nan)
-    known = ~np.isnan(p).any(axis=0)
-    found[known] = vote_entropy((p[:, known] > 0.5).T.astype(int), [0, 1])
-    return found
+    scores = np.full(len(pool), np.nan)
+    scored = ~np.isnan(p).any(axis=0)
+    scores[scored] = vote_entropy((p[:, scored] > 0.5).T.astype(int), [0, 1])
+    return scores
 
 
 def diverse(pool: Pool) -> Floats:
-    """Uncertain alerts whose probabilities differ from each other, for all slots (Falcun)."""
-    return _ask(pool, Falcun, clf=_Known(), fit_clf=False)
+    """Scores of uncertain alerts whose probabilities differ, for all slots (Falcun)."""
+    return _ask(pool, Falcun, clf=_StoredProbabilities(), fit_clf=False)
 
 
 def typical(pool: Pool) -> Floats:
-    """The most typical alert of each group that has no label (TypiClust)."""
+    """Scores of the most typical alert of each group without a label (TypiClust)."""
     return _ask(pool, TypiClust)
 
 
 def coreset(pool: Pool) -> Floats:
-    """Alerts that are far from all labelled ones and from each other (core set)."""
+    """Scores of alerts that are far from all labelled ones and from each other (core set)."""
     return _ask(pool, CoreSet)
 
 
 def expected_error(pool: Pool) -> Floats:
-    """How much smaller a model's error is expected to be with the label, shape (n,).
+    """Expected decrease of a model's error by the label, shape (n,).
 
-    Worked out for the 50 most uncertain alerts, by kernel density classifiers.
+    Computed for the 50 most uncertain alerts, by kernel density classifiers; NaN for the others.
     """
     first = np.argsort(-np.nan_to_num(uncertainty(pool), nan=-1.0), kind="stable")[:_CANDIDATES]
-    here, there = places(pool)
-    width = 1 / (2 * _WIDTH**2 * here.shape[1])
+    of_pool, of_labelled = places(pool)
+    width = 1 / (2 * _WIDTH**2 * of_pool.shape[1])
     model = ParzenWindowClassifier(classes=[0, 1], metric_dict={"gamma": width})
-    found = np.full(len(pool), np.nan)
-    x, y = _rows(here[first], there, pool)
+    scores = np.full(len(pool), np.nan)
+    x, y = _rows(of_pool[first], of_labelled, pool)
     query = MonteCarloEER(random_state=_seed(pool)).query
     _, utilities = query(
-        x, y, clf=model, candidates=np.arange(len(first)), X_eval=here, return_utilities=True
+        x, y, clf=model, candidates=np.arange(len(first)), X_eval=of_pool, return_utilities=True
     )
-    found[first] = utilities[0][: len(first)]
-    return found
+    scores[first] = utilities[0][: len(first)]
+    return scores
 
 
-class _Known(SkactivemlClassifier):
-    """The model's probabilities, which stand in the last column of each row."""
+class _StoredProbabilities(SkactivemlClassifier):
+    """Classifier that returns the model's probabilities, the last column of each row."""
 
     def __init__(self, classes=(0, 1), missing_label=np.nan, cost_matrix=None, random_state=None):
         super().__init__(classes, missing_label, cost_matrix, random_state)
 
     def fit(self, X, y, sample_weight=None):
-        """Nothing: it is known."""
+        """Check the data only: the probabilities are in them."""
         self._validate_data(X, y, sample_weight)
         return self
 
@@ -98,29 +98,30 @@ class _Known(SkactivemlClassifier):
 
 
 def _ask(pool: Pool, kind: type, **options: Any) -> Floats:
-    """Scores by the order in which a strategy of the library takes alerts for the slots."""
-    known = np.flatnonzero(~np.isnan(pool.p))
-    found = np.full(len(pool), np.nan)
-    found[known] = 0.0
-    if not len(known):
-        return found
-    here, there = places(pool)
+    """Score alerts by the order in which a strategy of the library takes them for the slots."""
+    scored = np.flatnonzero(~np.isnan(pool.p))
+    scores = np.full(len(pool), np.nan)
+    scores[scored] = 0.0
+    if not len(scored):
+        return scores
+    of_pool, of_labelled = places(pool)
     if "clf" in options:
-        here = np.column_stack([here, pool.p])
-        there = np.column_stack([there, np.where(pool.positive, 1.0, 0.0)])
-        options["clf"] = options["clf"].fit(here[known], np.full(len(known), np.nan))
-    x, y = _rows(here[known], there, pool)
-    # More than the slots, as of an object's alerts one alone is asked for.
-    slots = min(2 * pool.slots if pool.slots > 1 else 1, len(known))
+        of_pool = np.column_stack([of_pool, pool.p])
+        of_labelled = np.column_stack([of_labelled, np.where(pool.positive, 1.0, 0.0)])
+        options["clf"] = options["clf"].fit(of_pool[scored], np.full(len(scored), np.nan))
+    x, y = _rows(of_pool[scored], of_labelled, pool)
+    # More than the slots: of an object's alerts only one is asked for.
+    slots = min(2 * pool.slots if pool.slots > 1 else 1, len(scored))
     query = kind(random_state=_seed(pool)).query
-    taken = query(x, y, candidates=np.arange(len(known)), batch_size=slots, **options)
-    found[known[taken]] = np.linspace(1, 0.5, slots)
-    return found
+    taken = query(x, y, candidates=np.arange(len(scored)), batch_size=slots, **options)
+    scores[scored[taken]] = np.linspace(1, 0.5, slots)
+    return scores
 
 
-def _rows(here: Floats, there: Floats, pool: Pool) -> tuple[Floats, Floats]:
+def _rows(candidates: Floats, of_labelled: Floats, pool: Pool) -> tuple[Floats, Floats]:
+    unlabelled = np.full(len(candidates), np.nan)
     labels = pool.positive.astype(float)
-    return np.concatenate([here, there]), np.concatenate([np.full(len(here), np.nan), labels])
+    return np.concatenate([candidates, of_labelled]), np.concatenate([unlabelled, labels])
 
 
 def _seed(pool: Pool) -> int:

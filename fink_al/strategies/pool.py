@@ -1,4 +1,4 @@
-"""What a query strategy is shown when it chooses."""
+"""Input of a query strategy."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Pool:
-    """Alerts that can be asked for, and what is known about them.
+    """Alerts that can be asked for, with the data that a strategy may use.
 
-    The stream shows `p` and `uniform` alone, as it sees alerts one by one.
+    In a stream only `p` and `uniform` are filled, as it sees alerts one by one.
 
     Parameters
     ----------
     p : float64 array, shape (n,)
         Probability of the positive class; NaN where not scored.
     uniform : float64 array, shape (n,)
-        Random numbers on [0, 1): all the luck that a strategy may have.
+        Random numbers on [0, 1), the only source of chance in a strategy.
     values : float64 array, shape (n, k), optional
         Features, NaN where missing.
     labelled : float64 array, shape (l, k), optional
         Features of the examples that the model learned from.
     positive : bool array, shape (l,), optional
-        Their classes.
+        Classes of these examples.
     ask_members : callable, optional
-        Returns the probabilities of the model's members, shape (m, n), if it has any.
+        Returns the probabilities of the model's members, shape (m, n).
     chance : float64 array, shape (n,), optional
         Chance that a spectrum shows a type.
     minutes : float64 array, shape (n,), optional
         Telescope time that a spectrum takes.
     slots : int
-        Spectra that will be taken now: a strategy may choose them for how they differ.
+        Number of spectra to take now: a strategy may choose alerts that differ.
     names : tuple of str
-        Of the features.
+        Names of the features.
     """
 
     p: Floats
@@ -54,7 +54,7 @@ class Pool:
     names: tuple[str, ...] = ()
 
     def feature(self, name: str) -> Floats:
-        """Feature `name` of each alert, shape (n,); NaN where missing, or where no set has it."""
+        """Feature `name` of each alert, shape (n,); NaN where missing or not in the set."""
         if name not in self.names:
             return np.full(len(self), np.nan)
         return self.values[:, self.names.index(name)]

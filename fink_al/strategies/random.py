@@ -4,5 +4,5 @@ from fink_al.strategies.pool import Floats, Pool
 
 
 def random(pool: Pool) -> Floats:
-    """The uniform number itself, shape (n,): an order that the model has no part in."""
+    """Uniform number of each alert, shape (n,): an order independent of the model."""
     return pool.uniform

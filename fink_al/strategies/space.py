@@ -9,10 +9,10 @@ from fink_al.strategies.pool import Floats, Pool
 
 
 def places(pool: Pool) -> tuple[Floats, Floats]:
-    """Where the alerts of a pool and the labelled ones are, shapes (n, k) and (l, k).
+    """Positions of the alerts of a pool and of the labelled ones, shapes (n, k) and (l, k).
 
-    Each feature counts by its rank among all of them, from 0 to 1, as features have units and long
-    tails; a missing one is in the middle, where it says least.
+    Each feature is replaced by its rank among all of them, from 0 to 1, as features have units and
+    long tails. A missing feature is in the middle, where it says least.
     """
     both = np.concatenate([pool.values, pool.labelled]) if pool.labelled.size else pool.values
     ranks = rankdata(both, axis=0, nan_policy="omit") - 0.5

@@ -1,7 +1,7 @@
 """Uncertainty sampling (Lewis & Gale 1994; Ishida et al. 2019, section 3.3).
 
-For two classes least confidence, margin and entropy put alerts in the same order; they differ in
-how far apart two alerts are, which matters where it is weighed against something else.
+For two classes least confidence, margin and entropy put alerts in the same order. Their values
+differ, which matters where they are weighed against something else.
 """
 
 import numpy as np
@@ -11,12 +11,12 @@ from fink_al.strategies.pool import Floats, Pool
 
 
 def uncertainty(pool: Pool) -> Floats:
-    """Least confident: 1 at p = 0.5, falling to 0 at p = 0 and 1; NaN where p is. Shape (n,)."""
+    """Least confidence, shape (n,): 1 at p = 0.5, falling to 0 at p = 0 and 1; NaN where p is."""
     return 1 - 2 * np.abs(pool.p - 0.5)
 
 
 def margin(pool: Pool) -> Floats:
-    """1 less the distance between the probabilities of the two classes, shape (n,)."""
+    """1 minus the difference of the probabilities of the two classes, shape (n,)."""
     return 1 - np.abs(pool.p - (1 - pool.p))
 
 

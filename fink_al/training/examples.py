@@ -1,4 +1,4 @@
-"""Examples: one alert of each labelled object, never from after its label's observation."""
+"""Examples: one alert of each labelled object, not later than its label's observation."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from fink_al.identifiers import identifiers
 from fink_al.loop import Loop
 from fink_al.models.examples import TrainingSet
 
-#: What is known of an example beside its light curve; null where a table does not say.
+#: Columns of an example beside its light curve; null where a table lacks one.
 PROVENANCE = {
     "object_id": pa.string(),
     "alert_id": pa.int64(),
@@ -28,12 +28,12 @@ PROVENANCE = {
     "selected_by": pa.string(),
 }
 
-#: Looks up, for positions (``object_id ra_deg dec_deg``), which objects of the archive lie there: a
-#: table with the columns of :data:`fink_al.labels.counterparts.FOUND`.
+#: Looks up the archive's objects at positions (``object_id ra_deg dec_deg``): a table with the
+#: columns of :data:`fink_al.labels.counterparts.FOUND`.
 Matcher = Callable[[Loop, pa.Table], pa.Table]
 
-#: Looks up, for labels (``object_id type source observed modified``), the example of each object in
-#: the archive: a table with `PROVENANCE` and light-curve columns.
+#: Looks up the examples of labels (``object_id type source observed modified``) in the archive: a
+#: table with `PROVENANCE` and light-curve columns.
 ArchiveReader = Callable[[Loop, pa.Table], pa.Table]
 
 
@@ -42,70 +42,69 @@ def collect(
     labels: pa.Table,
     archived: ArchiveReader,
     silent: Sequence[str] = (),
-    own: Callable[[pa.ChunkedArray], pa.ChunkedArray] = lambda names: names,
+    archive_names: Callable[[pa.ChunkedArray], pa.ChunkedArray] = lambda names: names,
 ) -> pa.Table:
-    """Examples of the labelled objects of the archive, then those of the starting set.
+    """Collect the examples of the archive's labelled objects and of the starting set.
 
     Parameters
     ----------
     loop : Loop
-        Starting set, and which columns are light curves.
+        Starting set and light-curve columns.
     labels : pyarrow.Table
-        ``object_id type source observed modified`` of the labels that are examples.
+        Labels that are examples: ``object_id type source observed modified``.
     archived : callable
-        What finds the examples in the archive.
+        Finds the examples in the archive.
     silent : sequence of str, optional
-        Objects that must not teach, though the starting set has them.
-    own : callable, optional
-        Name in the archive and in `labels` of each object of the starting set.
+        Objects of the starting set that must not teach.
+    archive_names : callable, optional
+        Translates names of the starting set into those of the archive and of `labels`.
 
     Returns
     -------
     pyarrow.Table
-        One row an object, by name: `PROVENANCE` and light-curve columns. It is all that a model
-        learns from, and so what is stored with it.
+        `PROVENANCE` and light-curve columns, one row an object, sorted by name. A model learns from
+        nothing else, so this table is stored with it.
     """
     tables = [archived(loop, labels)]
     if starting_set := loop.settings.starting_set:
-        given = read_file(starting_set)
+        start = read_file(starting_set)
         # An object that was observed since is one example: the later label's.
-        told = pa.array([*tables[0]["object_id"].to_pylist(), *silent], pa.string())
-        given = given.filter(pc.invert(pc.is_in(own(given["object_id"]), told)))
+        decided = pa.array([*tables[0]["object_id"].to_pylist(), *silent], pa.string())
+        start = start.filter(pc.invert(pc.is_in(archive_names(start["object_id"]), decided)))
         later = labels["type"].take(
-            pc.index_in(own(given["object_id"]), labels["object_id"].combine_chunks())
+            pc.index_in(archive_names(start["object_id"]), labels["object_id"].combine_chunks())
         )
-        types = pc.coalesce(later, given["type"])
-        tables.append(given.set_column(given.schema.get_field_index("type"), "type", types))
+        types = pc.coalesce(later, start["type"])
+        tables.append(start.set_column(start.schema.get_field_index("type"), "type", types))
     names = [*PROVENANCE, *loop.columns]
     both = pa.concat_tables(tables, promote_options="permissive")
     schema = pa.schema([*PROVENANCE.items(), *loop.columns.items()])
     for field in schema:
         if field.name not in both.column_names:
             both = both.append_column(field, pa.nulls(len(both), field.type))
-    # In one order, which is part of what a seeded forest comes to.
+    # Sorted, as a seeded forest depends on the order.
     return both.select(names).cast(schema).sort_by("object_id")
 
 
 def read_file(file: Path) -> pa.Table:
-    """Table of a starting set, test set or teaching set.
+    """Read a starting set, test set or teaching set.
 
     Raises
     ------
     FinkAlError
-        If it cannot be read, lacks a column that every example has, or has identifiers in floating
-        point.
+        If it cannot be read, lacks a required column, or has identifiers in floating point.
     """
     try:
         rows = pq.read_table(file)
     except (OSError, pa.ArrowException) as error:
         raise FinkAlError(
-            f"{file} is no Parquet file ({str(error).splitlines()[0]}): name another one as "
+            f"{file} is not a Parquet file ({str(error).splitlines()[0]}): name another one as "
             "starting_set, test_set or teaching_set, or null for none."
         ) from None
     missing = {"object_id", "alert_id", "type"} - set(rows.column_names)
     if missing:
         raise FinkAlError(
-            f"{file} lacks the columns {sorted(missing)}: data/README.md tells which it needs."
+            f"{file} lacks the columns {sorted(missing)}: data/README.md lists the required ones."
         )
     for name in ("object_id", "alert_id"):
         try:
@@ -117,31 +116,31 @@ def read_file(file: Path) -> pa.Table:
 
 
 def read_examples(loop: Loop, rows: pa.Table) -> TrainingSet:
-    """Examples of a table with ``object_id``, ``alert_id``, ``type`` and light-curve columns.
+    """Extract examples from ``object_id``, ``alert_id``, ``type`` and light-curve columns.
 
-    Rows whose type is no example, or that have no features, are left out.
+    Rows without features are left out, and so are rows whose type makes no example.
     """
     positive = loop.taxonomy.classify(rows["type"].to_pylist(), loop.target)
     extracted = loop.features.extract(loop.light_curves(rows))
-    use = np.array([known is not None for known in positive], bool) & extracted.exist
+    use = np.array([each is not None for each in positive], bool) & extracted.exist
     selected_by = None
     if "selected_by" in rows.column_names:
         selected_by = np.array(rows["selected_by"].to_pylist(), object)[use]
     return TrainingSet(
         object_id=rows["object_id"].to_numpy()[use],
         alert_id=rows["alert_id"].to_numpy()[use],
-        positive=np.array([known is True for known in positive], bool)[use],
+        positive=np.array([each is True for each in positive], bool)[use],
         values=extracted.values[use],
         selected_by=selected_by,
     )
 
 
 def rows_of(rows: pa.Table, training: TrainingSet) -> pa.Table:
-    """The rows of a table of examples that are in `training`, and whether they are positive."""
+    """Select the rows of the examples in `training`, with their class as ``positive``."""
     index = pc.index_in(pa.array(training.object_id), rows["object_id"].combine_chunks())
     return rows.take(index).append_column("positive", pa.array(training.positive))
 
 
 def feature_values(loop: Loop, rows: pa.Table) -> npt.NDArray[np.float64]:
-    """Features of each row of a table of examples, shape (n, k)."""
+    """Compute the features of each row of a table of examples, shape (n, k)."""
     return loop.features.extract(loop.light_curves(rows)).values

@@ -1,4 +1,4 @@
-"""What changed from one registered model to another, and whether one can be made again."""
+"""Comparison of two registered models, and reproduction of one."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ _SAME_P = 1e-9
 
 @dataclass(frozen=True)
 class Changes:
-    """Examples of one model against those of an earlier one, by object.
+    """Changes of the examples from an earlier model to a later one, by object.
 
     Parameters
     ----------
     added, removed : tuple of str
-        Objects.
+        Objects that only the later, or only the earlier model has.
     other_class : tuple of str
-        Objects that changed their class.
+        Objects of another class.
     other_alert : tuple of str
-        Objects of which another alert is the example.
+        Objects with another alert.
     """
 
     added: tuple[str, ...]
@@ -54,11 +54,11 @@ class Comparison:
     Parameters
     ----------
     metrics : tuple of Metrics
-        Of both on the fixed test set.
+        Metrics of both on the fixed test set.
     difference : Difference
-        Of the second from the first, by the metric of the promotion rule.
+        Difference of the second from the first, by the metric of the promotion rule.
     changes : Changes
-        From the first to the second.
+        Changes of the examples from the first to the second.
     """
 
     metrics: tuple[Metrics, Metrics]
@@ -68,20 +68,20 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Remake:
-    """A version made again.
+    """Result of making a version again.
 
     Parameters
     ----------
     examples : int
-        What it learned from.
+        Number of examples.
     largest_difference : float
-        Of the probabilities of these examples and of the test set; infinite where only one of the
-        models gives one.
+        Largest difference of a probability of these examples or of the test set; infinite where
+        only one model gives a probability.
     changes : Changes or None
-        From the stored examples to those of the archive as it is and of the labels as of then,
-        where asked for.
+        Changes from the stored examples to those collected from the present archive and from the
+        labels at the time of the version; None if not asked for.
     other_inputs : tuple of str
-        What has changed since then, of what the examples and the model were made of.
+        Inputs of the examples and of the model that have changed since.
     """
 
     examples: int
@@ -91,21 +91,21 @@ class Remake:
 
     @property
     def is_same(self) -> bool:
-        """Whether the same model came out."""
+        """True if the same model came out."""
         return self.largest_difference <= _SAME_P and not self.changes
 
 
 def compare_versions(loop: Loop, first: str, second: str) -> Comparison:
-    """How version `second` differs from version `first`, on the fixed test set.
+    """Compare version `second` with version `first` on the fixed test set.
 
     Raises
     ------
     FinkAlError
-        If there is no test set, or no such version.
+        If there is no test set, or a version does not exist.
     """
     test, registry = read_test_set(loop), loop.registry
     if test is None:
-        raise FinkAlError("Models are compared on a test set: name one as test_set.")
+        raise FinkAlError("A comparison of models needs a test set: name one as test_set.")
     p = [load(loop, number).predict(test.rows) for number in (first, second)]
     rule = loop.target.promotion
     return Comparison(
@@ -116,22 +116,23 @@ def compare_versions(loop: Loop, first: str, second: str) -> Comparison:
 
 
 def reproduce(loop: Loop, number: str, archived: ArchiveReader | None = None) -> Remake:
-    """Make version `number` again from its stored examples, and say what differs.
+    """Make version `number` again from its stored examples, and report the differences.
 
     Parameters
     ----------
     loop : Loop
-        Registry, and light-curve columns.
+        Registry and light-curve columns.
     number : str
         Version.
     archived : callable, optional
-        Look for the examples in the archive as it is and the label store as of then, too.
+        Finds examples in the archive. If given, they are also collected from the present archive
+        and from the labels at the time of the version.
 
     Raises
     ------
     FinkAlError
-        If there is no such version, what was stored cannot be loaded here, or what it was made with
-        is not here any more.
+        If there is no such version, its bundle cannot be loaded here, or its features, estimator or
+        teaching set are missing here.
     """
     registry = loop.registry
     bundle = registry.load(number)
@@ -139,33 +140,35 @@ def reproduce(loop: Loop, number: str, archived: ArchiveReader | None = None) ->
         stored = as_stored(loop, number, bundle)
     except ModelError as error:
         raise ModelError(f"Version {number} cannot be compared here: {error}") from None
-    made, rows = make_again(loop, number), registry.examples(number)
+    remade, rows = make_again(loop, number), registry.examples(number)
     tables = [rows] + ([test.rows] if (test := read_test_set(loop)) else [])
-    apart = max(_apart(stored.predict(table), made.predict(table)) for table in tables)
-    manifest, found = read_manifest(bundle), None
+    largest = max(
+        _largest_difference(stored.predict(table), remade.predict(table)) for table in tables
+    )
+    manifest, since = read_manifest(bundle), None
     # Versions of 0.1 have no such entry: their teacher was simulated.
-    is_other = manifest.get("teaching_set") != made.model.manifest["teaching_set"]
+    is_other = manifest.get("teaching_set") != remade.model.manifest["teaching_set"]
     others = ("teaching set",) if is_other else ()
     if archived:
-        then = manifest["labels"]
-        until = datetime.fromisoformat(then["until"])
+        labels = manifest["labels"]
+        until = datetime.fromisoformat(labels["until"])
         now = read_inputs(loop, until)
         others += tuple(
-            name for name, was in then.get("inputs", {}).items() if now.get(name) != was
+            name for name, before in labels.get("inputs", {}).items() if now.get(name) != before
         )
-        again, _ = examples_until(made.loop, archived, until)
-        found = changes(rows, rows_of(again, read_examples(made.loop, again)))
-    return Remake(len(rows), apart, found, others)
+        collected, _ = examples_until(remade.loop, archived, until)
+        since = changes(rows, rows_of(collected, read_examples(remade.loop, collected)))
+    return Remake(len(rows), largest, since, others)
 
 
-def _apart(p: npt.NDArray[np.float64], other: npt.NDArray[np.float64]) -> float:
-    """Largest difference; none where both are missing, an infinite one where one is."""
-    known = ~(np.isnan(p) & np.isnan(other))
-    return float(np.nan_to_num(np.abs(p - other)[known], nan=np.inf).max(initial=0.0))
+def _largest_difference(p: npt.NDArray[np.float64], other: npt.NDArray[np.float64]) -> float:
+    """Largest difference: 0 where both are missing, infinite where one is missing."""
+    either = ~(np.isnan(p) & np.isnan(other))
+    return float(np.nan_to_num(np.abs(p - other)[either], nan=np.inf).max(initial=0.0))
 
 
 def changes(before: pa.Table, after: pa.Table) -> Changes:
-    """What is different in a later table of examples (``object_id alert_id positive``)."""
+    """Compare two tables of examples (``object_id alert_id positive``), the later one second."""
     old, new = (
         {row["object_id"]: (row["positive"], row["alert_id"]) for row in rows.to_pylist()}
         for rows in (

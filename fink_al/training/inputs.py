@@ -1,4 +1,4 @@
-"""What examples are made of beside the archive, told apart by short digests."""
+"""Short digests of the inputs of examples, except the archive."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from fink_al.training.test_set import reserved_objects
 
 
 def read_inputs(loop: Loop, until: datetime) -> dict[str, str]:
-    """Digest of each input, by what it is called.
+    """Compute the digest of each input, by name.
 
-    Take it before the labels are read: files of the store only ever appear, so where the digest is
-    the same later on, none appeared in between, from a writer that was at work in that very moment.
+    Take it before the labels are read. Files are only added to the store. If the digest is the same
+    later, no writer added a file in between.
 
     Parameters
     ----------
     loop : Loop
-        Where the inputs are.
+        The target's loop, which holds the inputs.
     until : datetime
-        Time as of which the label store is read.
+        Time at which the label store is read: later labels do not count.
     """
     taxonomy, settings, labels = loop.taxonomy, loop.settings, loop.labels_until(until)
     start = settings.starting_set

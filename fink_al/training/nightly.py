@@ -1,4 +1,4 @@
-"""The nightly job: labels and archive in, a challenger out, promoted if it is shown as good."""
+"""The nightly job: train a challenger on labels and archive, and promote it if it is as good."""
 
 from __future__ import annotations
 
@@ -52,14 +52,14 @@ log = logging.getLogger(__name__)
 Outcome = Literal["promoted", "kept", "nothing_new", "too_few_labels"]
 Progress = Callable[[str], None]
 
-#: Tags of a version: what was decided about it, and the champion that it was compared with.
+#: Tags of a version: digest of the question that was decided, and the champion at that time.
 _QUESTION, _AGAINST = "question", "against"
-#: Tag of a version: what it was made of, however it is tested and judged.
+#: Tag of a version: digest of what it was made of, without test set and promotion rule.
 _RECIPE = "recipe"
-#: The name of the former until it was told apart from the manifest's fingerprint, which is of the
-#: fit alone: what a person took back then stays so.
+#: Former name of the tag `question`, still read so that what a person rolled back stays so. The
+#: manifest's fingerprint is another digest: of the fit alone.
 _FORMER_QUESTION = "fingerprint"
-#: Tags of a version: what it was tested on and by which metric, and its value.
+#: Tags of a version: metric and test set, and the value of the metric.
 _JUDGED_BY, _SCORE = "judged_by", "score"
 
 
@@ -69,32 +69,32 @@ class AlreadyRunning(FinkAlError):
 
 @dataclass(frozen=True)
 class Summary:
-    """What a nightly job did.
+    """Result of a nightly job.
 
     Parameters
     ----------
     outcome : str
         ``promoted``: the challenger is the champion; ``kept``: it is not shown to be as good, the
-        champion stays; ``nothing_new``: it was decided about such a model before;
-        ``too_few_labels``: no model is made.
+        champion stays; ``nothing_new``: such a model was decided on before; ``too_few_labels``: no
+        model is made.
     why : str
-        In words.
+        Reason of the outcome, in words.
     version : str or None
         Version of the challenger.
     champion : str or None
         Version that scores from now on.
     positive, negative : int
-        Examples.
+        Numbers of examples.
     labels : dict of str to int
-        How many labelled objects became an ``example``, and why the others did not.
+        Number of labelled objects that became an ``example``, and of the others by reason.
     by_position : int
-        Objects of the label store that the archive has under other names.
+        Number of objects of the label store that the archive has under other names.
     metrics, champion_metrics : dict or None
-        Of challenger and former champion on the fixed test set.
+        Metrics of challenger and former champion on the fixed test set.
     differences : dict
-        Of the challenger from each version that it was compared with.
+        Difference of the challenger from each version that it was compared with.
     seconds : float
-        How long it took.
+        Duration [s].
     """
 
     outcome: Outcome
@@ -117,7 +117,7 @@ def retrain(
     progress: Progress = log.info,
     matched: Matcher | None = None,
 ) -> Summary:
-    """Train a challenger on all labels, compare, register, promote if it is shown as good.
+    """Train a challenger on all labels, compare and register it, promote it if it is as good.
 
     Parameters
     ----------
@@ -126,11 +126,11 @@ def retrain(
     archived : callable
         Finds examples in the archive: :func:`fink_al.spark.nights.examples.archived_examples`.
     progress : callable, optional
-        Told what happens.
+        Called with a line of text at each step.
     matched : callable, optional
         Finds counterparts in the archive
-        (:func:`fink_al.spark.nights.counterparts.archived_counterparts`); by default those that the
-        label store has are kept.
+        (:func:`fink_al.spark.nights.counterparts.archived_counterparts`); by default the recorded
+        ones are kept.
 
     Raises
     ------
@@ -156,14 +156,14 @@ def retrain(
 
 
 def _match(loop: Loop, matched: Matcher, progress: Progress) -> None:
-    """Look anew which objects of the label store the archive has under other names."""
+    """Search the archive again for objects of the label store that have another name there."""
     positions = places(loop.labels.store.read())
     if len(positions):
         progress(f"looking for {len(positions)} labelled positions in the archive")
-    found = matched(loop, positions)
-    write_counterparts(counterparts_file(loop.archive.folder), found, datetime.now(UTC))
-    if len(found):
-        progress(f"{len(found)} labelled objects have another name in the archive, by position")
+    matches = matched(loop, positions)
+    write_counterparts(counterparts_file(loop.archive.folder), matches, datetime.now(UTC))
+    if len(matches):
+        progress(f"{len(matches)} labelled objects have another name in the archive, by position")
 
 
 def _retrain(loop: Loop, archived: ArchiveReader, progress: Progress) -> Summary:
@@ -185,8 +185,8 @@ def _retrain(loop: Loop, archived: ArchiveReader, progress: Progress) -> Summary
         return replace(done, outcome="too_few_labels", why=why)
     taught_by = teaching.identity if teaching else None
     identity = question(training, target, test.identity if test else None, taught_by)
-    made_of = recipe(training, target, taught_by)
-    if decided := _decided(loop, identity, made_of, number):
+    ingredients = recipe(training, target, taught_by)
+    if decided := _decided(loop, identity, ingredients, number):
         why = f"version {decided} was decided on the same examples and settings"
         return replace(done, why=why)
     progress(f"training on {positive} positive and {negative} negative examples")
@@ -207,15 +207,15 @@ def _retrain(loop: Loop, archived: ArchiveReader, progress: Progress) -> Summary
     else:
         better, why = True, "it is the first one; there is no test set to compare on"
     progress("registering")
-    tags |= {_QUESTION: identity, _RECIPE: made_of, _AGAINST: number or "", WHY: why}
+    tags |= {_QUESTION: identity, _RECIPE: ingredients, _AGAINST: number or "", WHY: why}
     version = registry.register(challenger, tags, rows_of(rows, training))
-    # What a person decided while this one was fitted holds.
+    # A person's decision made during the fit holds.
     if better and (hold := registry.held()):
         better, why = False, f"promotion is on hold ({hold}); it would have been: {why}"
     if better and (now_champion := registry.champion()) != number:
         better, why = (
             False,
-            f"version {now_champion} was made champion meanwhile: compared next time",
+            f"version {now_champion} became champion meanwhile: compared next time",
         )
         done = replace(done, champion=now_champion)
     if better:
@@ -225,24 +225,24 @@ def _retrain(loop: Loop, archived: ArchiveReader, progress: Progress) -> Summary
     return replace(done, outcome="kept", why=why, version=version)
 
 
-def _decided(loop: Loop, identity: str, made_of: str, champion: str | None) -> str | None:
-    """Version about which there is nothing more to decide, made of the same; None if there is none.
+def _decided(loop: Loop, identity: str, ingredients: str, champion: str | None) -> str | None:
+    """Find a version made of the same whose decision still holds; None if there is no such version.
 
-    The champion that can be loaded, and what was kept for this champion. What a person took back
-    stays so whatever the rule, the test set or scikit-learn are now. A former champion, as after a
-    wrong label that was corrected, is judged again; so is what has no decision, as its job ended
-    before its end.
+    The decision holds for a champion that can be loaded, and for a version that was kept for this
+    champion. A version that a person rolled back stays so whatever the rule, the test set or
+    scikit-learn are now. A former champion is judged again, as after a wrong label was corrected.
+    So is a version without a decision, whose job was interrupted.
     """
-    for made in loop.registry.versions():
-        decision = made.tags.get(DECISION)
-        if decision == "rolled_back" and made.tags.get(_RECIPE) == made_of:
-            return made.number
-        if made.tags.get(_QUESTION, made.tags.get(_FORMER_QUESTION)) != identity:
+    for version in loop.registry.versions():
+        decision = version.tags.get(DECISION)
+        if decision == "rolled_back" and version.tags.get(_RECIPE) == ingredients:
+            return version.number
+        if version.tags.get(_QUESTION, version.tags.get(_FORMER_QUESTION)) != identity:
             continue
-        kept = decision == "kept" and made.tags.get(_AGAINST) == (champion or "")
-        scores = made.number == champion and _is_loadable(loop, made.number)
+        kept = decision == "kept" and version.tags.get(_AGAINST) == (champion or "")
+        scores = version.number == champion and _is_loadable(loop, version.number)
         if kept or scores or decision == "rolled_back":
-            return made.number
+            return version.number
     return None
 
 
@@ -256,7 +256,7 @@ def _is_loadable(loop: Loop, number: str) -> bool:
 
 
 def _on_random(challenger: Model, training: TrainingSet) -> Metrics | None:
-    """Metrics on the labels that were asked for at random, by models that did not see them."""
+    """Evaluate on the labels that were asked for at random, by models that did not see them."""
     use, p = training.is_random, challenger.out_of_fold
     if p is None or not use.any():
         return None
@@ -266,29 +266,30 @@ def _on_random(challenger: Model, training: TrainingSet) -> Metrics | None:
 def examples_until(
     loop: Loop, archived: ArchiveReader, until: datetime, progress: Progress = log.info
 ) -> tuple[pa.Table, dict[str, int]]:
-    """Examples as the label store gave them at a time, and what became of the labelled objects.
+    """Collect the examples by the labels at a time, and count the labelled objects by reason.
 
-    Objects of the test set are not among them: what a model learned from cannot judge it.
+    Objects of the test set are left out: what a model learned from cannot judge it.
     """
     progress("reading labels")
-    said = loop.labels_until(until)
-    labels = verdicts(said, loop.target)
+    by_own_name = loop.labels_until(until)
+    labels = verdicts(by_own_name, loop.target)
     reasons = labels["reason"].drop_null().to_pylist()
     if disputed := reasons.count(CONFLICT):
-        progress(f"{disputed} objects are left out as sources contradict: fink-al labels conflicts")
+        progress(f"{disputed} objects are left out as sources disagree: fink-al labels conflicts")
     counts = Counter(reasons)
-    # What may not teach: test objects, and those of which nobody knows what they are.
-    untold = pc.and_(pc.is_null(labels["positive"]), pc.not_equal(labels["type"], UNCLASSIFIED))
-    names = said.both(reserved_objects(loop.settings.test_set))
-    silent = [*names, *labels["object_id"].filter(untold).to_pylist()]
+    # Objects that must not teach: those of the test set, and labelled ones without a verdict.
+    undecided = pc.and_(pc.is_null(labels["positive"]), pc.not_equal(labels["type"], UNCLASSIFIED))
+    names = by_own_name.both(reserved_objects(loop.settings.test_set))
+    silent = [*names, *labels["object_id"].filter(undecided).to_pylist()]
     labels = labels.filter(pc.is_valid(labels["positive"]))
     reserved = pc.is_in(labels["object_id"], pa.array(names, pa.string()))
     counts["in_test_set"] = pc.sum(reserved).as_py() or 0
     labels = labels.filter(pc.invert(reserved))
     progress(f"looking for {len(labels)} labelled objects in the archive")
-    rows = collect(loop, labels, archived, silent, said.own)
-    found = pc.sum(pc.is_in(labels["object_id"], rows["object_id"].combine_chunks())).as_py() or 0
-    counts["example"], counts["no_alert"] = found, len(labels) - found
+    rows = collect(loop, labels, archived, silent, by_own_name.own)
+    taught = pc.is_in(labels["object_id"], rows["object_id"].combine_chunks())
+    counts["example"] = pc.sum(taught).as_py() or 0
+    counts["no_alert"] = len(labels) - counts["example"]
     return rows, {reason: number for reason, number in counts.items() if number}
 
 
@@ -298,10 +299,10 @@ def _trial(
     p: npt.NDArray[np.float64],
     done: Summary,
 ) -> tuple[bool, str, Summary]:
-    """Whether probabilities `p` of the test set are as good as the champion's, and why.
+    """Return whether probabilities `p` of the test set are as good as the champion's, and why.
 
-    They are compared with the best version that ever was champion, too: else each night could be
-    worse by less than the margin, and all nights together by much.
+    They are also compared with the best former champion. Otherwise each night could be worse by
+    less than the margin, and all nights together by much.
     """
     rule = loop.target.promotion
     others = _rivals(loop.registry, test, rule, done.champion)
@@ -310,15 +311,15 @@ def _trial(
         try:
             other = load(loop, number)
         except ModelError as error:
-            log.warning("Version %s cannot be compared with: %s", number, error)
+            log.warning("Comparison with version %s failed: %s", number, error)
             sentences.append(f"version {number} cannot be loaded or made again here")
             continue
         theirs = other.predict(test.rows)
         if number == done.champion:
             done = replace(done, champion_metrics=evaluate(theirs, test.positive).to_dict())
-        found = compare(p, theirs, test.positive, rule.metric, rule.margin)
-        done.differences[number] = found.to_dict()
-        better, why = decide(rule, found)
+        difference = compare(p, theirs, test.positive, rule.metric, rule.margin)
+        done.differences[number] = difference.to_dict()
+        better, why = decide(rule, difference)
         sentences.append(f"{why} (version {number})")
         if not better:
             return False, sentences[-1], done
@@ -328,15 +329,15 @@ def _trial(
 def _rivals(
     registry: Registry, test: TestSet, rule: PromotionSettings, champion: str | None
 ) -> list[str]:
-    """The champion, then the best of those that were, on this test set and by this rule."""
+    """Champion, then the best former champion on this test set and by this rule."""
     if champion is None:
         return []
     sign = -1 if rule.metric in LOWER_IS_BETTER else 1
     scores = {
-        made.number: sign * float(made.tags[_SCORE])
-        for made in registry.versions()
-        if made.tags.get(DECISION) == "promoted"
-        and made.tags.get(_JUDGED_BY) == _judged_by(test, rule)
+        version.number: sign * float(version.tags[_SCORE])
+        for version in registry.versions()
+        if version.tags.get(DECISION) == "promoted"
+        and version.tags.get(_JUDGED_BY) == _judged_by(test, rule)
     }
     best = max(scores, key=scores.__getitem__, default=champion)
     return list(dict.fromkeys([champion, best]))

@@ -1,7 +1,7 @@
 """Teacher of an informed forest: a forest fitted to the teaching set.
 
-The sky of a teaching set may be simulated, or another survey's. The teacher therefore reads shapes
-and colours only: it cannot know the depth and the cadence of the survey that it is asked about.
+A teaching set may be simulated, or come from another survey. The teacher therefore reads shapes and
+colours only: depth and cadence of the target's survey are not in it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from fink_al.models.estimators.prior import Prior
 from fink_al.settings import FeatureSettings, ModelSettings, Target, load_survey
 from fink_al.training.teaching_set import TeachingSet
 
-#: Refusal of an estimator that needs a teaching set.
+#: Message if an estimator lacks its teaching set.
 NO_TEACHING_SET = (
     "informed_forest needs a teaching set: name one as teaching_set, or choose random_forest."
 )
@@ -47,14 +47,15 @@ def prior_of(
     features : FeatureSettings
         Feature set.
     teaching : TeachingSet or None
-        Read for this target.
+        Teaching set of this target.
 
     Raises
     ------
     ModelError
         If the estimator needs a teaching set, or no alert of it has features of both classes.
     SettingsError
-        If ``prior.few_features`` names a feature that does not exist, or none of the feature set.
+        If ``prior.few_features`` names a feature that does not exist, or the feature set has none
+        of them.
     """
     settings = target.model
     if not settings.is_taught:
@@ -77,7 +78,7 @@ def prior_of(
 
 
 def _few(target: Target, features: FeatureSettings, names: tuple[str, ...]) -> tuple[int, ...]:
-    """Columns of the features that are learned from few labels."""
+    """Return the columns of the features that are learned from few labels."""
     wanted, survey = target.model.prior.few_features, load_survey(target.survey)
     everything = {"name": "early_v1", "bands": survey.bands, "forced": True, "rainbow": True}
     everything |= {"wavelengths_nm": {}}
@@ -87,8 +88,8 @@ def _few(target: Target, features: FeatureSettings, names: tuple[str, ...]) -> t
     if unknown := [name for name in wanted if name not in (*all_names, *names)]:
         near = [difflib.get_close_matches(name, all_names, 1) for name in unknown]
         raise SettingsError(
-            f"prior.few_features: no feature is called {', '.join(unknown)}; nearest: "
-            f"{', '.join(match[0] for match in near if match) or 'none'}; docs/features.md has all."
+            f"prior.few_features: unknown features {', '.join(unknown)}; nearest: "
+            f"{', '.join(match[0] for match in near if match) or 'none'}. See docs/features.md."
         )
     few = tuple(names.index(name) for name in wanted if name in names)
     if not few:
@@ -103,21 +104,21 @@ def _few(target: Target, features: FeatureSettings, names: tuple[str, ...]) -> t
 def _forest(
     teaching: TeachingSet, survey_name: str, features: str, columns: tuple[int, ...]
 ) -> Forest:
-    """Forest in which both classes weigh the same, and every alert of a class.
+    """Fit a forest with equal weights of both classes, and of the alerts within a class.
 
-    Weights by object, as labels have them, cost the default target 0.04 of the AUC on real
-    supernovae: an object seen often before its maximum shows more of what is learned here.
+    Weights by object, which labels have, cost the default target 0.04 of the AUC on real
+    supernovae: an object seen often before its maximum shows more of what is learned.
     """
     feature_set = FeatureSet.from_settings(FeatureSettings(**json.loads(features)))
     values = feature_set.extract(light_curves(teaching.rows, load_survey(survey_name))).values
     usable = ~np.isnan(values).all(axis=1)
-    # A fit that ran away must not become infinite in the trees' single precision.
+    # A diverging fit must not become infinite in the trees' single precision.
     values = np.clip(values[usable], -_LARGEST, _LARGEST)
     positive = teaching.positive[usable]
     if len(set(positive.tolist())) < 2:
         raise ModelError(
-            f"{len(positive)} of {len(teaching)} alerts of the teaching set have features, which "
-            "are not of both classes: name another one as teaching_set, or choose random_forest."
+            f"{len(positive)} of {len(teaching)} alerts of the teaching set have features, but not "
+            "of both classes: name another one as teaching_set, or choose random_forest."
         )
     share = positive.mean()
     weights = np.where(positive, 0.5 / share, 0.5 / (1 - share))

@@ -1,4 +1,4 @@
-"""Teaching set: labelled alerts that teach an informed forest before there are labels."""
+"""Teaching set: alerts of known types that teach an informed forest before there are labels."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class TeachingSet:
     positive : bool array, shape (n,)
         Whether each is of the target's class.
     identity : str
-        Changes with the file, the objects left out and the positive types. Two sets of the same
-        identity are equal.
+        Digest of the file, the objects left out and the positive types. Sets of the same identity
+        are equal.
     """
 
     rows: pa.Table = field(compare=False)
@@ -44,7 +44,7 @@ class TeachingSet:
 
 
 def teaching_set_of(loop: Loop) -> TeachingSet | None:
-    """Teaching set of a loop, without the objects of its test set; None if nothing is taught."""
+    """Read a loop's teaching set without objects of its test set; None if nothing is taught."""
     if not loop.target.model.is_taught:
         return None
     settings = loop.settings

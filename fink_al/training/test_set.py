@@ -24,9 +24,9 @@ class TestSet:
     rows : pyarrow.Table
         ``object_id`` and light-curve columns, one row an object.
     positive : bool array, shape (n,)
-        Whether each is what the target looks for.
+        Whether each is of the target's class.
     identity : str
-        Changes with the file and with what counts as positive.
+        Digest of the file and of the classes.
     """
 
     __test__ = False  # of pytest's
@@ -42,31 +42,31 @@ class TestSet:
 
 
 def read_test_set(loop: Loop) -> TestSet | None:
-    """The test set of the settings; None if they name none.
+    """Read the test set of the settings; None if they name no file.
 
-    Objects without features stay: a model that says nothing about them finds none of them.
+    Objects without features stay: a model without a probability for them misses them.
 
     Raises
     ------
     FinkAlError
-        If it cannot be read, or is not of both classes.
+        If it cannot be read, or lacks one of the classes.
     """
     file = loop.settings.test_set
     if file is None:
         return None
     rows = read_file(file)
-    known = loop.taxonomy.classify(rows["type"].to_pylist(), loop.target)
-    rows = rows.filter(pa.array([k is not None for k in known], pa.bool_()))
-    positive = np.array([k for k in known if k is not None], bool)
+    classes = loop.taxonomy.classify(rows["type"].to_pylist(), loop.target)
+    rows = rows.filter(pa.array([each is not None for each in classes], pa.bool_()))
+    positive = np.array([each for each in classes if each is not None], bool)
     if len(set(positive.tolist())) < 2:
         raise FinkAlError(
             f"The test set {file} has {len(rows)} usable examples, which are not of "
-            "both classes: take another, or set test_set to null, and promote by hand."
+            "both classes: name another one as test_set, or set it to null and promote by hand."
         )
     content = hashlib.sha256(file.read_bytes() + positive.tobytes())
     return TestSet(rows, positive, content.hexdigest()[:16])
 
 
 def reserved_objects(test_set: Path | None) -> list[str]:
-    """Objects of the file of the test set, of whatever type: they are never asked for."""
+    """Read the objects of a test set, of any type: they are never asked for."""
     return read_file(test_set)["object_id"].to_pylist() if test_set else []

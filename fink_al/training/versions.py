@@ -1,4 +1,4 @@
-"""Registered models as they were made: their own features and settings, and their examples."""
+"""Registered models with the features, settings and examples that they were made with."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Made:
-    """A registered model, to be judged beside another one.
+    """Registered model with the loop that it was made for.
 
     Parameters
     ----------
     number : str
-        Its version.
+        Number of the version.
     model : Model
-        Loaded, or fitted again to its examples if it cannot be loaded, as when its bundle is
-        damaged.
+        Loaded model. If its bundle cannot be loaded, as when it is damaged, the model is fitted
+        again to its examples.
     loop : Loop
-        With the features and the estimator of that version.
+        Loop with the features and the estimator of that version.
     """
 
     number: str
@@ -43,41 +43,41 @@ class Made:
     loop: Loop
 
     def predict(self, rows: pa.Table) -> npt.NDArray[np.float64]:
-        """Probability of each row of light curves, by the version's features; NaN without any."""
+        """Score each row of light curves by the version's features; NaN without features."""
         return self.model.predict(feature_values(self.loop, rows))
 
 
 def load(loop: Loop, number: str) -> Made:
-    """Version `number`, with whatever features it was made for.
+    """Load version `number`, or fit it again if it cannot be loaded.
 
     Raises
     ------
     ModelError
-        If there is no such version, or it can neither be loaded nor be made again.
+        If there is no such version, or it can neither be loaded nor fitted again.
     """
     bundle = loop.registry.load(number)
     try:
         return as_stored(loop, number, bundle)
     except ModelError as error:
-        own = _own(loop, read_manifest(bundle))
+        original = _loop_of(loop, read_manifest(bundle))
         log.warning("Version %s is fitted again to its examples, to compare: %s", number, error)
-        return _fitted(own, number, None)
+        return _fitted(original, number, None)
 
 
 def as_stored(loop: Loop, number: str, bundle: bytes) -> Made:
-    """Version `number`, whose bundle this is, and nothing in its stead.
+    """Load version `number` from its bundle; do not fit it again.
 
     Raises
     ------
     ModelError
         If it cannot be loaded here.
     """
-    own = _own(loop, read_manifest(bundle))
-    return Made(number, Model.from_bytes(bundle, own.features.hash), own)
+    original = _loop_of(loop, read_manifest(bundle))
+    return Made(number, Model.from_bytes(bundle, original.features.hash), original)
 
 
 def make_again(loop: Loop, number: str) -> Made:
-    """Version `number` fitted again to the examples that are stored with it.
+    """Fit version `number` again to the examples that are stored with it.
 
     Raises
     ------
@@ -86,11 +86,11 @@ def make_again(loop: Loop, number: str) -> Made:
         fink-al, or its estimator needs a teaching set and the settings name none.
     """
     manifest = read_manifest(loop.registry.load(number))
-    return _fitted(_own(loop, manifest), number, manifest["parent"])
+    return _fitted(_loop_of(loop, manifest), number, manifest["parent"])
 
 
 def stored_examples(loop: Loop, number: str) -> TrainingSet:
-    """Examples of version `number`, as its light curves give them today."""
+    """Read the examples of version `number`; features are computed from its light curves."""
     rows = loop.registry.examples(number)
     return TrainingSet(
         object_id=rows["object_id"].to_numpy(),
@@ -108,23 +108,25 @@ def _fitted(loop: Loop, number: str, parent: str | None) -> Made:
     return Made(number, model, loop)
 
 
-def _own(loop: Loop, manifest: dict[str, Any]) -> Loop:
-    """The loop with the features and the estimator of a manifest."""
-    own = {k: v for k, v in manifest["feature_set"].items() if k in FeatureSettings.model_fields}
+def _loop_of(loop: Loop, manifest: dict[str, Any]) -> Loop:
+    """Return the loop with the features and the estimator of a manifest."""
+    feature_set = {
+        k: v for k, v in manifest["feature_set"].items() if k in FeatureSettings.model_fields
+    }
     try:
-        features = FeatureSettings(**own)
+        features = FeatureSettings(**feature_set)
         estimator = ModelSettings(**_without_simulation(manifest["estimator"]))
     except (ValidationError, KeyError, TypeError) as error:
         raise ModelError(
             "The manifest names features or an estimator that this version of fink-al does not "
-            f"have: install the one that made it ({manifest['versions'].get('fink-al')}). {error}"
+            f"know: install the one that made it ({manifest['versions'].get('fink-al')}). {error}"
         ) from None
     target = loop.target.model_copy(update={"features": features, "model": estimator})
     return loop.with_target(target)
 
 
 def _without_simulation(estimator: dict[str, Any]) -> dict[str, Any]:
-    """Settings of an estimator without those of 0.1 that simulated its teacher."""
+    """Drop the settings of 0.1 that simulated an estimator's teacher."""
     if "prior" not in estimator:
         return estimator
     prior = {k: v for k, v in estimator["prior"].items() if k not in ("skies", "alerts")}

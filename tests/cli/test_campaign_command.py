@@ -37,9 +37,9 @@ def test_arms_with_features_of_their_own_are_compared(points, tmp_path):
         (["--strategy", "best"], "No strategy 'best'; known: random, uncertainty"),
         (["--strategy", "random@best"], "Feature set: name"),
         (["--strategy", "random/best"], "No estimator 'best'; known: random_forest"),
-        (["--labels", "10"], "--labels 10 are all labels"),
-        (["--budget", "nan"], "--budget nan is no time"),
-        (["--budget", "inf"], "--budget inf is no time"),
+        (["--labels", "10"], "--labels 10 must be more than --initial"),
+        (["--budget", "nan"], "--budget nan is not a time"),
+        (["--budget", "inf"], "--budget inf is not a time"),
         (["--delay", "1"], "--delay 1 is of --mode stream; in a pool a label is there at once"),
     ],
 )

@@ -67,7 +67,7 @@ def test_a_table_without_types_is_refused(points, tmp_path):
         run(evaluate, "--points", bad, "--output", tmp_path / "x.json")
     table.assign(type="SN Ia").to_parquet(bad)
     with pytest.raises(
-        LightCurveError, match=r"60 objects are what target .* and 0 are not, .* 20 of"
+        LightCurveError, match=r"Target .* needs 20 .* 60 are positive and 0 negative"
     ):
         run(evaluate, "--points", bad, "--output", tmp_path / "x.json")
     bad.write_bytes(b"nonsense")

@@ -34,8 +34,8 @@ def test_runs_of_another_strategy_are_not_gone_on_with(alerts, target, tmp_path,
     monkeypatch.undo()
     with pytest.raises(
         SettingsError,
-        match=r"strategy 'random' was another one when its runs were made: give another --output, "
-        r"or remove runs/random-\* to have them made again\.",
+        match=r"strategy 'random' has changed since its runs: give another --output, "
+        r"or remove runs/random-\* to repeat them\.",
     ):
         claim({None: alerts}, PLAN, target, tmp_path)
     claim({None: alerts}, Plan((Arm("entropy"),), labels=14), target, tmp_path)

@@ -24,7 +24,7 @@ def test_an_unknown_strategy_is_told_the_known_ones():
 
 
 def test_a_plan_must_have_something_to_ask():
-    with pytest.raises(SettingsError, match="--labels 10 are all labels, and --initial 10"):
+    with pytest.raises(SettingsError, match="--labels 10 must be more than --initial 10"):
         Plan((Arm("random"),), labels=10)
     with pytest.raises(SettingsError, match="names random more than once"):
         Plan((Arm("random"), Arm("random")))
@@ -32,7 +32,7 @@ def test_a_plan_must_have_something_to_ask():
 
 @pytest.mark.parametrize("budget", [float("nan"), float("inf"), 0.0, -1.0])
 def test_a_budget_is_a_time(budget):
-    with pytest.raises(SettingsError, match=f"--budget {budget:g} is no time: give minutes above"):
+    with pytest.raises(SettingsError, match=f"--budget {budget:g} is not a time: give minutes"):
         Plan((Arm("random"),), budget=budget)
 
 

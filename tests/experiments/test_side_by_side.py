@@ -44,7 +44,7 @@ def test_all_runs_are_there_and_nothing_is_run_twice(alerts, target, tmp_path):
 
 
 def test_one_at_a_time_works_in_a_folder(alerts, target, tmp_path):
-    with alone(tmp_path), pytest.raises(SettingsError, match="Another campaign is at work in"):
+    with alone(tmp_path), pytest.raises(SettingsError, match="Another campaign is running in"):
         run_all({None: alerts}, PLAN, target, tmp_path)
 
 

@@ -39,7 +39,7 @@ def test_subset_and_alerts_an_object(alerts):
 
 
 def test_too_few_objects_are_refused(alerts):
-    with pytest.raises(LightCurveError, match="The pool has 40 objects and the campaign begins"):
+    with pytest.raises(LightCurveError, match="The pool has 40 objects and the campaign starts"):
         draw(alerts, dataclasses.replace(PLAN, initial=40, labels=50), 1, 2)
-    with pytest.raises(LightCurveError, match="never 2 of each class"):
+    with pytest.raises(LightCurveError, match="never had 2 of each class"):
         draw(alerts, dataclasses.replace(PLAN, initial=3), 1, 2)

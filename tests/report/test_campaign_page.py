@@ -50,7 +50,7 @@ def test_the_winner_is_named_with_the_labels_it_saves_and_how_sure_that_is():
     said = verdict(table())
     assert said.startswith("uncertainty has the best figure of merit up to 50 labels: +0.100")
     assert "better with a confidence of more than 99%" in said
-    assert "it stays where random is with 50 labels from 40 labels on (40 to 40)" in said
+    assert "from 40 labels on (40 to 40) it holds the level of random with 50 labels." in said
     assert "chance" not in said
 
 
@@ -93,29 +93,29 @@ def test_two_seeds_that_agree_may_be_chance():
     said = verdict(curves(random=[0.30, 0.32], uncertainty=[0.33, 0.40]))
     assert said == (
         "uncertainty has the best figure of merit up to 11 labels: +0.055 beside random (+0.010 to "
-        "+0.100), better with a confidence of 86%; it stays where random is with 11 labels from 10 "
-        "labels on (10 to 10). That may be chance: it takes 97.5%."
+        "+0.100), better with a confidence of 86%; from 10 labels on (10 to 10) it holds the level "
+        "of random with 11 labels. That may be chance: 97.5% is needed."
     )
 
 
 def test_arms_that_are_alike_win_together():
     said = verdict(curves(random=[0.3, 0.3], uncertainty=[0.9, 0.9], entropy=[0.9, 0.9]))
     assert said == (
-        "uncertainty and entropy, which are alike here, have the best figure of merit up to 11 "
+        "uncertainty and entropy, which are equal here, have the best figure of merit up to 11 "
         "labels: +0.600 beside random (+0.600 to +0.600), better with a confidence of more than "
-        "99%; they stay where random is with 11 labels from 10 labels on (10 to 10)."
+        "99%; from 10 labels on (10 to 10) they hold the level of random with 11 labels."
     )
     same = curves(random=[0.3, 0.4], uncertainty=[0.3, 0.4], entropy=[0.3, 0.4])
     assert verdict(same) == (
-        "No arm is ahead up to 11 labels: random, uncertainty and entropy are alike."
+        "No arm is ahead up to 11 labels: random, uncertainty and entropy are equal."
     )
 
 
 def test_the_winner_is_compared_with_random_too():
     said = verdict(curves(random=[0.3, 0.4], entropy=[0.8, 0.9], uncertainty=[0.81, 0.97]))
     assert said.endswith(
-        "That may be chance: it takes 98.8%. It has +0.540 beside random (+0.485 to +0.595), "
-        "better with a confidence of 98%. That may be chance: it takes 98.8%."
+        "That may be chance: 98.8% is needed. It has +0.540 beside random (+0.485 to +0.595), "
+        "better with a confidence of 98%. That may be chance: 98.8% is needed."
     )
 
 
@@ -198,7 +198,7 @@ def test_what_was_asked_for_has_a_band_over_seeds(tmp_path, drawn):
 def test_one_seed_says_nothing_about_chance():
     rows = table()
     said = verdict(rows[rows["seed"] == 0])
-    assert "With one seed nobody can tell whether that is chance" in said
+    assert "One seed cannot show whether that is chance" in said
     assert "| - | - |" in page(rows[rows["seed"] == 0], PLAN, StreamMix())
 
 
@@ -206,7 +206,7 @@ def test_arms_are_compared_where_both_have_labels():
     rows = table(gain=-0.02)
     longer = rows[(rows["strategy"] == "uncertainty") | (rows["n_labels"] <= 20)]
     assert verdict(longer).startswith("random has the best figure of merit up to 20 labels: +0.020")
-    assert "stays where `random` is with 20" in page(longer, PLAN, StreamMix())
+    assert "holds the level of `random` with 20:" in page(longer, PLAN, StreamMix())
 
 
 def test_a_budget_tells_what_it_bought():
@@ -226,7 +226,7 @@ def test_arms_that_end_at_different_numbers_of_labels_say_which():
     ends = {("random", 0): 30, ("random", 1): 27, ("random", 2): 33, ("random", 3): 30}
     last = [ends.get(key, 50) for key in zip(rows["strategy"], rows["seed"], strict=True)]
     text = page(rows[rows["n_labels"] <= last], PLAN, StreamMix())
-    assert "Labels from which on the mean figure of merit stays where `random` is with 27:" in text
+    assert "Labels from which the mean figure of merit holds the level of `random` with 27:" in text
     assert "| `random` | 27 | 27 to 27 | 100% | 0.270 | 27 |  |  |" in text
     assert "up to 50 (pool, nights or budget ended at 27 to 50), 1 a night" in text
     assert "Each seed's last model on the test half" in text

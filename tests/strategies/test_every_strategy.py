@@ -108,8 +108,8 @@ def test_an_unknown_strategy_is_told_the_known_ones():
 def test_what_asks_for_more_than_probabilities_is_not_for_a_stream(name):
     with pytest.raises(
         SettingsError,
-        match=f"'{name}' asks for more than a stream can show, which sees alerts one by one: a "
-        "probability and a random number of each. For the stream: random, uncertainty",
+        match=f"'{name}' needs more than a stream shows, which is a probability and a random "
+        "number of each alert. For the stream: random, uncertainty",
     ):
         strategy(name, in_stream=True)
 
@@ -117,8 +117,11 @@ def test_what_asks_for_more_than_probabilities_is_not_for_a_stream(name):
 @pytest.mark.parametrize(
     ("entry", "message"),
     [
-        ("yuong.young", "'yuong.young' in .*, and there is no module 'fink_al.strategies.yuong'"),
-        ("random.rnadom", "and 'fink_al.strategies.random' has no function 'rnadom'"),
+        (
+            "yuong.young",
+            "'yuong.young' .*, but the module 'fink_al.strategies.yuong' is missing",
+        ),
+        ("random.rnadom", "but 'fink_al.strategies.random' has no function 'rnadom'"),
     ],
 )
 def test_an_entry_of_what_is_not_there_says_what_is_missing(monkeypatch, entry, message):

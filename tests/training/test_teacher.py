@@ -107,9 +107,7 @@ def test_a_feature_set_without_the_few_features_is_refused(settings):
 
 def test_a_feature_that_does_not_exist_is_named(settings):
     target = informed(settings.target, few_features=("a_r", "flux_rat_g"))
-    with pytest.raises(
-        SettingsError, match=r"no feature is called flux_rat_g; nearest: flux_rate_g"
-    ):
+    with pytest.raises(SettingsError, match=r"unknown features flux_rat_g; nearest: flux_rate_g"):
         teacher(target)
 
 

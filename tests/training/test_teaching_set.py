@@ -59,7 +59,7 @@ def test_one_class_is_refused(read):
 def test_what_is_no_labelled_set_is_refused(settings, tmp_path):
     file = tmp_path / "x.parquet"
     file.write_text("no Parquet")
-    with pytest.raises(FinkAlError, match=r"is no Parquet file .*teaching_set, or null for none"):
+    with pytest.raises(FinkAlError, match=r"is not a Parquet .*teaching_set, or null for none"):
         read_teaching_set(file, settings.target)
     pq.write_table(pa.table({"object_id": ["A"]}), file)
     with pytest.raises(FinkAlError, match=r"lacks the columns \['alert_id', 'type'\]"):

@@ -142,7 +142,7 @@ def test_objects_of_the_test_set_do_not_teach(retrain, settings, tell):
 def test_a_test_set_that_is_no_table_of_examples_is_named(retrain, settings, tell):
     tell(sky("A", 10))
     settings.test_set.write_text("no Parquet")
-    with pytest.raises(FinkAlError, match=r"test_set\.parquet is no Parquet file .*null for none"):
+    with pytest.raises(FinkAlError, match=r"test_set\.parquet is not a Parquet .*null for none"):
         retrain(settings)
     pq.write_table(table(sky("Test", 20)).drop_columns("type"), settings.test_set)
     with pytest.raises(FinkAlError, match=r"test_set\.parquet lacks the columns \['type'\]: data"):
