@@ -24,7 +24,7 @@ from fink_al.settings import Survey
 #: Where alerts may come from, by the names of ``stream.source``.
 SOURCES = ("kafka",)
 
-#: Code of each band in the archived light curve: its place here.
+#: Bands by their code in the archived light curve.
 _BANDS = ("u", "g", "r", "i", "z", "y")
 
 #: AB magnitude of 1 nJy, and FLUXCAL of 1 nJy: both by definition.

@@ -2,7 +2,7 @@
 
 The method of Levenberg and Marquardt on the normal equations, with the damping of Nielsen (1999). A
 step leaves out a parameter on a bound that the gradient pushes outwards, and ends at the bounds.
-:mod:`fink_al.features.least_squares` does not fit here: it repeats SciPy's method to the last bit
+:mod:`fink_al.features.least_squares` cannot replace it: it repeats SciPy's method to the last bit
 for three parameters, without bounds. Normal equations lose half of the digits. The other half is
 enough, because the parameters are of order one (scales enter as logarithms).
 """
