@@ -14,7 +14,7 @@ SAME_EXPOSURE_DAYS = 1e-4
 
 @compiled
 def gather(begin, end, mjd, band, flux, flux_err, is_forced, usable, constants, order, kept):
-    """Write the usable points of ``begin:end`` to `kept`, in an order that only values decide.
+    """Write the usable points of ``begin:end`` to `kept`, sorted by their values.
 
     Parameters
     ----------
