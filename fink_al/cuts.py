@@ -1,7 +1,7 @@
-"""A target's cuts on a batch of alerts: columns in, one array of failures a cut out.
+"""A target's cuts on a batch of alerts: columns in, one array of failures per cut out.
 
 A context column is a float64 array of shape (n,) with NaN for null. A flag is 1 or 0. A word is its
-place among the words that the cuts look for (:func:`columns_of`), from 1, or 0 for any other word.
+index, from 1, in the words that the cuts look for (:func:`columns_of`); any other word is 0.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ _FAILS = {
 
 @lru_cache(maxsize=1)
 def extragalactic_classes() -> Words:
-    """Classes of Fink's catalogue cross-match that do not rule out an extragalactic object."""
-    # Late, because nothing but this list is needed of a package that brings many.
+    """Return classes of Fink's catalogue cross-match that allow an extragalactic object."""
+    # Imported late: the package brings many others, and only this list of it is needed.
     from fink_utils.xmatch.simbad import return_list_of_eg_host
 
     return tuple(map(str, return_list_of_eg_host()))
 
 
 def columns_of(cuts: Mapping[str, Cut]) -> dict[str, Words | None]:
-    """Context columns that `cuts` read, and the words that they look for in columns of words.
+    """Return the context columns that `cuts` read, with the words that they look for.
 
     Parameters
     ----------
@@ -54,24 +54,24 @@ def columns_of(cuts: Mapping[str, Cut]) -> dict[str, Words | None]:
     """
     read = _read(cuts)
     names = dict.fromkeys(x for name in read for x in DERIVED.get(name, (name,)))
-    found = {x: words_of(cuts, x) if CONTEXT[x].kind == "word" else None for x in names}
-    if "host_is_extragalactic" in read:  # its words stand first
-        found["host_class"] = tuple(
+    columns = {x: words_of(cuts, x) if CONTEXT[x].kind == "word" else None for x in names}
+    if "host_is_extragalactic" in read:  # its words come first
+        columns["host_class"] = tuple(
             dict.fromkeys([*extragalactic_classes(), *words_of(cuts, "host_class")])
         )
-    return found
+    return columns
 
 
 def places(values: Iterable[str | None], words: Words) -> Floats:
-    """Place of each of `values` among `words`, from 1, else 0; NaN for None. Shape (n,)."""
-    place: dict[str | None, float] = {word: i for i, word in enumerate(words, 1)}
-    return np.array([place.get(value, 0.0 if value is not None else np.nan) for value in values])
+    """Return the index of each of `values` in `words`, from 1, else 0; NaN for None. Shape (n,)."""
+    index: dict[str | None, float] = {word: i for i, word in enumerate(words, 1)}
+    return np.array([index.get(value, 0.0 if value is not None else np.nan) for value in values])
 
 
 def failures(
     cuts: Mapping[str, Cut], context: Context, history_start_mjd: Floats
 ) -> dict[str, Bools]:
-    """Alerts that fail, for each cut by its name.
+    """Return the alerts that fail each cut, by its name.
 
     Parameters
     ----------
@@ -80,8 +80,8 @@ def failures(
     context : mapping of str to float64 array, shape (n,)
         The columns of :func:`columns_of`.
     history_start_mjd : float64 array, shape (n,)
-        First detection in the alert's own history [MJD]; the age counts from it where it is later
-        than the survey's own first detection, which is unreliable for objects that reappear.
+        First detection in the alert's own history [MJD]; the age counts from it if it is later than
+        the survey's own first detection, which is unreliable for objects that reappear.
 
     Returns
     -------
@@ -103,16 +103,16 @@ def _read(cuts: Mapping[str, Cut]) -> dict[str, None]:
 
 
 def _derived(read: Iterable[str], context: Context, start: Floats) -> dict[str, Floats]:
-    made = {}
+    derived = {}
     if "age_days" in read:
-        made["age_days"] = context["mjd"] - np.fmax(context["first_detection_mjd"], start)
+        derived["age_days"] = context["mjd"] - np.fmax(context["first_detection_mjd"], start)
     if "galactic_latitude" in read:
-        made["galactic_latitude"] = galactic_latitude(context["ra"], context["dec"])
+        derived["galactic_latitude"] = galactic_latitude(context["ra"], context["dec"])
     if "host_is_extragalactic" in read:
-        place = context["host_class"]
-        known = (place > 0) & (place <= len(extragalactic_classes()))
-        made["host_is_extragalactic"] = np.where(np.isnan(place), np.nan, known)
-    return made
+        host = context["host_class"]
+        is_extragalactic = (host > 0) & (host <= len(extragalactic_classes()))
+        derived["host_is_extragalactic"] = np.where(np.isnan(host), np.nan, is_extragalactic)
+    return derived
 
 
 def _fails(condition: Condition, context: Context, words: Mapping[str, Words | None]) -> Bools:

@@ -1,4 +1,4 @@
-"""The one family of errors; a message says what was found, what is allowed and what to do."""
+"""The family of errors. A message says what was found, what is allowed and what to do."""
 
 
 class FinkAlError(Exception):
@@ -6,7 +6,7 @@ class FinkAlError(Exception):
 
 
 class SettingsError(FinkAlError):
-    """A setting is wrong: the job must stop before it starts."""
+    """A setting is invalid: the job must stop before it starts."""
 
 
 class AlertError(FinkAlError):
@@ -27,7 +27,7 @@ class LabelError(FinkAlError):
 
 
 class ModelError(FinkAlError):
-    """A model bundle that is absent, torn, untrusted or made for other features."""
+    """A model bundle that is missing, damaged, untrusted or made for other features."""
 
 
 class ServiceError(FinkAlError):

@@ -1,6 +1,6 @@
 """A batch of light curves: one ragged, columnar, survey-blind table.
 
-Everything before this type knows a survey; nothing after it does.
+Code before this type knows the survey; code after it does not.
 """
 
 from __future__ import annotations
@@ -42,21 +42,21 @@ class LightCurves:
         Index into `bands`; -1 where the survey's band is not in the list.
     flux, flux_err : float64 arrays, shape (p,)
         Difference flux and its error in FLUXCAL (AB zero point 27.5). For an upper limit,
-        `flux` is the limit and `flux_err` the error assigned to it.
+        `flux` is the limit and `flux_err` its assigned error.
     is_upper_limit, is_forced : bool arrays, shape (p,)
-        A non-detection's limit; forced photometry. Both are no detections.
+        A non-detection's limit; forced photometry. Neither counts as a detection.
     bands : tuple of str
         Names of the bands that `band` codes.
     context : pyarrow.Table
-        One row an alert, in survey-neutral names; null where the survey has no such value.
+        One row an alert, in survey-neutral names; null where the survey lacks the value.
     day_start : float
-        Fraction of a UT day at which the site's night counts as begun: points are averaged over
+        Fraction of a UT day at which the site's night starts: points are averaged over
         ``floor(mjd - day_start)``. 0 for Palomar, whose night lies within one UT day.
 
     Raises
     ------
     LightCurveError
-        If the arrays do not fit each other.
+        If the shapes of the arrays contradict each other.
     """
 
     offsets: npt.NDArray[np.int64]
@@ -75,18 +75,19 @@ class LightCurves:
         for name, dtype in _POINT_TYPES.items():
             object.__setattr__(self, name, _frozen(getattr(self, name), dtype))
         if self.offsets.ndim != 1 or len(self.offsets) == 0:
-            raise LightCurveError("'offsets' must be a vector of n + 1 integers; found none.")
+            shape = self.offsets.shape
+            raise LightCurveError(f"'offsets' must have shape (n + 1,); found {shape}.")
         if self.offsets[0] != 0 or (np.diff(self.offsets) < 0).any():
             raise LightCurveError("'offsets' must start at 0 and never fall.")
         for name in _POINT_TYPES:
-            found = getattr(self, name).shape
-            if found != (self.offsets[-1],):
+            shape = getattr(self, name).shape
+            if shape != (self.offsets[-1],):
                 raise LightCurveError(
-                    f"'{name}' has shape {found}; the offsets ask for ({self.offsets[-1]},)."
+                    f"'{name}' has shape {shape}; by the offsets it must be ({self.offsets[-1]},)."
                 )
         if self.context.num_columns and self.context.num_rows != len(self):
             raise LightCurveError(
-                f"The context has {self.context.num_rows} rows for {len(self)} alerts."
+                f"The context has {self.context.num_rows} rows; the alerts are {len(self)}."
             )
 
     def __len__(self) -> int:
@@ -103,24 +104,24 @@ class LightCurves:
         return ~(self.is_upper_limit | self.is_forced) & np.isfinite(self.flux)
 
     def alert_of_point(self) -> npt.NDArray[np.int64]:
-        """Index of the alert that each point belongs to, shape (p,)."""
+        """Return the index of the alert that each point belongs to, shape (p,)."""
         return np.repeat(np.arange(len(self)), np.diff(self.offsets))
 
     def first_detection_mjd(self) -> npt.NDArray[np.float64]:
-        """Time of each alert's earliest detection, shape (n,); NaN where it has none."""
+        """Return the time of each alert's earliest detection, shape (n,); NaN without one."""
         first = np.full(len(self), np.inf)
         seen = self.is_detection
         np.minimum.at(first, self.alert_of_point()[seen], self.mjd[seen])
         return np.where(np.isfinite(first), first, np.nan)
 
     def context_column(self, name: str) -> npt.NDArray:
-        """Context column `name`, numbers or truth values, as floats, shape (n,); NaN where null."""
+        """Return context column `name`, numbers or flags, as floats, shape (n,); NaN where null."""
         if name not in self.context.column_names:
             return np.full(len(self), np.nan)
         return self.context[name].cast(pa.float64()).to_numpy()
 
     def slice(self, start: int, stop: int) -> LightCurves:
-        """Alerts ``start:stop`` as views of this batch's arrays."""
+        """Return alerts ``start:stop`` as views of this batch's arrays."""
         start, stop, _ = slice(start, stop).indices(len(self))
         lo, hi = self.offsets[start], self.offsets[max(start, stop)]
         points = {name: getattr(self, name)[lo:hi] for name in _POINT_TYPES}
@@ -129,7 +130,7 @@ class LightCurves:
         return replace(self, offsets=offsets, context=context, **points)
 
     def select(self, mask: npt.NDArray[np.bool_]) -> LightCurves:
-        """Alerts where `mask` (bool, shape (n,)) holds, as one copy."""
+        """Return a copy of the alerts where `mask` (bool, shape (n,)) is true."""
         mask = np.asarray(mask, bool)
         lengths = np.diff(self.offsets)
         chosen = np.repeat(mask, lengths)
@@ -139,14 +140,14 @@ class LightCurves:
         return replace(self, offsets=offsets, context=context, **points)
 
     def select_points(self, mask: npt.NDArray[np.bool_]) -> LightCurves:
-        """All alerts, with only the points where `mask` (bool, shape (p,)) holds."""
+        """Return all alerts, with only the points where `mask` (bool, shape (p,)) is true."""
         mask = np.asarray(mask, bool)
         kept = np.concatenate([[0], np.cumsum(mask)])
         points = {name: getattr(self, name)[mask] for name in _POINT_TYPES}
         return replace(self, offsets=kept[self.offsets], **points)
 
     def with_points(self, more: LightCurves) -> LightCurves:
-        """The same alerts, with the points of `more` behind those that each has."""
+        """Return the same alerts, with the points of `more` after their own."""
         if len(more) != len(self) or more.bands != self.bands:
             raise LightCurveError(f"Points of {len(more)} alerts cannot join {len(self)} alerts.")
         owner = np.concatenate([self.alert_of_point(), more.alert_of_point()])
@@ -158,7 +159,7 @@ class LightCurves:
 
     @classmethod
     def concatenate(cls, batches: Sequence[LightCurves]) -> LightCurves:
-        """All alerts of `batches`, which share bands and day start, in order."""
+        """Join all alerts of `batches`, which must share bands and day start, in order."""
         first = batches[0]
         for batch in batches[1:]:
             if (batch.bands, batch.day_start) != (first.bands, first.day_start):
@@ -174,7 +175,7 @@ class LightCurves:
         return replace(first, offsets=np.concatenate([[0], *offsets]), context=context, **points)
 
     def equals(self, other: LightCurves) -> bool:
-        """Whether both hold the same alerts, NaN equal to NaN."""
+        """Tell whether both hold the same alerts, with NaN equal to NaN."""
         for field in fields(self):
             mine, theirs = getattr(self, field.name), getattr(other, field.name)
             if isinstance(mine, np.ndarray):
@@ -188,7 +189,7 @@ class LightCurves:
 def flux_from_mag(
     mag: npt.NDArray[np.float64], mag_err: npt.NDArray[np.float64]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """FLUXCAL flux and error of AB magnitudes, NaN where the magnitude is NaN.
+    """Return FLUXCAL flux and error of AB magnitudes, NaN where the magnitude is NaN.
 
     Source: Leoni et al. 2022, section 3 (SNANA's FLUXCAL).
     """

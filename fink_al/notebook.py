@@ -18,20 +18,20 @@ from fink_al.settings import FeatureSettings
 class FeatureExtractor(  # type: ignore[call-arg]
     TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
 ):
-    """Light curves to a feature matrix, NaN where missing.
+    """Transformer of light curves to a feature matrix, NaN where missing.
 
     Parameters
     ----------
     name : {"early_v1", "sigmoid"}
         Feature set.
     bands : tuple of str
-        From blue to red.
+        Bands from blue to red.
     criterion, min_data_points, min_rising_points, last_limit
-        Of the sigmoid: :class:`fink_al.features.sigmoid.Sigmoid`.
+        Parameters of the sigmoid: :class:`fink_al.features.sigmoid.Sigmoid`.
     rainbow : bool
-        Whether the fit over all bands is part of it (:mod:`fink_al.features.rainbow.feature`).
+        Whether to include the fit over all bands (:mod:`fink_al.features.rainbow.feature`).
     wavelengths_nm : dict of str to float, optional
-        Its effective wavelengths [nm], such as ``load_survey("ztf").wavelengths_nm``.
+        Effective wavelengths for that fit [nm], such as ``load_survey("ztf").wavelengths_nm``.
 
     Examples
     --------
@@ -67,19 +67,20 @@ class FeatureExtractor(  # type: ignore[call-arg]
         self.wavelengths_nm = wavelengths_nm
 
     def fit(self, X: Any = None, y: Any = None) -> FeatureExtractor:
-        """Nothing is learned; the parameters are checked."""
+        """Check the parameters; nothing is learned."""
         self._feature_set()
         return self
 
     def transform(self, X: Any) -> npt.NDArray[np.float64]:
-        """Features, shape (n, k), of light curves or of a table of points.
+        """Return features, shape (n, k), of light curves or of a table of points.
 
-        It has fewer rows than a table of points, so it stays an array whatever ``set_output`` says.
+        The result has fewer rows than a table of points. So it is an array whatever ``set_output``
+        says.
 
         Raises
         ------
         LightCurveError
-            If the table or the bands are wrong.
+            If the table or the bands are invalid.
         """
         curves = X if isinstance(X, LightCurves) else light_curves_of_points(X)
         if unknown := sorted(set(self.bands) - set(curves.bands)):
@@ -87,7 +88,7 @@ class FeatureExtractor(  # type: ignore[call-arg]
         return self._feature_set().extract(curves).values
 
     def get_feature_names_out(self, input_features: Any = None) -> npt.NDArray[np.object_]:
-        """Names of the columns."""
+        """Return the names of the columns."""
         return np.array(self._feature_set().names, object)
 
     def __sklearn_is_fitted__(self) -> bool:

@@ -1,6 +1,6 @@
-"""Which alerts become candidates, and why the others do not.
+"""Selection of candidates, and the reasons why other alerts are rejected.
 
-Every cut sets its bit when an alert fails it; an alert without any bit is a candidate.
+An alert that fails a cut gets the bit of that cut. An alert without any bit is a candidate.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from fink_al.strategies.pool import Pool
 
 
 def reasons(cuts: Mapping[str, Cut]) -> tuple[str, ...]:
-    """Names of the bits of a rejection, from the lowest: `cuts`, then what the loop itself adds.
+    """Return names of the bits of a rejection, from the lowest: `cuts`, then the loop's own.
 
-    Bits live within one batch; archive and messages keep the names.
+    Bits are used within one batch only; archive and messages keep the names.
     """
     return (*cuts, *LOOP_REASONS)
 
 
 def inputs(cuts: Mapping[str, Cut]) -> dict[str, Words | None]:
-    """Context columns that :func:`select` reads (:func:`fink_al.cuts.columns_of`)."""
+    """Return the context columns that :func:`select` reads (:func:`fink_al.cuts.columns_of`)."""
     return columns_of(cuts) | {"mag": None}
 
 
@@ -38,9 +38,9 @@ class Selection:
     Parameters
     ----------
     rejected : int64 array, shape (n,)
-        Bit ``i`` is set where the alert fails ``reasons(cuts)[i]``; 0 is a candidate.
+        Bit ``i`` is set if the alert fails ``reasons(cuts)[i]``; 0 is a candidate.
     informativeness : float64 array, shape (n,)
-        Of the query strategy; NaN where it cannot tell.
+        Value of the query strategy; NaN where it has none.
     """
 
     rejected: npt.NDArray[np.int64]
@@ -61,7 +61,7 @@ def select(
     is_published: Bools,
     is_night_full: Bools,
 ) -> Selection:
-    """Cuts and informativeness of a batch of alerts.
+    """Apply the cuts to a batch of alerts and compute its informativeness.
 
     Parameters
     ----------
@@ -70,17 +70,17 @@ def select(
     cuts : mapping of str to Cut
         Cuts of the target.
     follow_up : FollowUp
-        Limits of the telescope and of what is asked for.
+        Limits of the telescope and of the requests.
     strategy : str or None
-        Query strategy; None without a model, when a random sample is asked for.
+        Query strategy; None without a model, when a random sample is requested.
     history_start_mjd : float64 array, shape (n,)
         First detection in the alert's own history [MJD].
     p : float64 array, shape (n,)
         Probability of the target's class; NaN where not scored.
     has_features : bool array, shape (n,)
-        Alerts with any feature.
+        Whether the alert has any feature.
     uniform : float64 array, shape (n,)
-        Random number on [0, 1) of object and night.
+        Random number in [0, 1) for object and night.
     is_labelled, is_published, is_night_full : bool arrays, shape (n,)
         The object has a type; it was published this night; the night's candidates are complete.
     """

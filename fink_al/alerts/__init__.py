@@ -1,4 +1,4 @@
-"""Alert packets of each survey; what leaves this package is survey-blind."""
+"""Alert packets of each survey, turned into survey-blind light curves."""
 
 from __future__ import annotations
 
@@ -12,5 +12,5 @@ __all__ = ["Adapter", "adapter", "light_curves"]
 
 
 def light_curves(columns: pa.Table, survey: Survey) -> LightCurves:
-    """Light curves from the columns in which `survey`'s alerts travel and are archived."""
+    """Return light curves from the columns in which alerts of `survey` are archived."""
     return adapter(survey).light_curves(columns, survey)

@@ -1,8 +1,8 @@
-"""The adapter of a survey: all that is known of its packets, and how to write another one.
+"""The adapter of a survey: all knowledge of its packets, and a guide to writing another one.
 
 An adapter is a module of this package, named like the survey, with the names of :class:`Adapter`.
-``ztf.py`` is one to copy from. ``conf/surveys/NAME.yml`` holds what is particular to the survey and
-is no code. Nothing outside an adapter knows a field of its packets.
+Copy from ``ztf.py``. ``conf/surveys/NAME.yml`` holds the survey's settings. Nothing outside an
+adapter knows a field of its packets.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from fink_al.settings import Survey, survey_names
 
 
 class Adapter(Protocol):
-    """Names that the module of a survey has.
+    """Names that the module of a survey must define.
 
     Attributes
     ----------
@@ -40,11 +40,11 @@ class Adapter(Protocol):
     MESSAGE_LIGHT_CURVE : dict of str to (str, str)
         Avro type and description of each of these in a published candidate.
     BROKER_FIELDS : list of dict
-        Further Avro fields of a candidate, by which the tools of Fink's client find their way.
+        Further Avro fields of a candidate, which the tools of Fink's client need.
     FINK_COLUMNS : dict of str to str
         `COLUMNS` as SQL over an alert of Fink after ``concat_col``.
     FINK_NO_SCORE : float
-        Number that stands in Fink's topics for a missing score.
+        Number that replaces a missing score in Fink's topics.
     """
 
     SOURCES: tuple[str, ...]
@@ -68,20 +68,20 @@ class Adapter(Protocol):
 
 
 def adapter(survey: Survey) -> Adapter:
-    """Adapter of `survey`.
+    """Return the adapter of `survey`.
 
     Raises
     ------
     SettingsError
-        If the package has none of that name.
+        If no module of this package is an adapter of that name.
     """
     module = f"{__package__}.{survey.name}"
     if find_spec(module) is not None:
-        found = import_module(module)
-        if hasattr(found, "FIELDS"):
-            return cast(Adapter, found)
-    known = [name for name in survey_names() if find_spec(f"{__package__}.{name}")]
+        candidate = import_module(module)
+        if hasattr(candidate, "FIELDS"):
+            return cast(Adapter, candidate)
+    names = [name for name in survey_names() if find_spec(f"{__package__}.{name}")]
     raise SettingsError(
-        f"No survey '{survey.name}'; known: {', '.join(known)}. Another one needs an adapter "
+        f"No survey '{survey.name}'; known: {', '.join(names)}. Another one needs an adapter "
         f"(fink_al/alerts/adapter.py) and conf/surveys/{survey.name}.yml."
     )

@@ -1,7 +1,7 @@
 """Confluent's wire format: byte 0, the schema's number in four bytes, a record without its schema.
 
-The number is all that a packet says of its schema. It is looked up once, nearest first: files of
-this machine, what was fetched before, the registry.
+A packet carries only the number of its schema. It is looked up once, nearest first: in files of
+this machine, in the cache, in the registry.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from fink_al.settings import SchemaSource
 
 log = logging.getLogger(__name__)
 
-#: Reason of packets whose schema is with the registry alone, which does not answer.
+#: Reason of packets whose schema only the registry has, while it does not answer.
 UNAVAILABLE = "schema_unavailable"
 
 #: Bytes before the record: 0, then the schema's number, big-endian.
@@ -29,7 +29,7 @@ PREFIX_BYTES = 5
 
 
 def framed(schema_id: int, body: bytes) -> bytes:
-    """A message with `body`, a record written with the schema of that number.
+    """Return a message with `body`, a record written with the schema of that number.
 
     Source: Confluent's documentation of its serializers, "Wire format".
     """
@@ -42,16 +42,16 @@ class Schemas:
     Parameters
     ----------
     source : SchemaSource
-        Where they are, and what the alert's record is called in each.
+        Places to look in, and the name of the alert's record in each schema.
     cache : Path
-        Folder for what the registry gave; a folder of each registry lies there.
+        Folder for fetched schemas, with a subfolder for each registry.
     environment : mapping of str to str, optional
-        Has the registry's user and password.  Default: the variables of the process.
+        Holds the registry's user and password.  Default: the variables of the process.
 
     Raises
     ------
     SettingsError
-        If the registry's address cannot be used.
+        If the registry's address is invalid.
     """
 
     def __init__(
@@ -62,20 +62,20 @@ class Schemas:
         self._registry = SchemaRegistry(source.registry, environment) if source.registry else None
 
     def find(self, number: int) -> str:
-        """Canonical schema of that number.
+        """Return the canonical schema of that number.
 
         Raises
         ------
         AlertError
-            ``unknown_schema``: nobody has it; ``schema_unavailable``: the registry, which alone
-            may have it, does not answer; ``bad_schema``: it is no schema that can be decoded, or
-            that of another number.
+            ``unknown_schema``: neither files nor registry have it; ``schema_unavailable``: no file
+            has it and the registry does not answer; ``bad_schema``: it cannot be decoded, or
+            belongs to another number.
         """
         text = read_schema(self._source, number) or self._kept(number)
         if text is not None:
             return self._checked(number, text)
         if self._registry is None:
-            raise AlertError("unknown_schema", f"no file of schema {number}, and no registry")
+            raise AlertError("unknown_schema", f"no file has schema {number}; there is no registry")
         text = self._registry.fetch(number)
         schema = self._checked(number, text)
         self._keep(number, text)
@@ -83,8 +83,9 @@ class Schemas:
 
     def _checked(self, number: int, text: str) -> str:
         schema = canonical(text)
-        if (found := name_of(schema)) != (expected := self._source.name_of(number)):
-            raise AlertError("bad_schema", f"{found} as schema {number}, which is {expected}"[:200])
+        if (name := name_of(schema)) != (expected := self._source.name_of(number)):
+            detail = f"schema {number} must be {expected}; found {name}"
+            raise AlertError("bad_schema", detail[:200])
         return schema
 
     def _file(self, number: int) -> Path | None:

@@ -1,4 +1,4 @@
-"""Points of alerts that travel as columns of lists: end to end, as arrays."""
+"""Points of alerts from columns of lists, as arrays end to end."""
 
 from __future__ import annotations
 
@@ -13,14 +13,13 @@ import pyarrow.compute as pc
 def flat_lists(
     columns: pa.Table, kinds: Mapping[str, pa.DataType]
 ) -> tuple[npt.NDArray[np.int64], dict[str, npt.NDArray[np.float64]]]:
-    """Offsets of the lists, and all values of each column end to end.
+    """Return offsets of the lists, and all values of each column end to end.
 
     Parameters
     ----------
     columns : pyarrow.Table
-        One row an alert, with all columns of `kinds`. A null list is an empty one; where an
-        alert's lists differ in length, which value is of which point cannot be told, and it has no
-        points.
+        One row an alert, with all columns of `kinds`. A null list counts as empty. An alert whose
+        lists differ in length has no points: its values cannot be assigned to points.
     kinds : mapping of str to Arrow type
         List types of the columns.
 
@@ -50,7 +49,7 @@ def flat_lists(
 def with_list(
     columns: pa.Table, name: str, kind: pa.ListType, *, like: str, value: float
 ) -> pa.Table:
-    """`columns` with a list of `name` in each row.
+    """Return `columns` with a list of `name` in each row.
 
     Where the column is absent or its list null, the row gets a list of `value` with the length of
     its list in the column `like`, which has the same `kind`.
@@ -65,12 +64,12 @@ def with_list(
     lists = _list_array(columns[name], kind)
     if not lists.null_count:
         return columns
-    place = columns.column_names.index(name)
-    return columns.set_column(place, name, pc.if_else(lists.is_valid(), lists, default))
+    index = columns.column_names.index(name)
+    return columns.set_column(index, name, pc.if_else(lists.is_valid(), lists, default))
 
 
 def with_absent(schema: pa.Schema, kinds: Mapping[str, pa.DataType]) -> pa.Schema:
-    """`schema` with those of `kinds` that it lacks, as files of earlier versions do."""
+    """Return `schema` with the columns of `kinds` that files of earlier versions lack."""
     absent = [pa.field(name, kind) for name, kind in kinds.items() if name not in schema.names]
     return pa.schema([*schema, *absent], schema.metadata)
 

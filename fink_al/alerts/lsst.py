@@ -1,4 +1,4 @@
-"""LSST (Rubin): which fields of a packet are read, and how its columns become light curves.
+"""LSST (Rubin): the fields that are read from a packet, and light curves from its columns.
 
 This file alone knows Rubin's field names. The light curve travels and is archived in the survey's
 own units (nJy, MJD in TAI), history first, then the alert itself; forced photometry has lists of
@@ -24,15 +24,15 @@ from fink_al.settings import Survey
 #: Where alerts may come from, by the names of ``stream.source``.
 SOURCES = ("kafka",)
 
-#: Code of each band in the archived light curve: its place here.
+#: Bands by their code in the archived light curve.
 _BANDS = ("u", "g", "r", "i", "z", "y")
 
 #: AB magnitude of 1 nJy, and FLUXCAL of 1 nJy: both by definition.
 MAG_OF_NJY = 31.4
 FLUXCAL_OF_NJY = 10 ** (-0.4 * (MAG_OF_NJY - 27.5))
 
-#: Flags that say that a source is no measurement of the sky, or of the sky alone. Of most kinds of
-#: pixels only those at the centre count: somewhere in the footprint they are also in sound sources.
+#: Flags of a source that does not measure the sky, or not the sky alone. Of most kinds of pixels
+#: only those at the centre count: sound sources also have them elsewhere in the footprint.
 _BAD_PIXELS = (
     "pixelFlags_bad",
     "pixelFlags_crCenter",
@@ -47,7 +47,7 @@ _BAD_PIXELS = (
     "glint_trail",
 )
 
-#: A source, whether the alert's own or one before: Avro has one reading of one record.
+#: A source, the alert's own or an earlier one: Avro reads a record in one way only.
 _SOURCE = {
     "midpointMjdTai": "double",
     "band": "string",
@@ -65,7 +65,7 @@ _SOURCE = {
 }
 
 #: Fields of the packet that are read, as Avro types, floats widened to double (exact). All of them
-#: may be null: what an alert must have stands in `IS_USABLE`.
+#: may be null: `IS_USABLE` says what an alert must have.
 #: The writer's other fields, cutouts among them, are skipped while decoding.
 FIELDS = {
     "diaSourceId": "long",
@@ -91,7 +91,7 @@ LIGHT_CURVE = {
     "cflag": pa.list_(pa.int32()),
 }
 
-#: The same for forced photometry; these columns may be absent.
+#: The same for forced photometry. These columns may be absent.
 FORCED = {
     "fmidpointMjdTai": pa.list_(pa.float64()),
     "fband": pa.list_(pa.int32()),
@@ -114,7 +114,7 @@ MESSAGE_LIGHT_CURVE = {
     "fpsfFluxErr": ("double", "its 1 sigma error [nJy]"),
 }
 
-#: Names by which the tools of Fink's client find their way in a candidate of LSST.
+#: Fields that the tools of Fink's client need in a candidate of LSST.
 BROKER_FIELDS = [
     {"name": "diaSourceId", "type": "long", "doc": "as alert_id"},
     {
@@ -145,7 +145,7 @@ BROKER_FIELDS = [
 ]
 
 # Absent identifiers are null in some packets and 0 in others, and a broker may send a record of
-# nulls in the place of none: whether there is an object, its identifier says.
+# nulls instead of null: so the identifier decides whether there is an object.
 _ID = "coalesce(nullif(alert.diaSource.{0}, 0L), nullif(alert.{1}.{0}, 0L))"
 _OBJECT, _MOVING = _ID.format("diaObjectId", "diaObject"), _ID.format("ssObjectId", "ssSource")
 _CODE = f"cast(array_position(array({', '.join(map(repr, _BANDS))}), b) AS INT) - 1"
@@ -164,7 +164,7 @@ def _of_forced(field: str) -> str:
 
 #: SQL expression of each column over the decoded record ``alert``.
 COLUMNS = {
-    # Solar-system objects are numbered on their own.
+    # Solar-system objects are numbered separately.
     "object_id": f"coalesce(cast({_OBJECT} AS STRING), concat('ss', {_MOVING}))",
     "alert_id": "alert.diaSourceId",
     "mjd": "alert.diaSource.midpointMjdTai",
@@ -185,7 +185,7 @@ COLUMNS = {
     "classtar": "1D - alert.diaSource.extendedness",
     "star_score": "cast(NULL AS DOUBLE)",
     "star_distance_arcsec": "cast(NULL AS DOUBLE)",
-    # A source without an object is that of the solar-system object that it was attributed to.
+    # A source without an object was attributed to a solar-system object.
     "asteroid_distance_arcsec": f"CASE WHEN {_OBJECT} IS NULL THEN 0D"
     " ELSE alert.ssSource.ephOffset END",
     "is_known_asteroid": f"{_MOVING} IS NOT NULL",
@@ -203,12 +203,12 @@ COLUMNS = {
     "fpsfFluxErr": _of_forced("psfFluxErr"),
 }
 
-#: What Fink writes in a column of numbers where an alert has no score.
+#: Number that Fink writes where an alert has no score.
 FINK_NO_SCORE = -1.0
 
 #: SQL expression of each column over a row of Fink's jobs, which has the fields of the packet, and
-#: the sources once more as ``concat_col`` joins them: bands by letter, and no flags. Those of the
-#: packet are taken where they are of the same sources.
+#: the sources once more as ``concat_col`` joins them: bands by letter, and no flags. Flags
+#: of the packet are used where it has the same sources.
 FINK_COLUMNS = {name: sql.replace("alert.", "") for name, sql in COLUMNS.items()}
 FINK_COLUMNS |= {
     "cflag": f"CASE WHEN cmidpointMjdTai = {FINK_COLUMNS['cmidpointMjdTai']}"
@@ -227,25 +227,25 @@ IS_USABLE = (
 
 
 def light_curves(columns: pa.Table, survey: Survey) -> LightCurves:
-    """Light curves of LSST alerts from their ``c`` and ``f`` columns.
+    """Return light curves of LSST alerts from their ``c`` and ``f`` columns.
 
     Parameters
     ----------
     columns : pyarrow.Table
         One row an alert, with the columns of `LIGHT_CURVE`, perhaps those of `FORCED`, and any
-        context columns. A null list is an empty one, and lists of different lengths make an alert
-        without points.
+        context columns. A null list counts as empty. An alert whose lists differ in length has no
+        points.
     survey : Survey
-        Band names and where a day begins.
+        Band names and the start of a day.
 
     Returns
     -------
     LightCurves
         The sources in the packet's order, then forced photometry; fluxes keep their sign. Points
-        without time or flux are dropped. The context tells how many points were left out and why:
+        without time or flux are dropped. Two context columns count the points that were left out:
         ``n_unfitted``, whose flux could not be fitted, and ``n_repeated``, of an exposure in which
-        the alert has another: forced photometry beside a source, which is the same light measured
-        twice, and the earlier of two sources.
+        the alert has another point. Those are forced photometry beside a source, which measures
+        the same light twice, and the earlier of two sources.
     """
     lists = [name for name in LIGHT_CURVE | FORCED if name in columns.column_names]
     context = columns.drop_columns(lists)
@@ -265,17 +265,17 @@ def light_curves(columns: pa.Table, survey: Survey) -> LightCurves:
 def _points(
     columns: pa.Table, kinds: Mapping[str, pa.DataType], context: pa.Table, survey: Survey
 ) -> tuple[LightCurves, npt.NDArray[np.float64]]:
-    """Points of the lists `kinds`, in the order of `FORCED`, and what else there is, or zeros."""
+    """Return the points of the lists `kinds` and their flag; zeros where there is no flag."""
     offsets, values = flat_lists(columns, kinds)
-    mjd, code, flux, flux_err, *more = values.values()
-    # One more for a band that is none.
+    mjd, code, flux, flux_err, *flags = values.values()
+    # The last is for points without a band.
     bands = [survey.bands.index(band) if band in survey.bands else -1 for band in _BANDS] + [-1]
-    known = (code >= 0) & (code < len(_BANDS))
+    has_band = (code >= 0) & (code < len(_BANDS))
     n = len(mjd)
     curves = LightCurves(
         offsets=offsets,
         mjd=mjd,
-        band=np.array(bands, np.int8)[np.where(known, code, -1).astype(int)],
+        band=np.array(bands, np.int8)[np.where(has_band, code, -1).astype(int)],
         flux=flux * FLUXCAL_OF_NJY,
         flux_err=flux_err * FLUXCAL_OF_NJY,
         is_upper_limit=np.zeros(n, bool),
@@ -284,13 +284,13 @@ def _points(
         context=context,
         day_start=survey.day_start,
     )
-    return curves, more[0] if more else np.zeros(n)
+    return curves, flags[0] if flags else np.zeros(n)
 
 
 def _repeated(curves: LightCurves) -> npt.NDArray[np.bool_]:
-    """Points, shape (p,), that share alert, band and time with one that is kept."""
+    """Return the points, shape (p,), that share alert, band and time with one that is kept."""
     owner, index = curves.alert_of_point(), np.arange(curves.n_points)
-    # Sources before forced photometry, and of those the last, which may be the alert itself.
+    # Prefer sources to forced photometry, and the last source, which may be the alert itself.
     preferred = np.where(curves.is_forced, index, -1 - index)
     order = np.lexsort((preferred, curves.mjd, curves.band, owner))
     same = np.ones(max(0, len(order) - 1), bool)
@@ -306,7 +306,7 @@ def _count(curves: LightCurves, mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.i
 
 
 def broker_values(alert: Mapping[str, Any]) -> dict[str, Any]:
-    """Values of `BROKER_FIELDS` for one archived alert."""
+    """Return values of `BROKER_FIELDS` for one archived alert."""
     return {
         "diaSourceId": alert["alert_id"],
         "diaObject": {"diaObjectId": int(alert["object_id"])},

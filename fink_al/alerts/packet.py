@@ -1,10 +1,10 @@
 """Avro container files of one record, as ZTF puts them into Kafka messages.
 
 A packet is magic, metadata (the writer's schema), sync marker, count, size, body, sync marker.
-Magic and metadata are the same for every packet of one producer, so a header seen once tells where
-later bodies begin: the stream then decodes them in the JVM. The marker is not: Avro's Python writer
-draws one for each file. Packets with a header not seen before are transcoded here to the fields
-that the system reads, so that no packet waits for its header.
+All packets of one producer share magic and metadata. So once a header was seen, the start of later
+bodies is known, and the stream decodes them in the JVM. The marker differs: Avro's Python writer
+draws one for each file. Packets with a new header are transcoded here to the fields that the system
+reads, so that no packet waits for its header.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _BLOCK = fastavro.parse_schema(
 
 @dataclass(frozen=True)
 class Header:
-    """What all packets of one producer begin with.
+    """Start of all packets of one producer.
 
     Parameters
     ----------
@@ -62,12 +62,12 @@ class Header:
 
     @property
     def identifier(self) -> int:
-        """A number that tells headers apart (CRC-32: for statistics, not for trust)."""
+        """A number that identifies the header (CRC-32: for statistics, not for trust)."""
         return zlib.crc32(self.prefix)
 
 
 def read_header(packet: bytes) -> Header:
-    """Header of `packet`.
+    """Return the header of `packet`.
 
     Raises
     ------
@@ -78,12 +78,12 @@ def read_header(packet: bytes) -> Header:
         raise AlertError("empty")
     start = io.BytesIO(packet[:_MAX_HEADER_BYTES])
     try:
-        found: Any = fastavro.schemaless_reader(start, _CONTAINER, None)
-        codec = found["meta"].get("avro.codec", b"null")
-        schema = found["meta"]["avro.schema"].decode("utf-8")
+        header: Any = fastavro.schemaless_reader(start, _CONTAINER, None)
+        codec = header["meta"].get("avro.codec", b"null")
+        schema = header["meta"]["avro.schema"].decode("utf-8")
     except Exception as error:  # whatever untrusted bytes make the decoder say
         raise AlertError("not_a_container", type(error).__name__) from None
-    if found["magic"] != b"Obj\x01":
+    if header["magic"] != b"Obj\x01":
         raise AlertError("not_a_container", "magic")
     if codec != b"null":  # a compressed body could grow without bound
         raise AlertError("codec", repr(codec[:20]))
@@ -91,7 +91,7 @@ def read_header(packet: bytes) -> Header:
 
 
 def read_body(packet: bytes, header: Header) -> bytes:
-    """The one record of `packet`, still encoded with its writer's schema.
+    """Return the one record of `packet`, still encoded with its writer's schema.
 
     Raises
     ------
@@ -101,13 +101,13 @@ def read_body(packet: bytes, header: Header) -> bytes:
     after_marker = len(header.prefix) + SYNC_BYTES
     block = io.BytesIO(packet[after_marker : after_marker + 2 * _MAX_LONG_BYTES])
     try:
-        found: Any = fastavro.schemaless_reader(block, _BLOCK, None)
+        head: Any = fastavro.schemaless_reader(block, _BLOCK, None)
     except Exception as error:
         raise AlertError("truncated", type(error).__name__) from None
     start = after_marker + block.tell()
-    body, end = packet[start : start + max(0, found["size"])], packet[start + found["size"] :]
-    if found["count"] != 1:
-        raise AlertError("not_one_record", str(found["count"]))
+    body, end = packet[start : start + max(0, head["size"])], packet[start + head["size"] :]
+    if head["count"] != 1:
+        raise AlertError("not_one_record", str(head["count"]))
     if end != packet[len(header.prefix) : after_marker]:
         raise AlertError("truncated" if len(end) < SYNC_BYTES else "no_sync_marker")
     return body
@@ -128,7 +128,7 @@ class Transcoder:
         self._schemas = lru_cache(maxsize=64)(self._writer_and_reader)
 
     def record(self, packet: bytes) -> dict[str, Any]:
-        """The chosen fields of `packet`; null where the writer has no such field.
+        """Return the chosen fields of `packet`; null where the writer has no such field.
 
         Raises
         ------
@@ -145,7 +145,7 @@ class Transcoder:
         return record
 
     def transcode(self, packet: bytes) -> bytes:
-        """The chosen fields of `packet`, encoded with ``reader_schema(fields)``.
+        """Return the chosen fields of `packet`, encoded with ``reader_schema(fields)``.
 
         Raises
         ------
@@ -164,7 +164,7 @@ class Transcoder:
         schema = json.loads(writer)
         is_record = isinstance(schema, dict) and schema.get("type") == "record"
         names = {f["name"] for f in schema["fields"]} if is_record else set()
-        # Single fields may be absent: broker columns are, in packets straight from the survey.
+        # Single fields may be absent: packets straight from the survey lack broker columns.
         if names.isdisjoint(self.fields):
             raise AlertError("other_schema", f"none of {', '.join(self.fields)}")
         try:

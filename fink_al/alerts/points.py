@@ -1,4 +1,4 @@
-"""Light curves from a table with one row a point, in ZTF's names: what notebooks and files have."""
+"""Light curves from a table with one row a point, in ZTF's names, as in notebooks and files."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _MAGNITUDES, _JULIAN = (0.0, 40.0), (2_400_000.5, 2_500_000.0)
 def light_curves_of_points(
     points: Any, survey: Survey | None = None, by: str | None = None, also: tuple[str, ...] = ()
 ) -> LightCurves:
-    """Light curves of a table of points.
+    """Return light curves of a table of points.
 
     Parameters
     ----------
@@ -35,33 +35,33 @@ def light_curves_of_points(
         One row a point: ``alert_id`` or ``objectId`` (then one light curve an object), ``jd``,
         ``fid`` (1 g, 2 r, 3 i), ``magpsf`` and ``sigmapsf`` [mag, AB]. A NaN or null ``magpsf`` is
         a non-detection, whose limit is ``diffmaglim`` where there is such a column. Rows that
-        repeat another are left out; where histories of several alerts are put together to the
-        light curve of an object, a point is as the latest alert has it. Identifiers are integers
-        or text. A column ``isdiffpos`` says whether a detection is brighter than the template: 't'
-        or '1', 'f' or '0', as numbers or truth values too; without it all are, as in the published
-        features. A detection whose sign is null is left out. Other columns of numbers,
-        and ``objectId`` and ``type``, whose value is the same for all points of a light curve may
-        go along: the first becomes context.
+        repeat another are left out. Where histories of several alerts form the light curve of an
+        object, each point is taken from the latest alert. Identifiers are integers or text. A
+        column ``isdiffpos`` says whether a detection is brighter than the template: 't' or '1',
+        'f' or '0', also as numbers or truth values. Without it all detections are brighter, as in
+        the published features. A detection whose sign is null is left out. The table may have
+        ``objectId``, ``type`` and other columns of numbers, with one value for all points of a
+        light curve: the value of its first point becomes context.
     survey : Survey, optional
-        Band names and where a day begins.  Default: that of ``conf/surveys/ztf.yml``.
+        Band names and the start of a day.  Default: that of ``conf/surveys/ztf.yml``.
     by : str, optional
-        Column that tells light curves apart; default ``alert_id``, else ``objectId``.
+        Column that identifies a light curve; default ``alert_id``, else ``objectId``.
     also : tuple of str
-        Other columns of text that must be there, such as ``type``. Light curves for which one has
-        several values are left out, with a warning: which one is right is not guessed.
+        Other columns of text that must exist, such as ``type``. Light curves with several values
+        of one of them are left out, with a warning: the right one is not guessed.
 
     Returns
     -------
     LightCurves
-        In the order in which the identifiers appear (of histories that are put together: alert
-        after alert, by time), points in order of time. A non-detection
-        without a limit is an upper limit of unknown flux (NaN).
+        In the order in which the identifiers appear (of joined histories: alert after alert, by
+        time), points in order of time. A non-detection without a limit is an upper limit of unknown
+        flux (NaN).
 
     Raises
     ------
     LightCurveError
-        If columns are missing, empty, no numbers (or no text), or not what their name says; if
-        identifiers are in floating point.
+        If columns are missing, empty, not numbers (or not text), or hold values that contradict
+        their name; if identifiers are in floating point.
 
     Examples
     --------
@@ -139,14 +139,14 @@ def _without_contradictions(table: pd.DataFrame, by: str, also: Sequence[str]) -
 
 
 def _with_sign(table: pd.DataFrame) -> pd.DataFrame:
-    """`table` with 1 or -1 in `isdiffpos`, without detections of unknown sign."""
+    """Return `table` with 1 or -1 in `isdiffpos`, without detections of unknown sign."""
     if _SIGN not in table:
         return table.assign(**{_SIGN: 1})
-    seen, given = table["magpsf"].notna(), table[_SIGN]
-    words = given.map(_sign_word, na_action="ignore")
-    if (strange := seen & given.notna() & ~words.isin(_SIGNS)).any():
+    seen, signs = table["magpsf"].notna(), table[_SIGN]
+    words = signs.map(_sign_word, na_action="ignore")
+    if (strange := seen & signs.notna() & ~words.isin(_SIGNS)).any():
         raise LightCurveError(
-            f"'{_SIGN}' holds {given[strange].iloc[0]}; allowed: 't' or '1' for brighter than "
+            f"'{_SIGN}' holds {signs[strange].iloc[0]}; allowed: 't' or '1' for brighter than "
             "the template, 'f' or '0' for fainter, and null for a non-detection."
         )
     sign = words.map(_SIGNS).where(seen, 1)
@@ -156,16 +156,16 @@ def _with_sign(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _sign_word(value: Any) -> str:
-    """The survey's word for a sign, which tables also hold as truth value or number."""
+    """Return the survey's word for a sign, which tables also hold as truth value or number."""
     if isinstance(value, str):
         return value
     return "1" if value == 1 else "0" if value == 0 else repr(value)
 
 
 def _put_together(table: pd.DataFrame) -> pd.DataFrame:
-    """Each point once, of the last alert that has it: photometry is improved in between."""
-    told = table.groupby(["objectId", "alert_id"])["jd"].transform("max").to_numpy()
-    return table.iloc[np.argsort(told, kind="stable")].drop_duplicates(
+    """Keep each point once, of the last alert that has it: later photometry is better."""
+    alert_end = table.groupby(["objectId", "alert_id"])["jd"].transform("max").to_numpy()
+    return table.iloc[np.argsort(alert_end, kind="stable")].drop_duplicates(
         ["objectId", "jd", "fid"], keep="last"
     )
 
@@ -182,7 +182,7 @@ def _check(table: pd.DataFrame, by: str, also: Sequence[str], survey: Survey) ->
     if missing:
         raise LightCurveError(
             f"The table of points lacks {', '.join(missing)}; found {', '.join(map(str, table))}. "
-            f"Needed: {', '.join((by, *also, *_NEEDED))}; diffmaglim may be there too."
+            f"Needed: {', '.join((by, *also, *_NEEDED))}; diffmaglim is optional."
         )
     if not len(table):
         raise LightCurveError("The table of points is empty: it needs one row a point.")
@@ -203,7 +203,7 @@ def _check(table: pd.DataFrame, by: str, also: Sequence[str], survey: Survey) ->
         )
     if str(table["jd"].dtype).lower() in ("float32", "float16"):
         raise LightCurveError(
-            f"'jd' is {table['jd'].dtype}, which tells times a quarter of a day apart at best: "
+            f"'jd' is {table['jd'].dtype}, which resolves times to a quarter of a day at best: "
             "give 64-bit numbers."
         )
     if (broken := table["fid"] % 1 != 0).any():
@@ -213,22 +213,22 @@ def _check(table: pd.DataFrame, by: str, also: Sequence[str], survey: Survey) ->
     if (outside := ~table["jd"].between(*_JULIAN)).any():
         value = table["jd"][outside].iloc[0]
         raise LightCurveError(
-            f"'jd' holds {value}, which is no Julian date of this age: {_JULIAN[0]} to "
-            f"{_JULIAN[1]}. Add {MJD_OF_JD0} to a modified Julian date."
+            f"'jd' holds {value}, which is not a Julian date of this age: {_JULIAN[0]} "
+            f"to {_JULIAN[1]}. Add {MJD_OF_JD0} to a modified Julian date."
         )
     if table["magpsf"].notna().sum() == 0:
-        raise LightCurveError("No row has a magnitude in 'magpsf': there is nothing to look at.")
+        raise LightCurveError("No row has a magnitude in 'magpsf': give at least one detection.")
     strange = table["magpsf"].notna() & ~table["magpsf"].between(*_MAGNITUDES)
     if strange.any():
         raise LightCurveError(
-            f"'magpsf' holds {table['magpsf'][strange].iloc[0]}, which is no AB magnitude "
+            f"'magpsf' holds {table['magpsf'][strange].iloc[0]}, which is not an AB magnitude "
             f"({_MAGNITUDES[0]:.0f} to {_MAGNITUDES[1]:.0f}): a flux? Give magnitudes, and NaN for "
             "non-detections."
         )
-    known = table["fid"].between(1, len(survey.bands))
+    in_a_band = table["fid"].between(1, len(survey.bands))
     error = table["sigmapsf"]
     measured = (error > 0) & np.isfinite(error.to_numpy(np.float64, na_value=np.nan))
-    _check_share(known, table["fid"], "fid", "a band: 1 is g, 2 r, 3 i")
+    _check_share(in_a_band, table["fid"], "fid", "a band: 1 is g, 2 r, 3 i")
     seen = table["magpsf"].notna()
     _check_share(measured[seen], error[seen], "sigmapsf", "an error in magnitudes above 0")
     if "diffmaglim" in table:
@@ -238,26 +238,28 @@ def _check(table: pd.DataFrame, by: str, also: Sequence[str], survey: Survey) ->
 
 
 def _check_text(values: pd.Series, name: str) -> None:
-    known = values.dropna().unique()
-    if not len(known):
+    texts = values.dropna().unique()
+    if not len(texts):
         raise LightCurveError(
             f"'{name}' is null in every row: give it as text, the same in all rows of an object."
         )
-    if strange := [value for value in known if not isinstance(value, str)]:
+    if strange := [value for value in texts if not isinstance(value, str)]:
         raise LightCurveError(
-            f"'{name}' holds {strange[0]}, which is no text: give its name in words, and null "
-            "where it is not known."
+            f"'{name}' holds {strange[0]}, which is not text: give its name in words, and null "
+            "where it is unknown."
         )
 
 
-def _check_share(sound: pd.Series, values: pd.Series, name: str, what: str) -> None:
-    """Refuse a column of which nothing is sound; say how many rows are not."""
+def _check_share(sound: pd.Series, values: pd.Series, name: str, wanted: str) -> None:
+    """Refuse a column without any sound value; log the number of rows that are not sound."""
     if sound.all():
         return
     wrong = values[~sound]
     if not sound.any():
-        raise LightCurveError(f"No row of '{name}' holds {what}; the first holds {wrong.iloc[0]}.")
+        raise LightCurveError(
+            f"No row of '{name}' holds {wanted}; the first holds {wrong.iloc[0]}."
+        )
     log.warning(
         "%d rows of '%s' do not hold %s (the first holds %s): no feature uses them",
-        len(wrong), name, what, wrong.iloc[0],
+        len(wrong), name, wanted, wrong.iloc[0],
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Avro schemas: the few fields that are read, and what may be trusted of a writer's schema.
+"""Avro schemas: the few fields that are read, and checks of a writer's schema.
 
 A packet carries the schema of its writer, so the schema itself is untrusted input.
 """
@@ -22,18 +22,18 @@ _MAX_TEXT, _MAX_DEPTH, _MAX_FIELDS = 1 << 18, 32, 2000
 
 
 def canonical(text: str) -> str:
-    """Schema `text` as JSON with nothing but what decoding needs.
+    """Return schema `text` as JSON with only the parts that decoding needs.
 
-    Documentation and defaults go: ZTF's own schema has a default of the wrong type, which the Java
-    library refuses. Names are full ones, without namespaces beside them.
+    Documentation and defaults are removed: ZTF's own schema has a default of the wrong type, which
+    the Java library refuses. Names are full names, without separate namespaces.
 
     Raises
     ------
     AlertError
-        ``bad_schema`` if it is no Avro schema, is longer than 262 144 characters, nested deeper
-        than 32 levels, recursive, or expands to more than 2 000 fields, or if a field or an item of
-        an array occupies no bytes or a record holds another and nothing else (a few bytes would
-        then keep a decoder busy for long).
+        ``bad_schema`` if it is not an Avro schema, is longer than 262 144 characters, nested deeper
+        than 32 levels, recursive, or expands to more than 2 000 fields. Also if a field or an item
+        of an array occupies no bytes, or a record holds only another record: a few bytes would then
+        keep a decoder busy for long.
     """
     if len(text) > _MAX_TEXT:
         raise AlertError("bad_schema", f"longer than {_MAX_TEXT} characters")
@@ -48,13 +48,13 @@ def canonical(text: str) -> str:
 
 
 def name_of(schema: str) -> str | None:
-    """Full name of the record that a canonical `schema` is; None if it is no record."""
-    found = json.loads(schema)
-    return found.get("name") if isinstance(found, dict) else None
+    """Return the full name of the record that `schema` describes; None if it is not a record."""
+    parsed = json.loads(schema)
+    return parsed.get("name") if isinstance(parsed, dict) else None
 
 
 def reader_schema(fields: dict[str, Any], writer: Schema | None = None) -> Schema:
-    """Avro schema that reads `fields` alone, every one of them nullable and null by default.
+    """Return the Avro schema that reads only `fields`, each nullable and null by default.
 
     Parameters
     ----------
@@ -66,14 +66,14 @@ def reader_schema(fields: dict[str, Any], writer: Schema | None = None) -> Schem
     Raises
     ------
     AlertError
-        ``bad_schema`` if the writer has one record where different fields are read of two: Avro
-        has no two readings of one name.
+        ``bad_schema`` if the writer has one record in two places and different fields are read in
+        them: Avro reads a name in one way only.
     """
     return _Reader().record(fields, writer, "alert")
 
 
 class _Reader:
-    """Records of the writer by name, and what is read of those that were met."""
+    """Records of the writer by name, and the fields read of each record so far."""
 
     def __init__(self) -> None:
         self._named: dict[str, Schema] = {}
@@ -84,7 +84,7 @@ class _Reader:
         name = writer["name"] if writer else default_name
         if writer and name in self._read:
             if self._read[name] != fields:
-                raise AlertError("bad_schema", f"{name} in the place of two records"[:200])
+                raise AlertError("bad_schema", f"{name} is one record in two places"[:200])
             return name
         self._read[name] = fields
         written = {f["name"]: f["type"] for f in writer["fields"]} if writer else {}
@@ -138,12 +138,12 @@ def _strip(schema: Schema, depth: int) -> Schema:
 
 @dataclass(frozen=True)
 class _Extent:
-    """What one value of a schema can make a decoder do.
+    """Work of a decoder for one value of a schema.
 
     Parameters
     ----------
     fields : int
-        Fields in it, a record counted again wherever its name stands.
+        Fields in it; a record counts again wherever its name appears.
     height : int
         Levels of nesting.
     is_empty : bool
@@ -159,11 +159,11 @@ class _Extent:
 
 
 def _extent(schema: Schema, named: dict[str, _Extent | None]) -> _Extent:
-    """Extent of a parsed `schema`; `named` holds None for what is not complete yet.
+    """Return the extent of a parsed `schema`; `named` holds None for incomplete records.
 
-    Every field and item that is allowed occupies a byte, and no record is a mere wrapping of
-    another, so decoding takes time in proportion to the packet. The Java library expands
-    references, so the number of fields has a bound of its own.
+    Every allowed field and item occupies a byte, and no record merely wraps another. So decoding
+    takes time in proportion to the packet. The Java library expands references, so the number of
+    fields has its own limit.
     """
     if isinstance(schema, list):
         parts = [_extent(branch, named) for branch in schema]
@@ -171,10 +171,10 @@ def _extent(schema: Schema, named: dict[str, _Extent | None]) -> _Extent:
     if isinstance(schema, str):
         if schema in _PRIMITIVES:
             return _Extent(is_empty=schema == "null")
-        known = named[schema]
-        if known is None:
+        complete = named[schema]
+        if complete is None:
             raise AlertError("bad_schema", f"{schema} contains itself")
-        return known
+        return complete
     kind = schema["type"]
     if kind == "record":
         named[schema["name"]] = None
@@ -207,7 +207,7 @@ def _extent_of_fields(fields: list[Schema], named: dict[str, _Extent | None]) ->
             raise AlertError("bad_schema", f"field {field['name']} without bytes"[:200])
         if extent.is_record and len(fields) == 1:
             raise AlertError(
-                "bad_schema", f"record with no field but the record {field['name']}"[:200]
+                "bad_schema", f"record whose only field is the record {field['name']}"[:200]
             )
         count += 1 + extent.fields
         height = max(height, 1 + extent.height)

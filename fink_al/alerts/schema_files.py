@@ -1,7 +1,7 @@
 """Schemas in files of this machine: a folder, or the data files of an installed package.
 
-Nothing of the package is imported: its files are read, so that its licence and what it needs stay
-its own.
+The package is not imported, only its files are read, so that its licence and its dependencies do
+not become ours.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from fink_al.settings import SchemaSource
 
 
 def read_schema(source: SchemaSource, number: int) -> str | None:
-    """Schema `number`, whole, as JSON; None if no file has it.
+    """Return the complete schema `number` as JSON; None if no file has it.
 
-    Files are called by the full names of the records that they define, with the ending ``avsc``;
-    the records that one refers to are in files beside it.
+    A file is named after the full name of its record, with the ending ``avsc``. Records that it
+    refers to are in files beside it.
 
     Raises
     ------
@@ -49,7 +49,7 @@ def _folders(source: SchemaSource) -> Iterator[Path]:
         yield source.folder
     if source.package:
         try:
-            found = metadata.distribution(source.package)
+            package = metadata.distribution(source.package)
         except metadata.PackageNotFoundError:
             return
-        yield Path(str(found.locate_file(source.package_folder)))
+        yield Path(str(package.locate_file(source.package_folder)))

@@ -1,6 +1,6 @@
 """A Schema Registry: writers' schemas by number, over HTTP.
 
-Its interface is that of Confluent's, which others share: ``GET /schemas/ids/NUMBER`` answers
+Its interface is Confluent's, which other registries share: ``GET /schemas/ids/NUMBER`` answers
 ``{"schema": "..."}``, or 404. An answer is untrusted: its size and time are bounded here, and
 :mod:`fink_al.alerts.schema` checks its content.
 """
@@ -19,35 +19,35 @@ from fink_al.settings import REGISTRY_PASSWORD, REGISTRY_USER
 
 log = logging.getLogger(__name__)
 
-#: A schema of Rubin has 40 kB; one of more than 262 144 characters is not decoded anyway.
+#: A schema of Rubin has 40 kB; one longer than 262 144 characters is refused anyway.
 _MAX_BYTES = 1 << 20
 _ATTEMPTS = 3
 _CONNECT_S, _READ_S = 5.0, 10.0
-#: For one schema, waits included: the stream waits for it.
+#: Limit for one schema, pauses included: the stream waits for it.
 _SECONDS = 30.0
-#: Time after a failure without requests: numbers may be many, and garbage.
+#: Time without requests after a failure: there may be many numbers, and garbage ones.
 _PAUSE_S = 30.0
 _ACCEPT = "application/vnd.schemaregistry.v1+json, application/json"
 
 
 class SchemaRegistry:
-    """Fetches schemas by number.
+    """Schemas by number, over HTTP.
 
     Parameters
     ----------
     url : str
-        Its address; with credentials it must be ``https``, or of this machine.
+        Its address; with credentials it must be ``https`` or on this machine.
     environment : mapping of str to str
-        Has user and password, or neither.
+        Holds user and password, or neither.
     seconds : float, optional
-        Time limit of a schema, waits included.
+        Time limit of a schema, pauses included.
     sleep : callable, optional
-        Waits for seconds.
+        Pauses for that many seconds.
 
     Raises
     ------
     SettingsError
-        If the address is invalid, or one of user and password is missing.
+        If the address is invalid, or if only one of user and password is set.
     """
 
     def __init__(
@@ -71,11 +71,11 @@ class SchemaRegistry:
         )
         self._seconds = seconds
         self._quiet_until = 0.0
-        #: A name for this registry that a folder may have.
+        #: Folder name for this registry.
         self.key = hashlib.sha256(self._http.url.encode()).hexdigest()[:16]
 
     def fetch(self, number: int) -> str:
-        """Return schema `number` as it came.
+        """Return schema `number` as received.
 
         Raises
         ------
@@ -85,7 +85,8 @@ class SchemaRegistry:
         """
         now = time.monotonic()
         if now < self._quiet_until:
-            raise AlertError("schema_unavailable", f"{self._http.url} failed a moment ago")
+            detail = f"{self._http.url} failed less than {_PAUSE_S:.0f} s ago"
+            raise AlertError("schema_unavailable", detail)
         try:
             path, until = f"schemas/ids/{number}", now + self._seconds
             return self._http.fetch(path, _schema, until=until, most_bytes=_MAX_BYTES)

@@ -1,4 +1,4 @@
-"""Light curves from columns as Spark hands them to pandas functions."""
+"""Light curves from the columns that Spark passes to pandas functions."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from fink_al.settings import Survey
 def curves_of(
     columns: Sequence[pd.Series], kinds: Mapping[str, pa.DataType], survey: Survey
 ) -> LightCurves:
-    """The light curve of each row.
+    """Return the light curve of each row.
 
     Parameters
     ----------
     columns : sequence of pandas.Series
-        One for each of `kinds`, in their order: of arrays or None where the kind is a list, else of
-        numbers. None stays a null list, not an empty one.
+        One for each of `kinds`, in their order. It holds arrays or None where the kind is a list,
+        else numbers. None stays a null list, not an empty one.
     kinds : mapping of str to pyarrow.DataType
-        Names and types of the columns in which alerts of `survey` travel.
+        Names and types of the columns that carry alerts of `survey`.
     survey : Survey
-        Whose alerts they are.
+        Survey of the alerts.
     """
     arrays = [
         _lists(column, kind) if pa.types.is_list(kind) else pa.array(column, kind, from_pandas=True)

@@ -1,4 +1,4 @@
-"""ZTF: which fields of a packet are read, and how its columns become light curves.
+"""ZTF: the fields that are read from a packet, and light curves from its columns.
 
 This file and ``points.py`` know ZTF's field names. The light curve travels and is archived in the
 survey's own units under the names that Fink's jobs use (``cjd cfid cmagpsf csigmapsf
@@ -25,7 +25,7 @@ MJD_OF_JD0 = 2400000.5
 SOURCES = ("kafka", "fink_science")
 
 #: Fields of the packet that are read, as Avro types, floats widened to double (exact). All of them
-#: may be null: what an alert must have stands in `IS_USABLE`.
+#: may be null: `IS_USABLE` says what an alert must have.
 #: The writer's other fields, cutouts among them, are skipped while decoding.
 FIELDS = {
     "schemavsn": "string",
@@ -83,7 +83,7 @@ LIGHT_CURVE = {
     "cisdiffpos": pa.list_(pa.int32()),
 }
 
-#: What of it Fink's jobs join themselves.
+#: Those of these columns that Fink's jobs join themselves.
 FINK_LIGHT_CURVE = {name: kind for name, kind in LIGHT_CURVE.items() if name != "cisdiffpos"}
 
 #: The same for forced photometry; these columns may be absent.
@@ -110,7 +110,7 @@ MESSAGE_LIGHT_CURVE = {
     "fmagzp": ("double", "magnitude of 1 DN"),
 }
 
-#: Names by which the tools of Fink's client find their way in a candidate of ZTF.
+#: Fields that the tools of Fink's client need in a candidate of ZTF.
 BROKER_FIELDS = [
     {"name": "objectId", "type": "string", "doc": "as object_id"},
     {"name": "candid", "type": "long", "doc": "as alert_id"},
@@ -149,7 +149,7 @@ _FORCED = {
     "fmagzp": "magzpsci",
 }
 
-#: What the survey writes where forced photometry failed.
+#: Number that the survey writes where forced photometry failed.
 _NO_FORCED_FLUX = -99999.0
 
 
@@ -178,11 +178,11 @@ COLUMNS = (
         "star_score": "nullif(alert.candidate.sgscore1, -999.0D)",
         "star_distance_arcsec": "nullif(alert.candidate.distpsnr1, -999.0D)",
         "asteroid_distance_arcsec": "nullif(alert.candidate.ssdistnr, -999.0D)",
-        # The survey writes the word where there is none.
+        # The survey writes the word null where there is no asteroid.
         "is_known_asteroid": "coalesce(alert.candidate.ssnamenr, 'null') NOT IN ('null', '')",
         "n_detections": "alert.candidate.ndethist",
         "first_detection_mjd": f"alert.candidate.jdstarthist - {MJD_OF_JD0}",
-        # Null where it is no valid UTF-8, which readers of the archive would stumble over.
+        # Null where it is not valid UTF-8, on which readers of the archive would fail.
         "host_class": "CASE WHEN decode(cast(alert.cdsxmatch AS BINARY), 'UTF-8')"
         " = alert.cdsxmatch THEN alert.cdsxmatch END",
     }
@@ -194,12 +194,12 @@ COLUMNS = (
     | {column: f"coalesce(alert.fp_hists.{field}, array())" for column, field in _FORCED.items()}
 )
 
-#: What Fink writes in a column of numbers where an alert has no score.
+#: Number that Fink writes where an alert has no score.
 FINK_NO_SCORE = 0.0
 
 #: SQL expression of each column over a row of Fink's jobs, which has the fields of the packet, and
-#: the light curve as ``concat_col`` joins it, without signs. Those of the packet are taken where
-#: they are of the same points.
+#: the light curve as ``concat_col`` joins it, without signs. Signs of the packet are used where
+#: it has the same points.
 FINK_COLUMNS = {name: sql.replace("alert.", "") for name, sql in COLUMNS.items()}
 FINK_COLUMNS["cisdiffpos"] = (
     f"CASE WHEN cjd = {FINK_COLUMNS['cjd']} THEN {FINK_COLUMNS['cisdiffpos']} END"
@@ -216,27 +216,27 @@ IS_USABLE = (
 
 
 def light_curves(columns: pa.Table, survey: Survey) -> LightCurves:
-    """Light curves of ZTF alerts from their ``c`` columns.
+    """Return light curves of ZTF alerts from their ``c`` columns.
 
     Parameters
     ----------
     columns : pyarrow.Table
         One row an alert, with the columns of `LIGHT_CURVE`, perhaps those of `FORCED`, and any
-        context columns. A null list is an empty one, and lists of different lengths make
-        an alert without points; a null or NaN ``cmagpsf`` is a non-detection,
-        whose ``cdiffmaglim`` is then the upper limit. A detection with ``cisdiffpos`` 0 is fainter
-        than the template. Where the column or an alert's list of it is absent or null, as in
-        archives of earlier versions, signs were not recorded and every detection is positive.
+        context columns. A null list counts as empty. An alert whose lists differ in length has no
+        points. A null or NaN ``cmagpsf`` is a non-detection, and ``cdiffmaglim`` is then its upper
+        limit. A detection with ``cisdiffpos`` 0 is fainter than the template. Where that column or
+        an alert's list in it is absent or null, as in archives of earlier versions, signs were not
+        recorded and every detection is positive.
     survey : Survey
-        Band names and where a day begins.
+        Band names and the start of a day.
 
     Returns
     -------
     LightCurves
         All points in the packet's order, then those of forced photometry. A detection fainter than
-        the template has a negative flux. Points without time are dropped, and points with neither
-        magnitude nor limit nor forced flux as well. So are detections whose own sign is null: a
-        flux of unknown sign is no measurement.
+        the template has a negative flux. Points without time are dropped, as are points
+        without magnitude, limit and forced flux, and detections whose sign is null: a flux of
+        unknown sign is not a measurement.
     """
     lists = [name for name in LIGHT_CURVE | FORCED if name in columns.column_names]
     context = columns.drop_columns(lists)
@@ -254,7 +254,7 @@ def _history(columns: pa.Table, context: pa.Table, survey: Survey) -> LightCurve
     mag, mag_err, limit = values["cmagpsf"], values["csigmapsf"], values["cdiffmaglim"]
     is_limit = np.isnan(mag)
     flux, flux_err = flux_from_mag(np.where(is_limit, limit, mag), mag_err)
-    sign = np.where(is_limit, 1.0, 2.0 * values["cisdiffpos"] - 1.0)  # NaN where it is unknown
+    sign = np.where(is_limit, 1.0, 2.0 * values["cisdiffpos"] - 1.0)  # NaN where unknown
     return LightCurves(
         offsets=offsets,
         mjd=values["cjd"] - MJD_OF_JD0,
@@ -289,12 +289,12 @@ def _forced(columns: pa.Table, context: pa.Table, survey: Survey) -> LightCurves
 
 
 def _band(fid: npt.NDArray[np.float64], survey: Survey) -> npt.NDArray[np.int8]:
-    known = (fid >= 1) & (fid <= len(survey.bands))
-    return np.where(known, np.nan_to_num(fid) - 1, -1).astype(np.int8)
+    is_band = (fid >= 1) & (fid <= len(survey.bands))
+    return np.where(is_band, np.nan_to_num(fid) - 1, -1).astype(np.int8)
 
 
 def broker_values(alert: Mapping[str, Any]) -> dict[str, Any]:
-    """Values of `BROKER_FIELDS` for one archived alert."""
+    """Return values of `BROKER_FIELDS` for one archived alert."""
     candidate = {
         "jd": alert["mjd"] + MJD_OF_JD0,
         "fid": 1 + "gri".index(alert["band"]),

@@ -1,1 +1,1 @@
-"""Features: light curves to one matrix, a row an alert."""
+"""Features: light curves to one matrix, one row per alert."""

@@ -1,4 +1,4 @@
-"""``python -m fink_al.features``: compiles every feature, so that no first alert waits for it."""
+"""``python -m fink_al.features``: compile every feature, so that the first alert need not wait."""
 
 import numpy as np
 import pyarrow as pa

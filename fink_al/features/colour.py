@@ -1,4 +1,4 @@
-"""How blue a light curve is, and how that changes."""
+"""The colour of a light curve and its change."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from fink_al.lightcurve import LightCurves
 class Colour:
     """Colour of two bands at their latest common epoch, and its change.
 
-    ``colour`` is the magnitude in the bluer less that in the redder band at the latest pair of
+    ``colour`` is the magnitude in the bluer band minus that in the redder at the latest pair of
     nights no more than `pair_days` apart [mag], ``colour_err`` its error [mag], ``colour_rate`` the
-    slope through all pairs [mag/day, positive while it reddens]. A night of the bluer band
-    is paired with the nearest of the other.
+    slope through all pairs [mag/day, positive while it reddens]. A night of the bluer band is
+    paired with the nearest night of the redder.
 
     Source: our own; colour and its change separate hot young core collapse and tidal disruptions
     from type Ia.
-    Missing: ``no_pair`` where no two nights are near enough; ``colour_rate`` needs two pairs.
+    Missing: ``no_pair`` where no two nights are close enough; ``colour_rate`` needs two pairs.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What the survey says of an alert beside its light curve."""
+"""Columns of an alert beside its light curve."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ _POLE_RA, _POLE_DEC = 192.85948, 27.12825
 
 @dataclass(frozen=True)
 class Context:
-    """Columns of the alert's context as they are, and its galactic latitude.
+    """Unchanged columns of the alert's context, and its galactic latitude.
 
-    Each is named ``context_`` and the column: scores between 0 and 1 (``real_bogus``,
+    Each is named ``context_`` plus the column: scores between 0 and 1 (``real_bogus``,
     ``deep_real_bogus``, ``classtar``, ``star_score``), distances [arcsec]
-    (``star_distance_arcsec``, ``asteroid_distance_arcsec``), ``n_detections`` by the survey's own
-    count, ``is_positive`` (1: brighter than the template), and ``galactic_latitude`` [deg], which
-    is computed from the position.
+    (``star_distance_arcsec``, ``asteroid_distance_arcsec``), ``n_detections`` as the survey
+    counts them, ``is_positive`` (1: brighter than the template), and ``galactic_latitude`` [deg],
+    which is computed from the position.
 
     Source: the alert packet; pole of our galaxy by Blaauw et al. 1960.
-    Missing: ``no_context`` where the alert has none of them; single ones where it lacks them. No
-    default model uses them, because light curves from tables and the simulated starting set have
-    none: name them in the settings (``context``) when all training rows carry them.
+    Missing: ``no_context`` where the alert has none of them; a single one where the alert lacks it.
+    No default model uses them, because light curves from tables and the simulated starting set lack
+    them: name them in the settings (``context``) when all training rows have them.
 
     Parameters
     ----------
     columns : tuple of str
-        Which of them.
+        Columns to use.
     """
 
     columns: tuple[str, ...]
@@ -63,7 +63,7 @@ def _column(light_curves: LightCurves, name: str) -> npt.NDArray[np.float64]:
 def galactic_latitude(
     ra: npt.NDArray[np.float64], dec: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
-    """Galactic latitude of J2000 positions, all in degrees."""
+    """Return the galactic latitude of J2000 positions, all in degrees."""
     ra, dec, pole = np.radians(ra - _POLE_RA), np.radians(dec), np.radians(_POLE_DEC)
     sine = np.sin(dec) * np.sin(pole) + np.cos(dec) * np.cos(pole) * np.cos(ra)
     return np.degrees(np.arcsin(np.clip(sine, -1, 1)))

@@ -1,4 +1,4 @@
-"""``docs/features.md``, made from the docstrings: ``python -m fink_al.features.documentation``."""
+"""Write ``docs/features.md`` from the docstrings: ``python -m fink_al.features.documentation``."""
 
 from __future__ import annotations
 
@@ -12,33 +12,33 @@ from fink_al.settings import FeatureSettings
 _BEGIN = """\
 # Features
 
-Made from the docstrings of `fink_al/features/` by `python -m fink_al.features.documentation`:
-change them there. A missing feature is NaN in a matrix and null in a table, with the reason beside
-it; the forest takes missing values as they are, and nothing is filled in.
+Generated from the docstrings of `fink_al/features/` by `python -m fink_al.features.documentation`:
+edit them there. A missing feature is NaN in a matrix and null in a table, with the reason beside
+it; the forest accepts missing values, so nothing is filled in.
 
 A *feature set* is an ordered list of features with their parameters. It is chosen under `features`
-in `conf/targets/NAME.yml`; its hash stands in every model and in every scored alert, and stream,
-replay and training make it from the same settings.
+in `conf/targets/NAME.yml`; every model and every scored alert carries its hash. Stream,
+replay and training build it from the same settings.
 
-- `name`: `sigmoid` for the twelve published features, `early_v1` for those and all below but
-  context, forced photometry and the fit over all bands.
-- `bands`: bands in use, from blue to red; points of others are left out.
-- `criterion`, `min_data_points`, `min_rising_points`: which bands the sigmoid is fitted to.
-- `last_limit`: take the last non-detection before the first detection as a point of the fit, as the
+- `name`: `sigmoid` for the twelve published features, `early_v1` for those and all others below
+  except context, forced photometry and the fit over all bands.
+- `bands`: bands in use, from blue to red; points of other bands are left out.
+- `criterion`, `min_data_points`, `min_rising_points`: conditions for fitting the sigmoid to a band.
+- `last_limit`: use the last non-detection before the first detection as a point of the fit, as the
   nightly active-learning job of Fink does.
 - `context`: columns of the alert's context to use, where all training rows have them.
 - `forced`: use forced photometry, where all training rows have it.
-- `rainbow`: fit a black body over all bands; the survey's file has the wavelengths, which a model
-  keeps as `wavelengths_nm`.
+- `rainbow`: fit a black body over all bands; the wavelengths are in the survey's file, and a
+  model keeps them as `wavelengths_nm`.
 
-A night stands for its mean time, its mean flux and its mean error: errors are not averaged down, as
-most of them is common to a night. Where magnitudes are fitted their error is 0.02 mag at the least,
-the survey's own calibration.
+A night is one point: its mean time, mean flux and mean error. The error is not reduced by the
+number of exposures, because most of it is common to a night. Where magnitudes are fitted, their
+error is at least 0.02 mag, the survey's own calibration.
 """
 
 
 def page() -> str:
-    """The page as Markdown."""
+    """Return the page as Markdown."""
     parts = [_BEGIN]
     for kind in FEATURES:
         text = inspect.getdoc(kind) or ""

@@ -27,12 +27,12 @@ from fink_al.features.sigmoid import Sigmoid
 from fink_al.lightcurve import LightCurves
 from fink_al.settings import FeatureSettings
 
-#: Every kind of feature, in the order of the documentation.
+#: All kinds of features, in the order of the documentation.
 FEATURES = (Sigmoid, Magnitude, Rate, Noise, Limit, Colour, History, Context, Forced, Rainbow)
 
 
 class Feature(Protocol):
-    """A function of light curves with its parameters: a frozen dataclass."""
+    """A function of light curves and its parameters: a frozen dataclass."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -40,11 +40,11 @@ class Feature(Protocol):
 
     @property
     def reason_name(self) -> str:
-        """Name of the column that says why there are none."""
+        """Name of the column that says why there are no features."""
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Words of the codes of `extract`; the first is empty and means that there are values."""
+        """Words for the codes of `extract`; the first is empty and means that values exist."""
 
     def extract(
         self, light_curves: LightCurves
@@ -61,8 +61,8 @@ class Features:
     values : float64 array, shape (n, k)
         In the order of :attr:`FeatureSet.names`; NaN where missing.
     codes : int8 array, shape (n, j)
-        Why a feature's values are missing, in the order of :attr:`FeatureSet.reason_names`: an
-        index into the feature's :attr:`Feature.reasons`, 0 where they exist.
+        Reasons for missing values, in the order of :attr:`FeatureSet.reason_names`: an index into
+        the feature's :attr:`Feature.reasons`, 0 where values exist.
     """
 
     values: npt.NDArray[np.float64]
@@ -70,7 +70,7 @@ class Features:
 
     @property
     def exist(self) -> npt.NDArray[np.bool_]:
-        """Whether an alert has any feature, shape (n,)."""
+        """Alerts that have any feature, shape (n,)."""
         return np.asarray(~np.isnan(self.values).all(axis=1))
 
 
@@ -82,7 +82,7 @@ class FeatureSet:
 
     @classmethod
     def from_settings(cls, settings: FeatureSettings) -> FeatureSet:
-        """The feature set that the settings describe."""
+        """Return the feature set that the settings describe."""
         return cls(tuple(_SETS[settings.name](settings)))
 
     @cached_property
@@ -97,12 +97,12 @@ class FeatureSet:
 
     @cached_property
     def reason_words(self) -> tuple[tuple[str, ...], ...]:
-        """Words of the codes of each of these columns."""
+        """Words for the codes of each of these columns."""
         return tuple(feature.reasons for feature in self.features)
 
     @cached_property
     def context_columns(self) -> tuple[str, ...]:
-        """Context that the features read, of the columns of a scored alert."""
+        """Context columns of a scored alert that the features read."""
         wanted: set[str] = set()
         for feature in self.features:
             if isinstance(feature, History):
@@ -113,21 +113,21 @@ class FeatureSet:
 
     @cached_property
     def hash(self) -> str:
-        """Identity of the features and their parameters; it travels with every model."""
+        """Identity of the features and their parameters; every model carries it."""
         described = [[type(f).__name__, asdict(f)] for f in self.features]  # type: ignore[call-overload]
         return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:16]
 
     def extract(self, light_curves: LightCurves) -> Features:
-        """Features of `light_curves`."""
-        found = [feature.extract(light_curves) for feature in self.features]
+        """Return the features of `light_curves`."""
+        parts = [feature.extract(light_curves) for feature in self.features]
         return Features(
-            values=np.hstack([values for values, _ in found]),
-            codes=np.stack([codes for _, codes in found], axis=1),
+            values=np.hstack([values for values, _ in parts]),
+            codes=np.stack([codes for _, codes in parts], axis=1),
         )
 
 
 def extract(light_curves: LightCurves, features: FeatureSet) -> pa.Table:
-    """Features of `light_curves` and the reasons for missing ones, as a table for people.
+    """Return features of `light_curves` and reasons for missing ones, as a readable table.
 
     Returns
     -------
@@ -135,12 +135,12 @@ def extract(light_curves: LightCurves, features: FeatureSet) -> pa.Table:
         One row an alert: the columns :attr:`FeatureSet.names` as doubles, null where missing, and
         :attr:`FeatureSet.reason_names` as words, null where the feature exists.
     """
-    found = features.extract(light_curves)
+    extracted = features.extract(light_curves)
     columns: dict[str, Any] = {
         name: pa.array(values, from_pandas=True)
-        for name, values in zip(features.names, found.values.T, strict=True)
+        for name, values in zip(features.names, extracted.values.T, strict=True)
     }
-    named = zip(features.reason_names, features.reason_words, found.codes.T, strict=True)
+    named = zip(features.reason_names, features.reason_words, extracted.codes.T, strict=True)
     for name, words, codes in named:
         columns[name] = pa.array(np.array([None, *words[1:]], object)[codes], pa.string())
     return pa.table(columns)
@@ -160,13 +160,13 @@ def _sigmoid(settings: FeatureSettings) -> list[Feature]:
 
 
 def _rainbow(settings: FeatureSettings) -> Feature:
-    bands, known = settings.bands, settings.wavelengths_nm
-    if missing := [band for band in bands if band not in known]:
+    bands, wavelengths = settings.bands, settings.wavelengths_nm
+    if missing := [band for band in bands if band not in wavelengths]:
         raise SettingsError(
-            f"rainbow needs the effective wavelengths of bands {missing}; known: {known}. "
+            f"rainbow needs the effective wavelengths of bands {missing}; known: {wavelengths}. "
             "FeatureSettings.of_survey takes them from a survey."
         )
-    return Rainbow(bands, tuple(known[band] for band in bands), settings.forced)
+    return Rainbow(bands, tuple(wavelengths[band] for band in bands), settings.forced)
 
 
 def _early_v1(settings: FeatureSettings) -> list[Feature]:

@@ -1,4 +1,4 @@
-"""What forced photometry saw before the first detection."""
+"""Forced photometry before the first detection."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ class Forced:
     """Significance of a band's forced photometry before its first night with a detection.
 
     ``forced_snr`` is the mean flux over the last `days` before that night, weighted by error, in
-    units of its error: clearly positive for a slow rise, about 0 for a sudden one, large for what
-    was there before. ``forced_n`` is the number of points it rests on.
+    units of its error: clearly positive for a slow rise, about 0 for a sudden one, large for an
+    older source. ``forced_n`` is the number of points in that mean.
 
     Source: our own, on the ``fp_hists`` of ZTF (schema 4.02).
     Missing: ``no_detection`` where the band has no night, ``no_forced_photometry`` where the packet
-    has none at that time. No default model uses it, because its training rows have none: set
-    ``forced`` when all have.
+    has none in that time. No default model uses it, because its training rows lack it: set
+    ``forced`` when all rows have it.
 
     Parameters
     ----------
     band : str
         Band.
     days : float
-        Length of the time looked at.
+        Length of that time [day].
     """
 
     band: str

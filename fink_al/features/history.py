@@ -1,4 +1,4 @@
-"""How long something has been seen, and how often."""
+"""Age and number of detections of an object."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from fink_al.lightcurve import LightCurves
 class History:
     """Age and number of detections of an alert, in all its bands together.
 
-    ``age`` is the time from the first detection to the latest [day]: the first by the survey's own
-    word or in the alert's history, whichever is later, because the survey's is unreliable for what
-    reappears. ``detections`` counts those in the history, ``nights`` the nights that have one.
+    ``age`` is the time from the first detection to the latest [day]. The first is the survey's own
+    or the first in the alert's history, whichever is later: the survey's is unreliable for objects
+    that reappear. ``detections`` counts detections in the history, ``nights`` the nights with one.
 
-    Source: our own; the nightly job of Fink cuts on the age.
+    Source: our own; the nightly job of Fink has a cut on the age.
     Missing: ``no_detection`` where no band has a detection.
 
     Parameters
@@ -43,20 +43,20 @@ class History:
         values = np.full((len(light_curves), 3), np.nan)
         wanted = [i for i, band in enumerate(light_curves.bands) if band in self.bands]
         measured = (light_curves.flux_err > 0) & np.isfinite(light_curves.flux_err)
-        begun = light_curves.context_column("first_detection_mjd")
+        survey_first = light_curves.context_column("first_detection_mjd")
         _extract(
             light_curves.offsets,
             light_curves.mjd,
             light_curves.is_detection & measured & np.isin(light_curves.band, wanted),
             light_curves.day_start,
-            begun,
+            survey_first,
             values,
         )
         return finite_or_missing(values)
 
 
 @compiled
-def _extract(offsets, mjd, chosen, day_start, begun, values):
+def _extract(offsets, mjd, chosen, day_start, survey_first, values):
     longest = 0
     for i in range(len(offsets) - 1):
         longest = max(longest, offsets[i + 1] - offsets[i])
@@ -79,7 +79,7 @@ def _extract(offsets, mjd, chosen, day_start, begun, values):
                 days[nights] = day
                 nights += 1
         if n > 0:
-            if begun[i] > first:  # false where the survey says nothing
-                first = begun[i]
+            if survey_first[i] > first:  # false where the survey says nothing
+                first = survey_first[i]
             values[i, 0] = max(0.0, last - first)
             values[i, 1], values[i, 2] = n, nights

@@ -1,11 +1,11 @@
 """Least squares of the sigmoid ``c / (1 + exp(-a (t - b)))``, compiled.
 
-The published features come from SciPy's trust-region method, whose stopping point matters where
-rate and offset are nearly degenerate: a plain Levenberg-Marquardt ends elsewhere, and the scores of
-the published classifier move. So this follows the same method: Branch, Coleman & Li 1999 without
+The published features come from SciPy's trust-region method. Its stopping point matters where rate
+and offset are nearly degenerate: a plain Levenberg-Marquardt stops elsewhere and changes the scores
+of the published classifier. So this follows the same method: Branch, Coleman & Li 1999 without
 bounds, the sub-problem solved in the singular basis of the Jacobian (Moré 1978), derivatives by
-forward differences, tolerances of 1e-8, and sums by the same library (BLAS): in a flat valley the
-last bit of a sum decides where the fit stops.
+forward differences, tolerances of 1e-8, and sums by the same library (BLAS), because in a flat
+valley the last bit of a sum decides where the fit stops.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _STEP = math.sqrt(_EPS)
 
 @compiled
 def fit(t, flux, x, residual, trial, jacobian, rotated):
-    """Improve the parameters `x` in place; whether they could be fitted at all.
+    """Improve the parameters `x` in place. Return False if they could not be fitted.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def fit(t, flux, x, residual, trial, jacobian, rotated):
     Returns
     -------
     bool
-        False if the guess has no finite residuals, or they no finite derivatives on the way.
+        False if the residuals of the guess, or derivatives during the fit, are not finite.
     """
     m = len(t)
     v, uf, s = np.empty((3, 3)), np.empty(3), np.empty(3)
@@ -137,10 +137,10 @@ def _differentiate(t, flux, x, residual, moved, jacobian):
 
 @compiled
 def _singular(jacobian, residual, rotated, v, s, uf):
-    """Write singular values `s`, right vectors `v`, ``U.T residual``; False if not finite.
+    """Write singular values `s`, right vectors `v`, `uf` = ``U.T residual``. False: not finite.
 
-    One-sided Jacobi rotations (Hestenes 1958): for three columns much faster than a library's call,
-    and no less accurate.
+    One-sided Jacobi rotations (Hestenes 1958): for three columns much faster than a library call,
+    and as accurate.
     """
     m = jacobian.shape[1]
     for k in range(3):
@@ -192,7 +192,7 @@ def _singular(jacobian, residual, rotated, v, s, uf):
 
 @compiled
 def _trust_region_step(m, uf, s, v, radius, alpha, step):
-    """Write the step of least cost within `radius` to `step`; the multiplier that gives it."""
+    """Write the step of least cost within `radius` to `step`. Return its multiplier."""
     full_rank = m >= 3 and s[2] > _EPS * m * s[0]
     if full_rank:
         for k in range(3):

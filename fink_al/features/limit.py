@@ -1,4 +1,4 @@
-"""What non-detections say of the time before a band was first seen."""
+"""Non-detections before the first detection of a band."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from fink_al.features.line import POGSON, magnitude
 from fink_al.features.nightly import nightly_means
 from fink_al.lightcurve import LightCurves
 
-#: Shortest time over which a rate is taken [day]: a shorter one would make it a matter of noise.
+#: Shortest time over which a rate is computed [day]: over a shorter one it would be noise.
 LEAST_GAP_DAYS = 0.5
 
-#: Error of a limit that is taken as a point [mag].
+#: Error of a limit that is used as a point [mag].
 LIMIT_ERR_MAG = 0.2
 
 
@@ -24,15 +24,15 @@ LIMIT_ERR_MAG = 0.2
 class Limit:
     """Last non-detection of a band before its first night with a detection.
 
-    ``limit_gap`` is the time from it to the night's mean time [day]; ``limit_rate`` the least rate
-    at which the band must have changed from the limit to that night's mean [mag/day, negative for
-    brightening], over half a day at the least.
+    ``limit_gap`` is the time from it to the night's mean time [day]; ``limit_rate`` the slowest
+    change that leads from the limit to that night's mean [mag/day, negative for brightening], over
+    at least half a day.
 
-    Source: our own. The nightly job of Fink takes the same limit as one more point of the fit;
-    :class:`fink_al.features.sigmoid.Sigmoid` does so with `last_limit`.
-    Missing: ``no_detection`` where the band has no night, ``no_limit`` where nothing was looked for
-    before it; ``limit_rate`` also needs a limit that is known and fainter than the detection:
-    another one says nothing.
+    Source: our own. The nightly job of Fink uses the same limit as one more point of the fit, as
+    :class:`fink_al.features.sigmoid.Sigmoid` does with `last_limit`.
+    Missing: ``no_detection`` where the band has no night, ``no_limit`` where it has no
+    earlier non-detection; ``limit_rate`` also needs a known limit that is fainter than the
+    detection: a brighter one sets no bound.
 
     Parameters
     ----------
@@ -72,10 +72,12 @@ class Limit:
 
 
 def with_last_limits(light_curves: LightCurves) -> LightCurves:
-    """`light_curves` in which one non-detection a band has become a point.
+    """Return `light_curves` with one non-detection per band turned into a point.
 
-    It is the last before the band's first detection, if its limit is fainter than that; the limit
-    is then the flux, with an error of 0.2 mag. Source: the nightly active-learning job of Fink.
+    It is the last before the band's first detection, if its limit is fainter than that detection.
+    Its flux is the limit, with an error of 0.2 mag.
+
+    Source: the nightly active-learning job of Fink.
     """
     points = np.zeros(light_curves.n_points, np.bool_)
     _mark(
@@ -111,7 +113,7 @@ def _mark(offsets, mjd, band, flux, is_limit, is_detection, k, points):
 
 @compiled
 def last_limit(begin, end, mjd, is_limit, before):
-    """Row of the latest limit among ``begin:end`` earlier than `before`; -1 if there is none."""
+    """Return the row of the latest limit in ``begin:end`` earlier than `before`, or -1."""
     latest = -1
     for p in range(begin, end):
         if is_limit[p] and mjd[p] < before and (latest < 0 or mjd[p] > mjd[latest]):

@@ -6,7 +6,7 @@ import math
 
 from fink_al.features.compiled import compiled
 
-#: Below this the survey's own calibration is the error of a nightly magnitude.
+#: Least error of a nightly magnitude: the survey's own calibration [mag].
 LEAST_MAG_ERR = 0.02
 
 #: Magnitudes of a flux ratio: 2.5 / ln 10.
@@ -15,7 +15,7 @@ POGSON = 1.0857362047581296
 
 @compiled
 def magnitude(flux):
-    """AB magnitude of a FLUXCAL flux; NaN where it is not positive."""
+    """Return the AB magnitude of a FLUXCAL flux; NaN where the flux is not positive."""
     if flux > 0.0:
         return 27.5 - 2.5 * math.log10(flux)
     return math.nan
@@ -23,22 +23,22 @@ def magnitude(flux):
 
 @compiled
 def magnitude_error(flux, flux_err):
-    """1 sigma error of that magnitude, at least `LEAST_MAG_ERR`."""
+    """Return the 1 sigma error of that magnitude, at least `LEAST_MAG_ERR`."""
     return max(LEAST_MAG_ERR, POGSON * flux_err / flux)
 
 
 @compiled
 def slope(mjd, flux, flux_err, start, end, in_mag):
-    """Slope of the nights ``start:end``, its error and the scatter about it.
+    """Return the slope of the nights ``start:end``, its error and the scatter about it.
 
     Parameters
     ----------
     mjd, flux, flux_err : float64 arrays
         Nightly means.
     start, end : int
-        First row and the one behind the last.
+        First row, and the row after the last.
     in_mag : bool
-        Magnitudes, without nights of no positive flux; fluxes otherwise.
+        Fit magnitudes, without nights whose flux is not positive; otherwise fluxes.
 
     Returns
     -------

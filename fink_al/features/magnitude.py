@@ -1,4 +1,4 @@
-"""How bright a band is, and was."""
+"""Brightness of a band, now and before."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from fink_al.lightcurve import LightCurves
 
 @dataclass(frozen=True)
 class Magnitude:
-    """Magnitude of a band now, and how far it is from where it began and from its brightest.
+    """Latest magnitude of a band, and its changes since the first night and the brightest.
 
-    ``mag`` is the magnitude of the latest night [mag, AB], ``amplitude`` the first night's less the
-    brightest's [mag], ``fade`` the latest's less the brightest's [mag]: 0 while the band rises.
-    Nightly mean fluxes; nights without a positive mean are left out.
+    ``mag`` is the magnitude of the latest night [mag, AB], ``amplitude`` the first night's minus
+    the brightest's [mag], ``fade`` the latest's minus the brightest's [mag]: 0 while the band
+    rises. They use nightly mean fluxes; nights without a positive mean are left out.
 
-    Source: our own; the brightness at a phase is what the distances of supernovae rest on (Möller
-    et al. 2025 ask for its limit only).
+    Source: our own; distances of supernovae rest on the brightness at a phase (Möller et al. 2025
+    use only its limit).
     Missing: ``no_detection`` where the band has no night with a positive mean.
 
     Parameters

@@ -9,6 +9,6 @@ import numpy.typing as npt
 def finite_or_missing(
     values: npt.NDArray[np.float64],
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int8]]:
-    """`values`, shape (n, k), with NaN for what is not finite, and 1 where a row has nothing."""
+    """Return `values`, shape (n, k), with NaN for infinities, and 1 for rows without a value."""
     values = np.where(np.isfinite(values), values, np.nan)
     return values, np.where(np.isnan(values).all(axis=1), 1, 0).astype(np.int8)

@@ -1,7 +1,7 @@
-"""Nightly means of the detections: what every feature of a rise is made from.
+"""Nightly means of the detections, from which every feature of a rise is computed.
 
-One mean a night and band takes the place of single exposures, as in the published features
-(Leoni et al. 2022, section 3). They are computed once a batch and shared by all features.
+One mean per night and band replaces the single exposures, as in the published features
+(Leoni et al. 2022, section 3). They are computed once per batch and shared by all features.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class NightlyMeans:
         Means of time, flux and error of the night's detections [MJD, FLUXCAL]. The error is not
         divided by the square root of their number, as in the published features.
     bands : tuple of str
-        The light curves' own.
+        Bands of the light curves.
     """
 
     offsets: npt.NDArray[np.int64]
@@ -42,27 +42,27 @@ class NightlyMeans:
     bands: tuple[str, ...]
 
     def of(self, band: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """First row and the one behind the last of each alert in `band`, shapes (n,).
+        """Return the first row, and the row after the last, of each alert in `band`, shapes (n,).
 
-        A band that the light curves do not have has no rows.
+        A band that the light curves lack has no rows.
         """
         k = len(self.bands)
         if band not in self.bands:
-            nothing = np.zeros((len(self.offsets) - 1) // max(k, 1), np.int64)
-            return nothing, nothing
+            zeros = np.zeros((len(self.offsets) - 1) // max(k, 1), np.int64)
+            return zeros, zeros
         j = self.bands.index(band)
         return self.offsets[j:-1:k], self.offsets[j + 1 :: k]
 
 
-_KNOWN: WeakKeyDictionary[LightCurves, NightlyMeans] = WeakKeyDictionary()
+_CACHE: WeakKeyDictionary[LightCurves, NightlyMeans] = WeakKeyDictionary()
 
 
 def nightly_means(light_curves: LightCurves) -> NightlyMeans:
-    """Nightly means of the detections of `light_curves`; kept as long as these are.
+    """Return nightly means of the detections of `light_curves`, cached as long as they live.
 
-    A detection without a finite time and a positive, finite error is no point.
+    A detection without a finite time and a positive, finite error is left out.
     """
-    if light_curves not in _KNOWN:
+    if light_curves not in _CACHE:
         measured = (light_curves.flux_err > 0) & np.isfinite(light_curves.flux_err)
         chosen = light_curves.is_detection & measured & np.isfinite(light_curves.mjd)
         k = len(light_curves.bands)
@@ -73,8 +73,8 @@ def nightly_means(light_curves: LightCurves) -> NightlyMeans:
             light_curves.flux_err, chosen, light_curves.day_start, k, offsets, rows,
         )  # fmt: skip
         day, mjd, flux, flux_err = rows[:, : offsets[-1]]
-        _KNOWN[light_curves] = NightlyMeans(offsets, day, mjd, flux, flux_err, light_curves.bands)
-    return _KNOWN[light_curves]
+        _CACHE[light_curves] = NightlyMeans(offsets, day, mjd, flux, flux_err, light_curves.bands)
+    return _CACHE[light_curves]
 
 
 @compiled
@@ -87,7 +87,7 @@ def _average(points, mjd, band, flux, flux_err, chosen, day_start, k, offsets, r
     for i in range(len(points) - 1):
         for j in range(k):
             n = 0
-            rises = True  # histories mostly are in order of time: sorting is then left out
+            rises = True  # most histories are in order of time and need no sorting
             for p in range(points[i], points[i + 1]):
                 if chosen[p] and band[p] == j:
                     days[n] = math.floor(mjd[p] - day_start)

@@ -1,4 +1,4 @@
-"""How well a band is measured, and how smoothly it rises."""
+"""Signal to noise of a band and the smoothness of its rise."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from fink_al.lightcurve import LightCurves
 class Noise:
     """Signal to noise of a band and its scatter about a straight line.
 
-    ``snr`` is flux by error of the latest night, ``scatter`` the root of the reduced chi square
-    of a straight line through the nights' magnitudes: about 1 for a straight rise, more for what
-    varies up and down.
+    ``snr`` is flux over error of the latest night, ``scatter`` the root of the reduced chi square
+    of a straight line through the nights' magnitudes: about 1 for a straight rise, more for a
+    source that varies up and down.
 
     Source: our own.
     Missing: ``no_detection`` where the band has no night; ``scatter`` needs three nights.

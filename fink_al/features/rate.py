@@ -1,4 +1,4 @@
-"""How fast a band rises, over several time scales."""
+"""Rates of a band's rise over several time scales."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class Rate:
     """Slopes of a band's nightly means.
 
     ``rate`` is the slope of a straight line through all nights' magnitudes [mag/day, negative while
-    it brightens], ``rate_last`` that between the last two nights, ``flux_rate`` the slope through
-    all nights' fluxes in units of the brightest [1/day], ``bend`` the slope of the later half of
-    the nights less that of the earlier [mag/day], the middle one of an odd number in both: positive
-    as a rise flattens. Lines are fitted by
-    least squares, weighted by error.
+    it brightens], ``rate_last`` the slope between the last two nights, ``flux_rate`` the slope
+    through all nights' fluxes in units of the brightest [1/day], ``bend`` the slope of the later
+    half of the nights minus that of the earlier half [mag/day], positive while a rise flattens. Of
+    an odd number of nights both halves have the middle one. Lines are fitted by least squares,
+    weighted by error.
 
     Source: our own; magnitude and flux slopes are common in classifiers of young transients.
     Missing: ``too_few_nights`` where the band has fewer than two nights with a positive mean;

@@ -1,7 +1,7 @@
 """The six published features of a band: a sigmoid fitted to its rise (Leoni et al. 2022, sec. 3).
 
-Every number agrees with the published implementation, its quirks included; what it fills with
-constants where a band cannot be fitted is missing here, with the reason.
+Every number agrees with the published implementation, its quirks included. Where a band cannot be
+fitted, that one fills in constants; here the features are missing, with the reason.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from fink_al.features.limit import with_last_limits
 from fink_al.features.nightly import nightly_means
 from fink_al.lightcurve import LightCurves
 
-#: Why a band has no features; the first means that it has them. Later ones got further.
+#: Reasons why a band has no features; the first means that it has them. Later ones got further.
 REASONS = ("", "too_few_points", "too_few_rising_points", "not_rising", "fit_failed")
 _FITTED, _TOO_FEW, _TOO_FEW_RISING, _NOT_RISING, _FAILED = range(5)
 
@@ -32,28 +32,28 @@ class Sigmoid:
     """A sigmoid ``c / (1 + exp(-a (t - b)))`` fitted to the nightly fluxes of a rising band.
 
     ``a`` is the rate [1/day], ``b`` the offset from the band's first night [day], ``c`` the
-    amplitude [FLUXCAL], ``snratio`` the mean of nightly flux by error, ``mse`` the mean squared
+    amplitude [FLUXCAL], ``snratio`` the mean of nightly flux over error, ``mse`` the mean squared
     difference of measured and fitted fluxes, each divided by its sum, ``nrise`` the number of
-    nights in the fit. Nights with a mean of -10 or less are no points.
+    nights in the fit. Nights with a mean of -10 or less are left out.
 
     Source: Leoni et al. 2022 (A&A 663, A13), section 3, and the published implementation.
     Missing: all six or none. ``too_few_points``: fewer nights than `min_data_points`;
     ``too_few_rising_points``: fewer rising steps than `min_rising_points`; ``not_rising``: a step
-    falls; ``fit_failed``: no finite answer.
+    falls; ``fit_failed``: no finite result.
 
     Parameters
     ----------
     band : str
         Band whose detections are fitted.
     criterion : {"ewma", "diff"}
-        What must never fall from night to night for a rise: the exponentially weighted mean of the
-        flux (centre of mass 3), or the flux itself.
+        Quantity that never falls from night to night in a rise: the exponentially weighted mean of
+        the flux (centre of mass 3), or the flux itself.
     min_data_points : int
-        Nights with a detection, at least 3.
+        Least number of nights with a detection, at least 3.
     min_rising_points : int
-        Rising steps.
+        Least number of rising steps.
     last_limit : bool
-        Whether the last non-detection before the first detection is a point of the rise too
+        Whether the last non-detection before the first detection is also a point of the rise
         (:func:`fink_al.features.limit.with_last_limits`).
     """
 
@@ -80,8 +80,8 @@ class Sigmoid:
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int8]]:
         """Features, shape (n, 6), NaN where missing, and indices into `REASONS`, shape (n,).
 
-        All six exist and are finite, or none. A detection without a positive, finite error is no
-        point: the published implementation has no answer for it.
+        All six exist and are finite, or none. A detection without a positive, finite error is left
+        out: the published implementation has no result for it.
         """
         values = np.full((len(light_curves), 6), np.nan)
         reasons = np.zeros(len(light_curves), np.int8)
@@ -134,7 +134,7 @@ def _extract(starts, ends, days, flux, flux_err, smooth, min_points, min_rising,
         values[i, :3] = x
         _statistics(day[:n], mean[:n], error[:n], x, values[i])
         values[i, 5] = n
-        if not np.isfinite(values[i]).all():  # as where every flux is zero
+        if not np.isfinite(values[i]).all():  # such as where every flux is zero
             values[i] = np.nan
             reasons[i] = _FAILED
 
@@ -158,7 +158,7 @@ def _rising_steps(flux, smooth):
 
 @compiled
 def _guess(t, flux, x):
-    """Starting point of the published fit, which divides indices, not fluxes, by time."""
+    """Write the starting point of the published fit, which divides indices, not fluxes, by time."""
     highest, lowest = np.argmax(flux), np.argmin(flux)
     slope = 1.0
     if t[highest] > 0.0:

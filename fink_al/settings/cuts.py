@@ -1,4 +1,4 @@
-"""Cuts as data: which column of an alert is compared with what, and what a null means."""
+"""Cuts as data: a column of an alert, its bounds, and the meaning of a null."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fink_al.settings.kinds import Section, distinct
 
 
 class Column(NamedTuple):
-    """Values of a column: ``number`` between `low` and `high`, ``flag`` or ``word``."""
+    """Values of a column: a ``number`` between `low` and `high`, ``flag`` or ``word``."""
 
     kind: Literal["number", "flag", "word"] = "number"
     low: float = -inf
@@ -22,7 +22,7 @@ class Column(NamedTuple):
 
 _SCORE, _DISTANCE = Column(low=0, high=1), Column(low=0)
 
-#: Columns that a cut may name: those that every survey's adapter makes of an alert.
+#: Columns that a cut may name: those that every survey's adapter derives from an alert.
 CONTEXT = {
     "mjd": Column(),
     "ra": Column(low=0, high=360),
@@ -44,7 +44,7 @@ CONTEXT = {
     "host_class": Column("word"),
 }
 
-#: Further ones, computed of those: column and what it is computed of.
+#: Derived columns, each with the columns that it is computed from.
 DERIVED = {
     "age_days": ("mjd", "first_detection_mjd"),
     "galactic_latitude": ("ra", "dec"),
@@ -57,7 +57,7 @@ COLUMNS = CONTEXT | {
     "host_is_extragalactic": Column("flag"),
 }
 
-#: Reasons that are no cuts of a target: of the telescope, the model, and what was asked for.
+#: Reasons that are not cuts of a target: of the telescope, of the model, of the requests.
 LOOP_REASONS = (
     "too_faint",
     "not_scored",
@@ -77,7 +77,7 @@ _BOUNDS: dict[str, tuple[str, ...]] = {
 _EXAMPLE = "real_bogus: {column: real_bogus, at_least: 0.55}"
 
 
-def _known(column: str) -> str:
+def _existing(column: str) -> str:
     if column not in COLUMNS:
         near = difflib.get_close_matches(column, COLUMNS, 1)
         nearest = f"; nearest: {near[0]}" if near else ""
@@ -86,19 +86,19 @@ def _known(column: str) -> str:
 
 
 def _flag(column: str) -> str:
-    if COLUMNS[_known(column)].kind != "flag":
-        flags = ", ".join(name for name, known in COLUMNS.items() if known.kind == "flag")
-        raise ValueError(f"not true or false; columns that are: {flags}")
+    if COLUMNS[_existing(column)].kind != "flag":
+        flags = ", ".join(name for name, values in COLUMNS.items() if values.kind == "flag")
+        raise ValueError(f"must be a column of true or false: {flags}")
     return column
 
 
 def _number(value: Any) -> Any:
-    if isinstance(value, bool):  # which is a number in Python
+    if isinstance(value, bool):  # a number in Python
         raise ValueError("must be a number")
     return value
 
 
-_Column = Annotated[str, AfterValidator(_known)]
+_Column = Annotated[str, AfterValidator(_existing)]
 _Number = Annotated[float, BeforeValidator(_number)]
 
 
@@ -110,16 +110,16 @@ class Condition(Section):
     column : str
         One of `COLUMNS`.
     at_least, more_than, at_most, less_than : float, optional
-        Bounds of a number, with and without the bound itself.
+        Bounds of a number: ``at_least`` and ``at_most`` include the bound itself.
     equals : bool, optional
         Wanted value of a flag.
     one_of : tuple of str, optional
         Wanted words.
     if_null : {"passes", "fails"}
-        Outcome where the alert has no value: most surveys lack some columns, so a null passes.
-        ``fails`` without a bound asks for any value.
+        Outcome where the alert has no value. Most surveys lack some columns, so a null passes.
+        ``fails`` without a bound requires any value.
     null_fails_where : str, optional
-        Flag that contradicts the null: where it is true a null fails.
+        Flag that contradicts a null: where it is true, a null fails.
     """
 
     column: _Column | None = None
@@ -142,7 +142,7 @@ class Condition(Section):
     @classmethod
     def _has_words_as_keys(cls, values: Any) -> Any:
         if isinstance(values, Mapping) and None in values:
-            raise ValueError("null is no key in YAML: write if_null")
+            raise ValueError("null cannot be a key in YAML: write if_null")
         return values
 
     @model_validator(mode="after")
@@ -193,18 +193,18 @@ class Cut(Condition):
 
     @model_validator(mode="after")
     def _has_conditions(self) -> Cut:
-        own = list(self.model_dump(exclude_defaults=True, exclude={"any_of"}))
+        keys = list(self.model_dump(exclude_defaults=True, exclude={"any_of"}))
         if self.any_of == ():
             raise ValueError("any_of is empty: write conditions into its list")
-        if self.any_of and own:
-            raise ValueError(f"any_of stands alone: move {', '.join(own)} into its list")
+        if self.any_of and keys:
+            raise ValueError(f"any_of must be the only key: move {', '.join(keys)} into its list")
         if any(condition.column is None for condition in self.conditions):
             raise ValueError(f"column is missing; known: {', '.join(COLUMNS)}; write {_EXAMPLE}")
         return self
 
 
 def _conditions(cuts: Any) -> Any:
-    """`cuts` without those that are null, by which a target drops one of the target it is like."""
+    """Return `cuts` without null ones, with which a target drops cuts of the target it is like."""
     if not isinstance(cuts, Mapping):
         return cuts
     cuts = {name: cut for name, cut in cuts.items() if cut is not None}
@@ -217,12 +217,12 @@ def _conditions(cuts: Any) -> Any:
 
 
 def _names(cuts: dict[str, Cut]) -> dict[str, Cut]:
-    if taken := [name for name in cuts if name in LOOP_REASONS]:
-        raise ValueError(f"{', '.join(taken)}: reasons of the loop itself; choose other names")
+    if reserved := [name for name in cuts if name in LOOP_REASONS]:
+        raise ValueError(f"{', '.join(reserved)}: reserved by the loop; choose other names")
     return cuts
 
 
-#: Cuts of a target by the names that they have as reasons; each is a bit of a 64-bit number.
+#: Cuts of a target by their reasons' names; each cut is a bit of a 64-bit number.
 Cuts = Annotated[
     dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], Cut],
     Field(max_length=50),
@@ -232,7 +232,7 @@ Cuts = Annotated[
 
 
 def words_of(cuts: Mapping[str, Cut], column: str) -> tuple[str, ...]:
-    """Words of `column` that `cuts` name, each once, in their order."""
+    """Return the words of `column` that `cuts` name, each once, in their order."""
     conditions = [condition for cut in cuts.values() for condition in cut.conditions]
     words = [word for c in conditions if c.column == column for word in c.one_of or ()]
     return tuple(dict.fromkeys(words))

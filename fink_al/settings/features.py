@@ -1,4 +1,4 @@
-"""Which features a model is made of."""
+"""Settings of the features of a model."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fink_al.settings.survey import Survey
 
 
 class FeatureSettings(Section):
-    """Feature set by name, and its parameters: docs/features.md explains both."""
+    """Name and parameters of a feature set: docs/features.md explains both."""
 
     name: Literal["sigmoid", "early_v1"]
     bands: Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(distinct)]
@@ -27,29 +27,29 @@ class FeatureSettings(Section):
     @model_validator(mode="after")
     def _has_colours(self) -> FeatureSettings:
         if self.rainbow and self.name == "sigmoid":
-            raise ValueError("rainbow is no feature of the set sigmoid: choose early_v1")
+            raise ValueError("rainbow is not a feature of the set sigmoid: choose early_v1")
         if self.rainbow and len(self.bands) < 2:
-            raise ValueError("rainbow needs two bands at least: one tells no temperature")
+            raise ValueError("rainbow needs at least two bands: one gives no temperature")
         return self
 
     def of_survey(self, survey: Survey) -> FeatureSettings:
-        """These settings with the survey's effective wavelengths, if `rainbow` needs them.
+        """Return these settings with the survey's effective wavelengths, if `rainbow` needs them.
 
-        They are settings so that a model keeps those which it was trained with.
+        They are settings so that a model keeps the ones that it was trained with.
 
         Raises
         ------
         ValueError
-            If others are set, the survey has none of a band, or bands are not in their order, in
-            which neighbours make colours.
+            If other wavelengths are set, if the survey lacks one, or if bands are not ordered by
+            wavelength: neighbours form colours.
         """
         waves = survey.wavelengths_nm
-        known_bands = [band for band in self.bands if band in waves]
-        ordered = sorted(known_bands, key=waves.__getitem__)
-        if self.name != "sigmoid" and known_bands != ordered:
+        with_waves = [band for band in self.bands if band in waves]
+        ordered = sorted(with_waves, key=waves.__getitem__)
+        if self.name != "sigmoid" and with_waves != ordered:
             raise ValueError(
-                f"features.bands are {known_bands}: write them by wavelength, {ordered}, as "
-                "neighbours make colours"
+                f"features.bands are {with_waves}: write them by wavelength, {ordered}, as "
+                "neighbours form colours"
             )
         if not self.rainbow:
             return self
@@ -57,12 +57,12 @@ class FeatureSettings(Section):
         if missing:
             raise ValueError(
                 f"rainbow needs the effective wavelengths of bands {missing}; survey "
-                f"'{survey.name}' knows {list(survey.wavelengths_nm)}: add them to its file"
+                f"'{survey.name}' has {list(survey.wavelengths_nm)}: add them to its file"
             )
-        known = {band: survey.wavelengths_nm[band] for band in self.bands}
-        if self.wavelengths_nm not in ({}, known):
+        wavelengths = {band: survey.wavelengths_nm[band] for band in self.bands}
+        if self.wavelengths_nm not in ({}, wavelengths):
             raise ValueError(
                 f"wavelengths_nm are {self.wavelengths_nm}, those of survey '{survey.name}' are "
-                f"{known}: leave them out, they come from the survey's file"
+                f"{wavelengths}: leave them out, they are read from the survey's file"
             )
-        return self.model_copy(update={"wavelengths_nm": known})
+        return self.model_copy(update={"wavelengths_nm": wavelengths})

@@ -1,7 +1,7 @@
-"""A Kafka cluster: where it is, how it is trusted, and who asks, in the words of both clients.
+"""A Kafka cluster: address, encryption and login, as options of both clients.
 
-The stream's alerts come through Spark's Java client, all else through librdkafka. Their options
-differ in names and in how they take files, so each has a method that writes them.
+The stream's alerts come through Spark's Java client, everything else through librdkafka. Their
+options differ in names and in the form of files, so each client has a method that writes them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from fink_al.settings.variables import (
 _CERTIFICATE = "-----BEGIN CERTIFICATE-----"
 #: PKCS#8, the only form of a key that the Java client reads.
 _KEY, _ENCRYPTED_KEY = "-----BEGIN PRIVATE KEY-----", "-----BEGIN ENCRYPTED PRIVATE KEY-----"
-#: How DER names the encryption of a key that openssl uses by default.
+#: Name in DER of the encryption that openssl uses for keys by default.
 _PBES2 = bytes.fromhex("06092a864886f70d01050d")
 
 #: Options of either client that carry a credential.
@@ -36,7 +36,7 @@ _CREDENTIAL = re.compile(
     r"password|passphrase|secret|jaas|username|private\.key|ssl\.key\.pem|keystore\.key$"
     r"|oauthbearer\.client\.(id|credentials)|oauthbearer\.assertion"
 )
-#: Options that a key of the settings stands for, and that key.
+#: Options that a key of the settings replaces, and that key.
 _KEYS = {
     r"bootstrap\.servers|metadata\.broker\.list": "servers",
     r"security\.protocol": "security_protocol",
@@ -50,7 +50,7 @@ _KEYS = {
     r"sasl\.kerberos\.principal": "kerberos_principal",
     r"sasl\.kerberos\.keytab": "kerberos_keytab",
 }
-#: Options on which exactly-once rests, or which Spark refuses: they are not for a site to choose.
+#: Options that exactly-once depends on, or that Spark refuses: a site must not set them.
 _FIXED = re.compile(
     r"group\.id|transactional\.id|enable\.idempotence|isolation\.level|enable\.auto\.commit"
     r"|auto\.offset\.reset|enable\.partition\.eof|message\.max\.bytes|interceptor\.classes"
@@ -83,8 +83,8 @@ def _private_key(path: Path) -> Path:
 
 
 def _plain_path(path: Path) -> Path:
-    if re.search("[:{}]", str(path)):  # the Java client is told of it as ${directory:DIR:FILE}
-        raise ValueError(f"the path {path} must have none of : {{ }}")
+    if re.search("[:{}]", str(path)):  # the Java client gets it as ${directory:DIR:FILE}
+        raise ValueError(f"the path {path} must not contain any of : {{ }}")
     return path
 
 
@@ -93,7 +93,7 @@ def _readable(path: Path) -> Path:
 
 
 def _text(value: Any) -> Any:
-    """An option as text, as both clients take it; YAML reads 5 and true as another type."""
+    """Return an option as text, as both clients need it; YAML reads 5 and true as other types."""
     if isinstance(value, bool):
         return str(value).lower()
     return str(value) if isinstance(value, int | float) else value
@@ -128,7 +128,7 @@ Options = Annotated[dict[str, str], BeforeValidator(_texts), AfterValidator(_all
 
 
 class Kafka(Section):
-    """A Kafka cluster. Whatever is secret comes from the environment.
+    """A Kafka cluster. Secrets come from the environment.
 
     Parameters
     ----------
@@ -138,15 +138,15 @@ class Kafka(Section):
         TLS and authentication.
     ca_file : Path or None
         Authorities that may sign the certificates of brokers and of `token_url`, in PEM. None:
-        those that the clients know.
+        the clients' defaults.
     certificate_file, key_file : Path or None
-        The client's certificate, with its chain, and its key, for mutual TLS; one file may be both.
+        The client's certificate, with its chain, and its key, for mutual TLS; may be one file.
     token_url, token_scope : str or None
-        Where OAUTHBEARER fetches a token for the client's id and secret, and its scope.
+        Address from which OAUTHBEARER fetches a token for the client's id and secret; its scope.
     kerberos_service, kerberos_principal, kerberos_keytab : str, str or None, Path or None
-        The brokers' service name, and who asks, for GSSAPI.
+        For GSSAPI: the brokers' service name, and the client's principal and keytab.
     options, options_librdkafka, options_java : dict of str to str
-        More options of both clients, of librdkafka, and of the Java client.
+        Further options of both clients, of librdkafka, and of the Java client.
     """
 
     servers: Servers
@@ -184,7 +184,7 @@ class Kafka(Section):
         return self
 
     def client_options(self) -> dict[str, str]:
-        """Options of librdkafka (``confluent_kafka``), with credentials where they are needed.
+        """Return options of librdkafka (``confluent_kafka``), with credentials where needed.
 
         Raises
         ------
@@ -220,10 +220,10 @@ class Kafka(Section):
         return options | self.options_librdkafka
 
     def java_options(self) -> dict[str, str]:
-        """Options of the Java client, as Spark's ``kafka.*`` options without that prefix.
+        """Return options of the Java client, Spark's ``kafka.*`` options without that prefix.
 
-        Spark shows options in plans and logs, without those that look like a password. The key
-        would not look so: each JVM reads it from its file instead.
+        Spark shows options in plans and logs, except those that look like a password. A key does
+        not look like one, so each JVM reads it from its file.
 
         Raises
         ------
@@ -269,7 +269,7 @@ class Kafka(Section):
         return self._has_sasl and self.sasl_mechanism == mechanism
 
     def _common(self) -> dict[str, str]:
-        """What both clients call by the same name."""
+        """Return options that have the same name in both clients."""
         options = {
             "bootstrap.servers": self.servers,
             "security.protocol": self.security_protocol,
@@ -292,7 +292,7 @@ class Kafka(Section):
         return options | self.options
 
     def _jaas(self) -> str:
-        """The Java client's login, by one of its modules."""
+        """Return the Java client's login line, for the module of the mechanism."""
         if self.sasl_mechanism == "GSSAPI":
             return _login(
                 "com.sun.security.auth.module.Krb5LoginModule",
@@ -304,11 +304,11 @@ class Kafka(Section):
         package = "org.apache.kafka.common.security"
         if self.sasl_mechanism == "OAUTHBEARER":
             client, secret = self._credentials(KAFKA_CLIENT_ID, KAFKA_CLIENT_SECRET)
-            # Spark's debug log blots a login out from the word password on, and no other secret.
+            # Spark's debug log hides a login only from the word password on, so that comes first.
             values = {"password": "none", "clientId": client, "clientSecret": secret}
             if self.token_scope:
                 values["scope"] = self.token_scope
-            if self.ca_file:  # for the address of tokens, which has its own trust
+            if self.ca_file:  # for the token address, which has its own trust store
                 values |= {
                     "ssl.truststore.type": "PEM",
                     "ssl.truststore.location": str(self.ca_file),
@@ -320,7 +320,7 @@ class Kafka(Section):
         return _login(f"{package}.{module}", username=user, password=password)
 
     def _credentials(self, user: str, password: str) -> tuple[str, str]:
-        """Values of two variables of the environment."""
+        """Return the values of two variables of the environment."""
         values = os.environ.get(user, ""), os.environ.get(password, "")
         if not all(values):
             raise SettingsError(
@@ -331,7 +331,7 @@ class Kafka(Section):
 
 
 def _bytes(key: Path | None) -> bytes:
-    """A key without the clothes of PEM; of a file that holds more, the key alone."""
+    """Decode the private key of a PEM file, without other parts of the file."""
     assert key is not None
     block = re.search(
         r"BEGIN [A-Z ]*PRIVATE KEY-----([^-]*)-----END", key.read_text("ascii", "replace")
@@ -340,7 +340,7 @@ def _bytes(key: Path | None) -> bytes:
 
 
 def _login(module: str, **values: str) -> str:
-    """A line of Java's JAAS."""
+    """Return a login line in Java's JAAS form."""
     options = (
         '{}="{}"'.format(name, value.replace("\\", "\\\\").replace('"', '\\"'))
         for name, value in values.items()
@@ -349,6 +349,6 @@ def _login(module: str, **values: str) -> str:
 
 
 def _from_file(path: Path | None) -> str:
-    """Reference that the Java client's DirectoryConfigProvider replaces by the file's text."""
+    """Return a reference that the Java client replaces by the file's text."""
     assert path is not None
     return f"${{directory:{path.parent}:{path.name}}}"

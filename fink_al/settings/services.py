@@ -1,4 +1,4 @@
-"""The streaming job, the registry of models."""
+"""Settings of the streaming job and of the registry of models."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fink_al.settings.kinds import Count, Pattern, Section
 
 
 class Stream(Section):
-    """The streaming job."""
+    """Settings of the streaming job."""
 
     source: Literal["kafka", "fink_science"] = "kafka"
     science_path: str | None = None
@@ -33,6 +33,6 @@ class Stream(Section):
 
 
 class Registry(Section):
-    """Where models live: any MLflow tracking URI; null keeps a SQLite file in `work_dir`."""
+    """Registry of models: any MLflow tracking URI; null is a SQLite file in `work_dir`."""
 
     tracking_uri: str | None

@@ -1,4 +1,4 @@
-"""Types as astronomers write them, to positive, negative or no example of a target."""
+"""Types as astronomers write them, mapped to positive, negative or no example of a target."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from fink_al.settings.target import Target
 
 log = logging.getLogger(__name__)
 
-#: Type of a spectrum that shows none; its object may be asked for again. Also a reason.
+#: Type for a spectrum that shows no type; the object may be requested again. Also a reason.
 UNCLASSIFIED = "unclassified"
 
-#: Type that takes back all that was said of an object before.
+#: Type that withdraws all earlier labels of an object.
 WITHDRAWN = "withdrawn"
 
-#: Why a type is no example: nobody entered its spelling, or the target leaves its family out.
+#: Reasons why a type is not an example: its spelling is unknown, or the target excludes its family.
 UNKNOWN_TYPE, EXCLUDED = "unknown_type", "excluded"
 
 
 @dataclass(frozen=True)
 class Class:
-    """What a type is to a target.
+    """Class of a type for a target.
 
     Parameters
     ----------
     positive : bool or None
-        Whether it is what the target looks for; None: it is no example.
+        Whether it is what the target looks for; None: it is not an example.
     reason : str or None
-        Code for why it is no example: ``unclassified``, ``unknown_type`` or ``excluded``.
+        Code for why it is not an example: ``unclassified``, ``unknown_type`` or ``excluded``.
     why : str
-        The reason in words, whatever the class.
+        The reason in words, for every class.
     """
 
     positive: bool | None
@@ -47,36 +47,36 @@ class Class:
 
 @dataclass(frozen=True)
 class Taxonomy:
-    """Family of each known type, and what a family is."""
+    """Family of each known type, and the description of each family."""
 
     families: dict[str, str]
     why: dict[str, str]
 
     @classmethod
     def load(cls) -> Taxonomy:
-        """The taxonomy of ``conf/taxonomy.yml``: the working directory's, else the package's."""
+        """Load ``conf/taxonomy.yml`` of the working directory, else of the package."""
         listed = yaml.safe_load(find_setting("taxonomy.yml").read_text("utf-8"))
         return cls(
-            {name: family for family, entry in listed.items() for name in entry["types"]},
-            {family: entry["why"] for family, entry in listed.items()},
+            {name: family for family, entry in entries.items() for name in entry["types"]},
+            {family: entry["why"] for family, entry in entries.items()},
         )
 
     def nearest(self, kind: str) -> list[str]:
-        """Known types that are spelled nearly like `kind`."""
+        """Return known types with a spelling close to `kind`."""
         folded = {name.lower(): name for name in self.families}
         return [folded[name] for name in difflib.get_close_matches(kind.lower(), folded)]
 
     def unknown(self, types: Iterable[str]) -> list[str]:
-        """Those of `types` that nobody entered, each once."""
+        """Return those of `types` that the taxonomy lacks, each once."""
         return sorted(set(types) - self.families.keys() - {UNCLASSIFIED, WITHDRAWN})
 
     def check(self, target: Target) -> None:
-        """Refuse families that do not exist, or are both.
+        """Check that the target's families exist and are not both positive and excluded.
 
         Raises
         ------
         SettingsError
-            With those that do.
+            If one does not exist, or is both.
         """
         unknown = {*target.positive, *target.excluded} - self.why.keys()
         if unknown:
@@ -91,7 +91,7 @@ class Taxonomy:
             )
 
     def judge(self, kind: str, target: Target) -> Class:
-        """What `kind` is to `target`."""
+        """Return the class of `kind` for `target`."""
         family = self.families.get(kind)
         if kind == UNCLASSIFIED:
             return Class(None, UNCLASSIFIED, "no spectrum showed a type")
@@ -107,7 +107,7 @@ class Taxonomy:
         return Class(family in target.positive, None, f"{family}: {self.why[family]}")
 
     def classify(self, types: Iterable[str], target: Target) -> list[bool | None]:
-        """Whether each type is what `target` looks for; None where it is no example.
+        """Tell for each type whether `target` looks for it; None where it is not an example.
 
         Raises
         ------
@@ -116,9 +116,9 @@ class Taxonomy:
         """
         self.check(target)
         types = list(types)
-        found = {kind: self.judge(kind, target) for kind in set(types)}
-        strange = Counter(kind for kind in types if found[kind].reason == UNKNOWN_TYPE)
-        if strange:
-            names = ", ".join(f"'{name}' ({count})" for name, count in strange.most_common(5))
-            log.warning("Types that the taxonomy does not know are no examples: %s", names)
-        return [found[kind].positive for kind in types]
+        classes = {kind: self.judge(kind, target) for kind in set(types)}
+        unlisted = Counter(kind for kind in types if classes[kind].reason == UNKNOWN_TYPE)
+        if unlisted:
+            names = ", ".join(f"'{name}' ({count})" for name, count in unlisted.most_common(5))
+            log.warning("Types that the taxonomy does not know are not examples: %s", names)
+        return [classes[kind].positive for kind in types]

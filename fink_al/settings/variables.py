@@ -1,20 +1,20 @@
-"""Names of variables of the environment that are no keys of a settings file."""
+"""Names of environment variables that do not override a key of a settings file."""
 
 from __future__ import annotations
 
-#: Kafka options that carry a secret come from these variables and from nowhere else.
+#: Kafka options that carry a secret come from these variables only.
 KAFKA_USER, KAFKA_PASSWORD = "FINK_AL_KAFKA_USERNAME", "FINK_AL_KAFKA_PASSWORD"
-#: A client of OAUTHBEARER, and the password of an encrypted key for mutual TLS.
+#: Id and secret of an OAUTHBEARER client, and the password of an encrypted key for mutual TLS.
 _KAFKA = "FINK_AL_KAFKA"
 KAFKA_CLIENT_ID, KAFKA_CLIENT_SECRET = f"{_KAFKA}_CLIENT_ID", f"{_KAFKA}_CLIENT_SECRET"
 KAFKA_KEY_PASSWORD = f"{_KAFKA}_KEY_PASSWORD"
-#: User and password of a schema registry that asks for them.
+#: User and password of a schema registry that requires them.
 _REGISTRY = "FINK_AL_SCHEMA_REGISTRY"
 REGISTRY_USER, REGISTRY_PASSWORD = f"{_REGISTRY}_USERNAME", f"{_REGISTRY}_PASSWORD"
-#: What TNS wants of a bot: its key, and a marker as user agent.
+#: A bot of TNS must send its key, and a marker as user agent.
 TNS_API_KEY, TNS_USER_AGENT = "FINK_AL_TNS_API_KEY", "FINK_AL_TNS_USER_AGENT"
 
-#: All others that begin so override a key.
+#: All other variables with this prefix override a key.
 PREFIX = "FINK_AL_"
 #: Variables that are read elsewhere and override no key.
 NO_KEYS = {

@@ -1,4 +1,4 @@
-"""When each field is seen, and what is measured there: positions and noise of any survey."""
+"""Exposures of each field, with positions and noise of the measurements, for any survey."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class Schedule:
     mjd : float64 array, shape (e,)
         Time of each exposure, in the survey's scale.
     band : int64 array, shape (e,)
-        Place among the survey's bands.
+        Index into the survey's bands.
     limit_mag : float64 array, shape (e,)
         5 sigma limiting magnitude.
     half_width_deg : float
-        Of a field.
+        Half width of a field [degree].
     """
 
     ra: npt.NDArray[np.float64]
@@ -56,16 +56,16 @@ def fields(
     dec: npt.NDArray[np.float64],
     half_width_deg: float,
 ) -> Schedule:
-    """Schedule of the exposures that are seen of all that might be.
+    """Return the schedule of the exposures that are made, of all that are possible.
 
     Parameters
     ----------
     is_seen, mjd, band, limit_mag : arrays, shape (f, nights, k)
-        Whether each of `k` exposures of each field and night is made, and what it is.
+        Whether each of `k` exposures of each field and night is made; its time, band and depth.
     ra, dec : float64 arrays, shape (f,)
         Field centres [degree].
     half_width_deg : float
-        Of a field.
+        Half width of a field [degree].
     """
     field = np.nonzero(is_seen)[0]
     times = mjd[is_seen]
@@ -84,7 +84,7 @@ def fields(
 def place(
     plan: Schedule, n: int, rng: np.random.Generator
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Field, right ascension and declination [degree] of `n` objects, each shape (n,)."""
+    """Draw field, right ascension and declination [degree] of `n` objects, each shape (n,)."""
     field = rng.integers(0, len(plan.ra), n)
     dec = plan.dec[field] + rng.uniform(-1, 1, n) * plan.half_width_deg
     across = rng.uniform(-1, 1, n) * plan.half_width_deg / np.cos(np.radians(dec))
@@ -94,9 +94,9 @@ def place(
 def observe(
     objects: Objects, field: npt.NDArray[np.int64], plan: Schedule, rng: np.random.Generator
 ) -> pd.DataFrame:
-    """Difference photometry of every object in every exposure of its field.
+    """Simulate difference photometry of every object in every exposure of its field.
 
-    Noise is that of the sky, a fifth of the limiting flux, and 2% of the source's own flux.
+    The noise has two parts: the sky's, a fifth of the limiting flux, and 2% of the source's flux.
 
     Returns
     -------
@@ -114,7 +114,7 @@ def observe(
     sky = 10 ** (-0.4 * (limit - FLUXCAL_ZERO_POINT)) / DETECTION_SIGMA
     error = np.hypot(sky, _CALIBRATION_ERROR * true)
     measured = true + error * rng.normal(size=len(true))
-    # Noise alone exceeds 5 sigma in other pixels than the object's: that is the kind "bogus".
+    # Noise alone does not detect an object: the kind "bogus" stands for it, in other pixels.
     seen = (np.abs(measured) > DETECTION_SIGMA * error) & (true != 0)
     size = np.where(seen, np.abs(measured), np.nan)
     return pd.DataFrame(

@@ -1,4 +1,4 @@
-"""Images as FITS has them (standard 4.0, section 4), for the cutouts of simulated packets."""
+"""Images in FITS form (standard 4.0, section 4), for the cutouts of simulated packets."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _BLOCK = 2880
 
 
 def hdu(image: np.ndarray, first: tuple[str, str], *last: tuple[str, str]) -> bytes:
-    """Header and data of one image; `first` and `last` are its cards of more than its shape."""
+    """Encode one image as header and data; `first` and `last` are cards around its shape's."""
     height, width = image.shape
     shape = (("BITPIX", -8 * image.itemsize), ("NAXIS", 2), ("NAXIS1", width), ("NAXIS2", height))
     cards = [

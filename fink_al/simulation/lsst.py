@@ -12,13 +12,13 @@ from fink_al.alerts.lsst import FLUXCAL_OF_NJY, MAG_OF_NJY
 from fink_al.simulation.exposures import Schedule, fields
 from fink_al.simulation.objects import View
 
-#: First night of simulations that ask for none, and the first of the survey's alerts [MJD].
+#: Default first night, and the first night with alerts of the survey [MJD].
 START, SURVEY_BEGIN_MJD = "2026-07-06", 61_095
-#: How long before the first night transients begin [day]: at these distances they are slow.
+#: Time before the first night at which transients begin [day]: distant ones are slow.
 LEAD_DAYS = 60
-#: What packets reach back to [day].
+#: Length of a packet's history [day].
 HISTORY_DAYS = 365
-#: Peak magnitudes in r: what is fainter never comes within reach of a spectrograph.
+#: Peak magnitudes are in r: fainter objects never come within reach of a spectrograph.
 VIEW = View(
     (375.1, 474.1, 617.2, 750.1, 867.9, 971.2),
     reference=2,
@@ -27,20 +27,20 @@ VIEW = View(
     dusk=0.8,
     is_deep=True,
 )
-#: Objects to begin with for an alert: a field is seen every third night.
+#: Objects drawn for each alert wanted: a field is seen every third night.
 OBJECTS_PER_ALERT = 2.0
-#: Packets hold these as 32-bit floats; what is simulated is what their reader sees.
+#: Packets hold these as 32-bit floats; simulated values are those that their reader gets.
 SINGLE = ("limit_mag", "real_bogus", "asteroid_distance_arcsec")
 
-#: Visits come in pairs of bands, half an hour apart (Bianco et al. 2022, ApJS 258, 1). Shares are
-#: such that bands have theirs of Ivezic et al. 2019 (ApJ 873, 111): 56 visits in u, 80 in g, 184 in
+#: Visits come in pairs of bands, half an hour apart (Bianco et al. 2022, ApJS 258, 1). The
+#: shares give each band its visits of Ivezic et al. 2019 (ApJ 873, 111): 56 in u, 80 in g, 184 in
 #: r and in i, 160 in z and in y in ten years.
 _PAIRS = np.array([(0, 1), (0, 2), (1, 2), (2, 3), (3, 4), (4, 5), (5, 5)])
 _PAIR_SHARES = np.array([0.08, 0.055, 0.115, 0.275, 0.17, 0.22, 0.085])
-#: Of one visit (the same source), less 0.3 mag for airmass and moon, our own round number.
+#: Depth of one visit (the same source), less 0.3 mag for airmass and moon, our own round number.
 _LIMIT_MAG = np.array([23.9, 25.0, 24.7, 24.0, 23.3, 22.1]) - 0.3
 _FIELDS, _HALF_WIDTH_DEG = 40, 1.5
-#: A field's chance in a night of its season, as the rolling cadence has it: 90 pairs in 9 months.
+#: A field's chance in a night of its season, as in the rolling cadence: 90 pairs in 9 months.
 _VISIT_CHANCE = 0.33
 _GAP_DAYS = 0.023
 _LOST_NIGHTS = 0.15  # whole nights; the others lose up to 30% of their fields
@@ -48,11 +48,11 @@ _SEEDS_APART = 10**7
 
 
 def schedule(first_mjd: int, start_mjd: int, stop_mjd: int, rng: np.random.Generator) -> Schedule:
-    """Exposures of all fields in the nights that begin from `first_mjd` until before `stop_mjd`.
+    """Draw exposures of all fields in the nights from `first_mjd` until before `stop_mjd`.
 
-    A field is visited every third night, twice. In 15% of the nights before `start_mjd` clouds take
-    everything; later nights, which somebody asked for, lose up to 30% of their fields as all others
-    do. Fields lie where July's nights look, evenly over the sky from -60 to +2 degrees.
+    A field is visited every third night, twice. Before `start_mjd`, 15% of the nights are lost to
+    clouds; later nights, which were asked for, never. All others lose up to 30% of their fields.
+    Fields are those visible in July, evenly over the sky from -60 to +2 degrees.
     """
     nights = stop_mjd - first_mjd
     shape = _FIELDS, nights
@@ -78,10 +78,10 @@ def schedule(first_mjd: int, start_mjd: int, stop_mjd: int, rng: np.random.Gener
 
 
 def numbered(points: pd.DataFrame, field: npt.NDArray[np.int64]) -> pd.DataFrame:
-    """`points` with ids of exposures and alerts: day, field and visit, running number.
+    """Return `points` with ids of exposures and alerts: day, field and visit, running number.
 
-    Fluxes are what a 32-bit float in nJy holds, and magnitudes are theirs, as LSST's packets have
-    no magnitudes.
+    Fluxes are rounded to 32-bit floats in nJy. Magnitudes are computed from them, as LSST's packets
+    have no magnitudes.
     """
     flux, error = (_njy(points[name]) for name in ("flux", "flux_err"))
     seen = points["mag"].notna()
@@ -99,19 +99,19 @@ def numbered(points: pd.DataFrame, field: npt.NDArray[np.int64]) -> pd.DataFrame
 
 
 def object_ids(first_mjd: pd.Series, is_moving: npt.NDArray[np.bool_], seed: int) -> list[str]:
-    """Numbers as LSST's, different for other seeds; those of the solar system on their own."""
+    """Return numbers like LSST's, different for each seed; ``ss`` marks the solar system's."""
     first = 170_000_000_000_000_000 + seed * _SEEDS_APART
     return [f"{'ss' if moving else ''}{first + i}" for i, moving in enumerate(is_moving)]
 
 
 def recorded(alerts: pd.DataFrame) -> pd.DataFrame:
-    """`alerts` with what the survey's packets say of them: no catalogue, no second score."""
-    unknown = ("deep_real_bogus", "star_score", "star_distance_arcsec")
+    """Return `alerts` with the values in the survey's packets: no catalogue, no second score."""
+    absent = ("deep_real_bogus", "star_score", "star_distance_arcsec")
     extendedness = (1 - alerts["classtar"]).astype(np.float32).astype(np.float64)
     is_moving = alerts["object_id"].str.startswith("ss")
     positive = alerts["is_positive"]
     return alerts.assign(
-        **dict.fromkeys(unknown, np.nan),
+        **dict.fromkeys(absent, np.nan),
         mag=alerts["mag"].where(positive),
         mag_err=alerts["mag_err"].where(positive),
         classtar=1 - extendedness,
@@ -124,21 +124,21 @@ def recorded(alerts: pd.DataFrame) -> pd.DataFrame:
 def lists(
     points: pd.DataFrame, alert: npt.NDArray[np.int64]
 ) -> Iterator[tuple[str, npt.NDArray[np.bool_], pd.Series]]:
-    """Light-curve columns: name, which points are in it, and all their values.
+    """Yield light-curve columns: name, mask of the points in it, and values of all points.
 
     Sources are detections. Forced photometry begins with the first of them and includes the alert's
-    own exposure, as in all alerts of the survey that were at hand.
+    own exposure, as in all available alerts of the survey.
 
     Parameters
     ----------
     points : pandas.DataFrame
-        Of the alerts' histories and the alerts themselves.
+        Points of the alerts' histories and the alerts themselves.
     alert : int64 array, shape (p,)
-        To which alert each belongs.
+        Alert of each point.
     """
     is_moving = points["is_moving"].to_numpy()
-    is_own = np.append(alert[1:] != alert[:-1], True)[: len(alert)]
-    seen = points["mag"].notna().to_numpy() & (~is_moving | is_own)
+    is_last = np.append(alert[1:] != alert[:-1], True)[: len(alert)]
+    seen = points["mag"].notna().to_numpy() & (~is_moving | is_last)
     forced = (points["n_detections"] > 0).to_numpy() & ~is_moving
     values = {"midpointMjdTai": points["mjd"], "band": points["band"]}
     values |= {"psfFlux": _njy(points["flux"]), "psfFluxErr": _njy(points["flux_err"])}

@@ -85,7 +85,7 @@ normalized_rms double?, earth_moid double?, fitting_datetime moment?
 
 _MOMENT = {"type": "long", "logicalType": "timestamp-micros"}
 
-#: Number by which packets name this schema.
+#: Number of this schema in packets.
 SCHEMA_ID = 1100
 
 
@@ -113,9 +113,9 @@ MOVING_FIELDS = _fields(_MOVING)
 
 
 def lsst_schema() -> dict[str, Any]:
-    """Writer schema of an LSST packet, as the survey's version 11.0 has it.
+    """Return the writer schema of an LSST packet, the survey's version 11.0.
 
-    Left out are its documentation and its defaults, null wherever a field may be null.
+    Documentation is left out, and so are defaults, which are null wherever a field may be null.
     Source: lsst/alert_packet on GitHub.
     """
     source = record("diaSource", SOURCE_FIELDS)
@@ -140,7 +140,7 @@ def lsst_schema() -> dict[str, Any]:
 
 
 def record(name: str, fields: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Record of the survey with these `fields`."""
+    """Return a record of the survey with these `fields`."""
     return {
         "type": "record",
         "name": f"lsst.v{SCHEMA_ID // 100}_{SCHEMA_ID % 100}.{name}",

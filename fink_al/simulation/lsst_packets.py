@@ -1,4 +1,4 @@
-"""Simulated alerts as LSST packs them: a schema's number and one Avro record, about 108 kB each."""
+"""Simulated LSST packets: a schema's number and one Avro record, about 108 kB each."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from fink_al.simulation.nights import Campaign
 _BANDS = "ugrizy"
 _NJY = 1 / FLUXCAL_OF_NJY  # of one FLUXCAL
 _PROCESSED_DAYS, _FORCED_DAYS = 60 / 86400, 0.5  # after the exposure
-_MOVING = "ss"  # object ids of the solar system begin so
+_MOVING = "ss"  # prefix of object ids of the solar system
 _FIRST_FORCED_ID = 2**57
 
 _STAMPS, _STAMP_SIDE = 32, 30
@@ -50,7 +50,7 @@ _SOURCE, _FORCED, _OBJECT, _SS_SOURCE = (
 
 
 def _blank(fields: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Nothing for each of `fields`: null, or false for a flag, or 0 where it must be something."""
+    """Return empty values of `fields`: null, false for a flag, 0 where null is invalid."""
     # Naming the branch of a union spares fastavro the search for it: twice as fast.
     blank: dict[str, Any] = {}
     for name, kind in fields:
@@ -59,7 +59,7 @@ def _blank(fields: list[tuple[str, Any]]) -> dict[str, Any]:
     return blank
 
 
-#: What is the same of all sources: the middle of the middle detector, a point-like image.
+#: Values that all sources share: the middle of the middle detector, a point-like image.
 _ANY_SOURCE = _blank(SOURCE_FIELDS) | {
     "detector": 94,
     "parentDiaSourceId": ("long", 0),
@@ -89,7 +89,7 @@ _ANY_OBJECT = _blank(OBJECT_FIELDS) | {
 }
 _ANY_MOVING = _blank(MOVING_FIELDS)
 
-#: Flags of bad pixels, raised one after another.
+#: Flags of bad pixels, set in this order.
 _BAD_PIXELS = [
     f"pixelFlags_{name}"
     for name in (
@@ -100,17 +100,17 @@ _BAD_PIXELS = [
 
 
 def packets(campaign: Campaign, night: int) -> Iterator[bytes]:
-    """The night's packets, in time order.
+    """Yield the night's packets, in time order.
 
-    Fields that nothing is modelled for are null or a plausible constant. The cutouts are taken by
-    turns from a few dozen: noise with a host and a source, whose brightness is not the alert's. An
-    object whose id begins with ``ss`` is one of the solar system: it has no history.
+    Fields that are not modelled are null or a plausible constant. Cutouts are taken in turn from
+    a few dozen: noise with a host and a source, whose brightness is not the alert's. An object
+    whose id begins with ``ss`` belongs to the solar system and has no history.
 
     Parameters
     ----------
     campaign : Campaign
-        Where the alerts and their histories come from; times are TAI, bands counted in ugrizy,
-        and there is a flux and its error [FLUXCAL] of every exposure.
+        Alerts and their histories. Times are TAI, bands are indices into ugrizy, and every exposure
+        has a flux and its error [FLUXCAL].
     night : int
         YYYYMMDD, one of ``campaign.nights``.
     """
@@ -120,10 +120,10 @@ def packets(campaign: Campaign, night: int) -> Iterator[bytes]:
     for first, point in zip(alerts["first"], alerts["point"], strict=True):
         needed[first : point + 1] = True
     band, is_seen = points["band"].to_numpy(), (points["alert_id"] >= 0).to_numpy()
-    is_found = points["n_detections"].to_numpy() > 0
+    is_detected = points["n_detections"].to_numpy() > 0
     owner = points["object"].to_numpy()[alerts["point"]]
     ids = dict(zip(owner.tolist(), alerts["object_id"], strict=True))
-    # Most time goes into encoding histories, and an object's alerts share theirs.
+    # Encoding histories takes most of the time, and an object's alerts share theirs.
     sources, forced = {}, {}
     for row in _rows(points[needed].rename_axis("row").reset_index()):
         object_id = ids[row["object"]]
@@ -134,27 +134,27 @@ def packets(campaign: Campaign, night: int) -> Iterator[bytes]:
     for number, alert in enumerate(_rows(alerts)):
         first, point = alert["first"], alert["point"]
         if alert["object_id"].startswith(_MOVING):
-            around = [_NULL, _NULL, _NULL, _SOME, _encode(_SS_SOURCE, _moving(alert))]
+            middle = [_NULL, _NULL, _NULL, _SOME, _encode(_SS_SOURCE, _moving(alert))]
         else:
             history = [sources[row] for row in range(first, point) if is_seen[row]]
-            is_known = is_found[first : point + 1]
+            is_forced = is_detected[first : point + 1]
             counts = np.bincount(band[first : point + 1][is_seen[first : point + 1]], minlength=6)
-            around = [
+            middle = [
                 # As in real packets: null for no history, an empty list for no forced photometry.
                 _array(history) if history else _NULL,
-                _array([forced[row] for row in first + np.flatnonzero(is_known)]),
+                _array([forced[row] for row in first + np.flatnonzero(is_forced)]),
                 _SOME, _encode(_OBJECT, _object(alert, counts.tolist())),
                 _NULL,
             ]  # fmt: skip
         head = [_encode("long", alert["alert_id"]), _NULL, _NULL, sources[point]]
-        body = [*head, *around, _NULL, _cutouts()[number % _STAMPS]]
+        body = [*head, *middle, _NULL, _cutouts()[number % _STAMPS]]
         yield framed(SCHEMA_ID, b"".join(body))
 
 
 def write_schema(folder: Path) -> Path:
-    """Write the packets' schema into `folder`, under the name by which it is looked for.
+    """Write the packets' schema into `folder`, under the name that a reader looks for.
 
-    With ``schemas.folder`` set to it, the packets are read without a registry.
+    With ``schemas.folder`` set to that folder, the packets are read without a registry.
     """
     schema = lsst_schema()
     file = Path(folder) / f"{schema['name']}.avsc"
@@ -164,7 +164,7 @@ def write_schema(folder: Path) -> Path:
 
 
 def replicate(originals: Sequence[bytes], n: int) -> Iterator[bytes]:
-    """`n` packets made of `originals` by turns, each with an object id and alert id of its own.
+    """Yield `n` copies of `originals` in turn, each with its own object id and alert id.
 
     For load tests: new ids are written over the old ones, which have the same length. Histories
     keep the ids of their sources.
@@ -180,9 +180,9 @@ def replicate(originals: Sequence[bytes], n: int) -> Iterator[bytes]:
             for number in (alert["diaSourceId"], owner.get("diaObjectId") or owner["ssObjectId"])
         }
         places = [
-            (found.start(), len(code))
+            (match.start(), len(code))
             for code in codes
-            for found in re.finditer(re.escape(code), packet)
+            for match in re.finditer(re.escape(code), packet)
         ]
         sources.append((packet, places))
     for i, (packet, places) in zip(range(n), itertools.cycle(sources), strict=False):
@@ -194,7 +194,7 @@ def replicate(originals: Sequence[bytes], n: int) -> Iterator[bytes]:
 
 
 def _smallest(n_bytes: int) -> int:
-    """Smallest id that takes so many bytes in Avro, which has 7 bits in each and one for a sign."""
+    """Return the smallest id of `n_bytes` bytes in Avro: 7 bits in each, one for the sign."""
     return 1 << (7 * (n_bytes - 1) - 1)
 
 
@@ -208,18 +208,18 @@ def _encode(schema: Any, value: Any) -> bytes:
     return out.getvalue()
 
 
-#: How Avro begins a value of a union of null and something.
+#: First bytes of a value of a union: its branch null, and its other branch.
 _NULL, _SOME = _encode("long", 0), _encode("long", 1)
 
 
 def _array(items: list[bytes]) -> bytes:
-    """Encoded `items` as the array of a union's second branch."""
+    """Encode `items` as the array of a union's second branch."""
     end = _encode("long", 0)
     return b"".join([_SOME, _encode("long", len(items)), *items, end] if items else [_SOME, end])
 
 
 def _source(row: dict[str, Any], object_id: str) -> dict[str, Any]:
-    """A detection as a record of ``diaSource``."""
+    """Return a detection as a record of ``diaSource``."""
     flux, error = row["flux"] * _NJY, row["flux_err"] * _NJY
     moving = object_id.startswith(_MOVING)
     number = ("long", int(object_id.removeprefix(_MOVING)))
@@ -248,7 +248,7 @@ def _source(row: dict[str, Any], object_id: str) -> dict[str, Any]:
 
 
 def _forced_point(row: dict[str, Any], object_id: str) -> dict[str, Any]:
-    """An exposure of an object, detected or not, as a record of ``diaForcedSource``."""
+    """Return an exposure of an object, detected or not, as a record of ``diaForcedSource``."""
     return _ANY_FORCED | {
         "diaForcedSourceId": _FIRST_FORCED_ID + row["row"],
         "diaObjectId": int(object_id),
@@ -264,7 +264,7 @@ def _forced_point(row: dict[str, Any], object_id: str) -> dict[str, Any]:
 
 
 def _object(alert: dict[str, Any], counts: list[int]) -> dict[str, Any]:
-    """What is known of the alert's object; `counts` are the detections of its history by band."""
+    """Return the record of the alert's object; `counts` are its detections by band."""
     return (
         _ANY_OBJECT
         | {
@@ -281,7 +281,7 @@ def _object(alert: dict[str, Any], counts: list[int]) -> dict[str, Any]:
 
 
 def _moving(alert: dict[str, Any]) -> dict[str, Any]:
-    """The solar-system object that the alert was attributed to."""
+    """Return the record of the solar-system object that the alert was attributed to."""
     moving = _ANY_MOVING | {
         "diaSourceId": alert["alert_id"],
         "ssObjectId": int(alert["object_id"].removeprefix(_MOVING)),
@@ -292,7 +292,7 @@ def _moving(alert: dict[str, Any]) -> dict[str, Any]:
 
 @cache
 def _cutouts() -> list[bytes]:
-    """Ends of packets: three encoded FITS files; only their look and their size matter."""
+    """Return ends of packets: three encoded FITS files each, realistic in look and size."""
     rng = np.random.default_rng(0)
     y, x = np.indices((_STAMP_SIDE, _STAMP_SIDE)) - _STAMP_SIDE // 2
     ends = []
@@ -310,7 +310,7 @@ def _cutouts() -> list[bytes]:
 
 
 def _fits(image: np.ndarray, variance: np.ndarray, psf_side: int) -> bytes:
-    """Image, its variance and the PSF as a FITS file (FITS standard 4.0, sections 4 and 7.1)."""
+    """Encode image, its variance and the PSF as a FITS file (standard 4.0, sections 4 and 7.1)."""
     y, x = np.indices((psf_side, psf_side)) - psf_side // 2
     psf = np.exp(-(x**2 + y**2) / 8)
     return (

@@ -1,4 +1,4 @@
-"""Nights of simulated alerts, each with the history that its packet would carry."""
+"""Nights of simulated alerts, each alert with the history that its packet would carry."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from fink_al.settings import MJD_EPOCH, Survey, load_survey
 from fink_al.simulation import exposures, lsst, scores, ztf
 from fink_al.simulation.objects import KINDS, MOVING, Objects, default_mix, draw, figures
 
-#: What is particular to the surveys that can be simulated, by their names.
+#: Modules with the particulars of each simulated survey, by its name.
 SKIES: dict[str, ModuleType] = {"ztf": ztf, "lsst": lsst}
 
 
@@ -29,16 +29,16 @@ class Campaign:
     Parameters
     ----------
     survey : Survey
-        Whose alerts they are.
+        Survey of the alerts.
     truth : pandas.DataFrame
         One row an object: ``object_id kind type redshift peak_mjd peak_mag ra dec``, the peak in
-        the survey's reference band (g of ZTF, r of LSST); type is null for bogus, redshift and peak
-        are NaN where there is none.
+        the survey's reference band (g of ZTF, r of LSST); type is null for bogus; redshift and peak
+        are NaN for objects without one.
     points : pandas.DataFrame
         Every point, detection or not, by object, then time.
     alerts : pandas.DataFrame
         One row an alert, by time: ``night`` (YYYYMMDD), context, and ``first`` and ``point``:
-        the alert is row ``point`` of `points`, its history the rows before from ``first``.
+        the alert is row ``point`` of `points`, its history the rows from ``first`` up to it.
     """
 
     survey: Survey
@@ -52,7 +52,7 @@ class Campaign:
         return self.alerts["night"].unique().tolist()
 
     def columns(self, night: int | None = None) -> pa.Table:
-        """Alerts of one night, or of all, as the stream would decode them from their packets.
+        """Return alerts of one night, or of all, as the stream would decode their packets.
 
         Returns
         -------
@@ -89,21 +89,22 @@ def simulate(
     mix: Mapping[str, float] | None = None,
     survey: str = "ztf",
 ) -> Campaign:
-    """Nights of alerts, the same for the same arguments.
+    """Simulate nights of alerts, the same for the same arguments.
 
     Every detection is an alert. Transients have their first light from a month before `start` (two
-    for LSST) to the last night, as in a stream that keeps what began not long ago.
+    for LSST) to the last night, as in a stream that keeps recent objects.
 
     Parameters
     ----------
     n_nights, alerts_per_night : int
-        Length, and mean number of alerts a night: objects are added until it is reached, at most
-        ``OBJECTS_PER_ALERT`` of the survey, which a single night does not fill, nor a mix of
-        short-lived objects.
+        Length, and mean number of alerts a night. Objects are added until it is reached, at most
+        the survey's ``OBJECTS_PER_ALERT`` for each alert. So a single night, or a mix of
+        short-lived objects, may have fewer alerts.
     seed : int
-        Also part of the object ids: below 17 576, other seeds make other objects.
+        Also part of the object ids: below 17 576, each seed gives other ids.
     start : str, optional
-        First night, ISO date (UT) on which it begins. Default: one when the fields are up.
+        First night, as the ISO date (UT) on which it begins. Default: a night when the fields are
+        up.
     mix : mapping of str to float, optional
         Share of each of :data:`fink_al.simulation.objects.KINDS` among the objects drawn.
     survey : str
@@ -123,28 +124,28 @@ def simulate(
     plan = sky.schedule(*span, rng)
     wanted = n_nights * alerts_per_night
     n = int(np.ceil(wanted * sky.OBJECTS_PER_ALERT))
-    known = load_survey(survey)
+    settings = load_survey(survey)
     objects = draw(n, *span, mix or default_mix(), sky.VIEW, rng)
     field, ra, dec = exposures.place(plan, n, rng)
     points = exposures.observe(objects, field, plan, rng)
     seen = points["mag"].notna()
-    is_alert = (seen & (points["mjd"] >= start_mjd + known.day_start)).to_numpy()
+    is_alert = (seen & (points["mjd"] >= start_mjd + settings.day_start)).to_numpy()
     total = np.bincount(points["object"], is_alert, minlength=n).cumsum()
     kept = int(np.searchsorted(total, wanted)) + 1
     chosen = (points["object"] < kept).to_numpy()
     points, is_alert = points[chosen].reset_index(drop=True), is_alert[chosen]
 
-    around = scores.surroundings(objects, sky.SURVEY_BEGIN_MJD, span[0], rng)
-    around = _single(around, sky)
+    neighbours = scores.surroundings(objects, sky.SURVEY_BEGIN_MJD, span[0], rng)
+    neighbours = _single(neighbours, sky)
     points = _detections(points, objects, rng)
     points = _single(sky.numbered(points, field), sky)
     first_seen = points[points["mag"].notna()].groupby("object")["mjd"].min().reindex(range(n))
-    begun = around["past_mjd"].fillna(first_seen)
+    first_mjd = neighbours["past_mjd"].fillna(first_seen)
     points = points.assign(ra=ra[points["object"]], dec=dec[points["object"]])
-    ids = sky.object_ids(begun.fillna(start_mjd), objects.kind == MOVING, seed)
+    ids = sky.object_ids(first_mjd.fillna(start_mjd), objects.kind == MOVING, seed)
     truth = _truth(objects, ids, ra, dec, sky.VIEW.reference)
-    alerts = sky.recorded(_alerts(points, is_alert, truth, around, begun, known))
-    return Campaign(known, truth[:kept], points, alerts)
+    alerts = sky.recorded(_alerts(points, is_alert, truth, neighbours, first_mjd, settings))
+    return Campaign(settings, truth[:kept], points, alerts)
 
 
 def _single(frame: pd.DataFrame, sky: ModuleType) -> pd.DataFrame:
@@ -153,7 +154,7 @@ def _single(frame: pd.DataFrame, sky: ModuleType) -> pd.DataFrame:
 
 
 def _detections(points: pd.DataFrame, objects: Objects, rng: np.random.Generator) -> pd.DataFrame:
-    """`points` with counts so far and quality, which means nothing without a detection."""
+    """Return `points` with counts so far and quality, which is meaningless for non-detections."""
     kind = objects.kind[points["object"]]
     counts = {
         "is_moving": kind == MOVING,
@@ -167,12 +168,12 @@ def _alerts(
     points: pd.DataFrame,
     is_alert: np.ndarray,
     truth: pd.DataFrame,
-    around: pd.DataFrame,
-    begun: pd.Series,
+    neighbours: pd.DataFrame,
+    first_mjd: pd.Series,
     survey: Survey,
 ) -> pd.DataFrame:
     history_days = SKIES[survey.name].HISTORY_DAYS
-    # Times of all objects on one rising axis: the history's begin is then one search.
+    # Times of all objects on one rising axis: one search then finds the start of each history.
     axis = points["object"] * 1e6 + points["mjd"]
     point = np.nonzero(is_alert)[0]
     point = point[np.argsort(points["mjd"].to_numpy()[point], kind="stable")]
@@ -180,7 +181,7 @@ def _alerts(
     index = rows["object"].to_numpy()
     days = np.floor(rows["mjd"] - survey.day_start).astype(int)
     names = {day: survey.night_of(day + survey.day_start) for day in days.unique().tolist()}
-    past, near = around["past_detections"].to_numpy()[index], around.iloc[index]
+    past, near = neighbours["past_detections"].to_numpy()[index], neighbours.iloc[index]
     return pd.DataFrame(
         {
             "night": days.map(names),
@@ -202,7 +203,7 @@ def _alerts(
             "asteroid_distance_arcsec": near["asteroid_distance_arcsec"].to_numpy(),
             "n_detections": past + rows["n_detections"],
             "n_exposures": past + rows["n_exposures"],
-            "first_detection_mjd": begun.to_numpy()[index],
+            "first_detection_mjd": first_mjd.to_numpy()[index],
             "first": np.searchsorted(axis, axis.to_numpy()[point] - history_days),
             "point": point,
         }

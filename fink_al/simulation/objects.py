@@ -1,4 +1,4 @@
-"""Light-curve models of what alerts are made of, and objects drawn from them."""
+"""Light-curve models of the objects behind alerts, and objects drawn from them."""
 
 from __future__ import annotations
 
@@ -25,34 +25,35 @@ class Kind:
     Parameters
     ----------
     type : str or None
-        What a spectrum tells, in the words of the Transient Name Server; None: nothing to observe.
+        Type from a spectrum, as the Transient Name Server writes it; None: nothing to observe.
     share : float
-        Part of the objects drawn, in the mix of a stream after a broker's basic filter.
+        Share of the objects drawn, in the mix of a stream after a broker's basic filter.
     neighbour : str
         Nearest catalogued source: "galaxy" (the host), "nucleus" (the object itself is its
         centre), "star" or "any" (none but by chance).
     absolute_mag : tuple of float or None
-        AB, at maximum, at `WAVELENGTHS_NM` at rest; None for what has no redshift: no colours.
+        AB, at maximum, at `WAVELENGTHS_NM` at rest; None without redshift: then no colours.
     scatter_mag : float
-        Of `absolute_mag`.
+        Scatter of `absolute_mag`.
     rise_days : tuple of float
-        From first light to maximum in g, r and i, at rest and at unit pace; beyond as at the ends.
+        Time from first light to maximum in g, r and i, at rest and at unit pace; other bands have
+        the value of the nearest.
     pace_scatter : float
-        Of the logarithm of the pace, which stretches rise and decline.
+        Scatter of the logarithm of the pace, which stretches rise and decline.
     power : float
         Shape of the rise: flux is ``sin(pi/2 x) ** power``, x from 0 at first light to 1.
     decline_mag : tuple of 2 x 6 float
         Magnitudes below maximum at `DECLINE_DAYS` in g (and bluer) and in r (and redder).
     duration_days : float
-        What ends sooner than one night is seen in that night only.
+        Duration; an object that lasts less than a night is seen in that night only.
     amplitude_mag : float
-        Of variability about a constant source; 0 for transients.
+        Amplitude of variability about a constant source; 0 for transients.
     period_days : float
         Median period or, with `is_periodic` false, time of decorrelation.
     is_periodic : bool
         Whether the variability has one period.
     is_old : float
-        Part of the objects that the survey detected long before.
+        Share of the objects that the survey detected long before.
     """
 
     type: str | None
@@ -77,8 +78,8 @@ class Kind:
 #: 2015 (A&A 574, A60), of SN IIn Nyholm et al. 2020 (A&A 637, A73); decline of SN II Anderson et
 #: al. 2014 (ApJ 786, 67); TDE van Velzen et al. 2021 (ApJ 908, 4); AGN MacLeod et al. 2010 (ApJ
 #: 721, 1014); outbursts of cataclysmic variables Otulakowska-Hypka et al. 2016 (MNRAS 460, 2526).
-#: Shares, and figures that these do not give, are our own round numbers: so is all in the
-#: ultraviolet, where metals take the light of thermonuclear and stripped supernovae, and hot gas
+#: Shares, and figures that these do not give, are our own round numbers. So is the whole
+#: ultraviolet, where metals absorb the light of thermonuclear and stripped supernovae, and hot gas
 #: does not.
 KINDS: dict[str, Kind] = {
     "SN Ia": Kind(
@@ -144,7 +145,7 @@ KINDS: dict[str, Kind] = {
     "bogus": Kind(None, 0.15, "any", duration_days=0.7, is_old=0.0),
 }  # fmt: skip
 
-#: What surveys with spectra find: shares of types among the 16 778 objects with ZTF names that the
+#: Shares of types that surveys with spectra find, among the 16 778 objects with ZTF names that the
 #: Transient Name Server had typed by 2024, rounded, Ib with IIb.
 CLASSIFIED_MIX = {
     "SN Ia": 0.58, "SN Ia-91T": 0.025, "SN II": 0.13, "SN IIP": 0.015, "SN Ib": 0.04,
@@ -155,8 +156,8 @@ _CODES = {name: code for code, name in enumerate(KINDS)}
 BOGUS, MOVING = _CODES["bogus"], _CODES["moving object"]
 _WAVES = 24  # cosines of a variable source
 _HUBBLE_KM_S_MPC, _LIGHT_KM_S, _DECELERATION = 70.0, 299_792.458, -0.55
-#: At `WAVELENGTHS_NM`: by how many magnitudes dust of unit E(g-r) dims less than in g, after
-#: Fitzpatrick 1999 (PASP 111, 63) in round numbers; how much variable sources vary, beside in r.
+#: At `WAVELENGTHS_NM`: magnitudes by which dust of unit E(g-r) dims less than in g, after
+#: Fitzpatrick 1999 (PASP 111, 63) in round numbers; amplitude of variable sources relative to r.
 _REDDENING = (-2.5, -1.8, -1.0, 0.0, 1.0, 1.6, 1.9, 2.1)
 _SWING = (1.6, 1.5, 1.4, 1.2, 1.0, 0.9, 0.85, 0.8)
 _DUST_IN_G = 3.3
@@ -165,24 +166,24 @@ _DISTANCE_STEPS = 4
 
 @dataclass(frozen=True)
 class View:
-    """What of the sky a survey sees.
+    """Bands and depth of a survey.
 
     Parameters
     ----------
     wavelengths_nm : tuple of float
-        Of its bands.
+        Wavelengths of its bands.
     reference : int
         Band in which peak magnitudes are drawn.
     peak_mag : tuple of float
-        Brightest and faintest of them.
+        Brightest and faintest peak magnitude.
     bogus_bands : int
-        The first so many bands have bogus detections.
+        Number of bands, from the first, that have bogus detections.
     dusk : float
-        Fraction of a day before the night's first exposure, as `mjd` counts: what lasts less than a
-        night begins then.
+        Fraction of an MJD day just before the night's first exposure: objects that last less than
+        a night begin then.
     is_deep : bool
-        Whether it sees so far that light has moved between bands. Without, redshift stretches time
-        alone: below 0.1 it moves light by less than the width of a band.
+        Whether redshifts are so large that light moves between bands. If not, redshift only
+        stretches time: below 0.1 it moves light by less than the width of a band.
     """
 
     wavelengths_nm: tuple[float, ...]
@@ -195,14 +196,14 @@ class View:
 
 @dataclass(frozen=True)
 class Objects:
-    """What `flux` needs of `n` objects; arrays of shape (n,) unless said otherwise.
+    """Parameters of `n` objects for `flux`; arrays of shape (n,) unless stated otherwise.
 
     Parameters
     ----------
     kind : int64 array
         Index into `KINDS`.
     redshift : float64 array
-        NaN where it means nothing.
+        NaN for objects without one.
     begin_mjd : float64 array
         First light of a transient.
     mag : float64 array, shape (n, b)
@@ -210,13 +211,13 @@ class Objects:
     rise_days, pace : float64 arrays, shapes (n, b) and (n,)
         As observed: with pace and time dilation.
     redness : float64 array, shape (n, b)
-        How the decline is mixed: 0 that of g, 1 that of r.
+        Mixture of the decline: 0 as in g, 1 as in r.
     power : float64 array
-        Of the rise.
+        Power of the rise.
     amplitude_mag : float64 array, shape (n,)
-        Of variability.
+        Amplitude of variability.
     swing : float64 array, shape (b,)
-        Factor of it in each band.
+        Factor of that amplitude in each band.
     frequency, phase : float64 arrays, shape (n, k)
         Cosines whose sum is the variability [1/day, radian].
     """
@@ -239,12 +240,12 @@ class Objects:
 
 
 def figures(name: str) -> npt.NDArray:
-    """Figure `name` of every kind, shape (kinds, ...)."""
+    """Return figure `name` of every kind, shape (kinds, ...)."""
     return np.array([getattr(kind, name) for kind in KINDS.values()])
 
 
 def default_mix() -> dict[str, float]:
-    """Share of each kind among the objects drawn."""
+    """Return the share of each kind among the objects drawn."""
     return {name: kind.share for name, kind in KINDS.items()}
 
 
@@ -257,16 +258,16 @@ def draw(
     view: View,
     rng: np.random.Generator,
 ) -> Objects:
-    """`n` objects, of each kind in proportion to its share in `mix`.
+    """Draw `n` objects, of each kind in proportion to its share in `mix`.
 
-    First light is uniform from `first_mjd` to `stop_mjd`, of what lasts less than a night from
-    `start_mjd`: earlier nights make no alerts.
+    First light is uniform from `first_mjd` to `stop_mjd`. For objects that last less than a night
+    it is from `start_mjd`, as earlier nights have no alerts.
 
-    Peak magnitudes follow ``10 ** (0.4 m)``: flatter than the 0.6 of a Euclidean volume, as the
-    faintest are too distant for it. Distances follow from them with H0 = 70 km/s/Mpc and q0 = -0.55
-    to second order in redshift; dust in the host dims and reddens (E(g-r) exponential, mean 0.08).
-    A band of a deep survey shows the wavelength at rest that redshift moves into it. No dust of our
-    own galaxy.
+    Peak magnitudes follow ``10 ** (0.4 m)``: flatter than the 0.6 of a Euclidean volume, because
+    the faintest objects are too distant for that law. Distances follow from them with H0 = 70
+    km/s/Mpc and q0 = -0.55 to second order in redshift. Dust in the host dims and reddens (E(g-r)
+    exponential, mean 0.08). A band of a deep survey shows the wavelength at rest that redshift
+    moves into it. Dust of our own galaxy is left out.
     """
     shares = np.zeros(len(KINDS))
     for name, share in mix.items():
@@ -289,11 +290,11 @@ def draw(
     is_short = np.isfinite(figures("duration_days")[kind])
     begin = rng.uniform(np.where(is_short, start_mjd, first_mjd), stop_mjd)
     begin[is_short] = np.floor(begin[is_short]) + view.dusk
-    # A bogus detection is of one image: no other band sees it.
+    # A bogus detection is in one image: no other band sees it.
     band = np.arange(len(view.wavelengths_nm)) != rng.integers(0, view.bogus_bands, n)[:, None]
     mag[(kind == BOGUS)[:, None] & band] = np.inf
     amplitude = figures("amplitude_mag")[kind] * rng.lognormal(0, 0.4, n)
-    mag[amplitude > 0] -= 1.5  # sources that vary are brighter than what they vary by
+    mag[amplitude > 0] -= 1.5  # variable sources are brighter than their variation
     period = figures("period_days")[kind]
     # A damped random walk is a sum of waves with Cauchy-distributed frequencies.
     walk = rng.standard_cauchy((n, _WAVES)) / (2 * np.pi * period[:, None])
@@ -321,13 +322,13 @@ def _redshift(
     scatter: npt.NDArray[np.float64],
     view: View,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Redshift of each object, NaN where it has none, and the wavelength at rest of each band."""
+    """Return redshifts, NaN for objects without one, and the wavelength at rest of each band."""
     observed = np.broadcast_to(view.wavelengths_nm, (len(kind), len(view.wavelengths_nm)))
     redshift, rest = np.zeros(len(kind)), observed
     for _ in range(_DISTANCE_STEPS if view.is_deep else 1):
-        there = rest[:, [view.reference]]
-        brightest = _at(there, "absolute_mag", WAVELENGTHS_NM, kind)[:, 0] + scatter
-        dust = _DUST_IN_G - np.interp(there[:, 0], WAVELENGTHS_NM, _REDDENING)
+        reference_nm = rest[:, [view.reference]]
+        brightest = _at(reference_nm, "absolute_mag", WAVELENGTHS_NM, kind)[:, 0] + scatter
+        dust = _DUST_IN_G - np.interp(reference_nm[:, 0], WAVELENGTHS_NM, _REDDENING)
         if view.is_deep:
             brightest = brightest - 2.5 * np.log10(1 + np.nan_to_num(redshift))
         distance_mpc = 10 ** (0.2 * (peak - dust * reddening - brightest - 25))
@@ -341,16 +342,16 @@ def _redshift(
 def _at(
     wavelengths: npt.NDArray[np.float64],
     name: str,
-    given_at: tuple[float, ...],
+    figure_nm: tuple[float, ...],
     kind: npt.NDArray[np.int64],
 ) -> npt.NDArray[np.float64]:
-    """Figure `name` of each object's kind at `wavelengths`, shape (n, b); NaN where it has none."""
-    found = np.full(wavelengths.shape, np.nan)
+    """Interpolate figure `name` of each object's kind, shape (n, b); NaN for kinds without it."""
+    figures_at = np.full(wavelengths.shape, np.nan)
     for code, each in enumerate(KINDS.values()):
         values, rows = getattr(each, name), kind == code
         if values is not None:
-            found[rows] = np.interp(wavelengths[rows], given_at, values)
-    return found
+            figures_at[rows] = np.interp(wavelengths[rows], figure_nm, values)
+    return figures_at
 
 
 def flux(
@@ -359,19 +360,19 @@ def flux(
     mjd: npt.NDArray[np.float64],
     band: npt.NDArray[np.int64],
 ) -> npt.NDArray[np.float64]:
-    """Difference flux, shape (p,), in FLUXCAL, of object ``index[i]`` at ``mjd[i]``.
+    """Return the difference flux, shape (p,), in FLUXCAL, of object ``index[i]`` at ``mjd[i]``.
 
     Parameters
     ----------
     objects : Objects
-        Where the points' parameters come from.
+        Parameters of the objects.
     index, mjd, band : arrays, shape (p,)
         Object, time and band of each point.
 
     Notes
     -----
     Transients rise as ``sin(pi/2 x) ** power`` (power 2: the expanding fireball's t squared, level
-    at maximum) and fall along the table of their kind. Variable sources change by
+    at maximum) and fall as in the table of their kind. Variable sources change by
     ``sqrt(2/k) * sum(cos)``: with the frequencies of `draw` a damped random walk (Kelly et al.
     2009, ApJ 698, 895) or a sinusoid, 20% stronger in g than in r. Deep in the ultraviolet a
     transient rises and falls as in g.

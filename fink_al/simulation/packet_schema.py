@@ -49,9 +49,9 @@ HISTORY_FIELDS = _fields(_POINT.format(q="?") + "," + _ONLY_HISTORY)
 
 
 def ztf_schema() -> dict[str, Any]:
-    """Writer schema of a ZTF packet, as the survey's version 3.3 has it.
+    """Return the writer schema of a ZTF packet, the survey's version 3.3.
 
-    Left out are its documentation and its defaults, of which some (null for a float) are not valid.
+    Documentation and defaults are left out; some defaults (null for a float) are invalid.
     Source: ZwickyTransientFacility/ztf-avro-alert on GitHub.
     """
     cutout = _record("cutout", [("fileName", "string"), ("stampData", "bytes")])

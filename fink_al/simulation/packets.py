@@ -1,4 +1,4 @@
-"""Simulated alerts as ZTF packs them: Avro container files of one record, about 60 kB each."""
+"""Simulated ZTF packets: Avro container files of one record, about 60 kB each."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from fink_al.simulation.fits import hdu
 from fink_al.simulation.nights import Campaign
 from fink_al.simulation.packet_schema import HISTORY_FIELDS, SCHEMA_VERSION, ztf_schema
 
-_NOTHING = -999.0  # ZTF's word for "no such neighbour"
+_NO_NEIGHBOUR = -999.0  # as ZTF writes it
 _STAMPS, _STAMP_SIDE = 32, 63
 _ALERT = fastavro.parse_schema(ztf_schema())
 _FIELDS = ztf_schema()["fields"]
@@ -35,15 +35,15 @@ _NULLS = {name: _NULL for name, kind in HISTORY_FIELDS if isinstance(kind, list)
 
 
 def packets(campaign: Campaign, night: int) -> Iterator[bytes]:
-    """The night's packets, in time order.
+    """Yield the night's packets, in time order.
 
-    Fields that nothing is modelled for are null or a plausible constant. The cutouts are taken by
-    turns from a few dozen: noise with a host and a source, whose brightness is not the alert's.
+    Fields that are not modelled are null or a plausible constant. Cutouts are taken in turn from
+    a few dozen: noise with a host and a source, whose brightness is not the alert's.
 
     Parameters
     ----------
     campaign : Campaign
-        Where the alerts and their histories come from.
+        Alerts and their histories.
     night : int
         YYYYMMDD, one of ``campaign.nights``.
     """
@@ -51,7 +51,7 @@ def packets(campaign: Campaign, night: int) -> Iterator[bytes]:
     needed = np.zeros(len(campaign.points), bool)
     for first, point in zip(alerts["first"], alerts["point"], strict=True):
         needed[first : point + 1] = True
-    # Most time goes into encoding histories, and an object's alerts share theirs.
+    # Encoding histories takes most of the time, and an object's alerts share theirs.
     points = {
         row["row"]: _point(row)
         for row in _rows(campaign.points[needed].rename_axis("row").reset_index())
@@ -67,7 +67,7 @@ def packets(campaign: Campaign, night: int) -> Iterator[bytes]:
 
 
 def replicate(originals: Sequence[bytes], n: int) -> Iterator[bytes]:
-    """`n` packets made of `originals` by turns, each with an object id and alert id of its own.
+    """Yield `n` copies of `originals` in turn, each with its own object id and alert id.
 
     For load tests: new ids are written over the old ones, which have the same length.
     """
@@ -89,7 +89,7 @@ def _rows(frame: pd.DataFrame) -> Any:
 
 
 def _header() -> bytes:
-    """All of a container file before its first sync marker."""
+    """Return the part of a container file before its first sync marker."""
     out = io.BytesIO()
     marker = _marker(0)
     fastavro.writer(out, ztf_schema(), [], sync_marker=marker)
@@ -97,7 +97,7 @@ def _header() -> bytes:
 
 
 def _marker(alert_id: int) -> bytes:
-    """A sync marker for each packet, as the survey's own writer draws them."""
+    """Return the sync marker of a packet: one for each, as the survey's own writer draws them."""
     return hashlib.blake2b(str(alert_id).encode(), digest_size=SYNC_BYTES).digest()
 
 
@@ -108,14 +108,14 @@ def _encode(schema: Any, value: Any) -> bytes:
 
 
 def _array(items: list[bytes]) -> bytes:
-    """Encoded `items` as the array of a union's first branch, or its second, null, if none."""
+    """Encode `items` as the array of a union's first branch; no items as its second, null."""
     if not items:
         return _encode("long", 1)
     return b"".join([_encode("long", 0), _encode("long", len(items)), *items, _encode("long", 0)])
 
 
 def _point(row: dict[str, Any]) -> dict[str, Any]:
-    """A point as an entry of ``prv_candidates``."""
+    """Return a point as an entry of ``prv_candidates``."""
     image = f"ztf_{row['exposure_id']}_z{'gri'[row['band']]}_o_scimrefdiffimg.fits.fz"
     point: dict[str, Any] = _NULLS | {
         "jd": row["mjd"] + MJD_OF_JD0,
@@ -155,12 +155,12 @@ def _point(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _head(alert: dict[str, Any], point: dict[str, Any]) -> dict[str, Any]:
-    """A packet's fields before its history."""
+    """Return a packet's fields before its history."""
     asteroid = alert["asteroid_distance_arcsec"]
     candidate = point | {
         "drb": alert["deep_real_bogus"],
         "drbversion": "d6_m7",
-        "ssdistnr": asteroid if asteroid == asteroid else _NOTHING,
+        "ssdistnr": asteroid if asteroid == asteroid else _NO_NEIGHBOUR,
         "ssnamenr": "2020 AA1" if asteroid == asteroid else "null",
         "sgscore1": alert["star_score"],
         "distpsnr1": alert["star_distance_arcsec"],
@@ -187,7 +187,7 @@ def _head(alert: dict[str, Any], point: dict[str, Any]) -> dict[str, Any]:
 
 
 def _cutouts(alert_id: int, number: int) -> dict[str, dict[str, Any]]:
-    """A packet's fields after its history."""
+    """Return a packet's fields after its history."""
     return {
         f"cutout{name}": {
             "fileName": f"candid{alert_id}_{name.lower()}.fits.gz",
@@ -199,7 +199,7 @@ def _cutouts(alert_id: int, number: int) -> dict[str, dict[str, Any]]:
 
 @cache
 def _stamps() -> list[dict[str, bytes]]:
-    """Sets of three gzipped FITS images; only their look and their size matter."""
+    """Return sets of three gzipped FITS images, realistic in look and size."""
     rng = np.random.default_rng(0)
     y, x = np.indices((_STAMP_SIDE, _STAMP_SIDE)) - _STAMP_SIDE // 2
     stamps = []

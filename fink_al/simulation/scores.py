@@ -1,4 +1,4 @@
-"""What a survey's pipeline says about an object's surroundings and about each of its detections."""
+"""Scores of a survey's pipeline for an object's surroundings and for each of its detections."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ _HOSTLESS = 0.1
 def surroundings(
     objects: Objects, survey_begin_mjd: int, start_mjd: int, rng: np.random.Generator
 ) -> pd.DataFrame:
-    """Neighbours and past of each object, one row an object.
+    """Draw neighbours and past of each object, one row an object.
 
     Parameters
     ----------
     objects : Objects
-        Whose.
+        The objects.
     survey_begin_mjd, start_mjd : int
-        Between these the past lies.
+        Start and end of the past.
     rng : Generator
-        Source of chance.
+        Source of random numbers.
 
     Returns
     -------
@@ -31,8 +31,9 @@ def surroundings(
         ``star_score star_distance_arcsec`` of the nearest source in Pan-STARRS1: galaxies score
         near 0 (Tachibana & Miller 2018, PASP 130, 128001), one in twenty wrongly so; stars near 1,
         within 1.5 arcsec; supernovae lie some arcsec from their host's centre, one in ten has no
-        host there. ``asteroid_distance_arcsec``, NaN where none is known. ``past_detections
-        past_mjd``, number and first time of those before all simulated nights; mostly 0 and NaN.
+        host there. ``asteroid_distance_arcsec``, NaN without a known one. ``past_detections
+        past_mjd``, number and first time of detections before all simulated nights; mostly 0 and
+        NaN.
     """
     n = len(objects)
     near = figures("neighbour")[objects.kind]
@@ -56,12 +57,12 @@ def surroundings(
 
 
 def quality(kind: npt.NDArray[np.int64], rng: np.random.Generator) -> pd.DataFrame:
-    """Quality of detections of objects of `kind`, one row a detection.
+    """Draw the quality of detections of objects of `kind`, one row a detection.
 
     Returns
     -------
     pandas.DataFrame
-        ``real_bogus``, ``deep_real_bogus`` and ``classtar``, all near 1 for what is real, and
+        ``real_bogus``, ``deep_real_bogus`` and ``classtar``, all near 1 for real detections, and
         ``n_bad_pixels``. One bogus detection in eight passes a cut at real/bogus 0.55, one real
         one in a hundred does not.
     """

@@ -14,15 +14,15 @@ from fink_al.settings import MJD_EPOCH
 from fink_al.simulation.exposures import Schedule, fields
 from fink_al.simulation.objects import View
 
-#: First night of simulations that ask for none, and the first of the survey [MJD].
+#: Default first night, and the first night of the survey [MJD].
 START, SURVEY_BEGIN_MJD = "2026-01-05", 58_194
-#: How long before the first night transients begin, and what packets reach back to [day].
+#: Time before the first night at which transients begin, and length of a packet's history [day].
 LEAD_DAYS = HISTORY_DAYS = 30
-#: Peak magnitudes in g: what is fainter is never seen.
+#: Peak magnitudes are in g: fainter objects are never seen.
 VIEW = View((475.3, 636.9, 791.5), 0, (15.5, 20.5), bogus_bands=2, dusk=0.0, is_deep=False)
-#: Objects to begin with for an alert: in the default mix one makes four alerts in five nights.
+#: Objects drawn for each alert wanted: in the default mix one has four alerts in five nights.
 OBJECTS_PER_ALERT = 0.5
-#: Packets hold these as 32-bit floats; what is simulated is what their reader sees.
+#: Packets hold these as 32-bit floats; simulated values are those that their reader gets.
 SINGLE = (
     "mag",
     "mag_err",
@@ -44,12 +44,12 @@ _LOST_NIGHTS = 0.15  # whole nights; the others lose up to 30% of their fields
 
 
 def schedule(first_mjd: int, start_mjd: int, stop_mjd: int, rng: np.random.Generator) -> Schedule:
-    """Exposures of all fields in the nights from `first_mjd` until before `stop_mjd`.
+    """Draw exposures of all fields in the nights from `first_mjd` until before `stop_mjd`.
 
     Each field is visited in g and r in most nights, half an hour or more apart, and seldom in i.
-    In 15% of the nights before `start_mjd` clouds take everything; later nights, which somebody
-    asked for, lose up to 30% of their fields as all others do. Fields lie where January's nights
-    look, evenly over the sky from -25 to +50 degrees: a third of them above +20.
+    Before `start_mjd`, 15% of the nights are lost to clouds; later nights, which were asked for,
+    never. All others lose up to 30% of their fields. Fields are those visible in January, evenly
+    over the sky from -25 to +50 degrees: a third of them above +20.
     """
     nights = stop_mjd - first_mjd
     lost = rng.uniform(0, 0.3, nights)
@@ -74,7 +74,7 @@ def schedule(first_mjd: int, start_mjd: int, stop_mjd: int, rng: np.random.Gener
 
 
 def numbered(points: pd.DataFrame, field: npt.NDArray[np.int64]) -> pd.DataFrame:
-    """`points` with ids of exposures and alerts: night, moment, readout channel, running number."""
+    """Return `points` with ids of exposures (night, moment, readout channel) and of alerts."""
     channel = field[points["object"]] % 64
     night = np.floor(points["mjd"]).astype(int)
     moment = ((points["mjd"] % 1) * 1e6).astype(int)
@@ -85,7 +85,7 @@ def numbered(points: pd.DataFrame, field: npt.NDArray[np.int64]) -> pd.DataFrame
 
 
 def object_ids(first_mjd: pd.Series, is_moving: npt.NDArray[np.bool_], seed: int) -> list[str]:
-    """ZTF's names: year of the first detection, three letters of the seed, four of the object."""
+    """Return ZTF names: year of first detection, three letters of the seed, four of the object."""
     return [
         f"ZTF{(MJD_EPOCH + timedelta(days=int(mjd))):%y}"
         + "".join(
@@ -98,21 +98,21 @@ def object_ids(first_mjd: pd.Series, is_moving: npt.NDArray[np.bool_], seed: int
 
 
 def recorded(alerts: pd.DataFrame) -> pd.DataFrame:
-    """`alerts` with what the survey's packets say of them: all of it."""
+    """Return `alerts` unchanged: the survey's packets carry every value."""
     return alerts
 
 
 def lists(
     points: pd.DataFrame, alert: npt.NDArray[np.int64]
 ) -> Iterator[tuple[str, npt.NDArray[np.bool_], pd.Series]]:
-    """Light-curve columns: name, which points are in it, and all their values.
+    """Yield light-curve columns: name, mask of the points in it, and values of all points.
 
     Parameters
     ----------
     points : pandas.DataFrame
-        Of the alerts' histories and the alerts themselves.
+        Points of the alerts' histories and the alerts themselves.
     alert : int64 array, shape (p,)
-        To which alert each belongs.
+        Alert of each point.
     """
     all_points = np.ones(len(points), bool)
     yield "cjd", all_points, points["mjd"] + MJD_OF_JD0

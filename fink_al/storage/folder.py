@@ -1,4 +1,4 @@
-"""Folders of files that are written once: all that the label store asks of a file system."""
+"""Folders of files that are written once: all that the label store needs of a file system."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Protocol
 
 from fink_al.errors import ServiceError
 
-#: Bytes that a file may have: some millions of labels. It is held in memory whole, more than once
-#: where Java hands it over.
+#: Largest size of a file in bytes: some millions of labels. The whole file is held in memory, more
+#: than once where it comes through Java.
 MOST_FILE_BYTES = 1 << 28
 
 
@@ -21,15 +21,15 @@ class Folder(Protocol):
         ...
 
     def names(self) -> list[str]:
-        """Names of its whole files, sorted; empty if there is no such folder."""
+        """Return names of its complete files, sorted; empty if the folder does not exist."""
         ...
 
     def read(self, name: str) -> bytes:
-        """Content of the file `name`, of at most `MOST_FILE_BYTES`."""
+        """Return the content of the file `name`, at most `MOST_FILE_BYTES`."""
         ...
 
     def write(self, name: str, content: bytes) -> None:
-        """Write the file `name`, which nobody sees before it is whole and on the disk."""
+        """Write the file `name`, which becomes visible only when it is complete and on the disk."""
         ...
 
 
@@ -39,7 +39,7 @@ def check_size(file: str | Path, size: int) -> None:
     Raises
     ------
     ServiceError
-        With the limit.
+        If the file is larger than the limit.
     """
     if size > MOST_FILE_BYTES:
         raise ServiceError(

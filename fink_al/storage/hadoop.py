@@ -25,23 +25,23 @@ class HadoopFolder:
     Parameters
     ----------
     path : str
-        URI of a folder that need not exist yet.
+        URI of the folder, which need not exist yet.
 
     Raises
     ------
     ServiceError
-        By every method, if the storage does not answer or refuses.
+        By every method, if the storage does not answer or refuses the request.
     """
 
     def __init__(self, path: str):
         self._jvm, configuration = java()
-        with clear(path, "reached"):
+        with java_errors(path, "reached"):
             self._folder = self._jvm.org.apache.hadoop.fs.Path(path)
             self._system = self._folder.getFileSystem(configuration)
             self.path = str(self._system.makeQualified(self._folder).toString())
 
     def names(self) -> list[str]:
-        with clear(self.path, "listed"):
+        with java_errors(self.path, "listed"):
             try:
                 statuses = self._system.listStatus(self._folder)
             except _java_error() as error:
@@ -52,7 +52,7 @@ class HadoopFolder:
             return sorted(name for name in names if not name.startswith("."))
 
     def read(self, name: str) -> bytes:
-        with clear(f"{self.path}/{name}", "read"):
+        with java_errors(f"{self.path}/{name}", "read"):
             file = self._at(name)
             check_size(f"{self.path}/{name}", self._system.getFileStatus(file).getLen())
             stream = self._system.open(file)
@@ -64,7 +64,7 @@ class HadoopFolder:
     def write(self, name: str, content: bytes) -> None:
         check_size(f"{self.path}/{name}", len(content))
         partial = self._at(f".{name}.partial")
-        with clear(f"{self.path}/{name}", "written"):
+        with java_errors(f"{self.path}/{name}", "written"):
             stream = self._system.create(partial, False)
             try:
                 stream.write(bytearray(content))
@@ -73,7 +73,7 @@ class HadoopFolder:
                 stream.close()
             if not self._system.rename(partial, self._at(name)):
                 self._system.delete(partial, False)
-                raise ServiceError(f"{self.path}/{name} cannot be written: there is one already.")
+                raise ServiceError(f"{self.path}/{name} cannot be written: it already exists.")
 
     def _at(self, name: str) -> Any:
         return self._jvm.org.apache.hadoop.fs.Path(self._folder, name)
@@ -86,17 +86,17 @@ def share_session(jvm: Any, configuration: Any) -> None:
 
 
 def java() -> tuple[Any, Any]:
-    """Java process and its Hadoop configuration: of the Spark session, or else without one."""
-    return _session or _own()[1:]
+    """Return Java process and Hadoop configuration, of the Spark session if there is one."""
+    return _session or _without_session()[1:]
 
 
 @cache
-def _own() -> tuple[Any, Any, Any]:
-    """Java process without a session, which takes seconds less; it ends with this one.
+def _without_session() -> tuple[Any, Any, Any]:
+    """Start a Java process without a session, seconds faster; it ends with this process.
 
-    It is py4j's own server, started by ``spark-submit``: so it has the class path, the packages and
-    the ``spark.hadoop`` options that the operator gave Spark. The first of the three values holds
-    the pipe whose end is the Java process's end.
+    It is py4j's own server, started by ``spark-submit``. So it has the class path, the packages and
+    the ``spark.hadoop`` options that the operator gave Spark. The first of the three values is the
+    process; the Java process ends when the pipe to it closes.
     """
     from py4j.java_gateway import GatewayParameters, JavaGateway
 
@@ -109,14 +109,14 @@ def _own() -> tuple[Any, Any, Any]:
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            # Apart from the terminal's process group: Ctrl-C is for this process to handle.
+            # Outside the terminal's process group: only this process must get Ctrl-C.
             start_new_session=True,
         )
         assert process.stdout is not None
         port, token = int(process.stdout.readline()), process.stdout.readline().decode().strip()
     except (OSError, ValueError) as error:
         raise ServiceError(
-            f"Spark's Java process does not start ({error}): install Java 17 and "
+            f"Spark's Java process failed to start ({error}): install Java 17 and "
             "fink-al[stream], or set labels_path to a local folder."
         ) from None
     parameters = GatewayParameters(port=port, auth_token=token, auto_convert=True)
@@ -127,7 +127,7 @@ def _own() -> tuple[Any, Any, Any]:
 
 
 def _spark_home() -> Path:
-    """Folder of Spark: the one that ``SPARK_HOME`` names, or that of the package pyspark."""
+    """Return the folder of Spark: ``SPARK_HOME``, or that of the package pyspark."""
     if home := os.environ.get("SPARK_HOME"):
         return Path(home)
     package = find_spec("pyspark")
@@ -140,21 +140,21 @@ def _spark_home() -> Path:
 
 
 def _java_error() -> type[Exception]:
-    from py4j.protocol import Py4JJavaError  # with pyspark, which a local folder does not need
+    from py4j.protocol import Py4JJavaError  # part of pyspark: local folders do not need it
 
     return Py4JJavaError
 
 
 def is_a(error: Any, *names: str) -> bool:
-    """Whether `error` is a Java exception of one of these classes."""
+    """Tell whether `error` is a Java exception of one of these classes."""
     return str(error.java_exception.getClass().getSimpleName()) in names
 
 
 @contextmanager
-def clear(path: str, done: str = "read") -> Iterator[None]:
-    """Raise what Java says of `path` as an error of the family."""
+def java_errors(path: str, action: str = "read") -> Iterator[None]:
+    """Raise Java's exceptions about `path` as a :class:`ServiceError`."""
     try:
         yield
     except _java_error() as error:
         reason = error.java_exception.toString()  # type: ignore[attr-defined]
-        raise ServiceError(f"{path} cannot be {done}: {reason}.") from error
+        raise ServiceError(f"{path} cannot be {action}: {reason}.") from error

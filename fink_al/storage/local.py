@@ -1,4 +1,4 @@
-"""Local files: written whole or not at all, and locks between processes."""
+"""Atomic writes of local files, and locks between processes."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from fink_al.storage.folder import check_size
 
 @contextmanager
 def whole(file: Path) -> Iterator[Path]:
-    """Give the path of a partial file that takes the place of `file` when the block has ended.
+    """Yield the path of a partial file, which replaces `file` when the block has ended.
 
-    Nobody sees `file` before it is whole and on the disk. After an error it stays as it was, and
-    the partial file is removed. Folders above it are made.
+    `file` becomes visible only when it is complete and on the disk. After an error it is unchanged,
+    and the partial file is removed. Missing parent folders are created.
     """
     partial = file.with_name(f".{file.name}.partial")
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -40,10 +40,10 @@ def _sync(path: Path) -> None:
 
 @contextmanager
 def alone(file: Path, busy: FinkAlError) -> Iterator[None]:
-    """Hold the lock `file`, which stays behind, and raise `busy` if another process holds it.
+    """Hold the lock `file`, which is never removed; raise `busy` if another process holds it.
 
-    The system's own lock is used, and no library: it ends with its process, however that ends, and
-    the file is the demo's marker as well, which a library would remove.
+    This is the system's own lock, not a library's: it ends with its process, however that ends, and
+    the file is also the demo's marker, which a library would remove.
     """
     with file.open("a") as lock:
         try:
@@ -54,12 +54,12 @@ def alone(file: Path, busy: FinkAlError) -> Iterator[None]:
 
 
 class LocalFolder:
-    """A folder of this machine, or mounted: a :class:`fink_al.storage.folder.Folder`.
+    """A local or mounted folder: a :class:`fink_al.storage.folder.Folder`.
 
     Raises
     ------
     ServiceError
-        By every method, if the file system refuses.
+        By every method, if the file system refuses the request.
     """
 
     def __init__(self, folder: Path):

@@ -1,8 +1,8 @@
 """Parquet files in a folder of any file system that Spark's Java process reaches.
 
-Names, sizes, times and footers are asked for here; rows are read by Spark. What the storage fails
-to give is an error, what it gives and is no Parquet is a damaged file: the two must not be mixed
-up, or an hour without storage would write off all files of that hour.
+Names, sizes, times and footers are read here; rows are read by Spark. A failure of the storage is
+an error, bytes that are not Parquet are a damaged file. The two must be distinguished: otherwise an
+hour without storage would write off all files of that hour.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ import pyarrow.parquet as pq
 from py4j.protocol import Py4JJavaError
 
 from fink_al.errors import SettingsError
-from fink_al.storage.hadoop import clear, is_a, java
+from fink_al.storage.hadoop import is_a, java, java_errors
 
-#: A longer footer is damage: it would have to fit into memory.
+#: A longer footer counts as damage, because it must fit into memory.
 _MOST_FOOTER_BYTES = 1 << 26
 
 
 @dataclass(frozen=True)
 class File:
-    """A file as it was when it was listed.
+    """A file at the time when it was listed.
 
     Parameters
     ----------
     name : str
-        Path below the folder.
+        Path relative to the folder.
     path : str
-        Whole path, as Spark takes it.
+        Full path, in the form that Spark accepts.
     raw_path : str
-        The same as Spark gives it, without scheme and host.
+        The same path in the form that Spark returns, without scheme and host.
     modified_ms : int
         Unix time.
     size : int
@@ -54,14 +54,14 @@ class File:
 
 @dataclass(frozen=True)
 class Footer:
-    """What a Parquet file says of itself."""
+    """Content of a Parquet file's footer."""
 
     rows: int
     layout: pa.Schema
 
 
 class _Stream:
-    """A stream of Hadoop as a file of Python, for one look at the end."""
+    """A stream of Hadoop as a file of Python, for reading the footer."""
 
     closed = False
 
@@ -78,32 +78,32 @@ class _Stream:
 
     def read(self, size: int = -1) -> bytes:
         if not 0 <= size <= _MOST_FOOTER_BYTES:
-            raise OSError(f"{size} bytes are no footer")
+            raise OSError(f"{size} bytes are not a footer")
         return bytes(self._stream.readNBytes(size))
 
     def close(self) -> None:
-        """Leave it open: who opened it closes it."""
+        """Leave the stream open: its opener closes it."""
 
 
 class Storage:
-    """A folder of Parquet files and of folders that hold some.
+    """A folder of Parquet files, in folders at any depth.
 
     Parameters
     ----------
     folder : str
-        Path, with a scheme if it is not of Spark's default file system.
+        Path, with a scheme unless it is on Spark's default file system.
 
     Raises
     ------
     SettingsError
-        If there is no such folder.
+        If the folder does not exist.
     ServiceError
         By every method, if the storage does not answer.
     """
 
     def __init__(self, folder: str):
         self._jvm, configuration = java()
-        with clear(folder):
+        with java_errors(folder):
             path = self._path(folder)
             self._system = path.getFileSystem(configuration)
             self._root = self._system.makeQualified(path)
@@ -118,13 +118,13 @@ class Storage:
             raise SettingsError(f"stream.science_path: there is no folder {self.identifier}.")
 
     def files(self) -> list[File]:
-        """Files that are there now, but for hidden, empty and other ones."""
-        with clear(self.identifier):
+        """Return the Parquet files that exist now, without hidden and empty ones."""
+        with java_errors(self.identifier):
             return list(self._walk(self._system.listStatus(self._root)))
 
     def is_unchanged(self, file: File) -> bool:
-        """Whether `file` is there, and is the one that was listed."""
-        with clear(file.path):
+        """Tell whether `file` still exists and is the one that was listed."""
+        with java_errors(file.path):
             try:
                 status = self._system.getFileStatus(self._path(file.path))
             except Py4JJavaError as error:
@@ -134,26 +134,26 @@ class Storage:
             return (status.getModificationTime(), status.getLen()) == (file.modified_ms, file.size)
 
     def footer(self, file: File) -> Footer | None:
-        """What `file` says of itself; None if it is gone, or no whole Parquet file."""
+        """Return the footer of `file`; None if it is gone or is not a complete Parquet file."""
 
         def read(stream: Any) -> Footer | None:
             try:
                 metadata = pq.read_metadata(pa.PythonFile(_Stream(stream, file.size), mode="r"))
                 footer = Footer(metadata.num_rows, metadata.schema.to_arrow_schema())
-            except (pa.ArrowException, OSError, ValueError):  # whatever damage makes it say
+            except (pa.ArrowException, OSError, ValueError):  # any of them, depending on the damage
                 return None
             return footer if footer.rows >= 0 else None
 
         return self._open(file, read)
 
     def give(self, file: File) -> None:
-        """Read all bytes of `file`, to tell a damaged file from a storage that does not answer."""
+        """Read all bytes of `file`: an error means failed storage, not a damaged file."""
         nowhere = self._jvm.java.io.OutputStream.nullOutputStream()
         self._open(file, lambda stream: stream.transferTo(nowhere))
 
     def _open(self, file: File, use: Callable[[Any], Any]) -> Any:
-        """What `use` makes of the open file; None if it is gone or fails its checksum."""
-        with clear(file.path):
+        """Return the result of `use` on the open file; None if it is gone or fails its checksum."""
+        with java_errors(file.path):
             try:
                 stream = self._system.open(self._path(file.path))
                 try:
@@ -169,7 +169,7 @@ class Storage:
         for status in statuses:
             path = status.getPath()
             name = str(path.getName())
-            if name.startswith(("_", ".")):  # what Spark keeps beside its files, or still writes
+            if name.startswith(("_", ".")):  # Spark's own files, or files being written
                 continue
             if status.isDirectory():
                 try:
@@ -180,10 +180,10 @@ class Storage:
                     raise
                 yield from self._walk(inside)
             elif name.endswith(".parquet") and (size := status.getLen()):
-                whole = str(path.toString())
-                below = whole.removeprefix(self.identifier).lstrip("/")
+                full_path = str(path.toString())
+                name_below = full_path.removeprefix(self.identifier).lstrip("/")
                 raw = str(path.toUri().getRawPath())
-                yield File(below, whole, raw, status.getModificationTime(), size)
+                yield File(name_below, full_path, raw, status.getModificationTime(), size)
 
     def _path(self, text: str) -> Any:
         return self._jvm.org.apache.hadoop.fs.Path(text)

@@ -44,7 +44,7 @@ def test_light_curves_are_in_order_of_appearance_and_points_in_order_of_time():
         (lambda t: t.assign(fid=["g", "r", "g", "i"]), "'fid' holds .* Bands are 1 for g"),
         (lambda t: t.assign(fid=1.5), "'fid' holds 1.5"),
         (lambda t: t.assign(jd=t.jd - 2400000.5), "Add 2400000.5 to a modified Julian date"),
-        (lambda t: t.assign(magpsf=1500.0), "no AB magnitude.*a flux"),
+        (lambda t: t.assign(magpsf=1500.0), "not an AB magnitude.*a flux"),
         (lambda t: t.assign(magpsf=None), "No row has a magnitude"),
         (lambda t: t.assign(diffmaglim="deep"), "'diffmaglim' holds .*not numbers"),
         (lambda t: t.assign(objectId=None), "'objectId' is null in 4 rows"),
@@ -77,7 +77,7 @@ def table(**columns):
         ({"diffmaglim": -999.0}, "No row of 'diffmaglim' holds an AB magnitude"),
         ({"type": None}, "'type' is null in every row: give it as text"),
         ({"type": [np.nan] * 4}, "'type' is null in every row: give it as text"),
-        ({"type": [1, 1, 2, 2]}, "'type' holds 1, which is no text: give its name in words"),
+        ({"type": [1, 1, 2, 2]}, "'type' holds 1, which is not text: give its name in words"),
         ({"type": ["SN Ia", "AGN"] * 2}, "Every light curve has several values of type"),
     ],
 )

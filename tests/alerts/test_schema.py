@@ -53,7 +53,7 @@ REFUSED = {
     "long chain of names": (chain(40), "nested deeper than 32"),
     "wrapping": (
         record("a", [record("b", [record("c", ["int"])]), "int"]),
-        "record with no field but the record f0",
+        "record whose only field is the record f0",
     ),
     "recursion": (record("a", [["null", "a"]]), "a contains itself"),
 }
@@ -132,5 +132,5 @@ def test_a_record_that_the_writer_has_twice_is_defined_once_and_its_name_is_a_fu
             },
         ],
     }
-    with pytest.raises(AlertError, match=r"lsst\.v9\.point in the place of two records"):
+    with pytest.raises(AlertError, match=r"lsst\.v9\.point is one record in two places"):
         reader_schema({"now": read, "past": [read | {"more": "string"}]}, writer)

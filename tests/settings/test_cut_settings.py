@@ -78,11 +78,11 @@ _WRONG = [
     ),
     (
         {"star": {"column": "mag", "at_most": 3}},
-        f"{_CUTS}.star: any_of stands alone: move column, at_most into its list.",
+        f"{_CUTS}.star: any_of must be the only key: move column, at_most into its list.",
     ),
     (
         {"asteroid": {"null_fails_where": "mag"}},
-        f"{_CUTS}.asteroid.null_fails_where: not true or false; columns that are: is_positive, "
+        f"{_CUTS}.asteroid.null_fails_where: must be a column of true or false: is_positive, "
         "is_known_asteroid, host_is_extragalactic (found 'mag').",
     ),
     (
@@ -91,7 +91,7 @@ _WRONG = [
     ),
     (
         {"too_faint": {"column": "mag", "at_most": 19}},
-        f"{_CUTS}: too_faint: reasons of the loop itself; choose other names.",
+        f"{_CUTS}: too_faint: reserved by the loop; choose other names.",
     ),
     (
         {"min_real_bogus": 0.55, "host_classes": "any", "bands": ["g"]},
@@ -104,7 +104,7 @@ _WRONG = [
     ),
     (
         {"glow": {"column": "mag", "at_most": 3, None: "passes"}},
-        f"{_CUTS}.glow: null is no key in YAML: write if_null.",
+        f"{_CUTS}.glow: null cannot be a key in YAML: write if_null.",
     ),
     (
         {"band": {"one_of": ["g", "q"]}},

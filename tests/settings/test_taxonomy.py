@@ -23,7 +23,9 @@ def test_types_become_positive_negative_or_no_example(target, caplog):
         None,
         None,
     ]
-    assert caplog.messages == ["Types that the taxonomy does not know are no examples: 'sn ia' (2)"]
+    assert caplog.messages == [
+        "Types that the taxonomy does not know are not examples: 'sn ia' (2)"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def test_files_are_seen_when_they_are_whole_and_written_once(folder):
         ("b", b"2" * 100_000),
     ]
     if folder.path.startswith("hdfs"):  # Hadoop's local file system replaces a file
-        with pytest.raises(ServiceError, match="/a cannot be written: there is one already"):
+        with pytest.raises(ServiceError, match="/a cannot be written: it already exists"):
             folder.write("a", b"3")
     with pytest.raises(ServiceError, match=r"/c cannot be read: .*FileNotFoundException"):
         folder.read("c")

@@ -1,7 +1,7 @@
 """Flux of a black body that brightens and changes its temperature, with its derivatives, compiled.
 
-Source: Russeil et al. 2024 (arXiv 2310.02916), with a sigmoid as bolometric flux, in the form in
-which the ``light-curve`` package (0.13) fits it: by the middle temperature and a relative change.
+Source: Russeil et al. 2024 (arXiv 2310.02916), with a sigmoid as bolometric flux, in the form
+that the ``light-curve`` package (0.13) fits: with the middle temperature and a relative change.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from fink_al.features.compiled import compiled
 T0, LN_RISE, AMPLITUDE, LN_T, CHANGE, LN_K = range(6)
 N_PARAMETERS = 6
 
-#: Width of the prior around a constant temperature, of the relative change.
+#: Width of the prior on the relative change, around a constant temperature.
 CHANGE_PRIOR = 0.25
 
 _PLANCK, _LIGHT, _BOLTZMANN = 6.62607015e-34, 2.99792458e8, 1.380649e-23  # SI, exact
@@ -27,7 +27,7 @@ _STEFAN = 5.670374419e-8  # W / (m^2 K^4)
 
 
 def band_constants(wavelengths_nm: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """What `normal_equations` needs to know of bands at effective `wavelengths_nm`.
+    """Return the constants of bands at effective `wavelengths_nm` for `normal_equations`.
 
     Returns
     -------
@@ -44,7 +44,7 @@ def band_constants(wavelengths_nm: npt.ArrayLike) -> npt.NDArray[np.float64]:
 
 @compiled
 def normal_equations(t, flux, weight, hot, factor, x, gradient, hessian):
-    """Half the chi2 and half the prior's, and their derivatives in Gauss and Newton's way.
+    """Return half the chi2 with the prior's, and write their Gauss-Newton derivatives.
 
     Parameters
     ----------
@@ -53,12 +53,12 @@ def normal_equations(t, flux, weight, hot, factor, x, gradient, hessian):
     x : float64 array, shape (6,)
         The parameters.
     gradient, hessian : float64 arrays, shapes (6,), (6, 6)
-        Results; of the second only the lower triangle.
+        Results; only the lower triangle of the second is written.
 
     Returns
     -------
     float
-        The cost; not finite where the model is not.
+        The cost; not finite where the model is not finite.
     """
     t0, amplitude, change = x[T0], x[AMPLITUDE], x[CHANGE]
     rise, middle, k = math.exp(x[LN_RISE]), math.exp(x[LN_T]), math.exp(x[LN_K])

@@ -1,10 +1,10 @@
 """Least squares of the black body of a rising transient between bounds, compiled.
 
-Levenberg and Marquardt's method on the normal equations, with the damping of Nielsen (1999); a
-parameter on a bound that the gradient pushes outwards is left out of a step, and a step ends at
-the bounds. :mod:`fink_al.features.least_squares` is of no use here: it repeats SciPy's way to the
-last bit for three parameters, without bounds. Normal equations lose half of the digits; with
-parameters that are of order one, scales as their logarithms, the other half is enough.
+The method of Levenberg and Marquardt on the normal equations, with the damping of Nielsen (1999). A
+step leaves out a parameter on a bound that the gradient pushes outwards, and ends at the bounds.
+:mod:`fink_al.features.least_squares` cannot replace it: it repeats SciPy's method to the last bit
+for three parameters, without bounds. Normal equations lose half of the digits. The other half is
+enough, because the parameters are of order one (scales enter as logarithms).
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ _LARGEST_DAMPING = 1e12
 
 @compiled
 def fit_between(t, flux, weight, hot, factor, low, high, longest, x, gradient, hessian):
-    """Improve the parameters `x` in place; the cost, not finite where there is none.
+    """Improve the parameters `x` in place. Return the cost; not finite if the fit failed.
 
     Parameters
     ----------
     t, flux, weight, hot, factor : float64 arrays, shape (m,)
-        As those of :func:`fink_al.features.rainbow.black_body.normal_equations`.
+        As in :func:`fink_al.features.rainbow.black_body.normal_equations`.
     low, high : float64 arrays, shape (6,)
         Bounds.
     longest : float64 array, shape (6,)
-        Longest step of each parameter: where a temperature is constant, nothing tells how fast it
-        changes, and a free step would end at a bound from which no gradient leads back.
+        Longest step of each parameter. Where a temperature is constant its time scale is not
+        constrained, and a free step would end at a bound from which no gradient leads back.
     x : float64 array, shape (6,)
         The guess, within the bounds, then the result.
     gradient, hessian : float64 arrays, shapes (6,), (6, 6)
@@ -105,11 +105,11 @@ def factorise(matrix, damping, scale, free, out):
     matrix : float64 array, shape (n, n)
         Symmetric; its lower triangle is read.
     damping : float
-        Share by which the diagonal is raised, itself and ``1 / scale^2``.
+        Share of itself and of ``1 / scale^2`` by which the diagonal is raised.
     scale : float64 array, shape (n,)
         Size of a large step.
     free : bool array, shape (n,)
-        Rows and columns that count; others become those of the unit matrix.
+        Rows and columns in use; others become those of the unit matrix.
     out : float64 array, shape (n, n)
         Result, its lower triangle.
 
@@ -127,13 +127,13 @@ def factorise(matrix, damping, scale, free, out):
                 for c in range(b):
                     total -= out[a, c] * out[b, c]
             if a == b:
-                whole = 1.0
+                diagonal = 1.0
                 if free[a]:
-                    whole = matrix[a, a]
-                    total += damping * (whole + 1.0 / (scale[a] * scale[a]))
+                    diagonal = matrix[a, a]
+                    total += damping * (diagonal + 1.0 / (scale[a] * scale[a]))
                 else:
                     total = 1.0
-                if not total > 1e-14 * whole:
+                if not total > 1e-14 * diagonal:
                     return False
                 out[a, a] = math.sqrt(total)
             else:

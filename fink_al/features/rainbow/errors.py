@@ -1,4 +1,4 @@
-"""Standard errors of the fit over all bands, where they are sound, compiled."""
+"""Standard errors of the fit over all bands, compiled."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from fink_al.features.rainbow.box_least_squares import factorise, solve
 def standard_errors(x, low, high, hessian, out):
     """Write errors of t0, rise time, amplitude, t_min, t_max and k_sig to `out`, shape (6,).
 
-    They are those of the inverse of the Hessian of the cost, the prior included, carried over to
-    scales and temperatures to first order. NaN where a parameter stands at a bound, where the error
-    is wider than its bounds, or where the Hessian has no inverse; of a parameter at a bound the
-    others' errors take no account.
+    They come from the inverse Hessian of the cost, the prior included, converted to scales and
+    temperatures to first order. NaN where a parameter is at a bound, where the error is wider than
+    the bounds, or where the Hessian has no inverse. Errors of the other parameters ignore one at a
+    bound.
     """
     n = N_PARAMETERS
     free, factored = np.empty(n, np.bool_), np.empty((n, n))

@@ -43,36 +43,36 @@ class Rainbow:
     ``rainbow_t0`` is counted from the first detection [day], ``rainbow_rise_time`` and
     ``rainbow_k_sig`` are times [day], ``rainbow_amplitude`` is the bolometric flux after the rise
     over the frequency of the bands' mean wavelength [FLUXCAL], ``rainbow_t_max`` and
-    ``rainbow_t_min`` are the temperatures long before and long after t0 [K], the first the lower
-    one where a source heats up. ``rainbow_chi2`` is chi2 over the number of points less six, the
-    prior left out. ``rainbow_t0_err``, ``rainbow_rise_time_err``, ``rainbow_amplitude_err``,
+    ``rainbow_t_min`` are the temperatures long before and long after t0 [K]; where a source heats
+    up the first is the lower. ``rainbow_chi2`` is chi2 over the number of points minus six, without
+    the prior. ``rainbow_t0_err``, ``rainbow_rise_time_err``, ``rainbow_amplitude_err``,
     ``rainbow_t_min_err``, ``rainbow_t_max_err`` and ``rainbow_k_sig_err`` are standard errors from
-    the curvature at the minimum; one is missing where its parameter stands at a bound, where it is
-    wider than the bounds, or where nothing fixes the parameter. Points are single exposures,
-    negative fluxes too, in the observer's frame without extinction.
+    the curvature at the minimum. One is missing where its parameter is at a bound, where it is
+    wider than the bounds, or where the points do not constrain the parameter. Points are single
+    exposures, with negative fluxes, in the observer's frame without extinction correction.
 
     Source: Russeil et al. 2024 (A&A 683, A251; arXiv 2310.02916), in the form of `RainbowFit` of
     the ``light-curve`` package (0.13; `bolometric="sigmoid"`, `temperature="sigmoid"`, no
     baseline). The bounds are the package's, and so is the prior, which the paper does not have: a
     relative change of temperature (t_max - t_min) / (t_max + t_min) of 0 +- 0.25.
-    Departures from the package: chi2 is not halved; the minimum is looked for by compiled least
-    squares from several beginnings instead of by Minuit from one; the time scale of the bounds is
-    at least a hundredth of the span of the points; where Minuit stops short of a bound, at a
-    barrier, this fit stands on it.
+    Departures from the package: chi2 is not halved. Compiled least squares with several starting
+    points look for the minimum, instead of Minuit with one. The time scale of the bounds is at
+    least a hundredth of the span of the points. Where Minuit stops short of a bound, at a barrier,
+    this fit reaches it.
     Missing: ``too_few_points`` where there are fewer than seven or no detection, ``one_band`` where
-    all are of one band, as nothing then tells the temperature, ``one_time`` where all are of one
-    time, ``fit_failed`` where no answer is finite or the amplitude is zero. A band without points
-    is no hindrance while two others have some. No default model uses it: set ``rainbow``.
+    all are of one band, which leaves the temperature open, ``one_time`` where all are of one time,
+    ``fit_failed`` where no result is finite or the amplitude is zero. Two bands with points are
+    enough. No default model uses it: set ``rainbow``.
 
     Parameters
     ----------
     bands : tuple of str
         Bands in use.
     wavelengths_nm : tuple of float
-        Effective wavelength of each [nm], the survey's.
+        The survey's effective wavelength of each band [nm].
     forced : bool
-        Whether forced photometry is fitted too, but for exposures that a detection of the same
-        band stands for.
+        Whether to fit forced photometry too, except in exposures with a detection of the same
+        band.
     """
 
     bands: tuple[str, ...]
@@ -100,7 +100,7 @@ class Rainbow:
         """Features, shape (n, 13), and indices into `reasons`, shape (n,)."""
         values = np.full((len(light_curves), len(self.names)), np.nan)
         reasons = np.zeros(len(light_curves), np.int8)
-        # Codes of the light curves to rows of the constants; -1, for no band, is the last.
+        # From codes of the light curves to rows of the constants; code -1, no band, takes the last.
         rows = [self.bands.index(b) if b in self.bands else -1 for b in (*light_curves.bands, "")]
         band = np.array(rows, np.int64)[light_curves.band]
         usable = light_curves.is_detection
@@ -155,7 +155,7 @@ def _extract(offsets, mjd, band, flux, flux_err, is_forced, usable, constants, v
 
 @compiled
 def _describe(cost, n, first, x, out):
-    """Write the parameters as people name them, and chi2, to `out`."""
+    """Write the parameters in their public form, and chi2, to `out`."""
     temperature, tension = math.exp(x[LN_T]), x[CHANGE] / CHANGE_PRIOR
     out[0], out[1], out[2] = x[T0] - first, math.exp(x[LN_RISE]), x[AMPLITUDE]
     out[3], out[4] = temperature * (1.0 - x[CHANGE]), temperature * (1.0 + x[CHANGE])

@@ -1,4 +1,4 @@
-"""The points of one alert that a fit over all bands takes, compiled."""
+"""The points of one alert for the fit over all bands, compiled."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ import numpy as np
 
 from fink_al.features.compiled import compiled
 
-#: Forced photometry this near to a detection of its band is of the same exposure [day].
+#: Forced photometry this close to a detection in its band is of the same exposure [day].
 SAME_EXPOSURE_DAYS = 1e-4
 
 
 @compiled
 def gather(begin, end, mjd, band, flux, flux_err, is_forced, usable, constants, order, kept):
-    """Write the usable points among ``begin:end`` to `kept`, in an order of their own values.
+    """Write the usable points of ``begin:end`` to `kept`, sorted by their values.
 
     Parameters
     ----------
     begin, end : int
         Rows of the alert.
     mjd, band, flux, flux_err, is_forced, usable : arrays, shape (p,)
-        Of all points; `band` is a row of `constants`.
+        All points; `band` is a row of `constants`.
     constants : float64 array, shape (k, 2)
-        Of :func:`fink_al.features.rainbow.black_body.band_constants`.
+        From :func:`fink_al.features.rainbow.black_body.band_constants`.
     order : int64 array, shape (m,)
         Work space.
     kept : float64 array, shape (5, m)
@@ -32,7 +32,7 @@ def gather(begin, end, mjd, band, flux, flux_err, is_forced, usable, constants, 
     Returns
     -------
     n, n_bands : int
-        Points and bands.
+        Numbers of points and bands.
     first : float
         Time of the first detection among them, since the first point; NaN without one.
     """
@@ -67,7 +67,7 @@ def gather(begin, end, mjd, band, flux, flux_err, is_forced, usable, constants, 
 
 @compiled
 def _is_before(p, q, mjd, band, flux, flux_err, is_forced):
-    """Whether point `p` stands before `q`: no two different points are equal in all of it."""
+    """Tell whether point `p` comes before `q`; only equal points tie."""
     if mjd[p] != mjd[q]:
         return mjd[p] < mjd[q]
     if band[p] != band[q]:
@@ -81,7 +81,7 @@ def _is_before(p, q, mjd, band, flux, flux_err, is_forced):
 
 @compiled
 def _is_detected(i, n, order, mjd, band, is_forced):
-    """Whether the exposure of the forced point `i` has a detection too."""
+    """Tell whether the exposure of the forced point `i` also has a detection."""
     p = order[i]
     for way in (-1, 1):
         j = i + way

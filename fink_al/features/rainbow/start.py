@@ -1,4 +1,4 @@
-"""Where the fit over all bands may look, and where it begins, compiled.
+"""Bounds and starting points of the fit over all bands, compiled.
 
 Source of bounds and of the first guess: the ``light-curve`` package (0.13), terms ``sigmoid`` of
 the bolometric flux and of the temperature.
@@ -28,7 +28,7 @@ COLDEST, HOTTEST = 1e3, 2e6
 #: Largest relative change of the temperature, up or down.
 LARGEST_CHANGE = 0.99
 
-#: Relative change of temperature to begin with: at 0 nothing would tell how fast it changes.
+#: Initial relative change of temperature: at 0 the time scale would not be constrained.
 FIRST_CHANGE = 0.15
 
 _TEMPERATURES = (7000.0, 14000.0)
@@ -38,10 +38,10 @@ _RISES = (1.0, 0.25)
 
 @compiled
 def bounds(t, flux, weight, low, high, longest):
-    """Write bounds and longest steps of the parameters; the time scale of the bright points.
+    """Write bounds and longest steps of the parameters. Return the time scale of bright points.
 
-    That is the weighted spread in time of the points brighter than the median [day]: at least a
-    hundredth of the span of all, which is our own.
+    That is the weighted spread in time of the points brighter than the median [day]. Our own
+    addition: it is at least a hundredth of the span of all points.
     """
     span, reach = t[-1] - t[0], flux.max() - flux.min()
     middle, least = np.median(flux), flux.min()
@@ -58,7 +58,7 @@ def bounds(t, flux, weight, low, high, longest):
             weights += w
             total += w * (t[i] - centre) ** 2
     scale = math.sqrt(total / weights)
-    if not scale > 0.01 * span:  # nor if it is not a number
+    if not scale > 0.01 * span:  # also if it is not a number
         scale = 0.01 * span
     scale = min(scale, 10.0 * span)
     low[T0], high[T0] = t[0] - 10.0 * span, t[-1] + 10.0 * span
@@ -76,8 +76,8 @@ def bounds(t, flux, weight, low, high, longest):
 def guess(t, flux, weight, hot, factor, scale, low, high, x, gradient, hessian):
     """Write the best of a few guesses to `x`.
 
-    Several temperatures, slowly falling, several rises and times of them, each with the amplitude
-    that fits best.
+    They combine several temperatures, slowly falling, rise times and times of the rise, each with
+    the amplitude that fits best.
     """
     highest = t[np.argmax(flux)]
     spread = np.std(t)
@@ -112,11 +112,11 @@ def guess(t, flux, weight, hot, factor, scale, low, high, x, gradient, hessian):
 def fit_from_several(
     t, flux, weight, hot, factor, low, high, longest, scale, best, gradient, hessian
 ):
-    """Write the deepest of the minima that several beginnings lead to, to `best`; its cost.
+    """Write the deepest minimum found from several starting points to `best`. Return its cost.
 
-    All begin with the brightness that fits best; the temperature falls slowly, or rises fast, or
-    falls fast: of several minima, most differ in that. Others are looked for only where chi2 is
-    more than the number of points less six: a deeper one than that would say little.
+    All start with the brightness that fits best. The temperature falls slowly, or rises fast, or
+    falls fast, because most minima differ in that. Further starting points are tried only while
+    chi2 is more than the number of points minus six: below that a deeper minimum means little.
 
     Parameters
     ----------
@@ -127,16 +127,16 @@ def fit_from_several(
     best, gradient, hessian : float64 arrays, shapes (6,), (6,), (6, 6)
         Parameters, their gradient (work space) and the Hessian at the minimum.
     """
-    begin, x, here = np.empty(len(best)), np.empty(len(best)), np.empty_like(hessian)
-    guess(t, flux, weight, hot, factor, scale, low, high, begin, gradient, here)
+    begin, x, curvature = np.empty(len(best)), np.empty(len(best)), np.empty_like(hessian)
+    guess(t, flux, weight, hot, factor, scale, low, high, begin, gradient, curvature)
     lowest = math.inf
     for change, days in ((FIRST_CHANGE, 2.0), (-FIRST_CHANGE, 0.7), (2.0 * FIRST_CHANGE, 0.7)):
         x[:] = begin
         x[CHANGE] = change
         x[LN_K] = min(max(math.log(days * scale), low[LN_K]), high[LN_K])
-        cost = fit_between(t, flux, weight, hot, factor, low, high, longest, x, gradient, here)
+        cost = fit_between(t, flux, weight, hot, factor, low, high, longest, x, gradient, curvature)
         if cost < lowest:
-            lowest, best[:], hessian[:] = cost, x, here
+            lowest, best[:], hessian[:] = cost, x, curvature
         if lowest <= 0.5 * (len(t) - len(x)):
             break
     return lowest
