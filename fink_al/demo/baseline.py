@@ -1,4 +1,4 @@
-"""What random selection on the same nights would have given, computed from the archive."""
+"""Random selection on the same nights, computed from the archive."""
 
 from __future__ import annotations
 
@@ -13,21 +13,27 @@ from fink_al.models.model import fit
 from fink_al.settings.taxonomy import UNCLASSIFIED
 from fink_al.training.examples import read_examples, read_file
 
-#: What the stream's own choices add to the cuts, which hold for any selection.
-_OF_THE_CHOICE = {"certain", "not_sampled", "already_labelled", "already_published", "night_full"}
+#: Reasons that the stream's own choice adds to the cuts; the cuts hold for any selection.
+_CHOICE_REASONS = {
+    "certain",
+    "not_sampled",
+    "already_labelled",
+    "already_published",
+    "night_full",
+}
 
 
 class RandomSelection:
-    """A telescope that takes any objects within the same cuts, and what its model learns.
+    """A telescope that observes random objects within the same cuts, and the model it trains.
 
     Parameters
     ----------
     loop : Loop
-        Archive, starting set and test set.
+        Provides archive, starting set and test set.
     oracle : Oracle
-        The same telescope luck as for the stream's candidates.
+        The same random spectra as for the stream's candidates.
     seed : int
-        Of the choice.
+        Seed of the selection.
     """
 
     def __init__(self, loop: Loop, oracle: Oracle, seed: int):
@@ -44,7 +50,7 @@ class RandomSelection:
         self._typed: set[str] = set()
 
     def night(self, night: int, spectra: int) -> Metrics:
-        """Take `spectra` of objects of `night`, retrain, evaluate on the fixed test set."""
+        """Take `spectra` spectra in `night`, retrain, evaluate on the fixed test set."""
         pool = self._pool(night)
         chosen = self._rng.permutation(len(pool))[:spectra]
         observed = pool.iloc[chosen]
@@ -54,8 +60,8 @@ class RandomSelection:
         ]
         self._typed |= {
             name
-            for name, found in zip(observed["object_id"], types, strict=True)
-            if found != UNCLASSIFIED
+            for name, kind in zip(observed["object_id"], types, strict=True)
+            if kind != UNCLASSIFIED
         }
         self._learn(observed, self._loop.taxonomy.classify(types, self._loop.target))
         model = fit(self._examples, self._loop.target, None)
@@ -65,13 +71,13 @@ class RandomSelection:
     def _pool(self, night: int) -> pd.DataFrame:
         columns = ["object_id", "alert_id", "mjd", "mag", "reasons", *self._names]
         rows = self._loop.archive.frame(night, columns)
-        within = rows["reasons"].map(lambda reasons: set(reasons) <= _OF_THE_CHOICE)
-        within &= rows["object_id"].isin(self._oracle.objects)  # not those of a user's packets
+        within = rows["reasons"].map(lambda reasons: set(reasons) <= _CHOICE_REASONS)
+        within &= rows["object_id"].isin(self._oracle.objects)  # not a user's packets
         rows = rows[within & ~rows["object_id"].isin(self._typed)].sort_values(["mjd", "alert_id"])
         return rows.drop_duplicates("object_id", keep="last")
 
     def _learn(self, observed: pd.DataFrame, positive: list[bool | None]) -> None:
-        use = np.array([known is not None for known in positive], bool)
+        use = np.array([label is not None for label in positive], bool)
         rows, old = observed[use], self._examples
         self._examples = TrainingSet(
             np.concatenate([old.object_id, rows["object_id"].to_numpy(object)]),

@@ -22,17 +22,17 @@ _STOP_TIMEOUT_S = 20.0
 
 
 class EmbeddedKafka:
-    """Apache Kafka in KRaft mode, started by ``with`` and gone afterwards.
+    """Apache Kafka in KRaft mode, running inside a ``with`` block.
 
     Parameters
     ----------
     folder : path
-        Data, configuration and log (``kafka.log``). A broker started again on the same folder has
-        the same topics and, while it is free, the same port.
+        Data, configuration and log (``kafka.log``). A broker restarted on the same folder
+        keeps its topics, and its port if that is still free.
     properties : mapping of str to object, optional
-        More of the broker's own properties.
+        Further properties of the broker.
     listeners : mapping of str to str, optional
-        More listeners beside the plain one: their security protocols by name.
+        Further listeners beside the plain one: security protocol by name.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class EmbeddedKafka:
         listeners: Mapping[str, str] | None = None,
     ):
         self.folder = Path(folder).resolve()
-        self._more = dict(properties or {})
+        self._overrides = dict(properties or {})
         self._protocols = {"PLAINTEXT": "PLAINTEXT", **(listeners or {})}
         self._controller, *ports = _free_ports(1 + len(self._protocols))
         self._ports = dict(zip(self._protocols, ports, strict=True))
@@ -54,17 +54,17 @@ class EmbeddedKafka:
         return f"127.0.0.1:{self._ports['PLAINTEXT']}"
 
     def address(self, listener: str) -> str:
-        """Bootstrap server of one of the further listeners, by a name that a certificate has."""
+        """Return the bootstrap server of a further listener, under a host name of a certificate."""
         return f"localhost:{self._ports[listener]}"
 
     @property
     def pid(self) -> int | None:
-        """Process id, while it runs."""
+        """Process id while the broker runs, else None."""
         return self._process.pid if self._process else None
 
     @property
     def log_file(self) -> Path:
-        """What the broker says."""
+        """Log of the broker."""
         return self.folder / "kafka.log"
 
     def __enter__(self) -> EmbeddedKafka:
@@ -80,12 +80,12 @@ class EmbeddedKafka:
         self.stop()
 
     def start(self) -> None:
-        """Start the broker and wait until it takes requests.
+        """Start the broker and wait until it accepts requests.
 
         Raises
         ------
         ServiceError
-            If it ends or is not ready in time, with the last lines of its log.
+            If it ends or is not ready in time; the message has the last lines of its log.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         properties = self.folder / "server.properties"
@@ -102,7 +102,7 @@ class EmbeddedKafka:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
-                # Ctrl-C in the terminal is the demo's to handle: it stops the broker last.
+                # The demo handles Ctrl-C in the terminal: it stops the broker last.
                 start_new_session=True,
                 preexec_fn=die_with_parent,
             )
@@ -111,11 +111,11 @@ class EmbeddedKafka:
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self.kill()
                 tail = self.log_file.read_text("utf-8", "replace").splitlines()[-5:]
-                raise ServiceError(f"The embedded Kafka did not start: {' | '.join(tail)}")
+                raise ServiceError(f"The embedded Kafka failed to start: {' | '.join(tail)}")
             time.sleep(0.1)
 
     def stop(self) -> None:
-        """Stop the broker in order; kill it if that takes too long."""
+        """Stop the broker cleanly; kill it if that takes too long."""
         if self._process is None:
             return
         self._process.terminate()
@@ -126,7 +126,7 @@ class EmbeddedKafka:
         self._process = None
 
     def kill(self) -> None:
-        """End the broker at once, as a crash would."""
+        """Kill the broker at once, as a crash would."""
         if self._process is not None:
             self._process.send_signal(signal.SIGKILL)
             self._process.wait()
@@ -183,7 +183,7 @@ class EmbeddedKafka:
             "message.max.bytes": 10_000_000,
             "auto.create.topics.enable": "false",
             "num.partitions": 1,
-        } | self._more
+        } | self._overrides
         return "".join(f"{key}={value}\n" for key, value in values.items())
 
 
@@ -206,7 +206,7 @@ _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 def die_with_parent() -> None:
-    """In a new process: have it killed when its parent ends, however that ends. Linux only."""
+    """Have the calling new process killed when its parent ends, for any reason. Linux only."""
     if _LIBC:
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 

@@ -36,23 +36,23 @@ _MARKER = ".fink-al-demo"
 
 
 class BrokenLink(FinkAlError):
-    """A part of the loop did not do what the next one needs."""
+    """A part of the loop failed to give what the next one needs."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a demo is asked to do.
+    """The settings of a demo.
 
     Parameters
     ----------
     folder : path
-        Everything it writes; emptied at the start.
+        Receives all that the demo writes; emptied at the start.
     nights, alerts_per_night : int
-        Simulated nights.
+        Number of simulated nights, and their mean number of alerts.
     spectra_per_night : int
-        Budget of the telescope.
+        Number of spectra that the telescope takes a night.
     seed : int
-        Of the simulation and the telescope's luck.
+        Seed of the simulation and of the spectra that show a type.
     survey : str
         One of :data:`fink_al.demo.surveys.SURVEYS`.
     packets : path, optional
@@ -70,7 +70,7 @@ class Plan:
 
 @dataclass
 class Night:
-    """What one night came to; metrics are those of the champion after it."""
+    """The result of one night; the metrics are those of the champion after it."""
 
     night: int
     alerts: int
@@ -86,20 +86,20 @@ class Night:
 
 @dataclass
 class Outcome:
-    """What a demo came to.
+    """The result of a demo.
 
     Parameters
     ----------
     nights : list of Night
         In order.
     settings : Settings
-        Where archive, report and topics are.
+        Settings of archive, report and topics.
     config : path
-        The same as a settings file.
+        File with the same settings.
     real : dict of str to int
-        What became of the packets of a folder.
+        Counts of the packets of a folder, by their fate.
     comparison : Comparison
-        With random selection, after the last night.
+        Comparison with random selection, after the last night.
     """
 
     nights: list[Night]
@@ -110,14 +110,14 @@ class Outcome:
 
 
 class Demo:
-    """One run of the loop: a context, inside which broker and stream run.
+    """One run of the loop: a context manager; broker and stream run inside the block.
 
     Parameters
     ----------
     plan : Plan
-        What to do.
+        Settings of the demo.
     say : callable
-        Told what happens, a line at a time.
+        Takes a line about each step.
     """
 
     def __init__(self, plan: Plan, say: Callable[[str], None]):
@@ -140,7 +140,7 @@ class Demo:
                 self._say("starting Kafka")
                 broker = self._open.enter_context(EmbeddedKafka(plan.folder / "kafka"))
             kafka = {"servers": broker.servers, "security_protocol": "PLAINTEXT"}
-            # All that could lead to an installation of the user's is the demo's own.
+            # No setting may lead to an installation of the user.
             self.settings = load_settings(
                 find_resource("conf/fink_al.yml"),
                 environment={"FINK_AL_TARGET": self._shown.target},
@@ -150,7 +150,7 @@ class Demo:
                 sink=kafka,
                 stream={"topics": None, "starting": "earliest", "trigger_seconds": 0.5},
                 registry={"tracking_uri": None},
-                # Its sky is the simulator's own: a model taught by that would know the answers.
+                # The sky comes from the simulator: a model taught by it would know the answers.
                 target={"model": {"estimator": "random_forest"}},
             )
             self.config = plan.folder / "fink_al.yml"
@@ -175,12 +175,12 @@ class Demo:
         self._open.close()
 
     def run(self) -> Outcome:
-        """All nights, and then what random selection would have given.
+        """Run all nights, then random selection on the same nights.
 
         Raises
         ------
         BrokenLink
-            Naming the part of the loop that failed.
+            If a part of the loop failed; the message names it.
         """
         real = self._publish_folder(self._plan.packets) if self._plan.packets else {}
         nights: list[Night] = []
@@ -206,22 +206,22 @@ class Demo:
             sent = self._publish(topic, self._shown.packets(self._campaign, night))
         with _link("stream"):
             self._say(f"{night}: scoring {sent} alerts")
-            # Of this topic: the night's archive may hold packets of a folder, too.
+            # Counts of this topic only: the archive may also hold packets of a folder.
             counts = self._wait_for(topic)
             alerts = self._campaign.alerts
             sent_ids = alerts["alert_id"][alerts["night"] == night]
-            found = sent_ids.isin(self._loop.archive.frame(night, ["alert_id"])["alert_id"])
-            if not counts["alerts"] == found.sum() == sent:
+            is_archived = sent_ids.isin(self._loop.archive.frame(night, ["alert_id"])["alert_id"])
+            if not counts["alerts"] == is_archived.sum() == sent:
                 raise BrokenLink(
                     f"{sent} alerts were sent, {counts['alerts']} scored or refused, "
-                    f"{found.sum()} are in the archive"
+                    f"{is_archived.sum()} are in the archive"
                 )
         with _link("telescope"):
             self._say(f"{night}: observing")
             candidates = self._telescope.receive(night)
-            told = {candidate["model_version"] or "none" for candidate in candidates}
-            if told - {champion}:
-                raise BrokenLink(f"candidates carry model {told}, the champion is {champion}")
+            versions = {candidate["model_version"] or "none" for candidate in candidates}
+            if versions - {champion}:
+                raise BrokenLink(f"candidates carry model {versions}, the champion is {champion}")
             if len(candidates) != counts["candidates"]:
                 raise BrokenLink(
                     f"the ledger has {counts['candidates']} candidates, "
@@ -233,7 +233,7 @@ class Demo:
         with _link("registry"):
             version = self._loop.registry.champion()
             if version is None:
-                raise BrokenLink("there is no model after training")
+                raise BrokenLink("training registered no model")
             metrics = read_manifest(self._loop.registry.load(version))["metrics"]
         return Night(
             night=night,
@@ -256,7 +256,7 @@ class Demo:
         return sent
 
     def _wait_for(self, topic: str) -> Counter[str]:
-        """What became of the messages of `topic` that were sent since the last call."""
+        """Wait for the messages of `topic` sent since the last call, and return their counts."""
         sent = {topic: self._sent[topic]}
         total = Counter(_sums(self._stream.wait_for(sent, _STREAM_TIMEOUT_S)))
         new = Counter({name: n - self._done[topic][name] for name, n in total.items()})
@@ -265,9 +265,7 @@ class Demo:
 
     def _publish_folder(self, folder: Path) -> dict[str, int]:
         files = sorted(file for file in folder.iterdir() if file.is_file())
-        topic = (
-            "ztf_20180101_programid1"  # a name that the stream's pattern takes; before any night
-        )
+        topic = "ztf_20180101_programid1"  # matches the stream's pattern, and is before any night
         with _link("broker"):
             self._say(f"publishing the {len(files)} packets of {folder} to {topic}")
             self._publish(topic, (file.read_bytes() for file in files))
@@ -306,28 +304,29 @@ def _link(name: str) -> Iterator[None]:
 
 
 def _sums(records: list[dict[str, Any]]) -> dict[str, int]:
-    """Counts of some records of the ledger together."""
+    """Sum the counts of some records of the ledger."""
     names = ("alerts", "scored", "candidates", "dead_letters")
     return {name: sum(record["counts"][name] for record in records) for name in names}
 
 
 @contextmanager
 def _claim(folder: Path) -> Iterator[None]:
-    """Empty `folder` of an earlier demo, and hold it until the block ends."""
+    """Remove an earlier demo from `folder`, and lock the folder until the block ends."""
     marker = folder / _MARKER
     with ExitStack() as held:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             if any(folder.iterdir()) and not marker.exists():
                 raise SettingsError(
-                    f"The folder {folder} holds something that is no earlier demo; name another."
+                    f"The folder {folder} is neither empty nor an earlier demo: name another "
+                    "--folder."
                 )
             busy = f"Another demo runs in {folder}: wait for its end or name another --folder."
             held.enter_context(alone(marker, SettingsError(busy)))
             for old in folder.iterdir():
                 if old.is_dir() and not old.is_symlink():
                     shutil.rmtree(old)
-                elif old != marker:  # which is the lock
+                elif old != marker:  # the marker is the lock
                     old.unlink()
         except OSError as error:
             raise SettingsError(

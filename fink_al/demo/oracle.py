@@ -1,4 +1,4 @@
-"""The telescope of a simulation: takes a spectrum of an object and tells its type."""
+"""The spectrograph of a simulation: gives the type of an object, or none."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from fink_al.settings.taxonomy import UNCLASSIFIED
 class Oracle:
     """A spectrograph that fails more often the fainter the object is.
 
-    It shows a type with :func:`fink_al.followup.exposure.chance_of_a_type`. What is not there
-    gives none at any magnitude.
+    A spectrum shows a type with the chance of
+    :func:`fink_al.followup.exposure.chance_of_a_type`. Bogus never shows one.
 
     Parameters
     ----------
     truth : pandas.DataFrame
-        ``object_id`` and ``type`` of the objects, type null where nothing is there.
+        ``object_id`` and ``type`` of the objects, type null for bogus.
     exposure : Exposure
-        Of the telescope.
+        Exposure of the telescope.
     seed : int
-        Of the luck.
+        Seed of the chance.
     """
 
     def __init__(self, truth: pd.DataFrame, exposure: Exposure, seed: int):
@@ -34,13 +34,14 @@ class Oracle:
 
     @property
     def objects(self) -> frozenset[str]:
-        """Names of the objects of the simulation, which are all that it can observe."""
+        """Names of the objects of the simulation; it can observe no others."""
         return frozenset(self._types)
 
     def observe(self, object_id: str, magnitude: float, attempt: int = 1) -> str:
-        """Type of the object, or "unclassified".
+        """Return the type of the object, or "unclassified".
 
-        The same for the same object, seed and `attempt`, the number of spectra with this one.
+        The result is the same for the same object, seed and `attempt`, which counts the spectra of
+        the object including this one.
 
         Raises
         ------
@@ -48,7 +49,7 @@ class Oracle:
             If no such object exists.
         """
         true_type = self._types[object_id]
-        luck = np.random.default_rng([self._seed, attempt, *object_id.encode()]).random()
+        draw = np.random.default_rng([self._seed, attempt, *object_id.encode()]).random()
         return (
-            true_type if luck >= 1 - chance_of_a_type(magnitude, self._exposure) else UNCLASSIFIED
+            true_type if draw >= 1 - chance_of_a_type(magnitude, self._exposure) else UNCLASSIFIED
         )

@@ -1,4 +1,4 @@
-"""The streaming job as a process of its own, started by spark-submit as on a cluster."""
+"""The streaming job as a separate process, started by spark-submit as on a cluster."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ _POLL_S = 0.5
 
 
 class StreamJob:
-    """``bin/alert2candidate.py``, running from ``with`` to its end.
+    """``bin/alert2candidate.py``, running inside a ``with`` block.
 
     Parameters
     ----------
     sink : Kafka
-        Cluster of its topics.
+        Cluster of the sink topics.
     ledger_topic : str
-        Topic that says what is done.
+        Topic that records the finished micro-batches.
     config : path
-        The same settings as a file, for the process.
+        Settings file for the process.
     log_file : path
-        Takes what the process says.
+        Receives the output of the process.
     """
 
     def __init__(self, sink: Kafka, ledger_topic: str, config: Path, log_file: Path):
@@ -54,10 +54,10 @@ class StreamJob:
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
                 env=os.environ | python,
-                # A group of its own: Ctrl-C is the demo's to handle, and all of it can be ended.
+                # A separate group: the demo handles Ctrl-C, and can end all processes of the job.
                 start_new_session=True,
-                # Spark's scripts end in exec, so it is the JVM that is killed with a demo that is
-                # killed; driver and Python workers end when they miss it.
+                # Spark's scripts end in exec, so the JVM is killed together with the demo. Driver
+                # and Python workers end once the JVM is gone.
                 preexec_fn=die_with_parent,
             )
         return self
@@ -75,24 +75,24 @@ class StreamJob:
             while self._signal(0) and time.monotonic() < deadline:
                 self._process.poll()
                 time.sleep(0.1)
-        finally:  # also where a second Ctrl-C cuts the waiting short
+        finally:  # also after a second Ctrl-C during the wait
             self._signal(signal.SIGKILL)
             self._process.wait()
 
     def wait_for(self, topics: dict[str, int], timeout_s: float) -> list[dict[str, Any]]:
-        """Wait until all messages of `topics` are done; the ledger's records about them.
+        """Wait until all messages of `topics` are processed; return the ledger's records of them.
 
         Parameters
         ----------
         topics : dict of str to int
-            Messages of each, in one partition.
+            Number of messages of each topic, which has one partition.
         timeout_s : float
-            How long without a new record before it counts as broken.
+            Longest time without a new record [s].
 
         Raises
         ------
         ServiceError
-            If the process ends, or nothing happens for too long, with its last words.
+            If the process ends, or no record arrives in time; the message has its last log lines.
         """
         seen, deadline = -1, time.monotonic() + timeout_s
         while True:
@@ -104,11 +104,11 @@ class StreamJob:
                 seen, deadline = done, time.monotonic() + timeout_s
             assert self._process is not None
             if self._process.poll() is not None:
-                raise ServiceError(f"The stream ended by itself: {self._last_words()}")
+                raise ServiceError(f"The stream stopped unexpectedly: {self._last_lines()}")
             if time.monotonic() > deadline:
                 raise ServiceError(
-                    f"{done} of {sum(topics.values())} alerts were done and no more within "
-                    f"{timeout_s:.0f} s: {self._last_words()}"
+                    f"{done} of {sum(topics.values())} alerts were processed, and no more within "
+                    f"{timeout_s:.0f} s: {self._last_lines()}"
                 )
             time.sleep(_POLL_S)
 
@@ -117,7 +117,7 @@ class StreamJob:
         return [r for r in records if {o["topic"] for o in r["offsets"]} & set(topics)]
 
     def _signal(self, number: int) -> bool:
-        """Send to every process of the job; whether there is any left."""
+        """Send signal `number` to every process of the job. Return False if none is left."""
         assert self._process is not None
         try:
             os.killpg(self._process.pid, number)
@@ -125,10 +125,10 @@ class StreamJob:
             return False
         return True
 
-    def _last_words(self) -> str:
+    def _last_lines(self) -> str:
         lines = self.log_file.read_text("utf-8", "replace").splitlines()
-        words = [line for line in lines if "Error" in line or "Exception" in line] or lines
-        return f"{' | '.join(words[-2:])} (all of it: {self.log_file})"
+        errors = [line for line in lines if "Error" in line or "Exception" in line] or lines
+        return f"{' | '.join(errors[-2:])} (whole log: {self.log_file})"
 
 
 def _offsets(records: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""What a demo came to, as a table, a sentence and a picture."""
+"""The result of a demo, as a table, a sentence and a CSV file."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from fink_al.demo.loop import Night
 from fink_al.evaluation.metrics import Metrics
 from fink_al.evaluation.selections import Comparison
 
-#: Columns of a terminal that show the table whole.
+#: Terminal columns that the whole table needs.
 TABLE_WIDTH = 94
-#: How far apart two selections must be before one is said to have won.
+#: Difference, in standard errors, above which one selection counts as better.
 _SIGMAS = 2
 _METRICS = ("efficiency", "purity", "figure_of_merit")
 
 
 def table(nights: list[Night]) -> Table:
-    """One row a night; metrics are those on the fixed test set."""
-    made = Table(
+    """Return a table with one row a night; metrics are those on the fixed test set."""
+    result = Table(
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
         show_edge=False,
@@ -34,35 +34,35 @@ def table(nights: list[Night]) -> Table:
         caption_justify="left",
     )
     for name in ("night", "alerts", "scored", "cand.", "obs.", "lab.", "model", "eff.", "pur."):
-        made.add_column(f"\n{name}", justify="right", no_wrap=True)
-    made.add_column("\nf.o.m.", justify="right", no_wrap=True)
+        result.add_column(f"\n{name}", justify="right", no_wrap=True)
+    result.add_column("\nf.o.m.", justify="right", no_wrap=True)
     for name in ("rand.\neff.", "\npur.", "\nf.o.m."):
-        made.add_column(name, justify="right", no_wrap=True, style="dim")
+        result.add_column(name, justify="right", no_wrap=True, style="dim")
     for night in nights:
         ours = [f"{getattr(night.metrics, name):.2f}" for name in _METRICS]
         ours[-1] += f"±{_half_width(night.metrics):.2f}".replace("0.", ".")
         theirs = [f"{_random(night, name).mean():.2f}" for name in _METRICS]
         counts = (night.alerts, night.scored, night.candidates, night.observed, night.labels)
         words = [str(night.night), *map(str, counts), f"{night.scored_by}>{night.champion}"]
-        made.add_row(*words, *ours, *theirs)
-    return made
+        result.add_row(*words, *ours, *theirs)
+    return result
 
 
 def verdict(comparison: Comparison, labels: int, strategy: str) -> str:
-    """Which selection ended better, if that can be told, in a sentence and its reservation."""
+    """Name the selection that ended better, if one did, and the limits of that result."""
     figures = (
         f"figure of merit {comparison.ours:.3f} against {comparison.theirs:.3f} with {labels} "
         f"labels, difference {comparison.ours - comparison.theirs:+.3f} ± {comparison.error:.3f}"
     )
     if abs(comparison.sigmas) <= _SIGMAS:
-        text = f"No difference can be told between {strategy} and random selection: {figures}."
+        text = f"No significant difference between {strategy} and random selection: {figures}."
     else:
         winner, loser = (strategy, "random")[:: 1 if comparison.sigmas > 0 else -1]
         text = f"On these nights {winner} selection beat {loser} selection: {figures}."
     return (
-        f"{text} The error is of the test objects that both share and of a campaign's luck, by "
-        f"{comparison.campaigns} random seeds: the one campaign of {strategy} selection has no "
-        "spread of its own."
+        f"{text} The error combines that of the shared test objects with the scatter between "
+        f"campaigns of {comparison.campaigns} random seeds. The single campaign of {strategy} "
+        "selection gives no scatter of its own."
     )
 
 
@@ -72,7 +72,7 @@ def _half_width(metrics: Metrics) -> float:
 
 
 def write_csv(nights: list[Night], file: Path) -> None:
-    """The table with all digits, for programs."""
+    """Write the table with four decimals, for programs."""
     with file.open("w", newline="", encoding="utf-8") as out:
         names = ["night", "alerts", "scored", "candidates", "observed", "labels"]
         names += ["scored_by", "champion"]

@@ -1,4 +1,4 @@
-"""What differs between the surveys that the demo shows."""
+"""Differences between the surveys that the demo shows."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ class Shown:
     Parameters
     ----------
     target : str
-        File of ``conf/targets``.
+        Name of a file of ``conf/targets``.
     topic : str
-        Of the alerts; ``{night}`` stands for the night where each has its own.
+        Topic of the alerts; ``{night}`` stands for the night if each night has its own topic.
     packets : callable
         Makes a night's packets.
     settings : callable
-        Given the demo's folder, settings of the survey that the demo needs.
+        Takes the demo's folder and returns the survey settings that the demo needs.
     observed, received : timedelta
-        When spectra are taken and when types are said, after 0 h UT of the night's date: both after
-        all alerts of the night, and before those of the next one.
+        Times of the spectra and of the arrival of types, after 0 h UT of the night's date. Both lie
+        after all alerts of the night and before those of the next one.
     """
 
     target: str

@@ -1,4 +1,4 @@
-"""The telescope of the demo: reads the follow-up topic, takes spectra, hands in types."""
+"""The telescope of the demo: reads the follow-up topic, takes spectra, reports types."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from fink_al.settings.taxonomy import UNCLASSIFIED
 
 
 class Telescope:
-    """One spectrograph with a number of spectra a night.
+    """One spectrograph that takes a fixed number of spectra a night.
 
     Parameters
     ----------
     loop : Loop
-        Follow-up topic and label store.
+        Provides follow-up topic and label store.
     oracle : Oracle
-        What a spectrum shows.
+        Gives the type that a spectrum shows.
     spectra_per_night : int
-        The budget.
+        Number of spectra a night.
     """
 
     def __init__(self, loop: Loop, oracle: Oracle, spectra_per_night: int):
@@ -37,11 +37,11 @@ class Telescope:
         self._spectra: Counter[str] = Counter()
 
     def pass_over(self) -> None:
-        """Leave all candidates so far unobserved: they are real, and nothing here knows them."""
+        """Skip all candidates so far: the oracle does not have the types of real objects."""
         self._new()
 
     def receive(self, night: int) -> list[dict[str, Any]]:
-        """Candidates of `night` that arrived since the last call, most informative first."""
+        """Return candidates of `night` that arrived since the last call, most informative first."""
         received = [record for record in self._new() if record["night"] == night]
         return sorted(received, key=lambda r: (-r["informativeness"], r["alert_id"]))
 
@@ -54,19 +54,19 @@ class Telescope:
         return received
 
     def observe(self, night: int, candidates: list[dict[str, Any]]) -> list[Label]:
-        """Spend the night's budget on the first of `candidates`; the labels, which are stored."""
+        """Spend the night's budget on the first of `candidates`; store and return their labels."""
         begin = datetime.strptime(str(night), "%Y%m%d").replace(tzinfo=UTC)
         labels = []
         for candidate in candidates[: self._budget]:
             name = candidate["object_id"]
             self._spectra[name] += 1
-            found = self._oracle.observe(name, candidate["mag"], self._spectra[name])
+            kind = self._oracle.observe(name, candidate["mag"], self._spectra[name])
             observed, received = (begin + after for after in self._after)
-            labels.append(Label(name, found, "spectrum", observed, received, "demo"))
+            labels.append(Label(name, kind, "spectrum", observed, received, "demo"))
         self._loop.labels.store.add(labels)
         return labels
 
 
 def typed(labels: list[Label]) -> int:
-    """How many of `labels` tell a type."""
+    """Count the `labels` that have a type."""
     return sum(label.type != UNCLASSIFIED for label in labels)

@@ -1,4 +1,4 @@
-"""What a spectrum costs, and how often it shows a type."""
+"""Telescope time of a spectrum, and the chance that it shows a type."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ _WIDTH_MAG = 0.5
 def chance_of_a_type(
     mag: npt.NDArray[np.float64] | float, exposure: Exposure
 ) -> npt.NDArray[np.float64]:
-    """Chance that a spectrum at magnitude `mag` shows a type: the fainter, the smaller.
+    """Return the chance that a spectrum at magnitude `mag` shows a type: the fainter, the smaller.
 
-    ``1 / (1 + exp((m - half) / 0.5))``. With the 19.75 of the 2.3 m telescope it is 62% at 19.5,
-    the median magnitude and the typed part (110 of 178) in the campaign of Möller et al. 2025; 92%
-    at 18.5 and 38% at 20.
+    ``1 / (1 + exp((m - half) / 0.5))``. With the 19.75 of the 2.3 m telescope it is 92% at 18.5,
+    62% at 19.5 and 38% at 20. In the campaign of Möller et al. 2025 the median was 19.5 mag and 62%
+    of the spectra (110 of 178) gave a type.
     """
     half = exposure.half_typed_magnitude
     return np.asarray(1 / (1 + np.exp((np.asarray(mag) - half) / _WIDTH_MAG)))
 
 
 def minutes(mag: npt.NDArray[np.float64], exposure: Exposure) -> npt.NDArray[np.float64]:
-    """Telescope time of a spectrum of the same signal to noise at each magnitude [min].
+    """Return the telescope time of a spectrum of fixed signal to noise at each magnitude [min].
 
-    The noise is that of source and sky together, so that time goes as ``(f + s) / f**2`` with the
-    flux ``f`` of the source and ``s`` of the sky under it: faint objects cost with the square.
+    Source and sky both add noise, so the time goes as ``(f + s) / f**2``, with the flux ``f`` of
+    the source and ``s`` of the sky under it. For faint objects it goes as ``1 / f**2``.
     """
     flux = 10 ** (-0.4 * (np.asarray(mag) - exposure.at_magnitude))
     sky = 10 ** (-0.4 * (exposure.sky_magnitude - exposure.at_magnitude))

@@ -1,7 +1,7 @@
-"""The public record of a candidate: its schema, and how it is written.
+"""The public record of a candidate: its schema and its encoding.
 
-Fink's client decodes a message with the schema it finds in the message's key, so key and value are
-enough to read a candidate without this package. ``docs/messages.md`` explains every field.
+Fink's client decodes a message with the schema in the message's key, so key and value are enough
+to read a candidate without this package. ``docs/messages.md`` explains every field.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import fastavro
 from fink_al.alerts import Adapter
 from fink_al.features.feature_set import FeatureSet
 
-#: Raised in its first part when a field goes or changes its meaning, in its second when one comes.
+#: The first part rises if a field is removed or changes its meaning, the second if one is added.
 MESSAGE_VERSION = "1.2"
 
 _WORDS = {"type": "array", "items": "string"}
 
-#: Fields that do not depend on survey or feature set: name, Avro type, what it is.
+#: Fields that do not depend on survey or feature set: name, Avro type, description.
 _FIELDS: list[tuple[str, Any, str]] = [
     ("schema_version", "string", "version of this record"),
     ("target", "string", "what is looked for"),
@@ -68,9 +68,9 @@ class CandidateWriter:
     Parameters
     ----------
     alerts : Adapter
-        The survey's adapter, which has the light-curve fields.
+        The survey's adapter, which defines the light-curve fields.
     features : FeatureSet
-        Features of the target, a field each.
+        Features of the target, one field each.
     """
 
     def __init__(self, alerts: Adapter, features: FeatureSet):
@@ -97,7 +97,7 @@ class CandidateWriter:
         self._parsed = fastavro.parse_schema(json.loads(self.key))
 
     def write(self, alert: Mapping[str, Any]) -> bytes:
-        """Schemaless Avro of one scored `alert` of the archive."""
+        """Encode one scored `alert` of the archive as schemaless Avro."""
         record = {
             **alert,
             "schema_version": MESSAGE_VERSION,

@@ -1,4 +1,4 @@
-"""How long a target can be observed from a site, computed offline."""
+"""Observability of targets from a site, computed offline."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from astropy.utils import iers
 
 from fink_al.settings import Site
 
-# The Earth's orientation comes with astropy-iers-data; seconds do not matter for later dates.
+# astropy-iers-data has the Earth's orientation. For later dates an error of seconds is harmless.
 iers.conf.auto_download = False
 iers.conf.auto_max_age = None
 iers.conf.iers_degraded_accuracy = "ignore"
@@ -24,24 +24,25 @@ _DARK_DEG, _AIRMASS_2_DEG = -18.0, 30.0
 def hours_above_airmass_2(
     ra: npt.ArrayLike, dec: npt.ArrayLike, site: Site, after_mjd: npt.ArrayLike
 ) -> npt.NDArray[np.float64]:
-    """Hours of darkness, within a day after its alert, of each target above airmass 2 at `site`.
+    """Return the dark hours of each target above airmass 2 at `site`, within a day of its alert.
 
-    Darkness is the Sun below -18 deg. Siding Spring's night begins while Palomar's alerts still
-    arrive; a telescope beside the survey's has the rest of the alert's night and the next evening.
+    It is dark while the Sun is below -18 deg. Siding Spring's night begins while Palomar's
+    alerts still arrive. A telescope at the survey's own site has the rest of the alert's night and
+    the next evening.
 
     Parameters
     ----------
     ra, dec : float arrays, shape (n,)
         J2000 [deg].
     site : Site
-        The telescope's.
+        Site of the telescope.
     after_mjd : float array, shape (n,)
         Time of each alert [MJD, UTC].
 
     Returns
     -------
     float64 array, shape (n,)
-        In steps of five minutes. Airmass 2 is taken as an altitude of 30 deg.
+        Hours, in steps of five minutes. Airmass 2 is taken as an altitude of 30 deg.
     """
     place = EarthLocation.from_geodetic(
         site.longitude_deg * u.deg, site.latitude_deg * u.deg, site.height_m * u.m
@@ -60,7 +61,7 @@ def hours_above_airmass_2(
 
 
 def sexagesimal(ra: npt.ArrayLike, dec: npt.ArrayLike) -> list[str]:
-    """Positions as ``HH:MM:SS.ss +DD:MM:SS.s``."""
+    """Format positions as ``HH:MM:SS.ss +DD:MM:SS.s``."""
     places = SkyCoord(np.atleast_1d(ra) * u.deg, np.atleast_1d(dec) * u.deg)
     right = places.ra.to_string(u.hour, sep=":", precision=2, pad=True)
     north = places.dec.to_string(u.deg, sep=":", precision=1, pad=True, alwayssign=True)

@@ -1,4 +1,4 @@
-"""Candidates as any subscriber reads them: value by the schema that stands in the key."""
+"""Candidates as any subscriber reads them: the key holds the schema of the value."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from fink_al.settings import Kafka
 def read_candidates(
     kafka: Kafka, topic: str, start: dict[int, int] | None = None
 ) -> Iterator[tuple[int, int, dict[str, Any]]]:
-    """Partition, offset and record of each committed message of `topic`, up to its present end.
+    """Yield partition, offset and record of each committed message of `topic`, up to its end now.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ def read_candidates(
     topic : str
         A follow-up topic.
     start : dict of int to int, optional
-        First offset by partition; all by default.
+        First offset of each partition; default: the whole topic.
     """
     for message in read(kafka, topic, start):
         key, value = message.key(), message.value()

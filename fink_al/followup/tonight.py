@@ -1,4 +1,4 @@
-"""Tonight's list: what was published for a night, ranked for an observer."""
+"""Tonight's list: the published candidates of a night, ranked for an observer."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ LIST = ["rank", "object_id", "ra", "dec", "position", "band", "mag", "trend_mag_
 
 
 def candidates(loop: Loop, night: int | None = None) -> tuple[int, pd.DataFrame]:
-    """The night and its candidates so far, best first.
+    """Return the night and its candidates so far, best first.
 
-    Ranked by informativeness, those that the site cannot see behind all others. While the night
-    goes on the list grows with each micro-batch.
+    They are ranked by informativeness. Those that the site cannot observe come last. During the
+    night the list grows with each micro-batch.
 
     Parameters
     ----------
     loop : Loop
-        Archive, survey and site.
+        Provides archive, survey and site.
     night : int, optional
         YYYYMMDD; default: the latest that has candidates.
 
@@ -40,13 +40,13 @@ def candidates(loop: Loop, night: int | None = None) -> tuple[int, pd.DataFrame]
     DataFrame
         Columns `LIST`: position in degrees and sexagesimal; ``trend_mag_per_day`` between the last
         two positive detections of the band at least half a day apart, negative while it brightens,
-        NaN if there is no such pair; ``hours`` above airmass 2 in the dark within a day after the
+        NaN without such a pair; ``hours`` above airmass 2 in the dark within a day after the
         alert.
 
     Raises
     ------
     FinkAlError
-        If there are no candidates; the message says which nights there are.
+        If there are no candidates; the message lists the archived nights.
     """
     nights = loop.archive.nights()
     columns = [*_COLUMNS, *loop.alerts.LIGHT_CURVE]
@@ -56,8 +56,8 @@ def candidates(loop: Loop, night: int | None = None) -> tuple[int, pd.DataFrame]
             if len(rows):
                 return chosen, _ranked(loop, rows)
     problem = f"night {night} has no candidates" if night else "no night has candidates"
-    known = ", ".join(map(str, nights)) or "none: has the stream run?"
-    raise FinkAlError(f"In {loop.archive.folder} {problem}; nights there: {known}.")
+    archived = ", ".join(map(str, nights)) or "none: has the stream run?"
+    raise FinkAlError(f"In {loop.archive.folder} {problem}; archived nights: {archived}.")
 
 
 def _ranked(loop: Loop, rows: pa.Table) -> pd.DataFrame:
@@ -82,7 +82,7 @@ def _ranked(loop: Loop, rows: pa.Table) -> pd.DataFrame:
 
 def _trend(curves: LightCurves, band: np.ndarray) -> np.ndarray:
     trend = np.full(len(curves), np.nan)
-    for i in range(len(curves)):  # tonight's candidates: hundreds at the most
+    for i in range(len(curves)):  # tonight's candidates: at most hundreds
         rows = slice(curves.offsets[i], curves.offsets[i + 1])
         use = (curves.band[rows] == band[i]) & curves.is_detection[rows] & (curves.flux[rows] > 0)
         mjd, mag = curves.mjd[rows][use], -2.5 * np.log10(curves.flux[rows][use])

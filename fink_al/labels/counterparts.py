@@ -1,8 +1,8 @@
-"""Which objects of the label store are objects of a target's archive, as their positions say.
+"""Table that matches objects of the label store to objects of a target's archive by position.
 
-Labels stay as they were said: this table is made anew from the archive and the labels' positions,
-whenever a model is trained. It keeps what it said before and until when, so that labels read as of
-a time have the names that they had then.
+Labels are never changed. Each training recreates this table from the archive and the positions of
+the labels. Former pairs stay with the time until which they held, so that labels read as of a time
+have the names of that time.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ from fink_al.errors import ServiceError
 from fink_al.labels.standing import codes
 from fink_al.storage.local import whole
 
-#: How far apart two positions of one object may be. Surveys agree within some tenths.
+#: Largest distance between two positions of one object. Surveys agree within some tenths.
 MOST_ARCSEC = 1.5
 
 _TIME = pa.timestamp("us", "UTC")
 #: As in SN 2018bcb.
 _YEAR = r"\b(?P<year>(?:19|20)[0-9]{2})[A-Za-z]"
-#: What was found: the name in the label store, the one in the archive, and how far apart they are.
+#: A pair: the name in the label store, the name in the archive, and their distance.
 FOUND = pa.schema([("said_of", pa.string()), ("object_id", pa.string()), ("arcsec", pa.float64())])
-#: Columns of the file: what was found, and while it was so (`until` is null: it still is).
+#: Columns of the file: the pair, and the time for which it held (`until` is null: it still does).
 SCHEMA = pa.schema([*FOUND, ("since", _TIME), ("until", _TIME)])
 
 
 def counterparts_file(archive: Path) -> Path:
-    """Where the table of an archive's objects lies: in the same working folder."""
+    """Return the path of the table for an archive: in the same working folder."""
     return archive.parent.parent / "counterparts" / f"{archive.name}.parquet"
 
 
 def places(rows: pa.Table) -> pa.Table:
-    """Position of each object that has one: the last that was told.
+    """Return the position of each object that has one: the last one reported.
 
     Parameters
     ----------
@@ -47,8 +47,8 @@ def places(rows: pa.Table) -> pa.Table:
     Returns
     -------
     pa.Table
-        ``object_id ra_deg dec_deg year``, the year of discovery in the name at the source, such as
-        SN 2018bcb, or null.
+        ``object_id ra_deg dec_deg year``. The year is that of discovery, read from the name at the
+        source, such as SN 2018bcb; else null.
     """
     rows = rows.filter(pc.and_(pc.is_valid(rows["ra_deg"]), pc.is_valid(rows["dec_deg"])))
     rows = rows.take(pc.sort_indices(rows, sort_keys=[("modified", "ascending")]))  # stable
@@ -60,7 +60,7 @@ def places(rows: pa.Table) -> pa.Table:
 
 
 def read_counterparts(file: Path, at: datetime | None = None) -> pa.Table:
-    """What is known, or was at a time; nothing where there is no file.
+    """Read the pairs that hold now, or held at a time; none if there is no file.
 
     Parameters
     ----------
@@ -88,28 +88,28 @@ def read_counterparts(file: Path, at: datetime | None = None) -> pa.Table:
     return rows.filter(holds).select(FOUND.names)
 
 
-def write_counterparts(file: Path, found: pa.Table, now: datetime) -> None:
-    """Put what was `found` into `file`, in which it holds from `now` on; what it said before stays.
+def write_counterparts(file: Path, pairs: pa.Table, now: datetime) -> None:
+    """Write `pairs` to `file`, to hold from `now` on; former pairs stay in it.
 
     Raises
     ------
     ServiceError
         If the file cannot be read or written.
     """
-    known, moment = _read(file), pa.scalar(now.astimezone(UTC), _TIME)
-    is_open = pc.is_null(known["until"])
-    stays = pc.and_(is_open, pc.is_in(_pairs(known), _pairs(found).combine_chunks()))
-    ends = pc.if_else(is_open, moment, known["until"])
-    former = known.set_column(SCHEMA.get_field_index("until"), "until", ends)
-    # The distance of a pair is the newest one; since when it is a pair stays.
-    same = known.filter(stays)
-    index = pc.index_in(_pairs(found), _pairs(same).combine_chunks())
-    current = found.select(FOUND.names)
+    stored, moment = _read(file), pa.scalar(now.astimezone(UTC), _TIME)
+    is_open = pc.is_null(stored["until"])
+    stays = pc.and_(is_open, pc.is_in(_keys(stored), _keys(pairs).combine_chunks()))
+    ends = pc.if_else(is_open, moment, stored["until"])
+    former = stored.set_column(SCHEMA.get_field_index("until"), "until", ends)
+    # A pair that stays takes the newest distance and keeps its first time.
+    same = stored.filter(stays)
+    index = pc.index_in(_keys(pairs), _keys(same).combine_chunks())
+    current = pairs.select(FOUND.names)
     current = current.append_column("since", pc.coalesce(same["since"].take(index), moment))
-    current = current.append_column("until", pa.nulls(len(found), _TIME))
+    current = current.append_column("until", pa.nulls(len(pairs), _TIME))
     tables = [former.filter(pc.invert(stays)).cast(SCHEMA), current.cast(SCHEMA)]
     rows = pa.concat_tables(tables).sort_by([("since", "ascending"), ("said_of", "ascending")])
-    if rows.equals(known):
+    if rows.equals(stored):
         return
     try:
         with whole(file) as partial:
@@ -126,10 +126,10 @@ def _read(file: Path) -> pa.Table:
         return SCHEMA.empty_table()
     except (pa.ArrowException, OSError, ValueError) as error:
         raise ServiceError(
-            f"{file} is no table of counterparts ({str(error).splitlines()[0]}): move it away, and "
-            "fink-al train makes a new one."
+            f"{file} is not a table of counterparts ({str(error).splitlines()[0]}): move it away; "
+            "fink-al train then writes a new one."
         ) from None
 
 
-def _pairs(rows: pa.Table) -> pa.ChunkedArray:
+def _keys(rows: pa.Table) -> pa.ChunkedArray:
     return pc.binary_join_element_wise(rows["said_of"], rows["object_id"], "\x1f")

@@ -1,8 +1,7 @@
-"""A digest of many small files: what they hold, in one file beside them.
+"""A digest of many small files: their rows, in one file beside them.
 
-It makes a first reading quick and holds nothing of its own: without it, or if it does not fit the
-files any more, these are read themselves. Its name begins with an underscore, which tells Spark to
-pass it over.
+It makes the first reading fast and holds no data of its own. If it is missing or no longer matches
+the files, the files are read. Its name begins with an underscore, so Spark ignores it.
 """
 
 from __future__ import annotations
@@ -21,21 +20,21 @@ log = logging.getLogger(__name__)
 
 _PREFIX, _FILES = "_digest-", b"files"
 
-#: New files after which another digest is worth it.
+#: Number of new files after which another digest is written.
 MOST_FILES = 200
 
 
 def read_digest(
     folder: Folder, names: Sequence[str], schema: pa.Schema
 ) -> tuple[frozenset[str], pa.Table]:
-    """Names of the files that the last digest of `folder` covers, and their rows.
+    """Return the names of the files that the last digest of `folder` covers, and their rows.
 
     Parameters
     ----------
     folder : Folder
-        Of the files.
+        Holds the files.
     names : sequence of str
-        All that the folder has now, in order.
+        All files that the folder has now, in order.
     schema : pa.Schema
         Of the rows.
     """
@@ -48,7 +47,7 @@ def read_digest(
         covered = frozenset(json.loads(file.schema_arrow.metadata[_FILES]))
         rows = file.read().replace_schema_metadata().cast(schema)
     except (pa.ArrowException, OSError, ValueError, TypeError, KeyError, LabelError) as error:
-        log.warning("%s/%s is no digest, reading the files: %s", folder.path, last, error)
+        log.warning("%s/%s is not a digest, reading the files: %s", folder.path, last, error)
         return nothing
     if not covered <= set(names):  # a damaged file was moved away
         return nothing
@@ -56,9 +55,9 @@ def read_digest(
 
 
 def write_digest(folder: Folder, name: str, files: Collection[str], rows: pa.Table) -> None:
-    """Write that `files` hold `rows`; `name` sorts behind those of the digests so far.
+    """Write a digest of `files`, which hold `rows`; `name` must sort after those of former digests.
 
-    What would be too much for a file has no digest: its files go on being read.
+    No digest is written if it would exceed the largest file: the files are still read one by one.
     """
     sink = pa.BufferOutputStream()
     pq.write_table(rows.replace_schema_metadata({_FILES: json.dumps(sorted(files))}), sink)

@@ -1,4 +1,4 @@
-"""News of the Transient Name Server (TNS), from its files into the label store."""
+"""Updates from the Transient Name Server (TNS), from its files into the label store."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class News:
     Parameters
     ----------
     fetched : Fetched
-        Files and labels, and what TNS did not send.
+        Files and labels, and the files that TNS did not send.
     warnings : tuple of str
         Rows that were rejected, and catalogues that lack too many rows.
     """
@@ -43,27 +43,28 @@ def fetch_labels(
     *,
     progress: Callable[[str], None] = log.info,
 ) -> News:
-    """Fetch the files that TNS has made since the last run, and add their labels to the store.
+    """Fetch the files that TNS published since the last run, and add their labels to the store.
 
-    A type whose row a catalogue lacks is taken back; the type of a row that is back is restored.
+    If a catalogue lacks the row of a type, the type is taken back. If the row returns, the type is
+    restored.
 
     Parameters
     ----------
     store : LabelStore
-        Where labels go.
+        Receives the labels.
     survey : Survey
-        Whose objects have names that it knows.
+        Recognises the names of its objects.
     work_dir : Path
-        Has the folders of the files, and of the rows that cannot be used.
+        Has the folders of the files and of the rejected rows.
     client : TnsClient
-        Fetches.
+        Fetches the files.
     progress : callable, optional
-        Takes a line about each file, and about each row that is gone or back.
+        Takes a line about each file, and about each row that disappeared or returned.
 
     Raises
     ------
     FinkAlError
-        If another run works in the folder, or a file cannot be written, read or imported.
+        If another run uses the folder, or a file cannot be written, read or imported.
     """
     warnings: list[str] = []
 

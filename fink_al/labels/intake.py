@@ -1,4 +1,4 @@
-"""One file of labels in: the good rows land, the others are listed."""
+"""Import of one file of labels: valid rows are stored, the others are listed."""
 
 from __future__ import annotations
 
@@ -20,32 +20,32 @@ from fink_al.settings import Survey
 
 Format = Literal["tns", "spectra"]
 
-#: Rows between two signs of life.
-_ROWS_A_SIGN = 2000
+#: Rows between two reports of progress.
+_ROWS_PER_REPORT = 2000
 
 
 @dataclass(frozen=True)
 class Intake:
-    """What became of a file.
+    """The result of importing a file.
 
     Parameters
     ----------
     format : str
         ``tns`` or ``spectra``.
     rows : int
-        Of the file, rejected ones included.
+        Rows of the file, rejected ones included.
     labels : int
-        That the rows make.
+        Labels that the rows give.
     added : int
-        Of these, what the store did not have.
+        Labels that the store did not have.
     rejected : int
         Rows that cannot be used.
     rejects : Path or None
-        Where these are listed with line and reason; None: there are none.
+        File that lists these with line and reason; None if no row was rejected.
     untyped, other : int
-        Rows of TNS without a type; without both a name of the survey and a position.
+        Rows of TNS without a type; rows with neither a name of the survey nor a position.
     types : frozenset of str
-        Types that were found.
+        Types of the labels.
     """
 
     format: Format
@@ -60,7 +60,7 @@ class Intake:
 
 
 def rejects_file(work_dir: Path, file: Path) -> Path:
-    """New file in the working folder for the rows of `file` that cannot be used."""
+    """Return a new file in the working folder for the rejected rows of `file`."""
     return work_dir / "labels_rejects" / f"{file.name}-{datetime.now(UTC):%Y%m%dT%H%M%S%f}.csv"
 
 
@@ -79,25 +79,25 @@ def import_file(
     Parameters
     ----------
     store : LabelStore
-        Where labels go.
+        Receives the labels.
     survey : Survey
-        Whose objects have names that it knows.
+        Recognises the names of its objects.
     file : Path
         CSV or a zip with one: of TNS, or in the columns of :mod:`fink_al.labels.tables.spectra`.
     format : str, optional
-        ``tns`` or ``spectra``; told from the header by default.
+        ``tns`` or ``spectra``; by default the header decides.
     who : str, optional
-        Who says so, where a row of spectra does not.
+        Author of a row of spectra that names no author.
     rejects : Path
-        CSV for the rows that cannot be used: line, reason, text. Made if there are any.
+        CSV for the rows that cannot be used: line, reason, text. Written only if there are any.
     progress : callable, optional
-        Told how many bytes of how many were read.
+        Takes the bytes read and the size of the file in bytes.
 
     Raises
     ------
     LabelError
-        If the file is not such a table, or damaged, or `rejects` is it, or is there and no list of
-        rejected rows: then nothing of it is added.
+        If the file is not such a table or is damaged. Also if `rejects` is that file, or exists and
+        is not a list of rejected rows. Then no label is added.
     """
     if file.exists() and rejects.exists() and rejects.samefile(file):
         raise LabelError(f"{rejects} is the file to import: name another file with --rejects.")
@@ -112,7 +112,7 @@ def import_file(
             records.fills, records.used = isinstance(parser, SpectraRows), parser.used
             for record in records:
                 rows += 1
-                if rows % _ROWS_A_SIGN == 0:
+                if rows % _ROWS_PER_REPORT == 0:
                     progress(records.bytes_read, size)
                 if isinstance(record, Reject):
                     refused.add(record)

@@ -1,4 +1,4 @@
-"""What was said about one object."""
+"""A label: one statement about one object."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from fink_al.identifiers import reads_as_float
 from fink_al.settings import Survey
 from fink_al.settings.taxonomy import UNCLASSIFIED, WITHDRAWN
 
-#: How much the clocks of two machines may differ.
+#: Largest difference allowed between the clocks of two machines.
 _CLOCKS = timedelta(days=1)
 
 SPECTRUM, TNS = "spectrum", "TNS"
-#: Source whose word settles what others said before.
+#: Source that overrides earlier statements of all others.
 PERSON = "person"
 _SOURCES = {name.lower(): name for name in (SPECTRUM, TNS, PERSON)}
 _TYPES = {name: name for name in (UNCLASSIFIED, WITHDRAWN)}
@@ -29,25 +29,25 @@ class Label:
     Parameters
     ----------
     object_id : str
-        The survey's name of the object, blanks around it left out.
+        The survey's name of the object, stripped of blanks.
     type : str
-        As the source writes it, blanks around it left out; ``unclassified`` for a spectrum without
-        a type, or ``withdrawn``, in any capitals: nothing that was said of the object before counts
-        any more.
+        As the source writes it, stripped of blanks; ``unclassified`` for a spectrum that shows no
+        type; ``withdrawn`` cancels all earlier statements about the object. These two may have any
+        capitals.
     source : str
-        Where it comes from: ``spectrum``, ``TNS``, ``person``, in any capitals, or another one.
+        Origin: ``spectrum``, ``TNS``, ``person``, in any capitals, or another one.
     observed : datetime
-        When the evidence was taken, with time zone; not after `modified`. Training uses no alert
-        from after it, and of an object that a person settled none from after the first evidence
-        that showed a type (:func:`fink_al.labels.verdict.verdicts`).
+        Time at which the evidence was taken, with time zone; not after `modified`. Training uses no
+        alert from after it. For an object that a person settled it uses no alert from after the
+        first evidence that showed a type (:func:`fink_al.labels.verdict.verdicts`).
     modified : datetime, optional
-        When the source last changed its word, with time zone: the last one counts. None: it says
-        so now, when the label is stored.
+        Time at which the source last changed its statement, with time zone: the last one counts.
+        None: the time at which the label is stored.
     who : str, optional
-        Who says so.
+        Author of the statement.
     evidence : str, optional
-        The source's own identity of what it speaks of, such as the ``objid`` of TNS. None: the time
-        of observation and `who` are the identity. Of what a source says of an object by one
+        The source's own identifier of the evidence, such as the ``objid`` of TNS. None: the time of
+        observation and `who` identify it. Of the statements of one source about one object by one
         evidence the last modification counts.
     name : str, optional
         The object's name at the source: ``SN 2018bcb``.
@@ -57,7 +57,7 @@ class Label:
     Raises
     ------
     LabelError
-        If it says too little, or what cannot be.
+        If a value is missing or impossible.
     """
 
     object_id: str
@@ -72,16 +72,16 @@ class Label:
     dec_deg: float | None = None
 
     def __post_init__(self) -> None:
-        # "Person" would be another source, whose word settles nothing, "Withdrawn" a type.
-        for name, known in (("object_id", {}), ("type", _TYPES), ("source", _SOURCES)):
+        # Else "Person" would be another source, which settles nothing, and "Withdrawn" a type.
+        for name, spellings in (("object_id", {}), ("type", _TYPES), ("source", _SOURCES)):
             text = getattr(self, name).strip()
             if not text:
                 raise LabelError(f"A label needs '{name}'; found '{getattr(self, name)}'.")
-            object.__setattr__(self, name, known.get(text.lower(), text))
+            object.__setattr__(self, name, spellings.get(text.lower(), text))
         if reads_as_float(self.object_id):
             raise LabelError(
-                f"'object_id' is '{self.object_id}', a number in floating point, which rounds long "
-                "ones; write all its digits, without point or exponent."
+                f"'object_id' is '{self.object_id}', a floating-point number, which rounds long "
+                "identifiers; write all digits, without point or exponent."
             )
         for name in ("observed", "modified"):
             time = getattr(self, name)
@@ -92,7 +92,7 @@ class Label:
                 )
         now = datetime.now(UTC)
         last = self.modified or now
-        # Such a word could never be changed again: no later one would be the last.
+        # Such a statement could never be corrected: no later one would be the last.
         if last > now + _CLOCKS:
             raise LabelError(
                 f"'modified' of the label of {self.object_id} is {last:%Y-%m-%d %H:%M} UTC, which "
@@ -101,42 +101,42 @@ class Label:
         if self.observed > last:
             raise LabelError(
                 f"'observed' of the label of {self.object_id} is {self.observed:%Y-%m-%d %H:%M}, "
-                f"but it is only {last:%Y-%m-%d %H:%M} UTC: times are UTC."
+                f"but it must not be after {last:%Y-%m-%d %H:%M}; times are UTC."
             )
         for name, least, most in (("ra_deg", 0, 360), ("dec_deg", -90, 90)):
             angle = getattr(self, name)
             if angle is not None and not (math.isfinite(angle) and least <= angle <= most):
                 raise LabelError(
                     f"'{name}' of the label of {self.object_id} is {angle}; "
-                    f"it lies between {least} and {most} degrees."
+                    f"it must lie between {least} and {most} degrees."
                 )
 
 
 def check_object_name(object_id: str, survey: Survey) -> None:
-    """Refuse a name that no object of `survey` has, where its settings tell such names.
+    """Refuse a name that no object of `survey` can have, if its settings define object names.
 
     Raises
     ------
     LabelError
-        With what is allowed.
+        If the name is invalid; the message says which names are allowed.
     """
     if survey.object_name and not re.fullmatch(survey.object_name, object_id):
         raise LabelError(
-            f"'{object_id}' is no name of survey '{survey.name}': object_name in its file in "
+            f"'{object_id}' is not a name of survey '{survey.name}': object_name in its file in "
             f"conf/surveys is {survey.object_name}."
         )
 
 
 def utc(text: str) -> datetime:
-    """Time of ISO 8601 `text`, in UTC where it names no zone.
+    """Return the time of ISO 8601 `text`, taken as UTC if it names no zone.
 
     Raises
     ------
     LabelError
-        If `text` is no time.
+        If `text` is not a time.
     """
     try:
         time = datetime.fromisoformat(text)
         return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
-        raise LabelError(f"'{text}' is no time; write 2026-01-05T10:00:00.") from None
+        raise LabelError(f"'{text}' is not a time; write 2026-01-05T10:00:00.") from None

@@ -1,4 +1,4 @@
-"""Labels by the names that a target's archive has for the objects."""
+"""Labels under the names that a target's archive has for the objects."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from fink_al.labels.store import LabelStore
 
 
 class OwnNames(Labels):
-    """Labels of a store, each by the name of the object in a target's archive, where it has one.
+    """Labels of a store, each under the name of the object in a target's archive, if it has one.
 
-    What is said of another survey's object at the same position is said of the target's own: all
-    rules hold for what both names have, as if it had been said of one.
+    A label of another survey's object at the same position is a label of the target's own object.
+    All rules hold for the labels of both names together.
 
-    Rows have two more columns: ``said_of``, the name in the store, and ``arcsec``, how far apart
-    the positions are, both null where the store has the name itself.
+    Rows have two more columns: ``said_of``, the name in the store, and ``arcsec``, the distance
+    between the positions. Both are null if the store has the archive's name.
 
     Parameters
     ----------
     store : LabelStore
         The labels.
     file : Path
-        Counterparts (:mod:`fink_al.labels.counterparts`), which need not be there.
+        Counterparts (:mod:`fink_al.labels.counterparts`); the file may be missing.
     until : datetime, optional
-        With time zone: the names are those of then.
+        With time zone: the names are those of that time.
     """
 
     def __init__(self, store: LabelStore, file: Path, until: datetime | None = None):
@@ -42,7 +42,7 @@ class OwnNames(Labels):
 
     @property
     def counterparts(self) -> pa.Table:
-        """``said_of object_id arcsec`` of the objects of the store that have another name here."""
+        """``said_of object_id arcsec`` of stored objects that have another name in the archive."""
         signature = self._stat()
         if signature != self._signature:
             self._counterparts = read_counterparts(self._file, self._until)
@@ -50,19 +50,19 @@ class OwnNames(Labels):
         return self._counterparts
 
     def own(self, names: pa.ChunkedArray) -> pa.ChunkedArray:
-        """The name here of each of the objects `names` of the store."""
+        """Return the archive's name of each of the objects `names` of the store."""
         pairs = self.counterparts
         index = pc.index_in(names, pairs["said_of"].combine_chunks())
         return pc.coalesce(pairs["object_id"].take(index), names)
 
     def own_name(self, object_id: str) -> str:
-        """The name here of an object of the store."""
+        """Return the archive's name of an object of the store."""
         return self.own(pa.chunked_array([[object_id]], pa.string()))[0].as_py()
 
     def both(self, names: Iterable[str]) -> list[str]:
-        """`names` in the store, and those here where they are others."""
-        told = list(names)
-        return sorted({*told, *self.own(pa.chunked_array([told], pa.string())).to_pylist()})
+        """Return `names` of the store, and the archive's names of the same objects."""
+        stored = list(names)
+        return sorted({*stored, *self.own(pa.chunked_array([stored], pa.string())).to_pylist()})
 
     def read(self) -> pa.Table:
         rows, pairs = self.store.read(), self.counterparts
@@ -80,8 +80,8 @@ class OwnNames(Labels):
         return self._read[2]
 
     def typed_objects(self) -> list[str]:
-        """Objects that have a type by either name: they are not asked for again."""
-        # The archive may have its first alert of a name that the store knows in a moment.
+        """Return objects that have a type under either name: they are not asked for again."""
+        # The archive may soon receive its first alert of a name that the store has.
         return sorted({*super().typed_objects(), *self.store.typed_objects()})
 
     @property
@@ -90,19 +90,19 @@ class OwnNames(Labels):
 
     def _stat(self) -> tuple[int, ...]:
         try:
-            found = self._file.stat()
+            status = self._file.stat()
         except FileNotFoundError:
             return ()
-        return found.st_ino, found.st_mtime_ns, found.st_size
+        return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def by_position(row: Mapping[str, Any]) -> str:
-    """Of whom a word was said and how far away that is; empty where it has the object's own name.
+    """Return the other name and its distance in words; empty if the row has the object's own name.
 
     Parameters
     ----------
     row : mapping
-        Row of labels, of a store or of :class:`OwnNames`.
+        Row of labels, from a store or from :class:`OwnNames`.
     """
     other = row.get("said_of")
     return f"{other}, {row['arcsec']:.1f} arcsec away" if other else ""

@@ -1,4 +1,4 @@
-"""What can be asked of labels, by whatever names their objects are read."""
+"""Queries on labels, whatever names their objects have."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from fink_al.settings.taxonomy import UNCLASSIFIED
 
 
 class Labels(ABC):
-    """Labels of objects: all words ever, and what follows from them."""
+    """Labels of objects: all statements ever stored, and the results that follow from them."""
 
     @abstractmethod
     def read(self) -> pa.Table:
-        """All labels ever added, in the order in which they were; what two writers said, once.
+        """Read all labels ever added, in that order; a label that two writers stored appears once.
 
         Raises
         ------
         ServiceError
-            If the labels are out of reach.
+            If the labels cannot be reached.
         LabelError
             If a file of the store is damaged.
         """
@@ -29,10 +29,10 @@ class Labels(ABC):
     @property
     @abstractmethod
     def version(self) -> str:
-        """Changes whenever what is read does."""
+        """Identifier of the labels: it changes whenever they do."""
 
     def standing(self, object_id: str | None = None) -> pa.Table:
-        """The last word of each statement that was not withdrawn, in the order of modification.
+        """Return the last row of each statement that was not withdrawn, in order of modification.
 
         Parameters
         ----------
@@ -45,12 +45,12 @@ class Labels(ABC):
         return standing(rows)
 
     def history(self, object_id: str) -> pa.Table:
-        """All labels of one object, the one modified last at the end, and which of them stand.
+        """Return all labels of one object, ordered by modification, and which of them stand.
 
         Returns
         -------
         pa.Table
-            Rows of the store with a column ``stands``: whether nothing has taken its place.
+            Rows of the store with a column ``stands``: false if the row was replaced or withdrawn.
         """
         rows = self.read()
         rows = rows.filter(pc.equal(rows["object_id"], object_id)).sort_by("modified")
@@ -61,10 +61,10 @@ class Labels(ABC):
         )
 
     def typed_objects(self) -> list[str]:
-        """Objects that have a type: they are not asked for again.
+        """Return objects that have a type: they are not asked for again.
 
-        A spelling that the taxonomy does not know counts: somebody saw a type, so what is missing
-        is a correction, not a second spectrum.
+        A spelling that the taxonomy does not have counts: somebody saw a type. The label needs a
+        correction, not a second spectrum.
         """
         rows = self.standing()
         typed = rows.filter(pc.not_equal(rows["type"], UNCLASSIFIED))

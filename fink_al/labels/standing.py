@@ -1,4 +1,4 @@
-"""What still stands of all that was ever said."""
+"""The statements that stand: neither replaced nor withdrawn."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ from fink_al.settings.taxonomy import WITHDRAWN
 
 
 def standing(rows: pa.Table) -> pa.Table:
-    """The last word of each statement that was not withdrawn, in the order of modification.
+    """Return the last row of each statement that was not withdrawn, in order of modification.
 
-    A statement is what a source says of an object by one evidence. It is as old as the first word
-    of the type that it says now: a new name, or the same word again, does not make the type
-    younger, nor brings it back once it was withdrawn. Of words of the same time the one stored last
-    counts.
+    A statement is the type that one source gives an object by one evidence. Its age is that of the
+    first row with its present type. A new name, or the same type again, neither makes the type
+    younger nor restores it after a withdrawal. Of rows of the same time the one stored last counts.
 
-    `observed` is the last that was told of that type. Where a source, such as TNS, tells no other
-    time than that of modification, the first one holds: the evidence was there by then.
+    `observed` is the last one reported for that type. A source such as TNS reports no time but that
+    of modification; then the first one holds, as the evidence existed by that time.
 
     Parameters
     ----------
@@ -28,10 +27,10 @@ def standing(rows: pa.Table) -> pa.Table:
     """
     rows = rows.take(pc.sort_indices(rows, sort_keys=[("modified", "ascending")]))  # stable
     is_withdrawn = _withdrawn(rows)
-    said = np.flatnonzero(pc.not_equal(rows["type"], WITHDRAWN).to_numpy())
-    statement = codes(statements(rows.take(pa.array(said))))
+    kept = np.flatnonzero(pc.not_equal(rows["type"], WITHDRAWN).to_numpy())
+    statement = codes(statements(rows.take(pa.array(kept))))
     by_statement = np.argsort(statement, kind="stable")
-    order, statement = said[by_statement], statement[by_statement]
+    order, statement = kept[by_statement], statement[by_statement]
     rows, is_withdrawn = rows.take(pa.array(order)), is_withdrawn[order]
     kind = codes(rows["type"])
     is_other = np.diff(statement, prepend=-1) != 0
@@ -39,21 +38,21 @@ def standing(rows: pa.Table) -> pa.Table:
     last = np.flatnonzero(np.append(is_other[1:], True)[: len(rows)])
     first = begins[np.searchsorted(begins, last, side="right") - 1]
     first, last = first[~is_withdrawn[first]], last[~is_withdrawn[first]]
-    is_told = pc.not_equal(rows["observed"], rows["modified"]).to_numpy()
-    told = np.maximum.accumulate(np.where(is_told, np.arange(len(rows)), -1))[last]
+    is_reported = pc.not_equal(rows["observed"], rows["modified"]).to_numpy()
+    reported = np.maximum.accumulate(np.where(is_reported, np.arange(len(rows)), -1))[last]
     result = rows.take(pa.array(last))
-    times = {"observed": np.maximum(told, first), "modified": first, "received": first}
-    for name, which in times.items():
-        values = rows[name].take(pa.array(which))
+    times = {"observed": np.maximum(reported, first), "modified": first, "received": first}
+    for name, index in times.items():
+        values = rows[name].take(pa.array(index))
         result = result.set_column(result.column_names.index(name), name, values)
     return result.take(pa.array(np.argsort(order[first])))
 
 
 def statements(rows: pa.Table) -> pa.ChunkedArray:
-    """Identity of the statement to which each row belongs: object, source and evidence.
+    """Return the identity of the statement of each row: object, source and evidence.
 
-    Without evidence it is who saw it when: two observers of one moment, which may be a mere date,
-    do not correct each other.
+    Without evidence, observer and time take its place: two observers of one moment, which may be a
+    mere date, do not correct each other.
     """
     observed = pc.cast(pc.cast(rows["observed"], pa.int64()), pa.string())
     evidence = pc.if_else(
@@ -65,14 +64,14 @@ def statements(rows: pa.Table) -> pa.ChunkedArray:
 
 
 def codes(values: pa.ChunkedArray) -> npt.NDArray[np.int64]:
-    """A number for each value, the same for equal ones."""
+    """Return a number for each value, the same for equal values."""
     if not len(values):
         return np.empty(0, np.int64)
     return values.combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int64)
 
 
 def _withdrawn(rows: pa.Table) -> npt.NDArray[np.bool_]:
-    """Whether a later withdrawal of its object takes back each row; one takes back itself."""
+    """Tell whether each row is a withdrawal or is taken back by a later one of its object."""
     thing = codes(rows["object_id"])
     at = np.arange(len(rows))
     withdrawals = at[pc.equal(rows["type"], WITHDRAWN).to_numpy()]

@@ -1,7 +1,7 @@
-"""The label store: what objects turned out to be, append only.
+"""The label store: types of objects, append only.
 
-Every call that adds labels writes one new Parquet file under a name of its own, so two writers at
-once lose nothing; nothing is ever changed or removed.
+Every call that adds labels writes one new Parquet file with a unique name, so two writers at once
+lose nothing. No label is ever changed or removed.
 """
 
 from __future__ import annotations
@@ -48,23 +48,23 @@ SCHEMA = pa.schema(
 )
 #: File names begin with the time at which they were written.
 _STAMP = "%Y%m%dT%H%M%S%f"
-#: File of a working folder that has, or had, a store.
+#: Marks a working folder that has, or had, a store.
 _MARK = ".labels-made"
 
 
 class LabelStore(Labels):
     """Labels in a folder.
 
-    What was read is kept, as files never change: a later call reads new files only. Of many files
-    a digest is kept beside them, so that a first call is quick as well.
+    Rows that were read are kept in memory, as files never change: a later call reads new files
+    only. A digest lies beside many files, so that the first call is fast as well.
 
     Parameters
     ----------
     folder : path, str or Folder
-        Path or URI of a store that was made: without a file of labels it is out of reach.
+        Path or URI of an existing store; a folder without a label file is not a store.
     until : datetime, optional
-        With time zone: the store is read as it was then, when all who wrote until then had
-        finished, and cannot be added to.
+        With time zone: the store is read as it was at that time, once all writers of that time have
+        finished. No label can be added to it.
     """
 
     def __init__(self, folder: str | Path | Folder, until: datetime | None = None):
@@ -78,16 +78,16 @@ class LabelStore(Labels):
     def open(
         cls, work_dir: Path, labels_path: str | None = None, until: datetime | None = None
     ) -> LabelStore:
-        """Store at `labels_path`, or else the one in `work_dir`, which is made if there never was.
+        """Open the store at `labels_path`, or the one in `work_dir`, created if it never existed.
 
-        A place that `labels_path` names, or a folder that is there and empty, may be a share that
-        is not mounted, and one of which the working folder has a mark, or to which its archive
-        belongs, was moved: only :meth:`make` makes a store of these.
+        A `labels_path`, or an existing empty folder, may be a share that is not mounted. If the
+        working folder has a mark or an archive but no store, the store was moved. Only :meth:`make`
+        creates a store in these cases.
 
         Raises
         ------
         ServiceError
-            If the one of the working folder cannot be made.
+            If the store of the working folder cannot be created.
         """
         folder = work_dir / "labels"
         store = cls(labels_path or folder, until)
@@ -97,12 +97,12 @@ class LabelStore(Labels):
             if not os.path.lexists(folder) and not was_used:
                 store.make()
             if os.path.lexists(folder) and not mark.exists():
-                with suppress(OSError):  # who only reads may not be allowed to
+                with suppress(OSError):  # a reader may lack the permission
                     mark.touch()
         return store
 
     def make(self) -> bool:
-        """Make the folder a store, by a file of no labels, unless it is one; whether it was none.
+        """Initialise the folder as a label store. Return False if it already was one.
 
         Raises
         ------
@@ -115,23 +115,25 @@ class LabelStore(Labels):
         return is_new
 
     def add(self, labels: Iterable[Label]) -> int:
-        """Store `labels`; how many were new.
+        """Store `labels` and return the number of new ones.
 
-        A label with a time of modification is new if the store does not have it. One without, which
-        is said now, is new if it says another type, time of observation, name or position, or is of
-        somebody else, than the last word of the same statement, withdrawn since or not. Of what one
-        call says now of these only the last is stored, and nothing from before a withdrawal, so
-        that the same call again adds nothing.
+        A label with a time of modification is new if the store does not have it. A label without
+        one dates from now. It is new if its type, time of observation, name, position or author
+        differs from the last row of the same statement, withdrawn since or not. Of several such
+        labels of one statement in one call only the last is stored, and none from before a
+        withdrawal, so that the same call again adds nothing.
 
         Raises
         ------
         ServiceError
-            If the folder is no store, or cannot be read or written.
+            If the folder is not a store, or cannot be read or written.
         LabelError
             If a file of the store is damaged, or the store is read as of a time.
         """
         if self._until:
-            raise LabelError("A store that is read as of a time cannot be added to.")
+            raise LabelError(
+                "A store that is read as of a time is read-only: open it without `until`."
+            )
         rows = _table(labels)
         stored = self.read()
         fresh = news(rows, stored)
@@ -152,12 +154,12 @@ class LabelStore(Labels):
         return len(fresh)
 
     def read(self) -> pa.Table:
-        """All labels ever added, in the order in which they were; what two writers said, once.
+        """Read all labels ever added, in that order; a label that two writers stored appears once.
 
         Raises
         ------
         ServiceError
-            If the folder is no store, or cannot be read.
+            If the folder is not a store, or cannot be read.
         LabelError
             If a file of the store is damaged.
         """
@@ -183,15 +185,15 @@ class LabelStore(Labels):
 
     @property
     def version(self) -> str:
-        """Changes whenever the store does."""
+        """Identifier of the store's content: it changes whenever the content does."""
         return hashlib.sha256("\n".join(self._files(self._present())).encode()).hexdigest()[:16]
 
     def _present(self) -> list[str]:
         present = self.folder.names()
-        # A store that was made has a file: else it is elsewhere, and by no means empty.
+        # Every store has a file. Without one it is elsewhere: it must not be taken for empty.
         if not any(map(_is_of_labels, present)):
             raise ServiceError(
-                f"{self.folder.path} is no label store, as it has no file of labels: see whether "
+                f"{self.folder.path} is not a label store: it has no label file. Check that "
                 "labels_path is right and mounted; fink-al labels init makes a new store there."
             )
         return present
@@ -217,7 +219,7 @@ class LabelStore(Labels):
             return rows.cast(SCHEMA)
         except (pa.ArrowException, OSError, ValueError) as error:
             raise LabelError(
-                f"{self.folder.path}/{name} is no file of labels ({str(error).splitlines()[0]}): "
+                f"{self.folder.path}/{name} is not a label file ({str(error).splitlines()[0]}): "
                 "restore it from a copy or move it away."
             ) from None
 

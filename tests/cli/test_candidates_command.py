@@ -90,5 +90,5 @@ def test_what_is_no_date_is_said(text):
 
 
 def test_a_night_that_is_not_there_is_said(settings, night):
-    with pytest.raises(FinkAlError, match=f"20250101 has no candidates; nights there: {night[0]}"):
+    with pytest.raises(FinkAlError, match=f"has no candidates; archived nights: {night[0]}"):
         run("--night", "20250101")

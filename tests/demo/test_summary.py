@@ -11,15 +11,15 @@ from fink_al.evaluation.selections import Comparison
     [
         (0.40, 0.04, "On these nights uncertainty selection beat random selection: "),
         (0.20, 0.04, "On these nights random selection beat uncertainty selection: "),
-        (0.40, 0.06, "No difference can be told between uncertainty and random selection: "),
-        (0.20, 0.06, "No difference can be told between uncertainty and random selection: "),
-        (0.30, 0.0, "No difference can be told between uncertainty and random selection: "),
+        (0.40, 0.06, "No significant difference between uncertainty and random selection: "),
+        (0.20, 0.06, "No significant difference between uncertainty and random selection: "),
+        (0.30, 0.0, "No significant difference between uncertainty and random selection: "),
     ],
 )
 def test_verdict(ours, error, expected):
     assert verdict(Comparison(ours, 0.3, error, 3), 40, "uncertainty") == (
         f"{expected}figure of merit {ours:.3f} against 0.300 with 40 labels, difference "
-        f"{ours - 0.3:+.3f} ± {error:.3f}. The error is of the test objects that both share and of "
-        "a campaign's luck, by 3 random seeds: the one campaign of uncertainty selection has no "
-        "spread of its own."
+        f"{ours - 0.3:+.3f} ± {error:.3f}. The error combines that of the shared test objects "
+        "with the scatter between campaigns of 3 random seeds. The single campaign of uncertainty "
+        "selection gives no scatter of its own."
     )

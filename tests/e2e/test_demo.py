@@ -31,7 +31,9 @@ def test_a_folder_that_is_no_demo_is_left_alone(tmp_path):
     (tmp_path / "thesis.tex").write_text("years of work", "utf-8")
     done = subprocess.run([*_COMMAND, "--folder", tmp_path], capture_output=True, text=True)
     assert done.returncode == 2
-    assert "is no earlier demo; name another one" in done.stdout + done.stderr
+    assert (
+        "is neither empty nor an earlier demo: name another --folder" in done.stdout + done.stderr
+    )
     assert (tmp_path / "thesis.tex").exists()
 
 

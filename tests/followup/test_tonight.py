@@ -129,7 +129,7 @@ def test_the_latest_night_with_candidates_is_the_default_and_it_grows(settings, 
 
 
 def test_a_night_without_candidates_names_those_there_are(settings, archive):
-    with pytest.raises(FinkAlError, match="no night has candidates; nights there: none"):
+    with pytest.raises(FinkAlError, match="no night has candidates; archived nights: none"):
         candidates(Loop.open(settings))
     archive({}, night=20260109)
     archive({"is_candidate": False})
@@ -138,5 +138,5 @@ def test_a_night_without_candidates_names_those_there_are(settings, archive):
             candidates(Loop.open(settings), night)
         assert str(error.value) == (
             f"In {settings.archive_dir} night {night} has no candidates; "
-            "nights there: 20260109, 20260110."
+            "archived nights: 20260109, 20260110."
         )

@@ -79,5 +79,5 @@ def test_nothing_new_writes_nothing(tmp_path):
 def test_a_damaged_table_is_named(tmp_path):
     file = tmp_path / "target.parquet"
     file.write_bytes(b"no Parquet")
-    with pytest.raises(ServiceError, match=r"target\.parquet is no table of counterparts .*train"):
+    with pytest.raises(ServiceError, match=r"parquet is not a table of counterparts .*train"):
         read_counterparts(file)

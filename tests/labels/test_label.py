@@ -20,19 +20,19 @@ def test_a_label_is_spelled_in_one_way():
     ("change", "message"),
     [
         ({"object_id": ""}, "A label needs 'object_id'; found ''."),
-        ({"object_id": "1.69813007074328e+17"}, "is '1.69813007074328e.17', a number in floating"),
-        ({"object_id": "169813007074328578.0"}, "write all its digits, without point or exponent"),
+        ({"object_id": "1.69813007074328e+17"}, "is '1.69813007074328e.17', a floating-point"),
+        ({"object_id": "169813007074328578.0"}, "write all digits, without point or exponent"),
         ({"type": " "}, "A label needs 'type'; found ' '."),
         ({"source": ""}, "A label needs 'source'; found ''."),
         ({"observed": DAY.replace(tzinfo=None)}, "'observed' of the label of A has no time zone"),
         ({"modified": DAY.replace(tzinfo=None)}, "'modified' of the label of A has no time zone"),
         (
             {"observed": DAY + timedelta(days=1)},
-            "'observed' of the label of A is 2026-01-06 10:00, but it is only 2026-01-05 10:00 UTC",
+            "'observed' of the label of A is 2026-01-06 10:00, but it must not be after 2026-01-05",
         ),
         ({"modified": None, "observed": DAY.replace(year=2999)}, "is 2999-01-05 10:00, but"),
-        ({"ra_deg": 361.0}, r"'ra_deg' of the label of A is 361.0; it lies between 0 and 360"),
-        ({"dec_deg": float("nan")}, "'dec_deg' of the label of A is nan; it lies between -90 and"),
+        ({"ra_deg": 361.0}, r"'ra_deg' of the label of A is 361.0; it must lie between 0 and 360"),
+        ({"dec_deg": float("nan")}, "'dec_deg' of the label of A is nan; it must lie between -90"),
     ],
 )
 def test_a_label_that_says_too_little_is_refused(change, message):

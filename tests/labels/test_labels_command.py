@@ -84,7 +84,7 @@ def test_types_are_checked_when_they_are_handed_in(settings, run):
     assert add("Withdrawn") == (0, "1 label added.\n")
     with pytest.raises(LabelError, match=r"'observed' of the label of A is 2999-01-01 00:00, but"):
         add("SN Ia", "2999-01-01")
-    with pytest.raises(LabelError, match=r"'AB' is no name of survey 'ztf': .* is \[A-Z\]\|ZTF26a"):
+    with pytest.raises(LabelError, match=r"'AB' is not a name of survey .* is \[A-Z\]\|ZTF26a"):
         run("add", "AB", "SN Ia", "--observed", "2026-01-04T10:00:00")
     shown = Loop.open(settings).labels.store.history("A")["type"].to_pylist()
     assert shown == ["SN Ia", "SN II", "SN Ia", "unclassified", "sn ia", "withdrawn"]
@@ -192,7 +192,7 @@ def test_a_store_at_a_named_place_is_made_on_purpose(run, tmp_path, monkeypatch)
     monkeypatch.setenv("FINK_AL_LABELS_PATH", str(place))
     added = ["add", "A", "SN Ia", "--source", "person"]
     for arguments in (added, ["list"]):
-        with pytest.raises(ServiceError, match=r"is no label store.*labels init makes"):
+        with pytest.raises(ServiceError, match=r"is not a label store.*labels init makes"):
             run(*arguments)
     assert not place.exists()
     assert [run("init"), run("init"), run(*added), run("init")] == [

@@ -147,7 +147,7 @@ def test_names_that_lsst_cannot_have_are_refused():
     for name in ("170000000010000019", "ss21163611661088578"):
         check_object_name(name, survey)
     for name in ("17000000001000001x", "zzz", "LSST-AP-DO-1"):
-        with pytest.raises(LabelError, match=f"'{name}' is no name of survey 'lsst'"):
+        with pytest.raises(LabelError, match=f"'{name}' is not a name of survey 'lsst'"):
             check_object_name(name, survey)
 
 

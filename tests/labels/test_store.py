@@ -42,7 +42,7 @@ def test_a_store_that_is_away_is_not_empty(tmp_path, is_mount):
     if is_mount:
         path.mkdir(parents=True)
     for ask in (other.read, other.typed_objects, lambda: other.add([SN]), lambda: other.version):
-        with pytest.raises(ServiceError, match=f"{path} is no label store, as it has no file"):
+        with pytest.raises(ServiceError, match=f"{path} is not a label store: it has no label"):
             ask()
     assert list(tmp_path.glob("share/labels/*")) == []
 
@@ -54,11 +54,11 @@ def test_the_store_of_the_working_folder_is_made_if_it_is_not_there(settings):
     assert said(Loop.open(settings).labels.store.read()) == [asdict(SN)]
     for file in folder.iterdir():
         file.unlink()
-    with pytest.raises(ServiceError, match="is no label store"):
+    with pytest.raises(ServiceError, match="is not a label store"):
         Loop.open(settings).labels.store.read()
     folder.rmdir()
     named = settings.model_copy(update={"labels_path": str(folder)})
-    with pytest.raises(ServiceError, match="is no label store"):
+    with pytest.raises(ServiceError, match="is not a label store"):
         Loop.open(named).labels.store.add([SN])
 
 
@@ -113,7 +113,7 @@ def test_a_store_is_read_as_it_was(store):
     for moment, content in zip(moments, contents, strict=True):
         then = LabelStore(store.folder, until=moment)
         assert (then.version, then.read(), then.standing()) == content
-    with pytest.raises(LabelError, match="as of a time cannot be added to"):
+    with pytest.raises(LabelError, match="as of a time is read-only"):
         then.add([SN])
 
 
@@ -141,7 +141,7 @@ def test_many_files_are_read_by_their_digest(tmp_path, monkeypatch, caplog):
     # It counts only while all that it covers is there, and as it is.
     digests[-1].write_bytes(b"PAR1")
     assert LabelStore(folder).read() == moments[-1][1]
-    assert "is no digest, reading the files" in caplog.text
+    assert "is not a digest, reading the files" in caplog.text
     digests[-1].unlink()
     sorted(folder.glob("2*.parquet"))[1].unlink()
     assert len(LabelStore(folder).read()) == len(moments[-1][1]) - 2
@@ -183,7 +183,7 @@ def test_a_half_written_file_is_ignored_and_a_broken_one_is_named(store, tmp_pat
     (tmp_path / "labels" / "_SUCCESS").write_bytes(b"")
     assert said(store.read()) == [asdict(SN)]
     (tmp_path / "labels" / "torn.parquet").write_bytes(b"PAR1")
-    with pytest.raises(LabelError, match=r"torn\.parquet is no file of labels .* restore it"):
+    with pytest.raises(LabelError, match=r"torn\.parquet is not a label file .* restore it"):
         store.read()
 
 

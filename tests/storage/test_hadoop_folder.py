@@ -62,7 +62,7 @@ def test_a_file_of_too_many_bytes_is_named(folder, monkeypatch):
 
 def test_labels_come_back_as_they_were_added(folder):
     store = LabelStore(folder)
-    with pytest.raises(ServiceError, match="/labels is no label store"):
+    with pytest.raises(ServiceError, match="/labels is not a label store"):
         store.add([SN])
     assert [store.make(), store.make()] == [True, False]
     assert [store.add([SN]), LabelStore(folder).add([SN])] == [1, 0]

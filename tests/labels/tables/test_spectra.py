@@ -66,11 +66,11 @@ def test_a_table_in_another_encoding_is_told_what_to_save_it_as(settings, tmp_pa
 
 def test_bad_lines_are_rejected_and_the_good_ones_land(settings, tmp_path):
     bad = {
-        "A,SN Ia,0001-01-01T00:00+14:00": "'0001-01-01T00:00+14:00' is no time",
-        "A,SN II,soon": "'soon' is no time",
+        "A,SN Ia,0001-01-01T00:00+14:00": "'0001-01-01T00:00+14:00' is not a time",
+        "A,SN II,soon": "'soon' is not a time",
         ",SN Ia,2026-01-05": "A label needs 'object_id'; found ''.",
-        "A,SN Ia": "'' is no time",
-        "AB,SN Ia,2026-01-05": "'AB' is no name of survey 'ztf': object_name in its file in conf/",
+        "A,SN Ia": "'' is not a time",
+        "AB,SN Ia,2026-01-05": "'AB' is not a name of survey 'ztf': object_name in its file in",
         "A,SN Ia,2999-01-05": "'observed' of the label of A is 2999-01-05 00:00",
         "A,SN Ia,2026-01-05,Zoë": "not UTF-8",
         "A,SN Ia,2026-01-05,Zoe,,": "6 fields; the header has 4",

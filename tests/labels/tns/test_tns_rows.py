@@ -158,7 +158,7 @@ def test_bad_rows_are_rejected_and_the_good_ones_land(settings, take, tns_row):
         tns_row(""): "'' is not an objid, which is a number",
         tns_row("x7"): "'x7' is not an objid, which is a number",
         tns_row(name=" "): "the name is missing",
-        tns_row(lastmodified="0000-00-00 00:00:00"): "'0000-00-00 00:00:00' is no time",
+        tns_row(lastmodified="0000-00-00 00:00:00"): "'0000-00-00 00:00:00' is not a time",
         tns_row(lastmodified=future): f"lastmodified {future} lies in the future",
         tns_row(ra="ten"): "'ten' is not an angle in degrees",
         tns_row(ra="361"): "'ra_deg' of the label of ZTF26aaaaaaa is 361.0",

@@ -21,7 +21,7 @@ def test_labels_are_taken_up_and_outlast_their_storage(spark, tmp_path, caplog):
     settings = load_settings(
         environment={}, work_dir=tmp_path, starting_set=None, test_set=None
     ).model_copy(update={"labels_path": str(tmp_path / "share" / "labels")})
-    with pytest.raises(ServiceError, match="share/labels is no label store"):
+    with pytest.raises(ServiceError, match="share/labels is not a label store"):
         State(spark, Loop.open(settings))
     LabelStore(settings.labels_dir).make()
     state = State(spark, Loop.open(settings))
@@ -34,7 +34,7 @@ def test_labels_are_taken_up_and_outlast_their_storage(spark, tmp_path, caplog):
         Loop.open(settings).labels.store.add([Label(name, type, "spectrum", seen)])
 
     def warned():
-        return caplog.text.count("share/labels is no label store")
+        return caplog.text.count("share/labels is not a label store")
 
     assert labelled() == []
     add("A", "SN Ia")
@@ -48,7 +48,7 @@ def test_labels_are_taken_up_and_outlast_their_storage(spark, tmp_path, caplog):
         share.mkdir()  # where it was mounted
         assert [labelled() for _ in range(2)] == [object_keys(spark, ["A"])] * 2
         assert warned() == times
-        with pytest.raises(ServiceError, match="share/labels is no label store"):
+        with pytest.raises(ServiceError, match="share/labels is not a label store"):
             State(spark, Loop.open(settings))
         share.rmdir()
         away.rename(share)
@@ -64,6 +64,6 @@ def test_labels_are_taken_up_and_outlast_their_storage(spark, tmp_path, caplog):
     file.write_bytes(b"torn")
     add("D", "CV")
     assert labelled() == sorted(object_keys(spark, ["101", "A", "C"]))
-    assert "counterparts/early_snia.parquet is no table of counterparts" in caplog.text
+    assert "counterparts/early_snia.parquet is not a table of counterparts" in caplog.text
     file.unlink()
     assert labelled() == sorted(object_keys(spark, ["A", "C", "D"]))
