@@ -55,7 +55,7 @@ class Taxonomy:
     @classmethod
     def load(cls) -> Taxonomy:
         """Load ``conf/taxonomy.yml`` of the working directory, else of the package."""
-        listed = yaml.safe_load(find_setting("taxonomy.yml").read_text("utf-8"))
+        entries = yaml.safe_load(find_setting("taxonomy.yml").read_text("utf-8"))
         return cls(
             {name: family for family, entry in entries.items() for name in entry["types"]},
             {family: entry["why"] for family, entry in entries.items()},
