@@ -54,14 +54,14 @@ if TYPE_CHECKING:
     type=click.Choice(["pool", "stream"]),
     default="pool",
     show_default=True,
-    help="pool: ask for any alert of the pool, as in the papers; stream: each night for its own.",
+    help="pool: ask for any alert, as in the papers; stream: each night for its alerts.",
 )
 @feature_options
 @click.option(
     "--phase",
     type=click.Choice(["pre-peak", "all"]),
     help="pre-peak: alerts of POINTS up to the night of the object's brightest detection; all: "
-    "every alert. Alerts of an archive must have passed the target's cuts instead.  "
+    "every alert. Of an archive, the alerts that passed the target's cuts instead.  "
     "[default: pre-peak]",
 )
 @subset_option
