@@ -33,12 +33,12 @@ if TYPE_CHECKING:
 @click.option(
     "--points",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Whole light curves with types, one row a point: Parquet or CSV.",
+    help="Complete light curves with types, one row a point: Parquet or CSV.",
 )
 @click.option(
     "--archive",
     type=click.Path(path_type=Path),
-    help="Instead: archived nights, a folder of folders night=YYYYMMDD.",
+    help="Archived nights, in place of POINTS: a folder of folders night=YYYYMMDD.",
 )
 @click.option("--labels-store", help="Label store of the archive's objects: a folder or URI.")
 @click.option(
@@ -47,21 +47,22 @@ if TYPE_CHECKING:
     default="random,uncertainty",
     show_default=True,
     metavar="NAME[@FEATURES][/ESTIMATOR],...",
-    help=f"What is compared. Known: {', '.join(names())}.",
+    help=f"Query strategies to compare. Allowed: {', '.join(names())}.",
 )
 @click.option(
     "--mode",
     type=click.Choice(["pool", "stream"]),
     default="pool",
     show_default=True,
-    help="Ask for any alert of the pool, as in the papers; or each night for its own.",
+    help="pool: ask for any alert, as in the papers; stream: each night for its alerts.",
 )
 @feature_options
 @click.option(
     "--phase",
     type=click.Choice(["pre-peak", "all"]),
-    help="Alerts of POINTS up to the night of the object's brightest detection, or all; those of "
-    "an archive passed the target's cuts instead.  [default: pre-peak]",
+    help="pre-peak: alerts of POINTS up to the night of the object's brightest detection; all: "
+    "every alert. Of an archive, the alerts that passed the target's cuts instead.  "
+    "[default: pre-peak]",
 )
 @subset_option
 @alerts_option
@@ -95,20 +96,21 @@ if TYPE_CHECKING:
     "--budget",
     type=click.FloatRange(min=0, min_open=True),
     metavar="MINUTES",
-    help="Telescope time of a night (stream) or of all (pool).",
+    help="Telescope time of a night (stream) or of the campaign (pool).",
 )
 @seeds_option
 @click.option(
-    "--trees", type=click.IntRange(min=1), help="Of the estimator.  [default: the target's]"
+    "--trees", type=click.IntRange(min=1), help="Trees of the estimator.  [default: the target's]"
 )
 @click.option(
-    "--processes", type=click.IntRange(min=1), help="Side by side.  [default: one a core]"
+    "--processes", type=click.IntRange(min=1), help="Parallel processes.  [default: one a core]"
 )
 @click.option(
     "--output",
     required=True,
     type=click.Path(file_okay=False, writable=True, path_type=Path),
-    help="Folder; one with a part of the same campaign goes on, and other arms join it.",
+    help="Folder for the results. A folder with part of the same campaign is continued; new "
+    "arms are added to it.",
 )
 @config_option
 def campaign(
@@ -133,16 +135,16 @@ def campaign(
     config: Path | None,
     **changes: Any,
 ) -> None:
-    """Which query strategy buys most per spectrum, before telescope nights are spent on it.
+    """Compare what query strategies gain per spectrum, before telescope nights are spent.
 
-    The objects are split in two halves: one can be asked for, the other judges. Each strategy
+    The objects are split in two halves: one is the pool, the other the test set. Each strategy
     begins with the same few labels, asks for one object after the other (or night after night) and
-    trains after each answer.
+    trains after each label.
 
     POINTS has the columns objectId, type, jd, fid (1 g, 2 r, 3 i), magpsf and sigmapsf, and may
-    have diffmaglim and isdiffpos. A strategy may bring a feature set and an estimator of its own:
-    uncertainty@sigmoid/random_forest is the published way (sigmoid comes with that forest unless
-    another is named).
+    have diffmaglim and isdiffpos. A strategy may name its own feature set and estimator:
+    uncertainty@sigmoid/random_forest is the published method (sigmoid uses that forest unless
+    another estimator is named).
 
     Writes curves.parquet, queries.parquet, pictures and REPORT.md.
     """
@@ -155,8 +157,8 @@ def campaign(
         settings = settings.model_copy(update={"target": target})
     if mode == "pool" and delay is not None:
         raise SettingsError(
-            f"--delay {delay} is of --mode stream; in a pool a label is there at once. Leave it "
-            "out, or give --mode stream."
+            f"--delay {delay} needs --mode stream; in a pool a label arrives at once. Leave it "
+            "out, or set --mode stream."
         )
     plan = Plan(
         arms=tuple(map(Arm.parse, strategies.split(","))),
@@ -192,10 +194,10 @@ def _alerts(
         from fink_al.experiments.labelled_alerts import labelled_alerts
 
         table = read_points(points)
-        whole = light_curves_of_points(table, settings.survey, "objectId", also=("type",))
+        curves = light_curves_of_points(table, settings.survey, "objectId", also=("type",))
 
         def read(features: FeatureSettings) -> LabelledAlerts:
-            return labelled_alerts(whole, features, settings.target, phase or "pre-peak")
+            return labelled_alerts(curves, features, settings.target, phase or "pre-peak")
 
     elif archive and labels_store and not points and not phase:
         from fink_al.experiments.archived_alerts import archived_alerts
@@ -206,17 +208,18 @@ def _alerts(
 
     else:
         raise SettingsError(
-            "Give the alerts of a campaign: --points with a table of whole light curves, or "
-            "--archive and --labels-store together, which take no --phase."
+            "The alerts of the campaign are missing or ambiguous. Give --points with a table of "
+            "complete light curves, or --archive and --labels-store together, without --phase."
         )
     with Console(stderr=True).status("computing features"):
         alerts = {key: read(features) for key, features in chosen.items()}
-    # Which alerts are the published ones is asked of the first set, for all arms alike.
+    # The first feature set decides which alerts are the published ones, for all arms alike.
     first = next(iter(alerts.values()))
     cheapest = minutes(first.mag, settings.target.follow_up.exposure).min()
     if plan.budget and plan.budget < cheapest:
         raise SettingsError(
-            f"--budget {plan.budget:g}: the cheapest spectrum takes {cheapest:.1f} min."
+            f"--budget {plan.budget:g} is too small: the cheapest spectrum takes "
+            f"{cheapest:.1f} min."
         )
     return {key: replace(each, published=first.published) for key, each in alerts.items()}
 
@@ -243,17 +246,17 @@ def _run(
     )  # fmt: skip
     with Progress(*columns, console=Console(stderr=True)) as shown:
         task = shown.add_task("", total=1)
-        made = run_all(
+        results = run_all(
             alerts, plan, settings.target, output, processes=processes,
             teaching=read_teaching_set(settings.teaching_set, settings.target),
             progress=lambda done, total: shown.update(task, completed=done, total=total),
         )  # fmt: skip
-    pq.write_table(made.curves, output / "curves.parquet")
-    pq.write_table(made.queries, output / "queries.parquet")
-    table = made.curves.to_pandas()
+    pq.write_table(results.curves, output / "curves.parquet")
+    pq.write_table(results.queries, output / "queries.parquet")
+    table = results.curves.to_pandas()
     draw_curves(output / "curves.png", table)
-    draw_asked(output / "asked.png", made.queries.to_pandas())
-    text = page(table, plan, settings.target.stream_mix, made.seeds)
+    draw_asked(output / "asked.png", results.queries.to_pandas())
+    text = page(table, plan, settings.target.stream_mix, results.seeds)
     (output / "REPORT.md").write_text(text, "utf-8")
     click.echo(verdict(table))
     click.echo(f"{output}: REPORT.md, curves.png, asked.png, curves.parquet, queries.parquet")

@@ -11,7 +11,7 @@ import rich_click as click
 from fink_al.errors import SettingsError
 from fink_al.settings import load_settings
 
-_WIDTH = 130  # a line a candidate: a narrower terminal folds it
+_WIDTH = 130  # one line a candidate: a narrower terminal folds it
 
 
 @click.command()
@@ -23,13 +23,13 @@ _WIDTH = 130  # a line a candidate: a narrower terminal folds it
     type=click.Choice(["table", "csv"]),
     default="table",
     show_default=True,
-    help="For people or for programs.",
+    help="table: for people; csv: for programs.",
 )
 @click.option("--config", type=click.Path(path_type=Path), help="Settings file.")
 def candidates(night: str | None, top: int, form: str, config: Path | None) -> None:  # fmt: skip
-    """What to observe tonight, best first; ask again at any time of the night.
+    """List the candidates to observe tonight, best first; repeat it at any time of the night.
 
-    Hours are those above airmass 2 in the dark at the site of conf/targets, within a day after the
+    Hours (h) are dark hours above airmass 2 at the site of conf/targets, within a day after the
     alert. Trend is in magnitudes a day: negative is brightening.
     """
     settings = load_settings(config)
@@ -45,20 +45,20 @@ def candidates(night: str | None, top: int, form: str, config: Path | None) -> N
     from rich.table import Table
 
     site = settings.target.follow_up.site.name
-    made = Table(title=f"{settings.target.name}, night {listed}, {site}", box=None, pad_edge=False)
+    table = Table(title=f"{settings.target.name}, night {listed}, {site}", box=None, pad_edge=False)
     for name in ("#", "object", "position (J2000)", "ra", "dec", "mag", "trend", "age", "p", "h",
                  "why"):  # fmt: skip
-        left, whole = name in ("object", "why"), name.startswith("position")
-        made.add_column(name, justify="left" if left else "right", no_wrap=whole)
+        left, no_wrap = name in ("object", "why"), name.startswith("position")
+        table.add_column(name, justify="left" if left else "right", no_wrap=no_wrap)
     for row in rows.to_dict("records"):
-        made.add_row(
+        table.add_row(
             str(row["rank"]), row["object_id"], row["position"],
             f"{row['ra']:.5f}", f"{row['dec']:+.5f}", f"{row['band']} {row['mag']:.2f}",
             _number(row["trend_mag_per_day"], "+.2f"), _number(row["age_days"], ".0f"),
             _number(row["p"], ".2f"), f"{row['hours']:.1f}", row["why"],
         )  # fmt: skip
     width = Console().width
-    Console(width=max(width, _WIDTH)).print(made)
+    Console(width=max(width, _WIDTH)).print(table)
 
 
 def _date(text: str | None) -> int | None:

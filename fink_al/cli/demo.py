@@ -15,9 +15,9 @@ import rich_click as click
 
 from fink_al.errors import FinkAlError, SettingsError
 
-#: The only variables that a demo listens to.
-_OURS = {"FINK_AL_CACHE", "FINK_AL_IVY_SETTINGS"}
-_MOST_SEEDS = 7000  # beyond are those of the starting set and the test set
+#: The only variables that a demo uses.
+_USED = {"FINK_AL_CACHE", "FINK_AL_IVY_SETTINGS"}
+_MOST_SEEDS = 7000  # larger seeds made the starting set and the test set
 
 
 @click.command()
@@ -26,7 +26,7 @@ _MOST_SEEDS = 7000  # beyond are those of the starting set and the test set
     type=click.Choice(["ztf", "lsst"]),
     default="ztf",
     show_default=True,
-    help="Whose alerts are simulated, by its cadence, bands and packets.",
+    help="Survey whose alerts are simulated, with its cadence, bands and packets.",
 )
 @click.option(
     "--nights", default=6, show_default=True, type=click.IntRange(1, 60), help="Simulated nights."
@@ -50,35 +50,35 @@ _MOST_SEEDS = 7000  # beyond are those of the starting set and the test set
     "folder_of_alerts",
     metavar="DIR",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Publish the real ZTF packets of a folder too, one a file.",
+    help="Folder of real ZTF packets to publish too, one a file.",
 )
 @click.option(
     "--folder",
     default="demo",
     show_default=True,
     type=click.Path(path_type=Path),
-    help="Where everything is written; an earlier demo there is removed.",
+    help="Folder for all output; an earlier demo in it is removed.",
 )
 @click.option(
     "--seed",
     default=1,
     show_default=True,
     type=click.IntRange(0, _MOST_SEEDS),
-    help="Another seed, another sky.",
+    help="Seed of the sky: another seed, another sky.",
 )
 @click.option(
     "--keep",
     is_flag=True,
-    help="Keep broker and stream running at the end until Ctrl-C, to subscribe to.",
+    help="Keep broker and stream running at the end until Ctrl-C, so that you can subscribe.",
 )
 def demo(survey: str, nights: int, alerts_per_night: int, spectra: int,
          folder_of_alerts: Path | None, folder: Path, seed: int, keep: bool) -> None:  # fmt: skip
     """Run the whole loop on this machine, with a real Kafka and a real Spark, in a few minutes.
 
-    Simulated nights of alerts go through the stream; a simulated telescope reads the
-    candidates, takes spectra and hands in types; a better model returns to the running stream.
+    Simulated nights of alerts go through the stream. A simulated telescope reads the candidates,
+    takes spectra and reports types. A better model returns to the running stream.
     Settings come from conf/ and the demo itself, never from FINK_AL_* variables.
-    Exit code 1: a part of the loop does not work, which is named; 2: a wrong option or setting.
+    Exit code 1: a part of the loop failed, and is named; 2: an invalid option or setting.
     """
     from rich.console import Console
 
@@ -97,7 +97,7 @@ def demo(survey: str, nights: int, alerts_per_night: int, spectra: int,
 
     signal.signal(signal.SIGTERM, end)
     if folder_of_alerts and survey != "ztf":
-        raise SettingsError("--alerts takes ZTF's packets, so it goes with --survey ztf only.")
+        raise SettingsError("--alerts takes ZTF's packets, so it needs --survey ztf.")
     plan = Plan(folder, nights, alerts_per_night, spectra, seed, survey, folder_of_alerts)
     status = console.status("simulating the sky")
 
@@ -112,7 +112,7 @@ def demo(survey: str, nights: int, alerts_per_night: int, spectra: int,
             status.stop()
             _show(console, outcome)
             if keep:
-                console.print("Broker and stream go on; Ctrl-C ends them.")
+                console.print("Broker and stream keep running; Ctrl-C ends them.")
                 signal.pause()
     except KeyboardInterrupt:
         console.print("Stopped; broker and stream have ended.")
@@ -123,11 +123,11 @@ def demo(survey: str, nights: int, alerts_per_night: int, spectra: int,
 
 
 def isolate(environment: MutableMapping[str, str]) -> list[str]:
-    """Take the variables out that lead to an installation of the user's; their names.
+    """Remove the variables that point to the user's installation, and return their names.
 
-    From the environment itself: the stream and the training inherit it.
+    They are removed from the environment itself, as the stream and the training inherit it.
     """
-    names = sorted(n for n in environment if n.startswith("FINK_AL_") and n not in _OURS)
+    names = sorted(n for n in environment if n.startswith("FINK_AL_") and n not in _USED)
     for name in names:
         del environment[name]
     return names
@@ -160,7 +160,7 @@ def _show(console, outcome) -> None:
         f'AlertConsumer(["{topic}"], {{"bootstrap.servers": "{servers}", "group.id": "me"}}, '
         f'survey="{settings.survey.name}")'
     )
-    program = shlex.quote(sys.argv[0])  # as this one was started, found again the same way
+    program = shlex.quote(sys.argv[0])  # as this command was started, so that it is found again
     for line in (
         verdict(outcome.comparison, nights[-1].labels, settings.target.strategy),
         f"Archive: {settings.archive_dir}",

@@ -29,7 +29,7 @@ from fink_al.cli.points import (
     type=click.Choice(["pre-peak", "all"]),
     default="pre-peak",
     show_default=True,
-    help="Alerts up to the night of the object's brightest detection, or all.",
+    help="pre-peak: alerts up to the night of the object's brightest detection; all: every alert.",
 )
 @subset_option
 @feature_options
@@ -39,7 +39,7 @@ from fink_al.cli.points import (
     "--output",
     required=True,
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
-    help="JSON.",
+    help="JSON file for the result.",
 )
 @config_option
 def evaluate(
@@ -53,14 +53,14 @@ def evaluate(
     config: Path | None,
     **changes: Any,
 ) -> None:
-    """How well a feature set tells types apart, on whole light curves with known types.
+    """Measure how well a feature set separates types, on complete light curves with known types.
 
     POINTS has the columns objectId, type, jd, fid (1 g, 2 r, 3 i), magpsf and sigmapsf, and may
-    have diffmaglim and isdiffpos. Light curves are cut into an alert a night with 30 days of
-    history; for each seed one half of the objects teaches and the other is judged.
+    have diffmaglim and isdiffpos. Light curves are cut into one alert a night with 30 days of
+    history. For each seed one half of the objects trains the estimator and the other half tests it.
 
-    The estimator is the target's, but never one that a teaching set taught: that would measure the
-    teaching set, and not the features.
+    The estimator is the target's, but never one trained with a teaching set: that would measure the
+    teaching set, not the features.
     """
     import json
 
@@ -77,13 +77,13 @@ def evaluate(
     table = read_points(points)
     console = Console(stderr=True)
     with console.status("cutting light curves into alerts") as status:
-        whole = light_curves_of_points(table, settings.survey, "objectId", also=("type",))
-        data = labelled_alerts(whole, chosen, settings.target, phase)
-        found = assess(
+        curves = light_curves_of_points(table, settings.survey, "objectId", also=("type",))
+        data = labelled_alerts(curves, chosen, settings.target, phase)
+        results = assess(
             data, settings.target, seeds=seeds, subset=subset, alerts_per_object=alerts_per_object,
             progress=status.update,
         ).to_dict()  # fmt: skip
-    told = {
+    options = {
         "target": settings.target.name,
         "feature_set": chosen.model_dump(mode="json"),
         "estimator": settings.target.model.applied(),
@@ -92,15 +92,15 @@ def evaluate(
         "alerts_per_object": alerts_per_object,
         "seeds": seeds,
     }
-    output.write_text(json.dumps(told | found, indent=1), "utf-8")
-    shown = Table("metric", "mean", "error of mean", "68% of seeds", box=None)
+    output.write_text(json.dumps(options | results, indent=1), "utf-8")
+    table = Table("metric", "mean", "error of mean", "68% of seeds", box=None)
     for metric in METRICS:
-        row = found["metrics"][metric]
+        row = results["metrics"][metric]
         error = "-" if row["error_of_mean"] is None else f"{row['error_of_mean']:.4f}"
         between = " to ".join(f"{value:.4f}" for value in row["interval"])
-        shown.add_row(metric.replace("_", " "), f"{row['mean']:.4f}", error, between)
-    Console().print(shown)
+        table.add_row(metric.replace("_", " "), f"{row['mean']:.4f}", error, between)
+    Console().print(table)
     click.echo(
-        f"{found['alerts']} alerts of {found['objects']} objects, {found['positive_share']:.0%} "
-        f"of the alerts positive: {output}"
+        f"{results['alerts']} alerts of {results['objects']} objects, "
+        f"{results['positive_share']:.0%} of the alerts positive: {output}"
     )

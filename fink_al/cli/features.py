@@ -27,13 +27,13 @@ _AT_A_TIME = 20_000
     "--output",
     required=True,
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
-    help="Parquet, a row an alert.",
+    help="Parquet file for the features, one row an alert.",
 )
 @config_option
 def features(
     points: Path, name: str | None, output: Path, config: Path | None, **changes: Any
 ) -> None:
-    """Features of a table of points, without Spark: null and a reason where one is missing.
+    """Compute features of a table of points, without Spark; a missing one is null, with a reason.
 
     POINTS has the columns alert_id (or objectId: then one alert an object), jd, fid (1 g, 2 r,
     3 i), magpsf and sigmapsf, and may have diffmaglim and isdiffpos. A null magpsf is a

@@ -13,16 +13,16 @@ from fink_al.cli.labels_in import add, import_, init, settle, warn_of_unknown
 from fink_al.cli.points import config_option, open_loop
 from fink_al.errors import LabelError
 
-#: Heading of what was said of an object of another name.
+#: Heading of the column for labels stored under another name.
 _OTHER = "said of"
 
 
 @click.group()
 def labels() -> None:
-    """What the objects turned out to be: the store only grows, the last word of each source counts.
+    """Types of the objects: the store only grows, and the last statement of each source counts.
 
-    Where two of them contradict each other the object is no example for training until a person
-    says what it is: fink-al labels conflicts.
+    If two sources contradict each other, the object is not a training example until a person gives
+    its type: fink-al labels conflicts.
     """
 
 
@@ -33,16 +33,16 @@ for command in (add, import_, fetch, init):
 @labels.command("list")
 @config_option
 def list_(config: Path | None) -> None:
-    """Each object's type that counts, what it is to the target, and why."""
+    """List each object with the type that counts, its class for the target, and why."""
     from fink_al.labels.own_names import by_position
     from fink_al.labels.verdict import verdicts
 
     loop = open_loop(config)
-    said = loop.labels
+    stored = loop.labels
     others: dict[str, list[str]] = {}
-    for pair in said.counterparts.to_pylist():
+    for pair in stored.counterparts.to_pylist():
         others.setdefault(pair["object_id"], []).append(by_position(pair))
-    rows = verdicts(said, loop.target).to_pylist()
+    rows = verdicts(stored, loop.target).to_pylist()
     _print(
         ("object", "type", loop.target.name, "why", "source", "observed [UTC]", _OTHER),
         ((row["object_id"], row["type"], _class(row), row["why"], row["source"],
@@ -54,22 +54,22 @@ def list_(config: Path | None) -> None:
 @click.argument("object_id", metavar="OBJECT")
 @config_option
 def show(object_id: str, config: Path | None) -> None:
-    """All that was ever said about OBJECT, its names, what counts and why.
+    """Show all statements ever stored about OBJECT, its names, the one that counts, and why.
 
-    A row that does not stand was changed since by its source, or withdrawn. What was said of an
-    object of another name at the same position counts as well, and names that.
+    A row that does not stand was changed later by its source, or withdrawn. Labels of an object of
+    another name at the same position count as well, and show that name.
     """
     from fink_al.labels.own_names import by_position
     from fink_al.labels.verdict import verdicts
 
     loop = open_loop(config)
-    said = loop.labels
-    own = said.own_name(object_id)
-    rows = said.history(own).to_pylist()
+    stored = loop.labels
+    archived_name = stored.own_name(object_id)
+    rows = stored.history(archived_name).to_pylist()
     if not rows:
         raise LabelError(f"There is no label of '{object_id}'; fink-al labels list shows all.")
-    if own != object_id:
-        click.echo(f"{object_id} is {own} here, by its position.")
+    if archived_name != object_id:
+        click.echo(f"{object_id} is {archived_name} in the archive, by its position.")
     _print(
         ("type", "stands", "source", "name", "evidence", "observed [UTC]", "modified [UTC]",
          "received [UTC]", "who", _OTHER),
@@ -77,29 +77,29 @@ def show(object_id: str, config: Path | None) -> None:
           row["evidence"] or "", *(_time(row[t]) for t in ("observed", "modified", "received")),
           row["who"] or "", by_position(row)) for row in rows),
     )  # fmt: skip
-    for row in verdicts(said, loop.target, own).to_pylist():
+    for row in verdicts(stored, loop.target, archived_name).to_pylist():
         click.echo(f"For {loop.target.name}: {row['type']}, {_class(row)} ({row['why']}).")
         if row["reason"] == "conflict":
             click.echo(settle(row))
         return
-    click.echo("All that was said is withdrawn.")
+    click.echo("All statements about it are withdrawn.")
 
 
 @labels.command()
 @config_option
 def conflicts(config: Path | None) -> None:
-    """Objects of which sources say different things, or types that the taxonomy does not know.
+    """List objects whose sources give different types, or types that the taxonomy does not have.
 
     \b
-    contradiction    of different classes: no example until a person says what it is
-    unknown_type     a spelling that conf/taxonomy.yml does not have: no example while it counts
-    different_types  no contradiction: the one modified last counts
+    contradiction    different classes: not an example until a person gives the type
+    unknown_type     a spelling missing from conf/taxonomy.yml: not an example while it counts
+    different_types  of the same class, no contradiction: the one modified last counts
     """
     from fink_al.labels.own_names import by_position
     from fink_al.labels.verdict import conflicts as find
 
     loop = open_loop(config)
-    found = find(loop.labels, loop.target)
+    listed = find(loop.labels, loop.target)
     taxonomy = loop.taxonomy
     _print(
         ("object", "what", "type", loop.target.name, "source", "modified [UTC]", "who",
@@ -107,10 +107,10 @@ def conflicts(config: Path | None) -> None:
         ((conflict.object_id, conflict.kind, row["type"],
           _class(vars(taxonomy.judge(row["type"], loop.target))), row["source"],
           _time(row["modified"]), row["who"] or "", by_position(row))
-         for conflict in found for row in conflict.statements),
+         for conflict in listed for row in conflict.statements),
     )  # fmt: skip
-    warn_of_unknown({row["type"] for conflict in found for row in conflict.statements})
-    if any(conflict.kind == "contradiction" for conflict in found):
+    warn_of_unknown({row["type"] for conflict in listed for row in conflict.statements})
+    if any(conflict.kind == "contradiction" for conflict in listed):
         click.echo(
             "A person settles a contradiction: fink-al labels add OBJECT TYPE --source person"
         )
@@ -120,9 +120,9 @@ def conflicts(config: Path | None) -> None:
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @config_option
 def export(file: Path, config: Path | None) -> None:
-    """Write all that was ever said to FILE, Parquet or CSV by its extension.
+    """Write all labels ever stored to FILE, Parquet or CSV by its extension.
 
-    The CSV can be imported, into this store, where it adds nothing, or into another one.
+    The CSV can be imported into another store; into this one it adds nothing.
     """
     from fink_al.labels.tables.export import write_labels
 
@@ -148,9 +148,11 @@ def _print(names: tuple[str, ...], rows: Any) -> None:
     from fink_al.cli.table import show_whole
 
     listed = list(rows)
-    if names[-1] == _OTHER and not any(row[-1] for row in listed):  # as where no survey is another
+    if names[-1] == _OTHER and not any(
+        row[-1] for row in listed
+    ):  # no second survey, no such column
         names, listed = names[:-1], [row[:-1] for row in listed]
     table = Table(*names)
     for row in listed:
-        table.add_row(*map(Text, row))  # types have brackets, which are no markup
+        table.add_row(*map(Text, row))  # types have brackets, which are not markup
     show_whole(table)

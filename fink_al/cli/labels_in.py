@@ -1,4 +1,4 @@
-"""``fink-al labels add`` and ``import``: what people hand in; and where, ``init``."""
+"""``fink-al labels add``, ``import`` and ``init``."""
 
 from __future__ import annotations
 
@@ -22,13 +22,15 @@ if TYPE_CHECKING:
 def _user() -> str:
     try:
         return getpass.getuser()
-    except (KeyError, OSError):  # a number without a name, in a container
+    except (KeyError, OSError):  # in a container the user may have no name
         return ""
 
 
-_who = click.option("--who", envvar="USER", default=_user, show_default="you", help="Who says so.")
+_who = click.option(
+    "--who", envvar="USER", default=_user, show_default="you", help="Author of the label."
+)
 
-#: Of the rows of a file some were rejected.
+#: Exit code: some rows of a file were rejected.
 _SOME_REJECTED = 1
 
 
@@ -37,22 +39,22 @@ _SOME_REJECTED = 1
 @click.argument("type", metavar="TYPE")
 @click.option(
     "--source", default="spectrum", show_default=True,
-    help="Where it comes from; 'person' settles all that was said before.",
+    help="Origin of the type; 'person' settles all earlier statements.",
 )  # fmt: skip
 @click.option(
     "--observed",
-    help="When it was observed, UTC; a spectrum needs it.  [default: now]",
+    help="Time of the observation, UTC; a spectrum needs it.  [default: now]",
 )
 @_who
 @config_option
 def add(
     object_id: str, type: str, source: str, observed: str | None, who: str, config: Path | None
 ) -> None:
-    """Say that OBJECT is of TYPE ("SN Ia" ...), "unclassified", or "withdrawn".
+    """Add the label TYPE ("SN Ia" ...), "unclassified" or "withdrawn" to OBJECT.
 
-    Types are written as the Transient Name Server does. "unclassified" is a spectrum that shows
-    none: the object may be asked for again. "withdrawn" takes back all that was said of OBJECT
-    before. The same --source, --observed and --who with another TYPE correct what was said.
+    Write types as the Transient Name Server does. "unclassified" is a spectrum that shows no type:
+    the object may be asked for again. "withdrawn" takes back all earlier statements about OBJECT.
+    To correct a statement, repeat its --source, --observed and --who with another TYPE.
     """
     from fink_al.labels.label import SPECTRUM, Label, check_object_name, utc
     from fink_al.labels.verdict import verdicts
@@ -64,27 +66,32 @@ def add(
     check_object_name(label.object_id, loop.survey)
     if not observed and label.source == SPECTRUM and label.type != WITHDRAWN:
         raise LabelError(
-            "A spectrum needs --observed, when it was taken, such as 2026-01-05T10:00 in UTC: "
-            "training uses no alert from after it."
+            "A spectrum needs --observed, the time when it was taken, such as 2026-01-05T10:00 "
+            "in UTC: training uses no alert from after it."
         )
-    said = loop.labels
-    added = said.store.add([label])
-    click.echo("1 label added." if added else "0 labels added: that was said before.")
-    own = said.own_name(label.object_id)
-    if own != label.object_id:
-        click.echo(f"{label.object_id} is {own} here, by its position.")
-    row = next(iter(verdicts(said, loop.target, own).to_pylist()), None)
+    stored = loop.labels
+    added = stored.store.add([label])
+    click.echo("1 label added." if added else "0 labels added: the store has it already.")
+    archived_name = stored.own_name(label.object_id)
+    if archived_name != label.object_id:
+        click.echo(f"{label.object_id} is {archived_name} in the archive, by its position.")
+    row = next(iter(verdicts(stored, loop.target, archived_name).to_pylist()), None)
     if row and row["reason"] == "conflict":
-        _warn(f"{row['object_id']} is no example, as types contradict: {settle(row)}")
+        _warn(
+            f"{row['object_id']} is not an example, because its types contradict each other: "
+            f"{settle(row)}"
+        )
     elif label.type != (row["type"] if row else WITHDRAWN):
-        _warn(_overruled(replace(label, object_id=own), row, said))
+        _warn(_overruled(replace(label, object_id=archived_name), row, stored))
     warn_of_unknown({label.type})
 
 
 @click.command("import")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
-    "--format", type=click.Choice(["tns", "spectra"]), help="Of FILE.  [default: by its header]"
+    "--format",
+    type=click.Choice(["tns", "spectra"]),
+    help="Format of FILE.  [default: by its header]",
 )
 @click.option(
     "--rejects", type=click.Path(dir_okay=False, path_type=Path),
@@ -100,14 +107,14 @@ def import_(
     who: str,
     config: Path | None,
 ) -> None:
-    """Add the labels of FILE, a CSV or a zip with one; again, and nothing is added twice.
+    """Add the labels of FILE, a CSV or a zip with one; no label is added twice.
 
     \b
     tns      tns_public_objects.csv of the Transient Name Server, or a delta of a day or an hour
-    spectra  your own: object_id,type,observed and, if you like, source,who,modified,evidence,
-             name,ra_deg,dec_deg; what export writes, too
+    spectra  your own: object_id,type,observed and optionally source,who,modified,evidence,
+             name,ra_deg,dec_deg; also the output of export
 
-    Good rows land, whatever others are like. Exit code 0: all rows could be used; 1: some were
+    Valid rows are stored even if others are not. Exit code 0: all rows could be used; 1: some were
     rejected, and the file that lists them is named; 2: nothing was added, for the reason given.
     """
     from rich.console import Console
@@ -135,9 +142,12 @@ def import_(
             f"nor a position: {done.other}."
         )
     warn_of_unknown(set(done.types))
-    found = verdicts(loop.labels, loop.target)["reason"]
-    if contradicting := sum(reason == "conflict" for reason in found.to_pylist()):
-        _warn(f"objects whose types contradict: {contradicting}; see fink-al labels conflicts.")
+    reasons = verdicts(loop.labels, loop.target)["reason"]
+    if contradicting := sum(reason == "conflict" for reason in reasons.to_pylist()):
+        _warn(
+            f"objects whose types contradict each other: {contradicting}; "
+            "see fink-al labels conflicts."
+        )
     if done.rejected:
         click.echo(f"{done.rejected} rows rejected: {done.rejects}", err=True)
         sys.exit(_SOME_REJECTED)
@@ -146,9 +156,9 @@ def import_(
 @click.command()
 @config_option
 def init(config: Path | None) -> None:
-    """Make labels_path a label store, once; the one in the working folder is made by itself.
+    """Initialise labels_path as a label store, once; the one in the working folder needs no init.
 
-    A folder without a store ends every command and job, as it may be a wrong one or not mounted.
+    Every command and job fails on a folder without a store: the path may be wrong or not mounted.
     """
     from fink_al.labels.store import LabelStore
 
@@ -157,27 +167,29 @@ def init(config: Path | None) -> None:
 
 
 def _overruled(label: Label, row: dict[str, Any] | None, labels: Labels) -> str:
-    """Why the type of `label`, just said, is not the one that counts, and what helps."""
+    """Explain why the type of the new `label` is not the one that counts, and name a remedy."""
     from fink_al.settings.taxonomy import UNCLASSIFIED, WITHDRAWN
 
     again = f"fink-al labels add {label.object_id}"
     person = f'{again} "{label.type}" --source person'
     if row is None:
         if labels.history(label.object_id)["modified"][-1].as_py() > datetime.now(UTC):
-            return f"{label.object_id} is withdrawn at a time yet to come: say it again then."
+            return (
+                f"{label.object_id} is withdrawn at a time in the future: add the label again then."
+            )
         return f"{label.object_id} stays withdrawn; if it is of this type after all: {person}"
-    counts = f"of {label.object_id} '{row['type']}' counts, as {row['source']} says"
+    counts = f"for {label.object_id} '{row['type']}' counts, from source {row['source']}"
     if row["modified"] > datetime.now(UTC):
-        return f"{counts} at a time that is yet to come, {row['modified']}: say it again then."
+        return f"{counts} at a time in the future, {row['modified']}: add the label again then."
     if label.type == WITHDRAWN:
-        return f"{counts} since; this takes it back: {again} withdrawn"
+        return f"{counts} since then; to take it back: {again} withdrawn"
     if label.type == UNCLASSIFIED:
         return f"{counts}, before any 'unclassified'; if it is wrong: {again} withdrawn"
-    return f"{counts}; a person settles it: {person}"
+    return f"{counts}; a person can settle it: {person}"
 
 
 def settle(row: dict[str, Any]) -> str:
-    """How the contradiction of a verdict ends."""
+    """Name the contradiction of a verdict and the command that settles it."""
     return (
         f"{row['why']}. A person settles it: "
         f"fink-al labels add {row['object_id']} TYPE --source person"
@@ -192,7 +204,7 @@ def warn_of_unknown(types: set[str]) -> None:
     for kind in taxonomy.unknown(types):
         near = ", ".join(taxonomy.nearest(kind))
         _warn(
-            f"'{kind}' is not in conf/taxonomy.yml, so it is no example for training"
+            f"'{kind}' is not in conf/taxonomy.yml, so it is not a training example"
             f"{f'; nearest: {near}' if near else ''}. Add the right type as well."
         )
 

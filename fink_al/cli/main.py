@@ -1,6 +1,6 @@
 """``fink-al``: every command is a thin shell over a function that a notebook can call.
 
-Commands are imported when they are asked for, so that help is immediate.
+A command is imported only when it is called, so that help is immediate.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ import rich_click as click
 from fink_al.cache import ensure_home
 from fink_al.errors import FinkAlError
 
-#: Command to the module that holds it and the line that help shows.
+#: Command, the module that holds it, and its line in the help.
 _COMMANDS = {
-    "demo": ("fink_al.cli.demo", "The whole loop on this machine, with a telescope."),
-    "stream": ("fink_al.cli.stream", "Alerts in, candidates out: runs until it is stopped."),
+    "demo": ("fink_al.cli.demo", "Run the whole loop on this machine, with a telescope."),
+    "stream": ("fink_al.cli.stream", "Alerts in, candidates out: run until stopped."),
     "train": ("fink_al.cli.train", "Labels in, a better model out: the nightly job."),
     "replay": ("fink_al.cli.replay", "Score a night again, from its topic or from the archive."),
     "candidates": ("fink_al.cli.candidates", "Tonight's list for observers."),
     "features": ("fink_al.cli.features", "Features of a table of points."),
-    "evaluate": ("fink_al.cli.evaluate", "How well a feature set tells types apart."),
-    "campaign": ("fink_al.cli.campaign", "Which query strategy buys most per spectrum."),
-    "labels": ("fink_al.cli.labels", "What the objects turned out to be."),
+    "evaluate": ("fink_al.cli.evaluate", "Measure how well a feature set separates types."),
+    "campaign": ("fink_al.cli.campaign", "Compare what query strategies gain per spectrum."),
+    "labels": ("fink_al.cli.labels", "Types of the objects: add, import, list, export."),
     "model": ("fink_al.cli.model", "Models of the registry: list, compare, roll back."),
 }  # fmt: skip
 
@@ -35,14 +35,14 @@ class _Commands(click.RichGroup):
         return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        """What the list of commands needs of one, without importing it."""
-        known = _COMMANDS.get(name)
-        return click.Command(name, short_help=known[1]) if known else None
+        """Return the entry of a command in the list, without importing it."""
+        entry = _COMMANDS.get(name)
+        return click.Command(name, short_help=entry[1]) if entry else None
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The command that is to run."""
+        """Import and return the command to run."""
         if args and args[0] in _COMMANDS:
             module = importlib.import_module(_COMMANDS[args[0]][0])
             return args[0], getattr(module, args[0]), args[1:]
@@ -50,7 +50,7 @@ class _Commands(click.RichGroup):
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("-v", "--verbose", is_flag=True, help="Say more while working.")
+@click.option("-v", "--verbose", is_flag=True, help="Log more details.")
 def cli(verbose: bool) -> None:
     """Active learning for supernova follow-up: find the alerts whose spectrum teaches most."""
     logging.basicConfig(

@@ -21,21 +21,21 @@ if TYPE_CHECKING:  # scikit-learn and MLflow are imported by the commands that n
 
 _config = click.option("--config", type=click.Path(path_type=Path), help="Settings file.")
 _NOT_THE_SAME = 1
-_NAMED = 5  # objects of a kind of change that are named
+_NAMED = 5  # at most so many objects of a kind of change are named
 
 
 @click.group()
 def model() -> None:
-    """Models of the registry: one version each time that training found something new.
+    """Models of the registry: one version for each training with new data.
 
-    The champion scores. A version that was not shown to be as good is kept, and says why.
+    The champion scores alerts. Versions that were not promoted are kept, with the reason.
     """
 
 
 @model.command("list")
 @_config
 def list_(config: Path | None) -> None:
-    """All versions, oldest first; a star marks the champion, which scores."""
+    """List all versions, oldest first; a star marks the champion, which scores alerts."""
     from rich.table import Table
 
     from fink_al.cli.table import show_whole
@@ -43,11 +43,11 @@ def list_(config: Path | None) -> None:
 
     registry = _loop(config).registry
     table = Table("", "version", "made [UTC]", "examples", "decision", "why")
-    for made in registry.versions():
-        created = datetime.fromtimestamp(made.created / 1000, UTC)
-        words = (made.tags.get(name, "") for name in ("examples", DECISION, WHY))
-        star = "*" if made.is_champion else ""
-        table.add_row(star, made.number, f"{created:%Y-%m-%d %H:%M}", *words)
+    for each in registry.versions():
+        created = datetime.fromtimestamp(each.created / 1000, UTC)
+        words = (each.tags.get(name, "") for name in ("examples", DECISION, WHY))
+        star = "*" if each.is_champion else ""
+        table.add_row(star, each.number, f"{created:%Y-%m-%d %H:%M}", *words)
     show_whole(table)
     if hold := registry.held():
         click.echo(f"Promotion is on hold: {hold}. fink-al model promote VERSION ends it.")
@@ -58,7 +58,7 @@ def list_(config: Path | None) -> None:
 @click.option("--json", "as_json", is_flag=True, help="The whole manifest, for programs.")
 @_config
 def show(version: str, as_json: bool, config: Path | None) -> None:
-    """What VERSION was made of, how good it is, and how to make it again."""
+    """Show the origin of VERSION, its metrics, and the command that reproduces it."""
     from fink_al.models.model import read_manifest
     from fink_al.models.registry import DECISION, WHY
 
@@ -67,12 +67,14 @@ def show(version: str, as_json: bool, config: Path | None) -> None:
     if as_json:
         click.echo(json.dumps(manifest, indent=1))
         return
-    (made,) = [v for v in registry.versions() if v.number == version]
+    (stored,) = [v for v in registry.versions() if v.number == version]
     learned, calibration = manifest["labels"], manifest["calibration"]
-    decision = made.tags.get(DECISION, "undecided") + (", the champion" if made.is_champion else "")
+    decision = stored.tags.get(DECISION, "undecided") + (
+        ", the champion" if stored.is_champion else ""
+    )
     rows = {
         "made": f"{manifest['created']}, to replace version {manifest['parent'] or '(none)'}",
-        "decision": f"{decision}: {made.tags.get(WHY, '')}",
+        "decision": f"{decision}: {stored.tags.get(WHY, '')}",
         "examples": f"{learned['positive']} positive, {learned['negative']} negative",
         "labels as of": learned.get("until") or "",
         "features": f"{manifest['feature_set']['name']} ({manifest['feature_set']['hash']})",
@@ -88,7 +90,7 @@ def show(version: str, as_json: bool, config: Path | None) -> None:
             click.echo(f"On {metrics['n']} objects of {judge}:")
             for name, interval in metrics["intervals"].items():
                 click.echo(f"  {name:<18} {_with_interval(metrics[name], interval)}")
-    click.echo(f"Make it again and compare: {_command(version, config)}")
+    click.echo(f"Reproduce and compare: {_command(version, config)}")
 
 
 @model.command()
@@ -96,38 +98,41 @@ def show(version: str, as_json: bool, config: Path | None) -> None:
 @click.argument("second")
 @_config
 def compare(first: str, second: str, config: Path | None) -> None:
-    """SECOND against FIRST: metrics on the fixed test set with intervals, and other examples."""
+    """Compare SECOND with FIRST: metrics and intervals on the fixed test set, changed examples."""
     from rich.table import Table
 
     from fink_al.cli.table import show_whole
     from fink_al.training.history import compare_versions
 
-    found = compare_versions(_loop(config), first, second)
+    compared = compare_versions(_loop(config), first, second)
     table = Table("metric", f"version {first}", f"version {second}")
-    both = [metrics.to_dict() for metrics in found.metrics]
+    both = [metrics.to_dict() for metrics in compared.metrics]
     for name in both[0]["intervals"]:
         table.add_row(name, *(_with_interval(one[name], one["intervals"][name]) for one in both))
     show_whole(table)
     click.echo(
-        f"{found.difference.metric}: version {second} is {_better_or_worse(found.difference)}, "
-        f"object by object on {found.difference.objects}."
+        f"{compared.difference.metric}: version {second} is "
+        f"{_better_or_worse(compared.difference)}, "
+        f"object by object on {compared.difference.objects}."
     )
-    click.echo(f"Examples: {_changes(found.changes)}.")
+    click.echo(f"Examples: {_changes(compared.changes)}.")
 
 
 @model.command()
 @click.argument("version")
 @click.option(
-    "--archive", is_flag=True, help="Look for the examples in archive and labels as of then, too."
+    "--archive",
+    is_flag=True,
+    help="Also read the examples from the archive and the labels of that time.",
 )
 @_config
 def reproduce(version: str, archive: bool, config: Path | None) -> None:
-    """Make VERSION again from its stored examples, and compare the probabilities.
+    """Reproduce VERSION from its stored examples, and compare the probabilities.
 
-    With --archive the labels are those of that time, everything else is as it is now. What has
-    changed since is named, the teaching set too.
+    With --archive the labels are those of that time; everything else is as it is now. Inputs that
+    have changed since are named, the teaching set too.
 
-    Exit code 0: the same model; 1: another one; 2: the stored one cannot be loaded here.
+    Exit code 0: the same model; 1: a different one; 2: the stored one cannot be loaded here.
     """
     loop = _loop(config)
     from fink_al.training.history import reproduce as make
@@ -139,29 +144,29 @@ def reproduce(version: str, archive: bool, config: Path | None) -> None:
         reader = archived_examples
     done = make(loop, version, reader)
     click.echo(
-        f"Version {version} made again from its {done.examples} examples: largest difference of "
+        f"Version {version} reproduced from its {done.examples} examples: largest difference of "
         f"probabilities {done.largest_difference:.2g}."
     )
     if done.changes is not None:
-        click.echo(f"From the archive and the labels as of then: {_changes(done.changes)}.")
+        click.echo(f"From the archive and the labels of that time: {_changes(done.changes)}.")
     if done.other_inputs:
-        click.echo(f"Not as they were then: {', '.join(done.other_inputs)}.")
+        click.echo(f"Changed since then: {', '.join(done.other_inputs)}.")
     if not done.is_same:
         sys.exit(_NOT_THE_SAME)
 
 
 @model.command()
 @click.argument("version")
-@click.option("--why", default="by hand", help="Kept with the version.")
+@click.option("--why", default="by hand", help="Reason, stored with the version.")
 @_config
 def promote(version: str, why: str, config: Path | None) -> None:
-    """Make VERSION the champion, whatever the rule says; a hold ends.
+    """Make VERSION the champion, whatever the promotion rule says, and end a hold.
 
-    Going back to an older one rolls the champion back.
+    If VERSION is older than the champion, the champion is rolled back.
     """
     registry = _loop(config).registry
     champion = registry.champion()
-    # Back to an older one is a rollback: the nightly job must not bring the newer one again.
+    # A return to an older one is a rollback: the nightly job must not promote the newer one again.
     if champion and version.isdecimal() and int(version) < int(champion):
         registry.roll_back(why, version)
     else:
@@ -171,19 +176,19 @@ def promote(version: str, why: str, config: Path | None) -> None:
 
 
 @model.command()
-@click.option("--to", help="Version to go back to.  [default: the champion before]")
-@click.option("--why", default="rolled back by hand", help="Kept with the version.")
+@click.option("--to", help="Version to return to.  [default: the previous champion]")
+@click.option("--why", default="rolled back by hand", help="Reason, stored with the version.")
 @click.option("--hold", is_flag=True, help="Promote nothing until fink-al model promote.")
 @_config
 def rollback(to: str | None, why: str, hold: bool, config: Path | None) -> None:
-    """Take the champion back.
+    """Roll the champion back.
 
-    The nightly job does not promote it again. A model that learned from other labels it may
-    promote, unless --hold says that it must not.
+    The nightly job does not promote it again. It may promote a model trained on other labels,
+    unless --hold forbids it.
     """
     registry = _loop(config).registry
     before = registry.held()
-    if hold:  # first, so that no job promotes in between
+    if hold:  # set first, so that no job promotes in between
         registry.hold(why)
     try:
         old, new = registry.roll_back(why, to)
@@ -203,8 +208,8 @@ def _loop(config: Path | None) -> Loop:
     return Loop.open(load_settings(config))
 
 
-def _better_or_worse(found: Difference) -> str:
-    word, gain, (low, high) = "better", found.gain, found.interval
+def _better_or_worse(difference: Difference) -> str:
+    word, gain, (low, high) = "better", difference.gain, difference.interval
     if gain < 0:
         word, gain, low, high = "worse", -gain, -high, -low
     return f"{word} by {gain:z.3f} ({low:z.3f} to {high:z.3f}, 68%)"
@@ -216,15 +221,15 @@ def _with_interval(value: float | None, interval: list[float | None]) -> str:
     return f"{value:.3f} ({interval[0]:.3f} to {interval[1]:.3f})"
 
 
-def _changes(found: Changes) -> str:
+def _changes(changes: Changes) -> str:
     words = {
-        "added": found.added,
-        "removed": found.removed,
-        "of another class": found.other_class,
-        "with another alert": found.other_alert,
+        "added": changes.added,
+        "removed": changes.removed,
+        "of another class": changes.other_class,
+        "with another alert": changes.other_alert,
     }
-    said = [f"{len(names)} {word} ({_some(names)})" for word, names in words.items() if names]
-    return ", ".join(said) or "the same"
+    parts = [f"{len(names)} {word} ({_some(names)})" for word, names in words.items() if names]
+    return ", ".join(parts) or "the same"
 
 
 def _some(names: tuple[Any, ...]) -> str:

@@ -1,4 +1,4 @@
-"""What the commands on tables of points share: reading the table, choosing a feature set."""
+"""Common parts of the commands on tables of points: reading the table, choosing a feature set."""
 
 from __future__ import annotations
 
@@ -19,26 +19,28 @@ if TYPE_CHECKING:
 
 points_option = click.option(
     "--points", required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Parquet or CSV, one row a point.",
+    help="Table of points: Parquet or CSV, one row a point.",
 )  # fmt: skip
 config_option = click.option("--config", type=click.Path(path_type=Path), help="Settings file.")
 
 
 subset_option = click.option(
     "--subset", type=click.Choice(["all", "published"]), default="all", show_default=True,
-    help="Every alert, or those with a fit in every band.",
+    help="all: every alert; published: those with a fit in every band.",
 )  # fmt: skip
 alerts_option = click.option(
-    "--alerts-per-object", type=click.IntRange(min=1), help="At the most.  [default: all]"
+    "--alerts-per-object",
+    type=click.IntRange(min=1),
+    help="Largest number of alerts an object.  [default: all]",
 )
 seeds_option = click.option(
     "--seeds", default=8, show_default=True, type=click.IntRange(min=1),
-    help="Splits of the objects: one half is judged.",
+    help="Number of random splits of the objects into a training and a test half.",
 )  # fmt: skip
 
 
 def feature_options(function: Callable) -> Callable:
-    """Options that choose a feature set; what is not given is the target's."""
+    """Add the options that choose a feature set; the default of each is the target's value."""
     for option in reversed(
         (
             click.option(
@@ -47,7 +49,7 @@ def feature_options(function: Callable) -> Callable:
                 "  [default: the target's]",
             ),
             click.option("--criterion", type=click.Choice(["ewma", "diff"]),
-                         help="What must never fall for a rise: smoothed flux, or flux."),
+                         help="Must never fall during a rise: ewma, smoothed flux; diff, flux."),
             click.option("--min-data-points", type=int, help="Nights that a fit needs."),
             click.option("--min-rising-points", type=int, help="Rising steps that a fit needs."),
         )
@@ -57,19 +59,19 @@ def feature_options(function: Callable) -> Callable:
 
 
 def without_data(config: Path | None) -> Settings:
-    """Settings of a command that needs neither starting set nor test set."""
+    """Load the settings of a command that needs neither starting set nor test set."""
     return load_settings(config, starting_set=None, test_set=None)
 
 
 def open_loop(config: Path | None) -> Loop:
-    """The loop of a command that needs neither starting set nor test set."""
+    """Open the loop of a command that needs neither starting set nor test set."""
     from fink_al.loop import Loop
 
     return Loop.open(without_data(config))
 
 
 def with_untaught_estimator(settings: Settings) -> Settings:
-    """`settings` with the published forest in place of one that a teaching set taught."""
+    """Return `settings` with the published forest in place of one trained with a teaching set."""
     model = settings.target.model
     if model.estimator != "informed_forest":
         return settings
@@ -79,7 +81,7 @@ def with_untaught_estimator(settings: Settings) -> Settings:
 
 
 def feature_settings(settings: Settings, name: str | None, **changes: Any) -> FeatureSettings:
-    """The target's feature set, or the one of a name or file, with `changes` that are not None."""
+    """Return the feature set of the target, a name or a file, with `changes` that are not None."""
     from pydantic import ValidationError
 
     values = settings.target.features.model_dump()
@@ -89,47 +91,47 @@ def feature_settings(settings: Settings, name: str | None, **changes: Any) -> Fe
         values["name"] = name
     values |= {key: value for key, value in changes.items() if value is not None}
     try:
-        made = FeatureSettings(**values)
+        features = FeatureSettings(**values)
     except ValidationError as error:
         first = error.errors()[0]
         raise SettingsError(
             f"Feature set: {'.'.join(map(str, first['loc']))}: {first['msg']}; "
             f"found {first['input']!r}. Sets: sigmoid, early_v1, or a YAML file."
         ) from None
-    if unknown := sorted(set(made.bands) - set(settings.survey.bands)):
+    if unknown := sorted(set(features.bands) - set(settings.survey.bands)):
         raise SettingsError(
             f"Feature set: bands {unknown} are not of survey '{settings.survey.name}', which has "
             f"{list(settings.survey.bands)}."
         )
     try:
-        return made.of_survey(settings.survey)
+        return features.of_survey(settings.survey)
     except ValueError as error:
         raise SettingsError(f"Feature set: {error}.") from None
 
 
 def make_folder(output: Path) -> None:
-    """Make the folder of `output`, before the work whose result goes there.
+    """Create the folder of `output`, before the work whose result goes into it.
 
     Raises
     ------
     SettingsError
-        If it cannot be made.
+        If it cannot be created.
     """
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SettingsError(
-            f"--output {output}: its folder cannot be made ({error.strerror})."
+            f"--output {output}: its folder cannot be created ({error.strerror})."
         ) from None
 
 
 def read_points(file: Path) -> pd.DataFrame | pa.Table:
-    """The table of points in `file`, identifiers as they are in it.
+    """Read the table of points in `file`; identifiers keep their form.
 
     Raises
     ------
     LightCurveError
-        If it is neither Parquet nor CSV.
+        If the file is neither Parquet nor CSV.
     """
     import pandas as pd
     import pyarrow.parquet as pq
@@ -143,7 +145,7 @@ def read_points(file: Path) -> pd.DataFrame | pa.Table:
             return pq.read_table(file)
         table = pd.read_csv(file, dtype=dict.fromkeys(IDENTIFIERS, str))
         return table.assign(**{n: of_text(table[n]) for n in IDENTIFIERS if n in table})
-    except Exception as error:  # whatever the two readers make of a strange file
+    except Exception as error:  # the two readers raise many kinds
         raise LightCurveError(
             f"{file} cannot be read as {'CSV' if is_csv else 'Parquet'} "
             f"({type(error).__name__}): give a table with one row a point, .parquet or .csv."

@@ -11,7 +11,7 @@ import rich_click as click
 from fink_al.errors import SettingsError
 from fink_al.settings import load_settings
 
-if TYPE_CHECKING:  # importing it for good would bring pyspark before it is needed
+if TYPE_CHECKING:  # a real import would load pyspark before it is needed
     from fink_al.spark.nights.replay import Agreement
 
 
@@ -22,20 +22,20 @@ if TYPE_CHECKING:  # importing it for good would bring pyspark before it is need
     type=click.Choice(["archive", "topic"]),
     default="archive",
     show_default=True,
-    help="Archived light curves, or packets that Kafka still holds.",
+    help="archive: archived light curves; topic: packets that Kafka still holds.",
 )
 @click.option(
     "--late-hours",
     type=click.FloatRange(min=0, max=1e6),
     default=12.0,
     show_default=True,
-    help="Of a topic that holds all nights, read what was sent so long after the night's end.",
+    help="Hours after the night's end up to which a topic that holds all nights is read.",
 )
-@click.option("--model", "version", help="Version that scores.  [default: the champion]")
+@click.option("--model", "version", help="Model version that scores.  [default: the champion]")
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
-    help="Folder for the scored alerts as Parquet, which must not exist yet.",
+    help="Folder for the scored alerts, as Parquet; it must not exist yet.",
 )
 @click.option("--config", type=click.Path(path_type=Path), help="Settings file.")
 def replay(
@@ -46,7 +46,7 @@ def replay(
     output: Path | None,
     config: Path | None,
 ) -> None:
-    """Score a night again by the stream's own code, and compare with what the stream archived.
+    """Score a night again with the stream's own code, and compare with the stream's archive.
 
     NIGHT is YYYYMMDD or YYYY-MM-DD. Nothing is published and the archive stays as it is.
     """
@@ -65,7 +65,7 @@ def replay(
 def _comparison(agreement: Agreement) -> str:
     if agreement.largest_difference is not None:
         return (
-            f"{agreement.compared} scored by model version {agreement.version} then as now: "
+            f"{agreement.compared} were scored by model version {agreement.version} both times: "
             f"largest difference of p {agreement.largest_difference:.2g}."
         )
     now = f"model version {agreement.version}" if agreement.version else "no model"
@@ -73,10 +73,10 @@ def _comparison(agreement: Agreement) -> str:
     if not scored:
         return f"Now {now}; no probability in the archive to compare with."
     if agreement.version in scored:
-        return f"Now {now}, as then: no alert of the night has a probability."
+        return f"Both times {now}: no alert of the night has a probability."
     return (
         f"Now {now}, then {', '.join(scored)}: nothing to compare. "
-        f"Score by the model of then with --model {scored[-1]}."
+        f"To score with the model of that night, add --model {scored[-1]}."
     )
 
 

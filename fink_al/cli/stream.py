@@ -12,14 +12,16 @@ from fink_al.settings import load_settings
 @click.command()
 @click.option("--config", type=click.Path(path_type=Path), help="Settings file.")
 @click.option(
-    "--available-now", is_flag=True, help="Stop when all that the source holds now is done."
+    "--available-now",
+    is_flag=True,
+    help="Stop once all alerts that the source holds now are processed.",
 )
 def stream(config: Path | None, available_now: bool) -> None:
     """Score alerts as they arrive and publish candidates, each once, until stopped.
 
-    Stop it with Ctrl-C or SIGTERM and start it again at any time: it goes on behind the last
-    micro-batch that was published. Alerts come from Kafka or from Fink's science files, by the
-    setting stream.source. On a cluster, run bin/alert2candidate.py with spark-submit.
+    Stop it with Ctrl-C or SIGTERM and start it again at any time: it resumes after the last
+    published micro-batch. Alerts come from Kafka or from Fink's science files: see the setting
+    stream.source. On a cluster, run bin/alert2candidate.py with spark-submit.
     """
     settings = load_settings(config)
     from fink_al.spark.stream.job import run

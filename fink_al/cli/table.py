@@ -8,7 +8,7 @@ from rich.table import Table
 
 
 def show_whole(table: Table) -> None:
-    """Print `table` with each row on one line: a narrow terminal folds lines, not the cells."""
+    """Print `table` with each row on one line: a narrow terminal folds lines, not cells."""
     console = Console()
     wanted = Measurement.get(console, console.options.update(max_width=10_000), table).maximum
     Console(width=max(console.width, wanted)).print(table)

@@ -18,10 +18,10 @@ def train(config: Path | None) -> None:
     """Train on all labels; promote the model if it is shown to be as good as the champion.
 
     Running streams score with it from their next micro-batch on. Run it as often as you like:
-    nothing new, nothing done. work_dir/report/training_*.json holds what it did.
+    without new data it does nothing. work_dir/report/training_*.json records each run.
 
-    Exit code 0: promoted, kept the champion, or nothing new; 2: a wrong setting or a component that
-    does not answer; 3: too few labels for a model; 4: another nightly job is running.
+    Exit code 0: promoted, kept the champion, or nothing new; 2: an invalid setting or a component
+    that does not answer; 3: too few labels for a model; 4: another nightly job is running.
     """
     settings = load_settings(config)
     from fink_al.loop import Loop

@@ -40,7 +40,7 @@ def test_arms_with_features_of_their_own_are_compared(points, tmp_path):
         (["--labels", "10"], "--labels 10 must be more than --initial"),
         (["--budget", "nan"], "--budget nan is not a time"),
         (["--budget", "inf"], "--budget inf is not a time"),
-        (["--delay", "1"], "--delay 1 is of --mode stream; in a pool a label is there at once"),
+        (["--delay", "1"], "--delay 1 needs --mode stream; in a pool a label arrives at once"),
     ],
 )
 def test_what_cannot_be_is_said_before_any_work(points, tmp_path, arguments, message):
@@ -50,7 +50,7 @@ def test_what_cannot_be_is_said_before_any_work(points, tmp_path, arguments, mes
 
 
 def test_a_budget_below_any_spectrum_leaves_the_folder_to_another(points, tmp_path):
-    with pytest.raises(SettingsError, match=r"--budget 0\.5: the cheapest spectrum takes"):
+    with pytest.raises(SettingsError, match=r"--budget 0\.5 is too small: the cheapest"):
         run("--points", points, "--budget", 0.5, "--output", tmp_path / "out")
     assert not list((tmp_path / "out").iterdir())
 
@@ -58,7 +58,7 @@ def test_a_budget_below_any_spectrum_leaves_the_folder_to_another(points, tmp_pa
 def test_a_folder_that_cannot_be_is_said_before_any_work(points, tmp_path, monkeypatch):
     monkeypatch.setattr("fink_al.cli.campaign._alerts", lambda *_: pytest.fail("worked"))
     (tmp_path / "file").touch()
-    with pytest.raises(SettingsError, match="its folder cannot be made"):
+    with pytest.raises(SettingsError, match="its folder cannot be created"):
         run("--points", points, "--output", tmp_path / "file" / "out")
 
 
@@ -75,5 +75,5 @@ def test_an_arm_that_joins_is_beside_those_before(points, tmp_path):
 
 def test_alerts_come_from_a_table_or_an_archive(points, tmp_path):
     for arguments in ([], ["--points", points, "--archive", tmp_path], ["--archive", tmp_path]):
-        with pytest.raises(SettingsError, match="--points with a table of whole light curves, or"):
+        with pytest.raises(SettingsError, match="--points with a table of complete light curves"):
             run(*arguments, "--output", tmp_path / "out")

@@ -16,12 +16,12 @@ pytestmark = pytest.mark.spark
     [
         (
             Agreement(12, 12, 10, 0.0, "3", ("2", "3")),
-            "10 scored by model version 3 then as now: largest difference of p 0.",
+            "10 were scored by model version 3 both times: largest difference of p 0.",
         ),
         (
             Agreement(12, 12, 0, None, "4", ("2", "3", None)),
             "Now model version 4, then 2, 3: nothing to compare. "
-            "Score by the model of then with --model 3.",
+            "To score with the model of that night, add --model 3.",
         ),
         (
             Agreement(12, 12, 0, None, None, (None,)),

@@ -73,7 +73,7 @@ def test_types_are_checked_when_they_are_handed_in(settings, run):
     def add(type, when="2026-01-04T10:00:00"):
         return run("add", "A", type, "--observed", when)
 
-    warning = "is not in conf/taxonomy.yml, so it is no example for training"
+    warning = "is not in conf/taxonomy.yml, so it is not a training example"
     assert add("SN Ia") == add("SN II") == add("SN Ia") == (0, "1 label added.\n")
     assert add("UNCLASSIFIED") == (0, "1 label added.\n")
     assert add("sn ia") == (
@@ -89,7 +89,7 @@ def test_types_are_checked_when_they_are_handed_in(settings, run):
     shown = Loop.open(settings).labels.store.history("A")["type"].to_pylist()
     assert shown == ["SN Ia", "SN II", "SN Ia", "unclassified", "sn ia", "withdrawn"]
     code, output = run("show", "A")
-    assert (code, output.splitlines()[-1]) == (0, "All that was said is withdrawn.")
+    assert (code, output.splitlines()[-1]) == (0, "All statements about it are withdrawn.")
 
 
 def test_who_says_so_is_known_without_the_variable(settings, run, monkeypatch):
@@ -100,7 +100,7 @@ def test_who_says_so_is_known_without_the_variable(settings, run, monkeypatch):
 
 
 def test_a_spectrum_needs_a_time(settings, run):
-    with pytest.raises(LabelError, match="A spectrum needs --observed, when it was taken"):
+    with pytest.raises(LabelError, match="A spectrum needs --observed, the time when it"):
         run("add", "A", "SN Ia")
     assert run("add", "A", "withdrawn") == (0, "1 label added.\n")
 
@@ -111,7 +111,8 @@ def test_a_contradiction_is_shown_until_a_person_settles_it(run):
     run("add", "A", "SN Ia", "--observed", "2026-01-04T10:00:00")
     assert run("add", "A", "SN II", "--source", "TNS", "--observed", "2026-01-05") == (
         0,
-        f"1 label added.\nWarning: A is no example, as types contradict: {both}. {settle}\n",
+        f"1 label added.\nWarning: A is not an example, because its types contradict "
+        f"each other: {both}. {settle}\n",
     )
     code, output = run("show", "A")
     assert code == 0
@@ -135,7 +136,7 @@ def test_a_contradiction_is_shown_until_a_person_settles_it(run):
 
 def test_a_type_that_does_not_count_is_told_with_what_helps(run):
     first = ("--observed", "2026-01-04T10:00:00")
-    told = "Warning: of A 'SN Ia' counts, as spectrum says"
+    told = "Warning: for A 'SN Ia' counts, from source spectrum"
     run("add", "A", "SN", *first)
     run("add", "A", "SN Ia", "--observed", "2026-01-05T10:00:00")
     assert run("add", "A", "Unclassified", "--observed", "2026-01-06") == (
@@ -145,21 +146,21 @@ def test_a_type_that_does_not_count_is_told_with_what_helps(run):
     )
     assert run("add", "A", "SN", *first) == (
         0,
-        f"0 labels added: that was said before.\n{told}; a person settles it: "
+        f"0 labels added: the store has it already.\n{told}; a person can settle it: "
         'fink-al labels add A "SN" --source person\n',
     )
     assert run("add", "A", "SN", "--source", "Person") == (0, "1 label added.\n")
     assert run("add", "A", "withdrawn", *first) == (0, "1 label added.\n")
     assert run("add", "A", "SN Ia", "--observed", "2026-01-05T10:00:00") == (
         0,
-        "0 labels added: that was said before.\nWarning: A stays withdrawn; if it is of this type "
-        'after all: fink-al labels add A "SN Ia" --source person\n',
+        "0 labels added: the store has it already.\nWarning: A stays withdrawn; if it is of this "
+        'type after all: fink-al labels add A "SN Ia" --source person\n',
     )
     assert run("add", "A", "SN Ia", "--source", "person") == (0, "1 label added.\n")
     told = told.replace("spectrum", "person")
     assert run("add", "A", "withdrawn", *first) == (
         0,
-        f"0 labels added: that was said before.\n{told} since; this takes it back: "
+        f"0 labels added: the store has it already.\n{told} since then; to take it back: "
         "fink-al labels add A withdrawn\n",
     )
     assert run("add", "A", "withdrawn") == (0, "1 label added.\n")
@@ -170,11 +171,12 @@ def test_a_clock_that_runs_ahead_is_told(settings, run):
     for name, kind in (("A", "SN Ia"), ("B", "withdrawn")):
         Loop.open(settings).labels.store.add([Label(name, kind, "person", ahead, ahead)])
     assert run("add", "A", "SN Ia-91T-like", "--observed", "2026-01-05")[1] == (
-        "1 label added.\nWarning: of A 'SN Ia' counts, as person says at a time that is yet to "
-        f"come, {ahead}: say it again then.\n"
+        "1 label added.\nWarning: for A 'SN Ia' counts, from source person at a time in the "
+        f"future, {ahead}: add the label again then.\n"
     )
     assert run("add", "B", "SN Ia", "--observed", "2026-01-05")[1] == (
-        "1 label added.\nWarning: B is withdrawn at a time yet to come: say it again then.\n"
+        "1 label added.\nWarning: B is withdrawn at a time in the future: add the "
+        "label again then.\n"
     )
 
 

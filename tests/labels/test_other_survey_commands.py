@@ -65,8 +65,8 @@ def test_statements_say_of_whom_they_are(settings, run, match):
     away = "ZTF26aaaaaaa, 0.4 arcsec away"
     both = f"TNS of {away}: SN Ia; spectrum: SN II"
     assert run("add", "101", "SN II", "--observed", "2026-01-06") == (
-        f"1 label added.\nWarning: 101 is no example, as types contradict: {both}. "
-        "A person settles it: fink-al labels add 101 TYPE --source person\n"
+        f"1 label added.\nWarning: 101 is not an example, because its types contradict each "
+        f"other: {both}. A person settles it: fink-al labels add 101 TYPE --source person\n"
     )
     shown = run("show", "101")
     assert [[row[0], row[2], row[-1]] for row in cells(shown)] == [
@@ -74,7 +74,10 @@ def test_statements_say_of_whom_they_are(settings, run, match):
         ["SN II", "spectrum", ""],
     ]
     assert f"For early_snia: SN II, no example: conflict ({both}).\n" in shown
-    assert run("show", "ZTF26aaaaaaa") == f"ZTF26aaaaaaa is 101 here, by its position.\n{shown}"
+    assert (
+        run("show", "ZTF26aaaaaaa")
+        == f"ZTF26aaaaaaa is 101 in the archive, by its position.\n{shown}"
+    )
     assert [[*row[:3], row[-1]] for row in cells(run("conflicts"))] == [
         ["101", "contradiction", "SN Ia", away],
         ["101", "contradiction", "SN II", ""],
@@ -83,12 +86,12 @@ def test_statements_say_of_whom_they_are(settings, run, match):
     assert [row[0], row[-1]] == ["101", away]
     # Either name settles it.
     assert run("add", "ZTF26aaaaaaa", "SN Ia", "--source", "person") == (
-        "1 label added.\nZTF26aaaaaaa is 101 here, by its position.\n"
+        "1 label added.\nZTF26aaaaaaa is 101 in the archive, by its position.\n"
     )
     assert cells(run("conflicts")) == []
     assert run("add", "ZTF26aaaaaaa", "SN II", "--observed", "2026-01-06") == (
-        "1 label added.\nZTF26aaaaaaa is 101 here, by its position.\n"
-        "Warning: of 101 'SN Ia' counts, as person says; a person settles it: "
+        "1 label added.\nZTF26aaaaaaa is 101 in the archive, by its position.\n"
+        "Warning: for 101 'SN Ia' counts, from source person; a person can settle it: "
         'fink-al labels add 101 "SN II" --source person\n'
     )
 

@@ -88,8 +88,8 @@ def test_a_nightly_job_reads_the_archive_and_ends_with_zero(spark, settings, run
     code, output = run(model, "reproduce", "1", "--archive")
     assert code == 0
     assert output.endswith(
-        "Version 1 made again from its 20 examples: largest difference of probabilities 0.\n"
-        "From the archive and the labels as of then: the same.\n"
+        "Version 1 reproduced from its 20 examples: largest difference of probabilities 0.\n"
+        "From the archive and the labels of that time: the same.\n"
     )
 
 
@@ -116,7 +116,7 @@ def test_models_are_listed_shown_and_promoted(settings, run, learn):
     assert "examples      10 positive, 10 negative\n" in output
     assert "calibration   none: fewer than 50 labels of each class (calibrate_from)\n" in output
     assert "objects of" not in output
-    assert "Make it again and compare: fink-al model reproduce 1 --archive --config " in output
+    assert "Reproduce and compare: fink-al model reproduce 1 --archive --config " in output
     code, output = run(model, "show", "1", "--json")
     assert (code, json.loads(output)["labels"]["positive"]) == (0, 10)
     assert run(model, "promote", "1") == (
@@ -155,7 +155,7 @@ def test_what_is_not_as_it_was_then_is_named(run, learn, settings, archived, tmp
     learn(sky("A", 10), starting_set=start)
     monkeypatch.setattr("fink_al.spark.nights.examples.archived_examples", archived)
     again = (model, "reproduce", "1", "--archive")
-    same = "From the archive and the labels as of then: the same.\n"
+    same = "From the archive and the labels of that time: the same.\n"
     code, output = run(*again, FINK_AL_STARTING_SET=str(start))
     assert (code, output.partition("\n")[2]) == (0, same)
     # A file of labels that was being written when the model was trained.
@@ -164,7 +164,7 @@ def test_what_is_not_as_it_was_then_is_named(run, learn, settings, archived, tmp
     code, output = run(*again, FINK_AL_STARTING_SET=str(start))
     assert (code, output.partition("\n")[2]) == (
         0,
-        f"{same}Not as they were then: label store.\n",
+        f"{same}Changed since then: label store.\n",
     )
     pq.write_table(table(sky("Start", 2)), start)
     taxonomy = Taxonomy.load()
@@ -174,8 +174,8 @@ def test_what_is_not_as_it_was_then_is_named(run, learn, settings, archived, tmp
     code, output = run(*again, FINK_AL_STARTING_SET=str(start))
     assert (code, output.partition("\n")[2]) == (
         1,
-        "From the archive and the labels as of then: 2 added (StartAGN1, StartSN Ia1).\n"
-        "Not as they were then: label store, classes of the types, starting set.\n",
+        "From the archive and the labels of that time: 2 added (StartAGN1, StartSN Ia1).\n"
+        "Changed since then: label store, classes of the types, starting set.\n",
     )
 
 
@@ -188,7 +188,7 @@ def test_another_teaching_set_is_named(run, learn, settings, tmp_path):
     assert (code, output.partition("\n")[2]) == (0, "")
     pq.write_table(table(sky("Teach", 40)[::-1]), teaching)
     code, output = run(*again, FINK_AL_TEACHING_SET=str(teaching))
-    assert (code, output.partition("\n")[2]) == (1, "Not as they were then: teaching set.\n")
+    assert (code, output.partition("\n")[2]) == (1, "Changed since then: teaching set.\n")
     with pytest.raises(ModelError, match="informed_forest needs a teaching set: name one as"):
         run(*again, FINK_AL_TEACHING_SET="null")
 
@@ -206,7 +206,7 @@ def test_a_model_whose_teacher_was_simulated_is_read(run, learn, settings, monke
     monkeypatch.setattr(versions, "read_manifest", of_0_1)
     monkeypatch.setattr("fink_al.training.history.read_manifest", of_0_1)
     code, output = run(model, "reproduce", "1")
-    assert (code, output.partition("\n")[2]) == (0, "Not as they were then: teaching set.\n")
+    assert (code, output.partition("\n")[2]) == (0, "Changed since then: teaching set.\n")
 
 
 def test_what_judged_a_model_is_shown(run, learn, judges, monkeypatch):

@@ -35,8 +35,9 @@ def test_a_wrong_source_is_said_in_a_sentence(stream, message):
 
 def test_a_survey_may_have_no_science_files(monkeypatch):
     monkeypatch.setattr("fink_al.alerts.ztf.SOURCES", ("kafka",))
+    settings = load_settings(stream={"source": "fink_science", "science_path": "x"})
     with pytest.raises(SettingsError, match=r"is 'fink_science'; survey 'ztf' has \['kafka'\]"):
-        load_settings(stream={"source": "fink_science", "science_path": "x"})
+        Loop.open(settings)
 
 
 def test_a_folder_that_is_not_there_is_said(spark, science):
@@ -74,6 +75,7 @@ def test_a_signal_ends_the_job_in_order(broker, tmp_path, sky, rows, number):
         "FINK_AL_TARGET__NAME": f"signal{number}",
         "FINK_AL_STARTING_SET": "null",
         "FINK_AL_TEST_SET": "null",
+        "FINK_AL_TEACHING_SET": str(find_resource("data/early_snia/teaching_set.parquet")),
         "FINK_AL_TARGET__LEDGER_TOPIC": f"signal{number}_ledger",
     }
     log = tmp_path / "log"
