@@ -24,12 +24,9 @@ def test_files_give_what_the_same_packets_give_and_publish_nothing_again(
     spark, world, sky, rows, tmp_path
 ):
     settings = world()
-    made = retrain(
-        settings.model_copy(
-            update={"starting_set": find_resource("data/early_snia/starting_set.parquet")}
-        ),
-        archived_examples,
-    )
+    starting = find_resource("data/early_snia/starting_set.parquet")
+    taught = settings.model_copy(update={"starting_set": starting})
+    made = retrain(Loop.open(taught), archived_examples)
     night = sky.nights[0]
     n = fill_night(settings, sky, night)
     drain(spark, settings)
