@@ -122,7 +122,7 @@ class Cluster:
 
 
 class Topic:
-    """Identity of a topic, which changes when it is deleted and made anew, and its partitions."""
+    """Identity of a topic, which changes when it is deleted and recreated, and its partitions."""
 
     def __init__(self, identifier: str, partitions: int):
         self.identifier = identifier
@@ -400,7 +400,7 @@ class _Faults:
         self._last[error.code()] = time.monotonic(), text
 
     def reason(self, answer: KafkaError | None) -> str:
-        """Why a request failed whose answer is `answer`, or None if none came in time."""
+        """Reason of a failed request with the given `answer`, which is None after a time-out."""
         if answer is not None and answer.code() not in _NO_ANSWER:
             return str(answer)
         if self.client is not None:
@@ -431,7 +431,7 @@ class _Faults:
 
 
 def _mistrust(host: str, port: int, ca_file: Path | None) -> str | None:
-    """Why the certificate at `host` cannot be trusted, or None if it can or nobody answers."""
+    """Reason not to trust the certificate at `host`; None if it is valid or nobody answers."""
     context = ssl.create_default_context(cafile=ca_file)
     try:
         with (

@@ -1,4 +1,4 @@
-"""What a single setting may be: hosts, topics, addresses, files, numbers."""
+"""Kinds of single settings: hosts, topics, addresses, files, numbers."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ class ModelSettings(Section):
 
     @property
     def is_taught(self) -> bool:
-        """Whether the estimator learns from a teaching set before it has labels."""
+        """True if the estimator learns from a teaching set before it has labels."""
         return self.estimator == "informed_forest"
 
     def applied(self) -> dict[str, Any]:
@@ -75,7 +75,7 @@ class PromotionSettings(Section):
 
 
 class Exposure(Section):
-    """How long a spectrum takes, and how often it shows a type."""
+    """Time that a spectrum takes, and the chance that it shows a type."""
 
     minutes: Positive = 20.0
     at_magnitude: float = 18.5
@@ -85,7 +85,7 @@ class Exposure(Section):
 
 
 class FollowUp(Section):
-    """What the spectrograph can do, and what it is sent."""
+    """Limits of the spectrograph, and of what it is sent."""
 
     max_magnitude: float
     uncertainty_width: Annotated[float, Field(gt=0, le=0.5)]
@@ -97,7 +97,7 @@ class FollowUp(Section):
 
 
 class StreamMix(Section):
-    """What the stream holds, where a labelled sample holds something else."""
+    """Composition of the stream, from which a labelled sample differs."""
 
     positive_share: Annotated[float, Field(gt=0, lt=1)] = 0.067
     bright_magnitude: float = 19.0
