@@ -45,8 +45,8 @@ def spark_session(name: str, master: str | None = None) -> SparkSession:
     for key, value in options.items():
         builder = builder.config(key, value)
     session = builder.getOrCreate()
-    # Spark's Python API has no public way to its Java process. constraints.txt pins the version that
-    # the tests run with; tests/other_sparks.sh tries others.
+    # Spark's Python API has no public way to its Java process. constraints.txt pins the version
+    # that the tests run with; tests/other_sparks.sh tries others.
     context = session.sparkContext
     assert context._jvm is not None
     assert context._jsc is not None
