@@ -60,7 +60,7 @@ def identifiers(values: pd.Series | pa.ChunkedArray, name: str) -> pd.Series:
 
 
 def reads_as_float(text: str) -> bool:
-    """Whether `text` is a number as programs write floats: ``2.69e+18``, ``12.0``."""
+    """Tell whether `text` is a number as programs write floats: ``2.69e+18``, ``12.0``."""
     return _FLOAT_TEXT.fullmatch(text.strip()) is not None
 
 

@@ -41,7 +41,7 @@ class TrainingSet:
 
     @property
     def is_random(self) -> npt.NDArray[np.bool_]:
-        """Whether a label was requested at random, shape (n,)."""
+        """True where a label was requested at random, shape (n,)."""
         if self.selected_by is None:
             return np.zeros(len(self), bool)
         return np.asarray(self.selected_by == RANDOM, bool)

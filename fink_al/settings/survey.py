@@ -1,4 +1,4 @@
-"""What is particular to a survey and is not code."""
+"""Data of a survey that are not code."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MJD_EPOCH = date(1858, 11, 17)
 
 
 class Site(Section):
-    """Where a telescope stands."""
+    """Place of a telescope."""
 
     name: str
     latitude_deg: Annotated[float, Field(ge=-90, le=90)]
@@ -25,7 +25,7 @@ class Site(Section):
 
 
 class SchemaSource(Section):
-    """Where schemas are that packets name by number: files of this machine first, then a registry.
+    """Places of schemas that packets name by number: files of this machine, then a registry.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ class SchemaSource(Section):
 
 
 class Survey(Section):
-    """What is particular to a survey and is not code (``conf/surveys/NAME.yml``)."""
+    """Data of a survey that are not code (``conf/surveys/NAME.yml``)."""
 
     name: str
     bands: tuple[str, ...]

@@ -54,7 +54,7 @@ class ModelSettings(Section):
 
     @property
     def is_taught(self) -> bool:
-        """Whether the estimator learns from a teaching set before it has labels."""
+        """True if the estimator learns from a teaching set before it has labels."""
         return self.estimator == "informed_forest"
 
     def applied(self) -> dict[str, Any]:
@@ -64,7 +64,7 @@ class ModelSettings(Section):
 
 
 class PromotionSettings(Section):
-    """When a challenger replaces the champion (:mod:`fink_al.evaluation.promotion`)."""
+    """Rule by which a challenger replaces the champion (:mod:`fink_al.evaluation.promotion`)."""
 
     metric: Literal[
         "log_loss", "auc", "calibration_error",
@@ -75,7 +75,7 @@ class PromotionSettings(Section):
 
 
 class Exposure(Section):
-    """How long a spectrum takes, and how often it shows a type."""
+    """Duration of a spectrum, and how often it shows a type."""
 
     minutes: Positive = 20.0
     at_magnitude: float = 18.5
@@ -85,7 +85,7 @@ class Exposure(Section):
 
 
 class FollowUp(Section):
-    """What the spectrograph can do, and what it is sent."""
+    """Limits of the spectrograph, and of the requests that it gets."""
 
     max_magnitude: float
     uncertainty_width: Annotated[float, Field(gt=0, le=0.5)]
@@ -97,7 +97,7 @@ class FollowUp(Section):
 
 
 class StreamMix(Section):
-    """What the stream holds, where a labelled sample holds something else."""
+    """Mix of the stream, to which a labelled sample that differs is re-weighted."""
 
     positive_share: Annotated[float, Field(gt=0, lt=1)] = 0.067
     bright_magnitude: float = 19.0
