@@ -113,7 +113,7 @@ def _truth(campaign: Campaign) -> pd.DataFrame:
 
 
 def _is_late(campaign: Campaign) -> npt.NDArray[np.bool_]:
-    """Whether each alert is from after its object's peak; never without a peak."""
+    """Tell whether each alert is from after its object's peak; never without a peak."""
     return campaign.alerts["mjd"].to_numpy() > _truth(campaign)["peak_mjd"].to_numpy()
 
 

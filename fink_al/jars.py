@@ -99,16 +99,16 @@ def java() -> str:
     Raises
     ------
     ServiceError
-        If there is none.
+        If Java is missing.
     """
     home = os.environ.get("JAVA_HOME")
-    found = shutil.which("java", path=f"{home}/bin" if home else None)
-    if not found:
+    java = shutil.which("java", path=f"{home}/bin" if home else None)
+    if not java:
         raise ServiceError(
             f"No Java{f' in JAVA_HOME={home}' if home else ''}; install Java 17 "
             "(Debian: openjdk-17-jre-headless, macOS: brew install openjdk@17, conda: openjdk=17)."
         )
-    return found
+    return java
 
 
 def _resolve(coordinate: str, folder: Path) -> None:

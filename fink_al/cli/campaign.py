@@ -248,7 +248,9 @@ def _run(
         task = shown.add_task("", total=1)
         results = run_all(
             alerts, plan, settings.target, output, processes=processes,
-            teaching=read_teaching_set(settings.teaching_set, settings.target),
+            teaching=read_teaching_set(
+                settings.teaching_set, settings.target, survey=settings.survey
+            ),
             progress=lambda done, total: shown.update(task, completed=done, total=total),
         )  # fmt: skip
     pq.write_table(results.curves, output / "curves.parquet")

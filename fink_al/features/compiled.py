@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 def private_cache() -> Path | None:
-    """Folder for compiled code that only this user can write; None if there is none."""
+    """Folder for compiled code that only this user can write; None if it cannot be made."""
     try:
         folder = cache_dir() / "numba"
         folder.mkdir(mode=0o700, exist_ok=True)

@@ -99,10 +99,10 @@ class Registry:
         self._client: Any = None
 
     def champion(self) -> str | None:
-        """Version that scores, or None if there is none yet."""
+        """Version that scores; None before the first promotion."""
         with self._clear():
-            found = self._registered()
-            return str(found.aliases[_CHAMPION]) if found and _CHAMPION in found.aliases else None
+            model = self._registered()
+            return str(model.aliases[_CHAMPION]) if model and _CHAMPION in model.aliases else None
 
     def register(self, model: Model, tags: dict[str, str], examples: pa.Table) -> str:
         """Store a new version of the model, which does not score yet; return its number.
@@ -234,10 +234,10 @@ class Registry:
     def versions(self) -> list[Version]:
         """All versions, oldest first."""
         with self._clear():
-            found = self._registered()
-            if found is None:
+            model = self._registered()
+            if model is None:
                 return []
-            champion = str(found.aliases.get(_CHAMPION))
+            champion = str(model.aliases.get(_CHAMPION))
             made = self._mlflow().search_model_versions(f"name='{self._name}'")
             return sorted(
                 (
@@ -259,22 +259,22 @@ class Registry:
             self._check(version)
             client = self._mlflow()
             run = client.get_model_version(self._name, version).run_id
-            for told in client.list_artifacts(run):
-                if told.path == name:
-                    _check_size(version, name, told.file_size or 0)
+            for artifact in client.list_artifacts(run):
+                if artifact.path == name:
+                    _check_size(version, name, artifact.file_size or 0)
             with tempfile.TemporaryDirectory() as folder:
                 file = Path(client.download_artifacts(run, name, folder))
                 _check_size(version, name, file.stat().st_size)  # the registry may be wrong
                 return file.read_bytes()
 
     def _held(self) -> str | None:
-        found = self._registered()
-        return found.tags.get(_HOLD) if found else None
+        model = self._registered()
+        return model.tags.get(_HOLD) if model else None
 
     def _check(self, version: str) -> None:
-        known = [v.number for v in self.versions()]
-        if version not in known:
-            raise ModelError(f"No model version {version}; known: {', '.join(known) or 'none'}.")
+        numbers = [v.number for v in self.versions()]
+        if version not in numbers:
+            raise ModelError(f"No model version {version}; known: {', '.join(numbers) or 'none'}.")
 
     def _registered(self) -> Any:
         from mlflow.exceptions import MlflowException
@@ -287,9 +287,9 @@ class Registry:
             raise
 
     def _experiment(self) -> str:
-        found = self._mlflow().get_experiment_by_name(self._name)
-        if found:
-            return str(found.experiment_id)
+        experiment = self._mlflow().get_experiment_by_name(self._name)
+        if experiment:
+            return str(experiment.experiment_id)
         location = None
         if self._models_dir:
             self._models_dir.mkdir(parents=True, exist_ok=True)

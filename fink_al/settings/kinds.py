@@ -1,4 +1,4 @@
-"""Kinds of single settings: hosts, topics, addresses, files, numbers."""
+"""Types of single settings: hosts, topics, addresses, files, numbers."""
 
 from __future__ import annotations
 
@@ -67,12 +67,12 @@ def data_file(path: Path) -> Path:
     if path.is_file() or TARGET in str(path):  # of which target, only all settings tell
         return path
     try:
-        found = find_resource(str(path))
+        file = find_resource(str(path))
     except SettingsError as error:
         raise ValueError(f"{error} Name a file, or null for none") from None
-    if not found.is_file():
-        raise ValueError(f"{found} is no file: name one, or null for none")
-    return found
+    if not file.is_file():
+        raise ValueError(f"{file} is no file: name one, or null for none")
+    return file
 
 
 Servers = Annotated[str, AfterValidator(_servers)]

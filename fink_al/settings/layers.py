@@ -125,7 +125,7 @@ def _target_files(name: str, beside: Path, blamed: str) -> list[_Layer]:
 
 
 def _sentence(error: ValidationError, layers: list[_Layer], file: str) -> str:
-    """Name what is wrong and where, never the value of an unknown or secret key."""
+    """Sentence on all that is wrong, without values of keys that are unknown or may be secret."""
     problems: list[str] = []
     missing: dict[str, list[str]] = {}
     for problem in error.errors():

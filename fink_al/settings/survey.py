@@ -1,4 +1,4 @@
-"""Settings that are particular to a survey."""
+"""Data of a survey that are not code."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class SchemaSource(Section):
 
 
 class Survey(Section):
-    """Settings that are particular to a survey (``conf/surveys/NAME.yml``)."""
+    """Data of a survey that are not code (``conf/surveys/NAME.yml``)."""
 
     name: str
     bands: tuple[str, ...]

@@ -64,7 +64,7 @@ class ModelSettings(Section):
 
 
 class PromotionSettings(Section):
-    """When a challenger replaces the champion (:mod:`fink_al.evaluation.promotion`)."""
+    """Rule by which a challenger replaces the champion (:mod:`fink_al.evaluation.promotion`)."""
 
     metric: Literal[
         "log_loss", "auc", "calibration_error",
@@ -75,7 +75,7 @@ class PromotionSettings(Section):
 
 
 class Exposure(Section):
-    """Time that a spectrum takes, and the chance that it shows a type."""
+    """Duration of a spectrum, and how often it shows a type."""
 
     minutes: Positive = 20.0
     at_magnitude: float = 18.5
@@ -85,7 +85,7 @@ class Exposure(Section):
 
 
 class FollowUp(Section):
-    """Limits of the spectrograph, and of what it is sent."""
+    """Limits of the spectrograph, and of the requests that it gets."""
 
     max_magnitude: float
     uncertainty_width: Annotated[float, Field(gt=0, le=0.5)]
@@ -97,7 +97,7 @@ class FollowUp(Section):
 
 
 class StreamMix(Section):
-    """Composition of the stream, from which a labelled sample differs."""
+    """Mix of the stream, to which a labelled sample that differs is re-weighted."""
 
     positive_share: Annotated[float, Field(gt=0, lt=1)] = 0.067
     bright_magnitude: float = 19.0

@@ -22,7 +22,6 @@ from fink_al.simulation.packet_schema import HISTORY_FIELDS, SCHEMA_VERSION, ztf
 
 _NO_NEIGHBOUR = -999.0  # as ZTF writes it
 _STAMPS, _STAMP_SIDE = 32, 63
-_ALERT = fastavro.parse_schema(ztf_schema())
 _FIELDS = ztf_schema()["fields"]
 _HEAD, _TAIL = (
     fastavro.parse_schema({"type": "record", "name": "part", "fields": fields})

@@ -17,7 +17,7 @@ from fink_al.errors import ModelError, SettingsError
 from fink_al.features.feature_set import FeatureSet
 from fink_al.models.estimators.forest import Forest, fit_forest
 from fink_al.models.estimators.prior import Prior
-from fink_al.settings import FeatureSettings, ModelSettings, Target, load_survey
+from fink_al.settings import FeatureSettings, ModelSettings, Survey, Target
 from fink_al.training.teaching_set import TeachingSet
 
 #: Message if an estimator lacks its teaching set.
@@ -63,10 +63,12 @@ def prior_of(
     if teaching is None:
         raise ModelError(NO_TEACHING_SET)
     names = FeatureSet.from_settings(features).names
-    few = _few(target, features, names)
+    few = _few(target, teaching.survey, features, names)
     columns = tuple(i for i, name in enumerate(names) if not name.startswith(_OF_THE_SURVEY))
     # As text: settings of features hold a dictionary and have no hash.
-    forest = _forest(teaching, target.survey, features.model_dump_json(), columns)
+    forest = _forest(
+        teaching, teaching.survey.model_dump_json(), features.model_dump_json(), columns
+    )
     return Prior(
         forest,
         columns,
@@ -77,9 +79,11 @@ def prior_of(
     )
 
 
-def _few(target: Target, features: FeatureSettings, names: tuple[str, ...]) -> tuple[int, ...]:
+def _few(
+    target: Target, survey: Survey, features: FeatureSettings, names: tuple[str, ...]
+) -> tuple[int, ...]:
     """Return the columns of the features that are learned from few labels."""
-    wanted, survey = target.model.prior.few_features, load_survey(target.survey)
+    wanted = target.model.prior.few_features
     everything = {"name": "early_v1", "bands": survey.bands, "forced": True, "rainbow": True}
     everything |= {"wavelengths_nm": {}}
     all_names = FeatureSet.from_settings(
@@ -101,16 +105,16 @@ def _few(target: Target, features: FeatureSettings, names: tuple[str, ...]) -> t
 
 
 @lru_cache(maxsize=8)
-def _forest(
-    teaching: TeachingSet, survey_name: str, features: str, columns: tuple[int, ...]
-) -> Forest:
+def _forest(teaching: TeachingSet, survey: str, features: str, columns: tuple[int, ...]) -> Forest:
     """Fit a forest with equal weights of both classes, and of the alerts within a class.
 
     Weights by object, which labels have, cost the default target 0.04 of the AUC on real
     supernovae: an object seen often before its maximum shows more of what is learned.
     """
     feature_set = FeatureSet.from_settings(FeatureSettings(**json.loads(features)))
-    values = feature_set.extract(light_curves(teaching.rows, load_survey(survey_name))).values
+    values = feature_set.extract(
+        light_curves(teaching.rows, Survey.model_validate_json(survey))
+    ).values
     usable = ~np.isnan(values).all(axis=1)
     # A diverging fit must not become infinite in the trees' single precision.
     values = np.clip(values[usable], -_LARGEST, _LARGEST)

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from fink_al.errors import FinkAlError
 from fink_al.loop import Loop
-from fink_al.settings import Target
+from fink_al.settings import Survey, Target, load_survey
 from fink_al.settings.taxonomy import Taxonomy
 from fink_al.training.examples import read_file
 from fink_al.training.test_set import reserved_objects
@@ -33,11 +33,14 @@ class TeachingSet:
     identity : str
         Digest of the file, the objects left out and the positive types. Sets of the same identity
         are equal.
+    survey : Survey
+        Survey of the alerts.
     """
 
     rows: pa.Table = field(compare=False)
     positive: npt.NDArray[np.bool_] = field(compare=False)
     identity: str
+    survey: Survey = field(compare=False)
 
     def __len__(self) -> int:
         return len(self.positive)
@@ -48,13 +51,15 @@ def teaching_set_of(loop: Loop) -> TeachingSet | None:
     if not loop.target.model.is_taught:
         return None
     settings = loop.settings
-    return read_teaching_set(
-        settings.teaching_set, loop.target, reserved_objects(settings.test_set)
-    )
+    reserved = reserved_objects(settings.test_set)
+    return read_teaching_set(settings.teaching_set, loop.target, reserved, loop.survey)
 
 
 def read_teaching_set(
-    file: Path | None, target: Target, reserved: Sequence[str] = ()
+    file: Path | None,
+    target: Target,
+    reserved: Sequence[str] = (),
+    survey: Survey | None = None,
 ) -> TeachingSet | None:
     """Read the teaching set of a target.
 
@@ -66,6 +71,8 @@ def read_teaching_set(
         Its positive and excluded types.
     reserved : sequence of str, optional
         Objects to leave out: a model must not learn from objects that judge it.
+    survey : Survey, optional
+        Survey of the target.  Default: that of ``conf/surveys``.
 
     Returns
     -------
@@ -92,4 +99,5 @@ def read_teaching_set(
         )
     names = "\n".join(rows["object_id"].to_pylist())
     content = hashlib.sha256(file.read_bytes() + names.encode() + positive.tobytes())
-    return TeachingSet(rows, positive, content.hexdigest()[:16])
+    survey = survey or load_survey(target.survey)
+    return TeachingSet(rows, positive, content.hexdigest()[:16], survey)

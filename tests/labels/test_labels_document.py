@@ -17,7 +17,7 @@ def test_the_python_example_runs(monkeypatch, tmp_path):
     (block,) = re.findall(r"```python\n(.*?)```", _TEXT, re.DOTALL)
     names: dict = {}
     exec(block, names)
-    store, target = names["store"], names["settings"].target
+    store, target = names["store"], names["loop"].target
     assert names["verdicts"](store, target)["positive"].to_pylist() == [True]
 
 

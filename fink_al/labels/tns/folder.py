@@ -1,4 +1,4 @@
-"""Files of TNS in a folder: those that it has, those that were imported, those to fetch next.
+"""The folder of TNS's files: those that it has, that were imported and that come next.
 
 The folder is the only memory: a file stands in it under its own name once it is whole, and moves to
 ``imported/`` once its labels are in the store. So a run that ends anywhere is continued by the next
