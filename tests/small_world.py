@@ -1,6 +1,7 @@
 """A world in which the class of an alert is plain to see."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -101,7 +102,12 @@ def teaching_set(target: Target, alerts: int = 1500) -> TeachingSet:
     """So many alerts of the package's teaching set, as `target` reads it."""
     whole = read_teaching_set(find_resource("data/early_snia/teaching_set.parquet"), target)
     assert whole
-    return TeachingSet(whole.rows[:alerts], whole.positive[:alerts], f"{whole.identity} {alerts}")
+    return replace(
+        whole,
+        rows=whole.rows[:alerts],
+        positive=whole.positive[:alerts],
+        identity=f"{whole.identity} {alerts}",
+    )
 
 
 def teacher(target: Target) -> Prior | None:

@@ -112,9 +112,8 @@ def _forest(teaching: TeachingSet, survey: str, features: str, columns: tuple[in
     supernovae: an object seen often before its maximum shows more of what is learned.
     """
     feature_set = FeatureSet.from_settings(FeatureSettings(**json.loads(features)))
-    values = feature_set.extract(
-        light_curves(teaching.rows, Survey.model_validate_json(survey))
-    ).values
+    curves = light_curves(teaching.rows, Survey.model_validate_json(survey))
+    values = feature_set.extract(curves).values
     usable = ~np.isnan(values).all(axis=1)
     # A diverging fit must not become infinite in the trees' single precision.
     values = np.clip(values[usable], -_LARGEST, _LARGEST)
