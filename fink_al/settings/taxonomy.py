@@ -8,10 +8,11 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import yaml
+from pydantic import TypeAdapter, ValidationError
 
 from fink_al.errors import SettingsError
-from fink_al.settings.resources import find_setting
+from fink_al.settings.kinds import Section
+from fink_al.settings.resources import find_setting, read_yaml
 from fink_al.settings.target import Target
 
 log = logging.getLogger(__name__)
@@ -24,6 +25,11 @@ WITHDRAWN = "withdrawn"
 
 #: Reasons why a type is not an example: its spelling is unknown, or the target excludes its family.
 UNKNOWN_TYPE, EXCLUDED = "unknown_type", "excluded"
+
+
+class _Family(Section):
+    types: tuple[str, ...]
+    why: str
 
 
 @dataclass(frozen=True)
@@ -54,11 +60,25 @@ class Taxonomy:
 
     @classmethod
     def load(cls) -> Taxonomy:
-        """Load ``conf/taxonomy.yml`` of the working directory, else of the package."""
-        entries = yaml.safe_load(find_setting("taxonomy.yml").read_text("utf-8"))
+        """Load ``conf/taxonomy.yml`` of the working directory, else of the package.
+
+        Raises
+        ------
+        SettingsError
+            If the file is invalid.
+        """
+        file = find_setting("taxonomy.yml")
+        try:
+            entries = TypeAdapter(dict[str, _Family]).validate_python(read_yaml(file))
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise SettingsError(
+                f"{file}: {'.'.join(map(str, first['loc']))}: {first['msg']}; a family has types, "
+                "a list of spellings, and why, a text."
+            ) from None
         return cls(
-            {name: family for family, entry in entries.items() for name in entry["types"]},
-            {family: entry["why"] for family, entry in entries.items()},
+            {name: family for family, entry in entries.items() for name in entry.types},
+            {family: entry.why for family, entry in entries.items()},
         )
 
     def nearest(self, kind: str) -> list[str]:
