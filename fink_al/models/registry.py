@@ -204,7 +204,9 @@ class Registry:
                 f"Version {current.number} is the only one that was champion and stands: name the "
                 "one to go back to, or train another."
             )
-        chosen = to or max(earlier, key=lambda v: v.tags.get(PROMOTED, "")).number
+        chosen = to
+        if chosen is None:
+            chosen = max(earlier, key=lambda v: v.tags.get(PROMOTED, "")).number
         if chosen == current.number:
             raise ModelError(f"Version {chosen} is the champion already: name another one.")
         if chosen not in [v.number for v in versions]:

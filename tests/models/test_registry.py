@@ -67,6 +67,8 @@ def test_going_back_takes_all_champions_since_then_back(settings, model):
     ]
     with pytest.raises(ModelError, match="Version 1 is the only one that was champion and stands"):
         registry.roll_back("forward")
+    with pytest.raises(ModelError, match="No model version ; known: 1, 2, 3, 4"):
+        registry.roll_back("nameless", to="")
 
 
 def test_a_new_registry_is_made_without_a_word(tmp_path):
