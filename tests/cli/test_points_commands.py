@@ -118,3 +118,26 @@ def test_a_missing_number_in_a_csv_does_not_round_the_others(points, tmp_path):
     alerts.to_csv(file, index=False)
     assert pd.read_csv(file)["alert_id"].dtype == float
     assert read_points(file)["alert_id"].equals(alerts["alert_id"])
+
+
+@pytest.mark.parametrize("command", [features, evaluate])
+def test_a_result_never_replaces_its_points(command, points):
+    before = points.read_bytes()
+    with pytest.raises(SettingsError, match="is the table of points: name another file"):
+        run(command, "--points", points, "--output", points)
+    assert points.read_bytes() == before
+
+
+def test_a_result_that_cannot_be_written_leaves_the_one_before(points, tmp_path, monkeypatch):
+    out = tmp_path / "features.parquet"
+    out.write_bytes(b"before")
+
+    def full(table, file):
+        file.write_bytes(b"half of")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pyarrow.parquet.write_table", full)
+    with pytest.raises(SettingsError, match=r"cannot be written: No space left on device\.$"):
+        run(features, "--points", points, "--feature-set", "sigmoid", "--output", out)
+    assert out.read_bytes() == b"before"
+    assert [file.name for file in tmp_path.iterdir() if "partial" in file.name] == []
