@@ -126,8 +126,10 @@ class Taxonomy:
             return Class(None, EXCLUDED, f"{family}: {target.excluded[family]}")
         return Class(family in target.positive, None, f"{family}: {self.why[family]}")
 
-    def classify(self, types: Iterable[str], target: Target) -> list[bool | None]:
+    def classify(self, types: Iterable[str | None], target: Target) -> list[bool | None]:
         """Tell for each type whether `target` looks for it; None where it is not an example.
+
+        A type that is None, as in tables that do not know all types, is not an example.
 
         Raises
         ------
@@ -136,7 +138,7 @@ class Taxonomy:
         """
         self.check(target)
         types = list(types)
-        classes = {kind: self.judge(kind, target) for kind in set(types)}
+        classes = {kind: self.judge(kind or UNCLASSIFIED, target) for kind in set(types)}
         unlisted = Counter(kind for kind in types if classes[kind].reason == UNKNOWN_TYPE)
         if unlisted:
             names = ", ".join(f"'{name}' ({count})" for name, count in unlisted.most_common(5))

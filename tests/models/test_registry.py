@@ -111,6 +111,12 @@ def test_a_version_is_the_bundle_that_was_registered(settings, model):
     np.testing.assert_array_equal(loaded.predict(values), model.predict(values))
     stored = [file.name for file in (settings.work_dir / "models").rglob("*") if file.is_file()]
     assert sorted(stored) == ["bundle.zip", "examples.parquet"]
+    (file,) = (settings.work_dir / "models").rglob("examples.parquet")
+    file.write_bytes(b"PAR1")
+    with pytest.raises(
+        ModelError, match=r"examples\.parquet of model version 1 is damaged: restore"
+    ):
+        registry.examples("1")
 
 
 @pytest.mark.parametrize("is_told", [True, False])

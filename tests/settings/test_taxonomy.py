@@ -116,3 +116,8 @@ def test_an_invalid_taxonomy_is_refused_in_one_sentence(text, message, tmp_path,
     with pytest.raises(SettingsError, match=message) as error:
         Taxonomy.load()
     assert "\n" not in str(error.value)
+
+
+def test_a_type_that_a_table_does_not_know_is_no_example(target, caplog):
+    assert Taxonomy.load().classify(["SN Ia", None], target) == [True, None]
+    assert caplog.messages == []
