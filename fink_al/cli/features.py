@@ -61,8 +61,8 @@ def features(
     ]
     table = pa.concat_tables(tables)
     table = table.add_column(0, identifier, curves.context[identifier])
-    with result(output) as file:
-        pq.write_table(table, file)
+    with result(output) as file, file.open("wb") as sink:  # by its path, pyarrow removes devices
+        pq.write_table(table, sink)
     complete = sum(column.null_count == 0 for column in table.columns[1 : 1 + len(chosen.names)])
     click.echo(
         f"{len(table)} alerts, {len(chosen.names)} features ({complete} of them without a gap): "

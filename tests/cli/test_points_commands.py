@@ -1,6 +1,7 @@
 """``fink-al features`` and ``fink-al evaluate`` on tables of points."""
 
 import json
+import os
 
 import pandas as pd
 import pytest
@@ -133,7 +134,7 @@ def test_a_result_that_cannot_be_written_leaves_the_one_before(points, tmp_path,
     out.write_bytes(b"before")
 
     def full(table, file):
-        file.write_bytes(b"half of")
+        file.write(b"half of")
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("pyarrow.parquet.write_table", full)
@@ -141,3 +142,15 @@ def test_a_result_that_cannot_be_written_leaves_the_one_before(points, tmp_path,
         run(features, "--points", points, "--feature-set", "sigmoid", "--output", out)
     assert out.read_bytes() == b"before"
     assert [file.name for file in tmp_path.iterdir() if "partial" in file.name] == []
+
+
+def test_a_pipe_is_written_and_not_replaced(points, tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        run(features, "--points", points, "--feature-set", "sigmoid", "--output", pipe)
+        assert os.read(reader, 4) == b"PAR1"
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()
