@@ -16,6 +16,7 @@ import pyarrow.dataset as ds
 
 from fink_al.alerts import Adapter
 from fink_al.alerts.lists import with_absent
+from fink_al.errors import FinkAlError
 
 if TYPE_CHECKING:  # compiled features take a second to import
     import pandas as pd
@@ -28,7 +29,7 @@ NIGHT = "night"
 #: Columns of later versions of the archive, beside those of light curves.
 _ADDED = {"is_known_asteroid": pa.bool_()}
 
-_NIGHTS = f"{NIGHT}=[0-9]*"
+_NIGHTS = f"{NIGHT}={'[0-9]' * 8}"
 _FILES = "*.parquet"
 
 
@@ -75,14 +76,24 @@ class Archive:
             Columns to read.
         filter : pyarrow.dataset.Expression, optional
             Condition that the rows meet.
+
+        Raises
+        ------
+        FinkAlError
+            If a file is damaged or not of the archive.
         """
-        files = list(map(str, self.files(night)))
-        return self._complete(ds.dataset(files, format="parquet"), columns, filter)
+        return self._read(self.files(night), columns, filter)
 
     def read_all(self, columns: Iterable[str], filter: ds.Expression) -> pa.Table:
-        """Rows of all nights that meet `filter`, with `columns`."""
-        nights = ds.dataset(self.folder, format="parquet", partitioning="hive")
-        return self._complete(nights, columns, filter)
+        """Rows of all nights that meet `filter`, with `columns`.
+
+        Raises
+        ------
+        FinkAlError
+            If a file is damaged or not of the archive, or there is none.
+        """
+        files = [file for night in self.nights() for file in self.files(night)]
+        return self._read(files, columns, filter)
 
     def frame(self, night: int, columns: Iterable[str]) -> pd.DataFrame:
         """Rows of `night` as a pandas frame."""
@@ -96,12 +107,23 @@ class Archive:
             file.replace(night / f"{part.name}-{file.name.split('-')[1]}.parquet")
         shutil.rmtree(part)
 
-    def _complete(
-        self, rows: ds.Dataset, columns: Iterable[str], filter: ds.Expression | None
+    def _read(
+        self, files: list[Path], columns: Iterable[str], filter: ds.Expression | None
     ) -> pa.Table:
-        # The schema is that of one file, which may be of an earlier version.
-        schema = with_absent(rows.schema, self.added_columns)
-        return rows.replace_schema(schema).to_table(list(columns), filter=filter)
+        if not files:
+            raise FinkAlError(f"{self.folder} has no alerts of these nights: run fink-al stream.")
+        try:
+            rows = ds.dataset(list(map(str, files)), format="parquet")
+            # The schema is that of one file, which may be of an earlier version.
+            schema = with_absent(rows.schema, self.added_columns)
+            return rows.replace_schema(schema).to_table(list(columns), filter=filter)
+        except (pa.ArrowException, OSError) as error:
+            folders = ", ".join(sorted({str(file.parent) for file in files}))
+            reason = str(error).partition("\n")[0].rstrip(".")
+            raise FinkAlError(
+                f"Cannot read {folders} ({reason}): restore its files from a copy, or move the "
+                "damaged one away."
+            ) from None
 
     def night_folder(self, night: int) -> Path:
         """Folder of `night`, for Spark to read or a test to fill."""

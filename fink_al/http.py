@@ -243,7 +243,15 @@ def _left(until: float, why: str) -> float:
 
 def _checked(url: str, secret: str | None) -> bool:
     """Return True if `url` is of this machine; refuse an address that would show a secret."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise SettingsError(f"The address is invalid: {error}; write https://host/path.") from None
+    if parts.username or parts.password:
+        raise SettingsError(
+            f"The address of {parts.hostname} holds a user or a password, which logs would show: "
+            "leave them out."
+        )
     is_here = parts.hostname in ("localhost", "127.0.0.1", "::1")
     if parts.scheme != "https" and not (parts.scheme == "http" and (is_here or not secret)):
         why = f": {secret} is sent there" if secret else ""

@@ -56,10 +56,16 @@ class Loop:
         Raises
         ------
         SettingsError
-            If the survey has no adapter or lacks this source of alerts, the stream cannot use the
-            query strategy, or the target names families that the taxonomy lacks.
+            If the survey has no adapter, is not the target's or lacks this source of alerts, the
+            stream cannot use the query strategy, or the target names families that the taxonomy
+            lacks.
         """
         alerts = adapter(settings.survey)
+        if settings.survey.name != settings.target.survey:
+            raise SettingsError(
+                f"Target '{settings.target.name}' is of survey '{settings.target.survey}', but "
+                f"survey.name is '{settings.survey.name}': set target.survey alone."
+            )
         if settings.stream.source not in alerts.SOURCES:
             raise SettingsError(
                 f"stream.source is '{settings.stream.source}'; survey '{settings.survey.name}' has "

@@ -161,3 +161,16 @@ def test_what_a_site_must_set_is_said(serve, monkeypatch):
 def test_a_secret_goes_out_encrypted_only(url):
     with pytest.raises(SettingsError, match="must begin with https://: PASSWORD is sent there"):
         HttpClient(url, {}, secret="PASSWORD")
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("https://me:secret@tns.example", "The address of tns.example holds a user or a password"),
+        ("http://[::1", "The address is invalid: Invalid IPv6 URL; write https://host/path"),
+    ],
+)
+def test_an_address_that_cannot_be_used_is_refused_without_its_password(url, message):
+    with pytest.raises(SettingsError, match=message) as error:
+        HttpClient(url, {})
+    assert "secret" not in str(error.value)

@@ -14,6 +14,7 @@ from fink_al.settings import load_settings
         ({"target": {"strategy": "density"}}, "For the stream: random, uncertainty, margin"),
         ({"survey": {"name": "sdss"}}, "No survey 'sdss'; known: lsst, ztf. Another one needs"),
         ({"survey": {"name": "points"}}, "No survey 'points'; known: lsst, ztf"),
+        ({"survey": {"name": "lsst"}}, "is of survey 'ztf', but survey.name is 'lsst'"),
         ({"target": {"positive": ["SN 1a"]}}, r"names families \['SN 1a'\]; known: AGN, CV, "),
         (
             {

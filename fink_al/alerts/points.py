@@ -150,6 +150,11 @@ def _with_sign(table: pd.DataFrame) -> pd.DataFrame:
             "the template, 'f' or '0' for fainter, and null for a non-detection."
         )
     sign = words.map(_SIGNS).where(seen, 1)
+    if words[seen].isna().all():
+        raise LightCurveError(
+            f"'{_SIGN}' is null in every detection: give its sign, or leave the column out if all "
+            "are brighter than the template."
+        )
     if (unknown := sign.isna()).any():
         log.warning("%d detections have no '%s' and are left out", int(unknown.sum()), _SIGN)
     return table.assign(**{_SIGN: sign})[~unknown]

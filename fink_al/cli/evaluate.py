@@ -15,6 +15,7 @@ from fink_al.cli.points import (
     make_folder,
     points_option,
     read_points,
+    result,
     seeds_option,
     subset_option,
     with_untaught_estimator,
@@ -71,7 +72,7 @@ def evaluate(
     from fink_al.experiments.assessment import METRICS, assess
     from fink_al.experiments.labelled_alerts import labelled_alerts
 
-    make_folder(output)
+    make_folder(output, points)
     settings = with_untaught_estimator(without_data(config))
     chosen = feature_settings(settings, name, **changes)
     table = read_points(points)
@@ -92,7 +93,8 @@ def evaluate(
         "alerts_per_object": alerts_per_object,
         "seeds": seeds,
     }
-    output.write_text(json.dumps(options | results, indent=1), "utf-8")
+    with result(output) as file:
+        file.write_text(json.dumps(options | results, indent=1), "utf-8")
     table = Table("metric", "mean", "error of mean", "68% of seeds", box=None)
     for metric in METRICS:
         row = results["metrics"][metric]

@@ -14,6 +14,7 @@ from fink_al.cli.points import (
     make_folder,
     points_option,
     read_points,
+    result,
     without_data,
 )
 
@@ -47,7 +48,7 @@ def features(
     from fink_al.alerts.points import light_curves_of_points
     from fink_al.features.feature_set import FeatureSet, extract
 
-    make_folder(output)
+    make_folder(output, points)
     settings = without_data(config)
     chosen = FeatureSet.from_settings(feature_settings(settings, name, **changes))
     curves = light_curves_of_points(read_points(points), settings.survey)
@@ -60,7 +61,8 @@ def features(
     ]
     table = pa.concat_tables(tables)
     table = table.add_column(0, identifier, curves.context[identifier])
-    pq.write_table(table, output)
+    with result(output) as file, file.open("wb") as sink:  # by its path, pyarrow removes devices
+        pq.write_table(table, sink)
     complete = sum(column.null_count == 0 for column in table.columns[1 : 1 + len(chosen.names)])
     click.echo(
         f"{len(table)} alerts, {len(chosen.names)} features ({complete} of them without a gap): "

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -91,7 +92,7 @@ def feature_settings(settings: Settings, name: str | None, **changes: Any) -> Fe
         values["name"] = name
     values |= {key: value for key, value in changes.items() if value is not None}
     try:
-        features = FeatureSettings(**values)
+        features = FeatureSettings.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
         raise SettingsError(
@@ -109,19 +110,44 @@ def feature_settings(settings: Settings, name: str | None, **changes: Any) -> Fe
         raise SettingsError(f"Feature set: {error}.") from None
 
 
-def make_folder(output: Path) -> None:
+def make_folder(output: Path, points: Path | None = None) -> None:
     """Create the folder of `output`, before the work whose result goes into it.
 
     Raises
     ------
     SettingsError
-        If it cannot be created.
+        If it cannot be created, or `output` would replace the table of `points`.
     """
+    if points and output.exists() and output.samefile(points):
+        raise SettingsError(f"--output {output} is the table of points: name another file.")
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SettingsError(
             f"--output {output}: its folder cannot be created ({error.strerror})."
+        ) from None
+
+
+@contextmanager
+def result(output: Path) -> Iterator[Path]:
+    """Yield the path to write to; a file `output` is replaced when the block has ended.
+
+    Raises
+    ------
+    SettingsError
+        If it cannot be written.
+    """
+    from fink_al.storage.local import whole
+
+    try:
+        if output.is_symlink() or (output.exists() and not output.is_file()):
+            yield output  # such as /dev/stdout, which must not be replaced
+        else:
+            with whole(output) as partial:
+                yield partial
+    except OSError as error:
+        raise SettingsError(
+            f"--output {output} cannot be written: {error.strerror or error}."
         ) from None
 
 

@@ -20,6 +20,8 @@ SPECTRUM, TNS = "spectrum", "TNS"
 PERSON = "person"
 _SOURCES = {name.lower(): name for name in (SPECTRUM, TNS, PERSON)}
 _TYPES = {name: name for name in (UNCLASSIFIED, WITHDRAWN)}
+#: Control characters, and lone surrogates, which stand for bytes that are not UTF-8.
+_NO_TEXT = re.compile("[\\x00-\\x08\\x0e-\\x1f\\x7f\\ud800-\\udfff]")
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,12 @@ class Label:
             if not text:
                 raise LabelError(f"A label needs '{name}'; found '{getattr(self, name)}'.")
             object.__setattr__(self, name, spellings.get(text.lower(), text))
+        for name in ("object_id", "type", "source", "who", "evidence", "name"):
+            if _NO_TEXT.search(text := getattr(self, name) or ""):
+                raise LabelError(
+                    f"'{name}' of a label is {text!a}, with characters that are no text; "
+                    "write it again without them."
+                )
         if reads_as_float(self.object_id):
             raise LabelError(
                 f"'object_id' is '{self.object_id}', a floating-point number, which rounds long "

@@ -151,9 +151,16 @@ class Registry:
         Raises
         ------
         ModelError
-            If there is no such version, or it is too large.
+            If there is no such version, or its file is too large or damaged.
         """
-        return pq.read_table(pa.BufferReader(self._download(version, _EXAMPLES)))
+        file = self._download(version, _EXAMPLES)
+        try:
+            return pq.read_table(pa.BufferReader(file))
+        except pa.ArrowException:
+            raise ModelError(
+                f"{_EXAMPLES} of model version {version} is damaged: restore it from a copy of the "
+                "registry's files."
+            ) from None
 
     def keep(self, version: str, why: str) -> None:
         """Note that the champion stays instead of `version`, and why."""
@@ -204,7 +211,9 @@ class Registry:
                 f"Version {current.number} is the only one that was champion and stands: name the "
                 "one to go back to, or train another."
             )
-        chosen = to or max(earlier, key=lambda v: v.tags.get(PROMOTED, "")).number
+        chosen = to
+        if chosen is None:
+            chosen = max(earlier, key=lambda v: v.tags.get(PROMOTED, "")).number
         if chosen == current.number:
             raise ModelError(f"Version {chosen} is the champion already: name another one.")
         if chosen not in [v.number for v in versions]:

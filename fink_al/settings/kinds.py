@@ -59,6 +59,8 @@ def _local(path: object) -> object:
     # Spark and Hadoop read "name:" as a scheme; as a Path it would be a folder called so.
     if re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*:", str(path)):
         raise ValueError("remote places are not supported: name a local folder, without a scheme")
+    if not str(path).strip() or "\0" in str(path) or str(path).startswith("~"):
+        raise ValueError("name a folder by its path; ~ is not expanded")
     return path
 
 

@@ -71,7 +71,7 @@ def load_settings(
         origin, survey = _named("surveys", target["survey"], file.parent)
         layers.insert(0, (origin, {"survey": survey}))
     try:
-        return Settings(**_merged(layers))
+        return Settings.model_validate(_merged(layers))
     except ValidationError as error:
         raise SettingsError(_sentence(error, layers, str(file))) from None
 

@@ -39,10 +39,24 @@ def find_setting(name: str) -> Path:
     return own if own.is_file() else find_resource(f"conf/{name}")
 
 
+class _Loader(yaml.SafeLoader):
+    """A safe loader that refuses a key written twice, of which PyYAML's drops the first."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
+                if key.value in keys:
+                    problem = f"{key.value} is written twice, leave one"
+                    raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
+                keys.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
 def read_yaml(file: Path) -> dict[str, Any]:
     """Keys and values of a settings file."""
     try:
-        values = yaml.safe_load(file.read_text("utf-8"))
+        values = yaml.load(file.read_text("utf-8"), _Loader)  # noqa: S506 (a safe one)
     except OSError as error:
         raise SettingsError(f"Cannot read the settings file {file}: {error.strerror}.") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:

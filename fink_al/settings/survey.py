@@ -93,6 +93,6 @@ def load_survey(name: str) -> Survey:
     """
     file = find_setting(f"surveys/{name}.yml")
     try:
-        return Survey(**read_yaml(file))
+        return Survey.model_validate(read_yaml(file))
     except ValidationError as error:
         raise SettingsError(f"{file}: {error.errors()[0]['msg']}.") from None

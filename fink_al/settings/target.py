@@ -113,7 +113,7 @@ class Target(Section):
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
     survey: str
-    positive: tuple[str, ...]
+    positive: Annotated[tuple[str, ...], Field(min_length=1)]
     excluded: dict[str, str]
     features: FeatureSettings
     strategy: str

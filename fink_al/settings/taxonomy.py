@@ -8,10 +8,11 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import yaml
+from pydantic import TypeAdapter, ValidationError
 
 from fink_al.errors import SettingsError
-from fink_al.settings.resources import find_setting
+from fink_al.settings.kinds import Section
+from fink_al.settings.resources import find_setting, read_yaml
 from fink_al.settings.target import Target
 
 log = logging.getLogger(__name__)
@@ -24,6 +25,11 @@ WITHDRAWN = "withdrawn"
 
 #: Reasons why a type is not an example: its spelling is unknown, or the target excludes its family.
 UNKNOWN_TYPE, EXCLUDED = "unknown_type", "excluded"
+
+
+class _Family(Section):
+    types: tuple[str, ...]
+    why: str
 
 
 @dataclass(frozen=True)
@@ -54,11 +60,25 @@ class Taxonomy:
 
     @classmethod
     def load(cls) -> Taxonomy:
-        """Load ``conf/taxonomy.yml`` of the working directory, else of the package."""
-        entries = yaml.safe_load(find_setting("taxonomy.yml").read_text("utf-8"))
+        """Load ``conf/taxonomy.yml`` of the working directory, else of the package.
+
+        Raises
+        ------
+        SettingsError
+            If the file is invalid.
+        """
+        file = find_setting("taxonomy.yml")
+        try:
+            entries = TypeAdapter(dict[str, _Family]).validate_python(read_yaml(file))
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise SettingsError(
+                f"{file}: {'.'.join(map(str, first['loc']))}: {first['msg']}; a family has types, "
+                "a list of spellings, and why, a text."
+            ) from None
         return cls(
-            {name: family for family, entry in entries.items() for name in entry["types"]},
-            {family: entry["why"] for family, entry in entries.items()},
+            {name: family for family, entry in entries.items() for name in entry.types},
+            {family: entry.why for family, entry in entries.items()},
         )
 
     def nearest(self, kind: str) -> list[str]:
@@ -106,8 +126,10 @@ class Taxonomy:
             return Class(None, EXCLUDED, f"{family}: {target.excluded[family]}")
         return Class(family in target.positive, None, f"{family}: {self.why[family]}")
 
-    def classify(self, types: Iterable[str], target: Target) -> list[bool | None]:
+    def classify(self, types: Iterable[str | None], target: Target) -> list[bool | None]:
         """Tell for each type whether `target` looks for it; None where it is not an example.
+
+        A type that is None, as in tables that do not know all types, is not an example.
 
         Raises
         ------
@@ -116,7 +138,7 @@ class Taxonomy:
         """
         self.check(target)
         types = list(types)
-        classes = {kind: self.judge(kind, target) for kind in set(types)}
+        classes = {kind: self.judge(kind or UNCLASSIFIED, target) for kind in set(types)}
         unlisted = Counter(kind for kind in types if classes[kind].reason == UNKNOWN_TYPE)
         if unlisted:
             names = ", ".join(f"'{name}' ({count})" for name, count in unlisted.most_common(5))

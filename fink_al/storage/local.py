@@ -44,8 +44,17 @@ def alone(file: Path, busy: FinkAlError) -> Iterator[None]:
 
     This is the system's own lock, not a library's: it ends with its process, however that ends, and
     the file is also the demo's marker, which a library would remove.
+
+    Raises
+    ------
+    ServiceError
+        If the file cannot be opened.
     """
-    with file.open("a") as lock:
+    try:
+        lock = file.open("a")
+    except OSError as error:
+        raise ServiceError(f"Cannot open the lock {file}: {error.strerror}.") from None
+    with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -75,6 +75,7 @@ def table(**columns):
         ({"fid": 7}, "No row of 'fid' holds a band"),
         ({"sigmapsf": 0.0}, "No row of 'sigmapsf' holds an error"),
         ({"diffmaglim": -999.0}, "No row of 'diffmaglim' holds an AB magnitude"),
+        ({"isdiffpos": None}, "'isdiffpos' is null in every detection: give its sign, or leave"),
         ({"type": None}, "'type' is null in every row: give it as text"),
         ({"type": [np.nan] * 4}, "'type' is null in every row: give it as text"),
         ({"type": [1, 1, 2, 2]}, "'type' holds 1, which is not text: give its name in words"),

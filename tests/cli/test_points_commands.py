@@ -1,6 +1,7 @@
 """``fink-al features`` and ``fink-al evaluate`` on tables of points."""
 
 import json
+import os
 
 import pandas as pd
 import pytest
@@ -118,3 +119,38 @@ def test_a_missing_number_in_a_csv_does_not_round_the_others(points, tmp_path):
     alerts.to_csv(file, index=False)
     assert pd.read_csv(file)["alert_id"].dtype == float
     assert read_points(file)["alert_id"].equals(alerts["alert_id"])
+
+
+@pytest.mark.parametrize("command", [features, evaluate])
+def test_a_result_never_replaces_its_points(command, points):
+    before = points.read_bytes()
+    with pytest.raises(SettingsError, match="is the table of points: name another file"):
+        run(command, "--points", points, "--output", points)
+    assert points.read_bytes() == before
+
+
+def test_a_result_that_cannot_be_written_leaves_the_one_before(points, tmp_path, monkeypatch):
+    out = tmp_path / "features.parquet"
+    out.write_bytes(b"before")
+
+    def full(table, file):
+        file.write(b"half of")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pyarrow.parquet.write_table", full)
+    with pytest.raises(SettingsError, match=r"cannot be written: No space left on device\.$"):
+        run(features, "--points", points, "--feature-set", "sigmoid", "--output", out)
+    assert out.read_bytes() == b"before"
+    assert [file.name for file in tmp_path.iterdir() if "partial" in file.name] == []
+
+
+def test_a_pipe_is_written_and_not_replaced(points, tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        run(features, "--points", points, "--feature-set", "sigmoid", "--output", pipe)
+        assert os.read(reader, 4) == b"PAR1"
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()

@@ -24,6 +24,8 @@ def test_a_label_is_spelled_in_one_way():
         ({"object_id": "169813007074328578.0"}, "write all digits, without point or exponent"),
         ({"type": " "}, "A label needs 'type'; found ' '."),
         ({"source": ""}, "A label needs 'source'; found ''."),
+        ({"type": "SN\0Ia"}, r"'type' of a label is 'SN\\x00Ia', with characters that are no text"),
+        ({"who": "Zo\udceb"}, r"'who' of a label is 'Zo\\udceb', with characters that are no text"),
         ({"observed": DAY.replace(tzinfo=None)}, "'observed' of the label of A has no time zone"),
         ({"modified": DAY.replace(tzinfo=None)}, "'modified' of the label of A has no time zone"),
         (

@@ -67,6 +67,8 @@ def test_going_back_takes_all_champions_since_then_back(settings, model):
     ]
     with pytest.raises(ModelError, match="Version 1 is the only one that was champion and stands"):
         registry.roll_back("forward")
+    with pytest.raises(ModelError, match="No model version ; known: 1, 2, 3, 4"):
+        registry.roll_back("nameless", to="")
 
 
 def test_a_new_registry_is_made_without_a_word(tmp_path):
@@ -109,6 +111,10 @@ def test_a_version_is_the_bundle_that_was_registered(settings, model):
     np.testing.assert_array_equal(loaded.predict(values), model.predict(values))
     stored = [file.name for file in (settings.work_dir / "models").rglob("*") if file.is_file()]
     assert sorted(stored) == ["bundle.zip", "examples.parquet"]
+    (file,) = (settings.work_dir / "models").rglob("examples.parquet")
+    file.write_bytes(b"PAR1")
+    with pytest.raises(ModelError, match=r"examples\.parquet of model version 1 is damaged"):
+        registry.examples("1")
 
 
 @pytest.mark.parametrize("is_told", [True, False])

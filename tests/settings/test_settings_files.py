@@ -123,3 +123,32 @@ def test_a_remote_work_dir_is_refused(place):
 def test_labels_may_be_remote():
     place = "hdfs://node:8020/labels"
     assert load_settings(environment={"FINK_AL_LABELS_PATH": place}).labels_dir == place
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({1: 2}, "1: Keys should be strings"),
+        ({None: 2}, "Keys should be strings"),
+        ({"work_dir": "~/work"}, "work_dir: name a folder by its path; ~ is not expanded"),
+        ({"work_dir": ""}, "work_dir: name a folder by its path"),
+        ({"work_dir": "a\0b"}, "work_dir: name a folder by its path"),
+        ({"target": {"positive": []}}, "target.positive: Tuple should have at least 1 item"),
+    ],
+)
+def test_settings_that_would_mislead_are_refused(values, message, tmp_path):
+    file = write(tmp_path / "mine.yml", values)
+    with pytest.raises(SettingsError, match=message):
+        load_settings(file, environment={})
+
+
+@pytest.mark.parametrize(
+    "text", ["work_dir: a\nwork_dir: b", "stream: {starting: latest, starting: x}"]
+)
+def test_a_key_that_is_written_twice_is_refused(text, tmp_path):
+    file = tmp_path / "mine.yml"
+    file.write_text(text)
+    with pytest.raises(
+        SettingsError, match=r"YAML in line \d: (work_dir|starting) is written twice"
+    ):
+        load_settings(file, environment={})

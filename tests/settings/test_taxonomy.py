@@ -97,3 +97,27 @@ def test_types_that_tns_offers_and_few_use(target, types, family, is_positive):
     for kind in types.split(", "):
         assert taxonomy.families[kind] == family
         assert taxonomy.judge(kind, target).positive is is_positive
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("SN: [", "is no valid YAML in line 1"),
+        ("[SN]", "must hold keys and values; found list"),
+        ("SN: 1", "SN: Input should be .*; a family has types"),
+        ("SN: {types: SN Ia, why: x}", "SN.types: .*; a family has types"),
+        ("SN: {types: [SN Ia]}", "SN.why: Field required; a family has types"),
+    ],
+)
+def test_an_invalid_taxonomy_is_refused_in_one_sentence(text, message, tmp_path, monkeypatch):
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf" / "taxonomy.yml").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SettingsError, match=message) as error:
+        Taxonomy.load()
+    assert "\n" not in str(error.value)
+
+
+def test_a_type_that_a_table_does_not_know_is_no_example(target, caplog):
+    assert Taxonomy.load().classify(["SN Ia", None], target) == [True, None]
+    assert caplog.messages == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import lzma
 import zipfile
 import zlib
 from collections import deque
@@ -182,7 +183,7 @@ class Records:
     def _read(self) -> bytes:
         try:
             return self._file.readline(_MOST_LINE_BYTES)
-        except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+        except (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile) as error:
             raise LabelError(f"it is damaged after line {self._line} ({error})") from None
 
     def _reject(self, line: int, reason: str) -> Reject:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from fink_al.errors import FinkAlError
+from fink_al.errors import FinkAlError, ServiceError
 from fink_al.labels.tns.client import TnsClient, covered_day
 from fink_al.labels.tns.downloads import Downloads
 from fink_al.storage.local import alone
@@ -60,11 +60,19 @@ class TnsFolder:
     ----------
     folder : path
         It is made if it is missing.
+
+    Raises
+    ------
+    ServiceError
+        If it cannot be made.
     """
 
     def __init__(self, folder: Path):
         self._folder, self._imported = folder, folder / "imported"
-        self._imported.mkdir(parents=True, exist_ok=True)
+        try:
+            self._imported.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ServiceError(f"Cannot make {self._imported}: {error.strerror}.") from None
 
     def fetch(
         self,

@@ -115,9 +115,9 @@ def check_name(name: str) -> None:
     ModelError
         If there is no such estimator, or none any more.
     """
-    if name in REMOVED_ESTIMATORS:
+    if isinstance(name, str) and name in REMOVED_ESTIMATORS:  # a bundle may name anything
         raise ModelError(f"{REMOVED_ESTIMATORS[name]}, then run fink-al train.")
-    if name not in _KINDS:
+    if name not in list(_KINDS):
         raise ModelError(f"The model is a {name}; known: {', '.join(_KINDS)}. Train it again.")
 
 

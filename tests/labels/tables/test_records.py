@@ -133,3 +133,15 @@ def test_a_zip_that_holds_more_than_it_declares_is_damaged(tmp_path):
         assert size == 8
         with pytest.raises(LabelError, match=r"it is damaged after line \d+"):
             list(Records(source))
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_damaged_zip_of_any_method_is_refused(tmp_path, method):
+    file = tmp_path / "x.zip"
+    with zipfile.ZipFile(file, "w", method) as archive:
+        archive.writestr("a.csv", b"a,b\n" + bytes(range(32, 127)) * 50)
+    content = bytearray(file.read_bytes())
+    content[55:75] = bytes(byte ^ 0xFF for byte in content[55:75])
+    file.write_bytes(content)
+    with ExitStack() as stack, pytest.raises(LabelError, match="it is damaged after line"):
+        list(Records(opened(file, stack)[0]))

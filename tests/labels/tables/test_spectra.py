@@ -169,5 +169,5 @@ def test_what_is_exported_can_be_imported(settings, tmp_path):
     assert copied.read().drop_columns("received") == store.read().drop_columns("received")
     with pytest.raises(LabelError, match=r"ends with '\.txt': name a file"):
         write_labels(store.read(), tmp_path / "labels.txt")
-    with pytest.raises(LabelError, match=r"Cannot write .*: No such file or directory"):
+    with pytest.raises(LabelError, match=r"Cannot write .*: its folder does not exist"):
         write_labels(store.read(), tmp_path / "nowhere" / "labels.csv")

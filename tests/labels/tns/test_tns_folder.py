@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from tns_server import ENVIRONMENT, TnsServer, table, zipped
 
 from fink_al.cli.main import cli
-from fink_al.errors import FinkAlError, LabelError
+from fink_al.errors import FinkAlError, LabelError, ServiceError
 from fink_al.labels.store import LabelStore
 from fink_al.labels.tns.client import TnsClient
 from fink_al.labels.tns.folder import Fetched, TnsFolder
@@ -277,3 +277,12 @@ def test_the_command_names_the_missing_variable(tns, tmp_path, monkeypatch):
     monkeypatch.setenv("FINK_AL_WORK_DIR", str(tmp_path))
     done = CliRunner().invoke(cli, ["labels", "fetch"])
     assert "lacks FINK_AL_TNS_API_KEY and FINK_AL_TNS_USER_AGENT" in str(done.exception)
+
+
+def test_a_folder_that_cannot_be_used_is_refused_in_one_sentence(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(ServiceError, match=r"Cannot make .*imported: Not a directory\.$"):
+        TnsFolder(tmp_path / "file")
+    (tmp_path / "tns" / "lock").mkdir(parents=True)
+    with pytest.raises(ServiceError, match=r"Cannot open the lock .*lock: Is a directory\.$"):
+        TnsFolder(tmp_path / "tns").fetch(None)

@@ -28,6 +28,10 @@ def _boosting(manifest: dict) -> None:
             r"The model is a perceptron; known: random_forest, informed_forest\. Train it again",
         ),
         (
+            lambda manifest: manifest["estimator"].update(estimator=["random_forest"]),
+            r"The model is a \['random_forest'\]; known: random_forest",
+        ),
+        (
             _boosting,
             r"gradient_boosting was removed in 0\.2: choose informed_forest or random_forest, then "
             "run fink-al train",
