@@ -138,6 +138,7 @@ def score_night(folder: Path) -> None:
     rows = spark.read.parquet(str(file))
     # What packets straight from the survey and before schema 4.02 do not carry.
     rows = rows.withColumn("host_class", F.lit(None).cast("string"))
+    rows = rows.withColumn("is_known_asteroid", F.lit(False))
     for name, kind in adapter(settings.survey).FORCED.items():
         items = "int" if pa.types.is_integer(kind.value_type) else "double"
         rows = rows.withColumn(name, F.array().cast(f"array<{items}>"))
