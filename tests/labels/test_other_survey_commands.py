@@ -124,7 +124,8 @@ def test_rows_of_tns_are_labels_by_their_position(settings, run, tmp_path, tns_t
 def test_the_number_that_tns_puts_behind_the_surveys_letters_is_the_objects_name(
     settings, tmp_path, tns_table, tns_row
 ):
-    lsst = settings.model_copy(update={"survey": load_survey("lsst")})
+    target = settings.target.model_copy(update={"survey": "lsst"})
+    lsst = settings.model_copy(update={"survey": load_survey("lsst"), "target": target})
     file = tmp_path / "tns.csv"
 
     def take(survey, **changes):
