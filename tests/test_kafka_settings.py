@@ -201,6 +201,11 @@ _SECRET = "carries a credential; these come from variables only: FINK_AL_KAFKA_U
         ({"token_url": "https://me:s3cret@b"}, "source.token_url: leave only scheme, host"),
         ({"sasl_mechanism": "PLANE"}, "'SCRAM-SHA-256', 'PLAIN', 'OAUTHBEARER' or 'GSSAPI'"),
         ({"options": {"sasl.password": "s3cret"}}, f"source.options: sasl.password {_SECRET}"),
+        ({"options": {"SASL.Password": "s3cret"}}, f"source.options: SASL.Password {_SECRET}"),
+        (
+            {"options": {"sasl.oauthbearer.config": "s3cret"}},
+            f"source.options: sasl.oauthbearer.config {_SECRET}",
+        ),
         ({"options": "sasl.password=s3cret"}, "source.options: Input should be a valid dictionary"),
         ({"options_java": {"sasl.jaas.config": "s3cret"}}, f"sasl.jaas.config {_SECRET}"),
         ({"options_java": {"ssl.keystore.key": "s3cret"}}, f"ssl.keystore.key {_SECRET}"),

@@ -34,7 +34,8 @@ _PBES2 = bytes.fromhex("06092a864886f70d01050d")
 #: Options of either client that carry a credential.
 _CREDENTIAL = re.compile(
     r"password|passphrase|secret|jaas|username|private\.key|ssl\.key\.pem|keystore\.key$"
-    r"|oauthbearer\.client\.(id|credentials)|oauthbearer\.assertion"
+    r"|oauthbearer\.client\.(id|credentials)|oauthbearer\.(assertion|config$)",
+    re.IGNORECASE,
 )
 #: Options that a key of the settings replaces, and that key.
 _KEYS = {
