@@ -13,6 +13,7 @@ from fink_al.settings.resources import find_resource, find_setting, read_yaml
 from fink_al.settings.services import Registry, Stream
 from fink_al.settings.survey import MJD_EPOCH, SchemaSource, Site, Survey, load_survey, survey_names
 from fink_al.settings.target import (
+    DrawSettings,
     Exposure,
     FollowUp,
     ModelSettings,
@@ -46,6 +47,7 @@ __all__ = [
     "TNS_USER_AGENT",
     "Condition",
     "Cut",
+    "DrawSettings",
     "Exposure",
     "FeatureSettings",
     "FollowUp",

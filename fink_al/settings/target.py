@@ -84,6 +84,17 @@ class Exposure(Section):
     half_typed_magnitude: float = 19.75
 
 
+class DrawSettings(Section):
+    """Draw of candidates with known odds (:mod:`fink_al.draws`).
+
+    A list closes at the hour `closes_utc`; null: with the survey's night.
+    """
+
+    exponent: Positive = 1.0
+    uniform_share: Annotated[float, Field(gt=0, le=1)] = 0.1
+    closes_utc: Annotated[float, Field(ge=0, lt=24)] | None = None
+
+
 class FollowUp(Section):
     """Limits of the spectrograph, and of the requests that it gets."""
 
@@ -117,6 +128,7 @@ class Target(Section):
     excluded: dict[str, str]
     features: FeatureSettings
     strategy: str
+    draw: DrawSettings = DrawSettings()
     model: ModelSettings
     promotion: PromotionSettings
     cuts: Cuts
