@@ -412,7 +412,7 @@ class _Faults:
                 return self._explained(text)
         if answer is not None and answer.code() == KafkaError._TRANSPORT:
             # A broker that wants TLS hangs up on a client without, and says nothing.
-            return f"{answer.str()}; is security_protocol {self._kafka.security_protocol} right?"
+            return f"{answer.str()}; {self._is_protocol_right()}"
         return str(answer or "no answer in time")
 
     def _explained(self, text: str) -> str:
@@ -427,7 +427,13 @@ class _Faults:
             if self._kafka.certificate_file is None:
                 return f"{text}; it wants a client's certificate: set certificate_file and key_file"
             return f"{text}; it refuses the certificate of {self._kafka.certificate_file}"
+        if re.search("Disconnected|closed by peer|reset by peer|Broken pipe", text):
+            # librdkafka names TLS on one side only in some states of a connection.
+            return f"{text}; {self._is_protocol_right()}"
         return text
+
+    def _is_protocol_right(self) -> str:
+        return f"is security_protocol {self._kafka.security_protocol} right?"
 
 
 def _mistrust(host: str, port: int, ca_file: Path | None) -> str | None:
