@@ -427,8 +427,8 @@ class _Faults:
             if self._kafka.certificate_file is None:
                 return f"{text}; it wants a client's certificate: set certificate_file and key_file"
             return f"{text}; it refuses the certificate of {self._kafka.certificate_file}"
-        if "SSL connection closed by peer" in text:
-            # librdkafka names a listener without TLS in some states of a connection only.
+        if re.search("Disconnected|closed by peer|reset by peer|Broken pipe", text):
+            # librdkafka names TLS on one side only in some states of a connection.
             return f"{text}; {self._is_protocol_right()}"
         return text
 

@@ -102,7 +102,7 @@ def trickling(request: BaseHTTPRequestHandler) -> None:
 
 def silent(request: BaseHTTPRequestHandler) -> None:
     """No answer for a while."""
-    time.sleep(1.5)
+    time.sleep(30)
 
 
 def elsewhere(request: BaseHTTPRequestHandler) -> None:

@@ -89,7 +89,7 @@ def test_an_overloaded_server_is_asked_again_when_it_says(serve):
 
 def test_a_wait_beyond_the_deadline_does_not_begin(serve):
     waited = []
-    with pytest.raises(Unreachable, match=r"429 .*: the next attempt is due in 5\d s, and 9 s are"):
+    with pytest.raises(Unreachable, match=r"429 .*: the next attempt is due in 5\d s, and \d s"):
         fetch(serve((429, {"Retry-After": "50"}, b"")).url, waited, seconds=9.4)
     assert waited == []
 

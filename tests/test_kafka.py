@@ -15,14 +15,14 @@ def test_a_broker_that_is_not_there_is_said_soon():
     begin = time.monotonic()
     with pytest.raises(ServiceError, match=r"Kafka request to 127\.0\.0\.1:1 failed: .*refused"):
         Cluster(Kafka(servers="127.0.0.1:1")).identifier()
-    assert time.monotonic() - begin < 15
+    assert time.monotonic() - begin < 25
 
 
 @pytest.mark.parametrize(
     "do", [lambda c: c.create_topic("a"), lambda c: c.delete_topic("a")], ids=["create", "delete"]
 )
 def test_a_topic_cannot_be_changed_without_a_broker(monkeypatch, do):
-    monkeypatch.setattr(rim, "_TIMEOUT_S", 1.0)
+    monkeypatch.setattr(rim, "_TIMEOUT_S", 3.0)
     with pytest.raises(ServiceError, match=r"Kafka request to 127\.0\.0\.1:1 failed: .*refused"):
         do(Cluster(Kafka(servers="127.0.0.1:1")))
 

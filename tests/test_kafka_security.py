@@ -100,7 +100,7 @@ _FAILURES = {
     "nobody listening": (
         lambda secure_broker, other: _elsewhere(secure_broker.scram(), "localhost:1"),
         {},
-        "localhost:1/bootstrap: Connect to ipv4#127.0.0.1:1 failed: Connection refused",
+        r"localhost:1/bootstrap: Connect to ipv\d#\S+:1 failed: Connection refused",
     ),
     "unknown host": (
         lambda secure_broker, other: _elsewhere(secure_broker.scram(), "no-such-host.invalid:9092"),
@@ -115,12 +115,12 @@ _FAILURES = {
     "TLS at a plain listener": (
         lambda secure_broker, other: _elsewhere(secure_broker.scram(), secure_broker.plain.servers),
         {},
-        "SSL connection closed by peer.*; is security_protocol SASL_SSL right",
+        "is security_protocol SASL_SSL right",
     ),
     "plain at a TLS listener": (
         lambda secure_broker, other: Kafka(servers=secure_broker.scram().servers),
         {},
-        "Broker transport failure; is security_protocol PLAINTEXT right",
+        "is security_protocol PLAINTEXT right",
     ),
     "wrong client secret": (
         lambda secure_broker, other: secure_broker.oauth(),
@@ -135,18 +135,28 @@ _FAILURES = {
 }
 
 
+def _failure(monkeypatch, limit, sentence, ask):
+    """What `ask` fails with: at once, or after more time if a busy machine has no reason yet."""
+    for seconds in (2.0, 30.0):
+        monkeypatch.setattr(rim, limit, seconds)
+        with pytest.raises(ServiceError) as error:
+            ask()
+        if re.search(sentence, str(error.value)):
+            break
+    return str(error.value)
+
+
 @pytest.mark.parametrize("case", _FAILURES)
 def test_a_failure_says_what_the_broker_or_tls_said(secure_broker, other, monkeypatch, case):
-    monkeypatch.setattr(rim, "_FIRST_ANSWER_S", 2.0)
     settings, variables, sentence = _FAILURES[case]
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     kafka = settings(secure_broker, other)
-    begins = re.escape(f"Kafka request to {kafka.servers} failed: ")
-    with pytest.raises(ServiceError, match=f"^{begins}.*{sentence}") as error:
-        Cluster(kafka).identifier()
-    assert "\n" not in str(error.value)
-    assert not any(secret in str(error.value) for secret in [*SECRETS.values(), "wrong"])
+    expected = f"^{re.escape(f'Kafka request to {kafka.servers} failed: ')}.*{sentence}"
+    text = _failure(monkeypatch, "_FIRST_ANSWER_S", expected, lambda: Cluster(kafka).identifier())
+    assert re.search(expected, text), text
+    assert "\n" not in text
+    assert not any(secret in text for secret in [*SECRETS.values(), "wrong"])
 
 
 @pytest.mark.parametrize(
@@ -161,10 +171,10 @@ def test_a_failure_says_what_the_broker_or_tls_said(secure_broker, other, monkey
     ids=["create", "publish", "produce", "read", "fetch"],
 )
 def test_every_request_says_it(secure_broker, monkeypatch, ask):
-    monkeypatch.setattr(rim, "_TIMEOUT_S", 2.0)
     monkeypatch.setenv(KAFKA_PASSWORD, "wrong")
-    with pytest.raises(ServiceError, match="SASL authentication error: Authentication failed"):
-        ask(secure_broker.scram())
+    sentence = "SASL authentication error: Authentication failed"
+    text = _failure(monkeypatch, "_TIMEOUT_S", sentence, lambda: ask(secure_broker.scram()))
+    assert re.search(sentence, text), text
 
 
 def test_an_old_error_is_no_reason(monkeypatch):

@@ -4,7 +4,7 @@ from math import nan
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fink_al.cuts import places
@@ -204,6 +204,7 @@ _ABSENT = {
 
 
 @pytest.mark.parametrize("name", TARGETS)
+@settings(deadline=None)
 @given(alerts=st.lists(st.fixed_dictionaries(_ALERTS), min_size=1, max_size=20))
 def test_cuts_as_data_decide_as_those_in_code_did(name, alerts):
     alerts = [alert | _ABSENT[name] for alert in alerts]

@@ -9,6 +9,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from fink_al.errors import LightCurveError
+
 
 def flat_lists(
     columns: pa.Table, kinds: Mapping[str, pa.DataType]
@@ -29,8 +31,13 @@ def flat_lists(
         Points of alert ``i`` are ``offsets[i]:offsets[i + 1]``.
     values : dict of str to float64 array, shape (p,)
         NaN for null.
+
+    Raises
+    ------
+    LightCurveError
+        If a column is missing or holds something else.
     """
-    lists = {name: _list_array(columns[name], kind) for name, kind in kinds.items()}
+    lists = {name: _list_array(columns, name, kind) for name, kind in kinds.items()}
     every = np.stack([np.asarray(array.value_lengths().fill_null(0)) for array in lists.values()])
     lengths = every[0]
     if (torn := (every != lengths).any(axis=0)).any():
@@ -53,15 +60,20 @@ def with_list(
 
     Where the column is absent or its list null, the row gets a list of `value` with the length of
     its list in the column `like`, which has the same `kind`.
+
+    Raises
+    ------
+    LightCurveError
+        If the column `like` is missing, or one of both holds something else.
     """
-    lengths = np.asarray(_list_array(columns[like], kind).value_lengths().fill_null(0))
+    lengths = np.asarray(_list_array(columns, like, kind).value_lengths().fill_null(0))
     ends = pa.array(np.concatenate([[0], np.cumsum(lengths)]), pa.int32())
     default = pa.ListArray.from_arrays(
         ends, pa.array(np.full(lengths.sum(), value), kind.value_type)
     )
     if name not in columns.column_names:
         return columns.append_column(name, default)
-    lists = _list_array(columns[name], kind)
+    lists = _list_array(columns, name, kind)
     if not lists.null_count:
         return columns
     index = columns.column_names.index(name)
@@ -74,6 +86,15 @@ def with_absent(schema: pa.Schema, kinds: Mapping[str, pa.DataType]) -> pa.Schem
     return pa.schema([*schema, *absent], schema.metadata)
 
 
-def _list_array(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ListArray:
-    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    return array.cast(kind) if array.type != kind else array
+def _list_array(columns: pa.Table, name: str, kind: pa.DataType) -> pa.ListArray:
+    if name not in columns.column_names:
+        raise LightCurveError(
+            f"Alerts without the column '{name}' have no light curves: are they of another survey?"
+        )
+    array = columns[name].combine_chunks()
+    try:
+        return array.cast(kind) if array.type != kind else array
+    except pa.ArrowException as error:
+        raise LightCurveError(
+            f"Column '{name}' of the alerts must hold {kind}; found {array.type}: {error}."
+        ) from None

@@ -17,7 +17,7 @@ from types import TracebackType
 from fink_al.errors import ServiceError
 from fink_al.jars import java, kafka_jars
 
-_START_TIMEOUT_S = 60.0
+_START_TIMEOUT_S = 240.0  # a loaded machine starts slowly
 _STOP_TIMEOUT_S = 20.0
 
 

@@ -41,6 +41,8 @@ for _name, _value in {
 
 _CHAMPION = "champion"
 _BUNDLE, _EXAMPLES = "bundle.zip", "examples.parquet"
+#: Columns of every version's examples, beside those of light curves.
+_COLUMNS = {"object_id", "alert_id", "positive", "selected_by"}
 #: Largest size of a version's file, equal to that of an unpacked bundle. A registry may hold
 #: anything, and the stream's driver reads the file into its memory.
 _MAX_BYTES = 1 << 30
@@ -151,16 +153,22 @@ class Registry:
         Raises
         ------
         ModelError
-            If there is no such version, or its file is too large or damaged.
+            If there is no such version, or its file is too large, damaged or lacks a column.
         """
         file = self._download(version, _EXAMPLES)
         try:
-            return pq.read_table(pa.BufferReader(file))
+            examples = pq.read_table(pa.BufferReader(file))
         except pa.ArrowException:
             raise ModelError(
                 f"{_EXAMPLES} of model version {version} is damaged: restore it from a copy of the "
                 "registry's files."
             ) from None
+        if missing := _COLUMNS - set(examples.column_names):
+            raise ModelError(
+                f"{_EXAMPLES} of model version {version} lacks the columns {sorted(missing)}: "
+                "restore it from a copy of the registry's files."
+            )
+        return examples
 
     def keep(self, version: str, why: str) -> None:
         """Note that the champion stays instead of `version`, and why."""

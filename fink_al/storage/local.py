@@ -17,8 +17,10 @@ def whole(file: Path) -> Iterator[Path]:
     """Yield the path of a partial file, which replaces `file` when the block has ended.
 
     `file` becomes visible only when it is complete and on the disk. After an error it is unchanged,
-    and the partial file is removed. Missing parent folders are created.
+    and the partial file is removed. Missing parent folders are created. Of a symbolic link, the
+    file that it points to is replaced.
     """
+    file = file.resolve() if file.is_symlink() else file
     partial = file.with_name(f".{file.name}.partial")
     file.parent.mkdir(parents=True, exist_ok=True)
     try:

@@ -3,8 +3,10 @@
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
+import pytest
 
-from fink_al.alerts.lists import with_absent, with_list
+from fink_al.alerts.lists import flat_lists, with_absent, with_list
+from fink_al.errors import LightCurveError
 
 KIND = pa.list_(pa.int32())
 
@@ -27,3 +29,10 @@ def test_files_of_before_and_of_now_are_read_together(tmp_path):
     assert files.schema.names == ["x"]
     rows = files.replace_schema(with_absent(files.schema, {"sign": KIND})).to_table(["x", "sign"])
     assert rows.to_pylist() == [{"x": 1, "sign": None}, {"x": 2, "sign": [0]}]
+
+
+def test_columns_that_hold_no_light_curves_are_named():
+    with pytest.raises(LightCurveError, match="without the column 'band' have no light curves"):
+        flat_lists(pa.table({"x": [1]}), {"band": KIND})
+    with pytest.raises(LightCurveError, match=r"'band' .* must hold list.*; found string"):
+        flat_lists(pa.table({"band": ["g"]}), {"band": KIND})

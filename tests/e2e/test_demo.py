@@ -109,8 +109,8 @@ def test_no_process_is_left_behind(tmp_path, number, code):
     with running:
         running.send_signal(number)
         said = running.stdout.read()
-        assert running.wait(60) == code
+        assert running.wait(120) == code
     if number != signal.SIGKILL:
         assert "broker and stream have ended" in said
-    gone, alive = psutil.wait_procs(started, timeout=20)
+    gone, alive = psutil.wait_procs(started, timeout=60)
     assert (len(gone), alive) == (len(started), [])

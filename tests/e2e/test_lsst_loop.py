@@ -23,7 +23,7 @@ def test_two_nights_of_lsst(spark, tmp_path):
         config = {"bootstrap.servers": settings.sink.servers, "group.id": "me"}
         consumer = AlertConsumer([topic], config, survey="lsst")
         expected = sum(night.candidates for night in outcome.nights)
-        candidates = [consumer.poll(timeout=20)[1] for _ in range(expected)]
+        candidates = [consumer.poll(timeout=60)[1] for _ in range(expected)]
         assert consumer.poll(timeout=2)[1] is None
         consumer.close()
 

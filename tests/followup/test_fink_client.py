@@ -23,7 +23,7 @@ def test_fink_client_reads_committed_candidates_only(world, candidate):
         out.send(topic, writer.write(candidate(alert_id=2)), writer.key)
     config = {"bootstrap.servers": settings.sink.servers, "group.id": topic}
     consumer = AlertConsumer([topic], config, survey="ztf")
-    received, alert, _ = consumer.poll(timeout=20)
+    received, alert, _ = consumer.poll(timeout=60)
     assert received == topic
     assert (alert["alert_id"], alert["objectId"], alert["p"]) == (2, "ZTF26aaaaaaa", 0.48)
     assert alert["cmagpsf"] == [19.5, None, 19.0]

@@ -4,6 +4,7 @@ import time
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from small_world import N_FEATURES
 
@@ -15,7 +16,9 @@ from fink_al.models.model import Model, fit
 from fink_al.models.registry import DECISION, WHY, Registry
 from fink_al.settings import Registry as RegistrySettings
 
-EXAMPLES = pa.table({"object_id": ["A"], "positive": [True]})
+EXAMPLES = pa.table(
+    {"object_id": ["A"], "alert_id": [1], "positive": [True], "selected_by": ["random"]}
+)
 
 
 @pytest.fixture
@@ -112,6 +115,10 @@ def test_a_version_is_the_bundle_that_was_registered(settings, model):
     stored = [file.name for file in (settings.work_dir / "models").rglob("*") if file.is_file()]
     assert sorted(stored) == ["bundle.zip", "examples.parquet"]
     (file,) = (settings.work_dir / "models").rglob("examples.parquet")
+    pq.write_table(EXAMPLES.drop_columns(["alert_id", "positive"]), file)
+    sentence = r"version 1 lacks the columns \['alert_id', 'positive'\]: restore it"
+    with pytest.raises(ModelError, match=sentence):
+        registry.examples("1")
     file.write_bytes(b"PAR1")
     with pytest.raises(ModelError, match=r"examples\.parquet of model version 1 is damaged"):
         registry.examples("1")

@@ -83,7 +83,7 @@ def archive(settings: Settings) -> pd.DataFrame:
     )
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 240) -> None:
     """Return as soon as `condition` holds; it must within `seconds`."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -17,7 +17,7 @@ _HADOOP = tuple(
     f"org.apache.hadoop:{name}:{_VERSION}"
     for name in ("hadoop-common", "hadoop-hdfs-client", "hadoop-hdfs")
 )
-_START_TIMEOUT_S = 60.0
+_START_TIMEOUT_S = 240.0
 
 _LOGGING = """\
 log4j.rootLogger=WARN,console

@@ -32,6 +32,21 @@ def test_files_are_seen_when_they_are_whole(tmp_path):
     assert [(name, folder.read(name)) for name in folder.names()] == [("a", b"1"), ("b", b"2")]
 
 
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_file_behind_a_link_is_written_and_the_link_stays(tmp_path, exists):
+    far = tmp_path / "far" / "file"
+    (tmp_path / "near").mkdir()
+    link = tmp_path / "near" / "link"
+    link.symlink_to("../far/file")
+    if exists:
+        far.parent.mkdir()
+        far.write_bytes(b"old")
+    LocalFolder(tmp_path / "near").write("link", b"new")
+    assert link.is_symlink()
+    assert far.read_bytes() == b"new"
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["far", "file", "link", "near"]
+
+
 def test_what_cannot_be_read_or_written_is_named(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     folder = LocalFolder(tmp_path / "file")

@@ -145,7 +145,7 @@ def test_a_wait_beyond_its_time_is_not_begun(tns, client, waited, tmp_path):
 )
 def test_a_slow_server_is_given_up(tns, tmp_path, fault, said):
     tns.faults[_DAY] = [fault] * 9
-    client = TnsClient(tns.url, environment=ENVIRONMENT, seconds=1.0, sleep=tns.sleep)
+    client = TnsClient(tns.url, environment=ENVIRONMENT, seconds=2.0, sleep=tns.sleep)
     with pytest.raises(TnsError, match=said) as error:
         client.download(_DAY, tmp_path / "file")
     assert (len(tns.asked), type(error.value)) == (1, TnsError)

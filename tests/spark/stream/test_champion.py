@@ -104,7 +104,7 @@ def test_an_outage_is_told_once_and_so_is_its_end(settings, server, bundles, cap
             server.mode, server.champion = mode, version
         begin = time.monotonic()
         assert [scores(watch) for _ in range(50)] == [before] * 50
-        assert time.monotonic() - begin < 20  # 50 batches together
+        assert time.monotonic() - begin < 60  # 50 batches together
         assert figures()[0] == 0
         ((level, words),) = said(caplog)
         assert level == "WARNING"
@@ -126,7 +126,7 @@ def test_a_registry_that_hangs_is_asked_ever_so_often(settings, server, monkeypa
     begin = time.monotonic()
     watch.current()
     took = time.monotonic() - begin
-    assert 1 < took < 20
+    assert 1 < took < 60
     assert watch._asks_again - time.monotonic() == pytest.approx(module._REST * took, rel=0.1)
 
 
@@ -276,7 +276,7 @@ def test_a_database_that_is_locked_is_an_outage(small, bundles, tmp_path, caplog
         other.execute("BEGIN EXCLUSIVE")
         begin = time.monotonic()
         assert [scores(watch) for _ in range(20)] == [("1", bundles[0])] * 20
-        assert time.monotonic() - begin < 60  # MLflow waits 20 s for a lock
+        assert time.monotonic() - begin < 120  # MLflow waits 20 s for a lock
     assert len(said(caplog)) == 1
     watch._asks_again = 0.0
     watch.current()

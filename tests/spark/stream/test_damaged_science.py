@@ -43,7 +43,8 @@ def test_a_file_without_a_footer_is_one_dead_letter(spark, science, sky, rows, m
     assert drain(spark, science) == []
 
 
-def test_a_file_that_is_still_copied_is_waited_for(spark, science, sky, rows):
+def test_a_file_that_is_still_copied_is_waited_for(spark, science, sky, rows, monkeypatch):
+    monkeypatch.setattr(folder, "_BEING_WRITTEN_S", 3600.0)
     some = rows[sky.nights[0]]
     put(science, "1/part-0.parquet", table_of(some[:30]))
     query = Pipeline(spark, Loop.open(science)).start()
@@ -131,6 +132,7 @@ def test_damage_in_a_column_that_is_not_read_loses_nothing(spark, science, sky, 
 def test_a_damaged_page_of_a_file_just_written_is_waited_for(
     spark, science, sky, rows, monkeypatch
 ):
+    monkeypatch.setattr(folder, "_BEING_WRITTEN_S", 3600.0)
     some = table_of(rows[sky.nights[0]][:50])
     torn = put(science, "1/part-0.parquet", some.slice(0, 30))
     whole = torn.read_bytes()

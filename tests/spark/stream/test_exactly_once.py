@@ -256,7 +256,7 @@ def test_a_topic_made_anew_while_the_stream_runs_is_read_whole(spark, world, sky
         wait_until(lambda: ledger_counts(settings)["alerts"] == first + second)
     finally:
         stopping.append(15)
-        stream.join(60)
+        stream.join(240)
     assert not stream.is_alive()
     assert len(archive(settings)) == first + second
     assert set(published(settings).values()) == {1}

@@ -42,14 +42,14 @@ def test_ctrl_c_ends_an_idle_stream_in_order(broker, tmp_path, way):
             start_new_session=True,
         )
     try:
-        deadline = time.monotonic() + 90
+        deadline = time.monotonic() + 240
         while _READY not in log.read_bytes():
             assert process.poll() is None, log.read_text()
             assert time.monotonic() < deadline, log.read_text()
             time.sleep(0.2)
         time.sleep(3)  # the query starts, too
         os.killpg(process.pid, signal.SIGINT)
-        assert process.wait(60) == 0, log.read_text()
+        assert process.wait(120) == 0, log.read_text()
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
@@ -66,4 +66,4 @@ def test_a_broker_that_is_not_there_is_said_before_a_session_starts(monkeypatch,
     begin = time.monotonic()
     with pytest.raises(ServiceError, match=r"Kafka request to 127\.0\.0\.1:1 failed: .*refused"):
         job.run(settings)
-    assert time.monotonic() - begin < 15
+    assert time.monotonic() - begin < 25

@@ -32,7 +32,7 @@ from fink_al.training.nightly import retrain
 pytestmark = [pytest.mark.spark, pytest.mark.kafka]
 
 
-def run_until(settings, alerts, seconds=180):
+def run_until(settings, alerts, seconds=300):
     deadline = time.monotonic() + seconds
     while ledger_counts(settings)["alerts"] < alerts:
         assert time.monotonic() < deadline, "waited in vain"
