@@ -17,6 +17,7 @@ from fink_al.cli.points import (
     make_folder,
     read_points,
     seeds_option,
+    share_option,
     subset_option,
     without_data,
 )
@@ -27,6 +28,12 @@ if TYPE_CHECKING:
     from fink_al.experiments.labelled_alerts import LabelledAlerts
     from fink_al.experiments.plan import Plan
     from fink_al.settings import FeatureSettings, Settings
+
+
+_METRICS = (
+    "figure_of_merit", "figure_of_merit_at_threshold", "auc", "average_precision", "efficiency",
+    "purity", "accuracy",
+)  # fmt: skip
 
 
 @click.command()
@@ -44,10 +51,11 @@ if TYPE_CHECKING:
 @click.option(
     "--strategy",
     "strategies",
-    default="random,uncertainty",
+    default="random,entropy",
     show_default=True,
-    metavar="NAME[@FEATURES][/ESTIMATOR],...",
-    help=f"Query strategies to compare. Allowed: {', '.join(names())}.",
+    metavar="[greedy:]NAME[^EXPONENT][+SHARE][@FEATURES][/ESTIMATOR],...",
+    help="Query strategies to compare. NAME draws with odds that follow its scores; greedy:NAME "
+    f"takes the best scores. NAME is one of {', '.join(names())}.",
 )
 @click.option(
     "--mode",
@@ -66,6 +74,7 @@ if TYPE_CHECKING:
 )
 @subset_option
 @alerts_option
+@share_option
 @click.option(
     "--initial",
     default=10,
@@ -106,6 +115,14 @@ if TYPE_CHECKING:
     "--processes", type=click.IntRange(min=1), help="Parallel processes.  [default: one a core]"
 )
 @click.option(
+    "--metric",
+    "metrics",
+    metavar="NAME,...",
+    help="Metrics by which the arms are compared: "
+    f"{', '.join(_METRICS)}.  [default: figure_of_merit; with --positive-share: "
+    "auc,average_precision]",
+)
+@click.option(
     "--output",
     required=True,
     type=click.Path(file_okay=False, writable=True, path_type=Path),
@@ -123,6 +140,7 @@ def campaign(
     phase: Literal["pre-peak", "all"] | None,
     subset: Literal["all", "published"],
     alerts_per_object: int | None,
+    positive_share: float | None,
     initial: int,
     labels: int,
     per_night: int,
@@ -131,6 +149,7 @@ def campaign(
     seeds: int,
     trees: int | None,
     processes: int | None,
+    metrics: str | None,
     output: Path,
     config: Path | None,
     **changes: Any,
@@ -142,9 +161,14 @@ def campaign(
     trains after each label.
 
     POINTS has the columns objectId, type, jd, fid (1 g, 2 r, 3 i), magpsf and sigmapsf, and may
-    have diffmaglim and isdiffpos. A strategy may name its own feature set and estimator:
-    uncertainty@sigmoid/random_forest is the published method (sigmoid uses that forest unless
-    another estimator is named).
+    have diffmaglim and isdiffpos.
+
+    A strategy draws objects with known odds, as the stream does: entropy^2+0.2 draws in proportion
+    to the square of the entropy, and a share of 0.2 uniformly (default: the target's draw). It may
+    name its own feature set and estimator: greedy:uncertainty@sigmoid/random_forest is the
+    published method (sigmoid uses that forest unless another estimator is named).
+
+    A stream has few positives among many other objects: set --positive-share 0.07.
 
     Writes curves.parquet, queries.parquet, pictures and REPORT.md.
     """
@@ -165,14 +189,30 @@ def campaign(
         seeds=seeds, mode=mode, initial=initial, labels=labels, per_night=per_night,
         alerts_per_object=alerts_per_object, subset=subset,
         delay=Plan.delay if delay is None else delay, budget=budget,
+        positive_share=positive_share,
     )  # fmt: skip
     chosen = {
         arm.feature_set: feature_settings(settings, arm.feature_set or name, **changes)
         for arm in plan.arms
     }
+    compared = _metrics(metrics, plan)
     make_folder(output / "REPORT.md")
     alerts = _alerts(settings, plan, chosen, points, archive, labels_store, phase)
-    _run(alerts, plan, settings, output, processes)
+    _run(alerts, plan, settings, output, processes, compared)
+
+
+def _metrics(asked: str | None, plan: Plan) -> tuple[str, ...]:
+    from fink_al.report.campaign import main_metrics
+
+    if asked is None:
+        return main_metrics(plan)
+    chosen = tuple(each.strip() for each in asked.split(","))
+    if unknown := sorted(set(chosen) - set(_METRICS)):
+        raise SettingsError(
+            f"--metric has {', '.join(map(repr, unknown))}; allowed: {', '.join(_METRICS)}. Of "
+            "the others, which curves.png shows, less is better."
+        )
+    return chosen
 
 
 def _alerts(
@@ -230,6 +270,7 @@ def _run(
     settings: Settings,
     output: Path,
     processes: int | None,
+    metrics: tuple[str, ...],
 ) -> None:
     import pyarrow.parquet as pq
     from rich.console import Console
@@ -256,9 +297,10 @@ def _run(
     pq.write_table(results.curves, output / "curves.parquet")
     pq.write_table(results.queries, output / "queries.parquet")
     table = results.curves.to_pandas()
-    draw_curves(output / "curves.png", table)
+    draw_curves(output / "curves.png", table, metrics)
     draw_asked(output / "asked.png", results.queries.to_pandas())
-    text = page(table, plan, settings.target.stream_mix, results.seeds)
+    text = page(table, plan, settings.target.stream_mix, results.seeds, metrics)
     (output / "REPORT.md").write_text(text, "utf-8")
-    click.echo(verdict(table))
+    for metric in metrics:
+        click.echo(verdict(table, metric))
     click.echo(f"{output}: REPORT.md, curves.png, asked.png, curves.parquet, queries.parquet")
