@@ -18,7 +18,7 @@ Strategy = Callable[[Pool], Floats]
 
 class _Entry(NamedTuple):
     function: str  # module.function, imported on demand: some need a library
-    in_stream: bool = False  # whether it judges each alert alone, by probability and random number
+    in_stream: bool = False  # whether it judges each alert alone, by probability and magnitude
     needs: str | None = None  # extra of the package
 
 
@@ -28,7 +28,7 @@ _STRATEGIES = {
     "margin": _Entry("uncertainty.margin", in_stream=True),
     "entropy": _Entry("uncertainty.entropy", in_stream=True),
     "density": _Entry("density.density_weighted"),
-    "cost": _Entry("cost.cost_aware"),
+    "cost": _Entry("cost.cost_aware", in_stream=True),
     "committee": _Entry("active_library.committee", needs="campaign"),
     "vote_entropy": _Entry("active_library.disagreement", needs="campaign"),
     "diverse": _Entry("active_library.diverse", needs="campaign"),
@@ -59,13 +59,18 @@ def strategy(name: str, *, in_stream: bool = False) -> Strategy:
         If there is no such strategy, it does not suit a stream, its entry names a missing module or
         function, or its library is not installed.
     """
+    if in_stream and name.startswith("greedy:"):
+        raise SettingsError(
+            f"Strategy '{name}' takes the best scores, so its labels have no known odds and say "
+            f"nothing about the stream. For the stream: {', '.join(names(in_stream=True))}."
+        )
     if name not in _STRATEGIES:
         raise SettingsError(f"No strategy '{name}'; known: {', '.join(names())}.")
     entry = _STRATEGIES[name]
     if in_stream and not entry.in_stream:
         raise SettingsError(
             f"Strategy '{name}' needs more than a stream shows, which is a probability and a "
-            f"random number of each alert. For the stream: {', '.join(names(in_stream=True))}."
+            f"magnitude of each alert. For the stream: {', '.join(names(in_stream=True))}."
         )
     return _imported(name, entry)
 

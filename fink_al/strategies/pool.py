@@ -16,7 +16,8 @@ Floats = npt.NDArray[np.float64]
 class Pool:
     """Alerts that can be asked for, with the data that a strategy may use.
 
-    In a stream only `p` and `uniform` are filled, as it sees alerts one by one.
+    In a stream only `p`, `uniform`, `chance` and `minutes` are filled, as it sees alerts one by
+    one.
 
     Parameters
     ----------

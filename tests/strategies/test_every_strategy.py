@@ -108,8 +108,8 @@ def test_an_unknown_strategy_is_told_the_known_ones():
 def test_what_asks_for_more_than_probabilities_is_not_for_a_stream(name):
     with pytest.raises(
         SettingsError,
-        match=f"'{name}' needs more than a stream shows, which is a probability and a random "
-        "number of each alert. For the stream: random, uncertainty",
+        match=f"'{name}' needs more than a stream shows, which is a probability and a "
+        "magnitude of each alert. For the stream: random, uncertainty",
     ):
         strategy(name, in_stream=True)
 
