@@ -38,7 +38,7 @@ from fink_al.archive import Archive
 from fink_al.labels.label import Label
 from fink_al.loop import Loop
 from fink_al.settings import Settings, load_settings
-from fink_al.settings.cuts import LOOP_REASONS
+from fink_al.settings.cuts import NO_CUTS
 from fink_al.simulation.nights import simulate
 from fink_al.training.nightly import examples_until
 
@@ -193,7 +193,7 @@ _DIGITS = str.maketrans({str(i): chr(97 + i) for i in range(10)})
 
 def _usable(night: pa.Table) -> npt.NDArray[np.int64]:
     """Rows that have features and pass the cuts: every labelled alert must be looked at."""
-    refused = [bool(set(reasons) - set(LOOP_REASONS)) for reasons in night["reasons"].to_pylist()]
+    refused = [bool(set(reasons) - set(NO_CUTS)) for reasons in night["reasons"].to_pylist()]
     scored = np.array(["not_scored" not in reasons for reasons in night["reasons"].to_pylist()])
     return np.flatnonzero(scored & ~np.array(refused))
 

@@ -27,7 +27,12 @@ if TYPE_CHECKING:  # compiled features take a second to import
 NIGHT = "night"
 
 #: Columns of later versions of the archive, beside those of light curves.
-_ADDED = {"is_known_asteroid": pa.bool_()}
+_ADDED = {
+    "is_known_asteroid": pa.bool_(),
+    "list": pa.int32(),
+    **dict.fromkeys(("pi", "u", "priority", "t"), pa.float64()),
+    "strategy_parameters": pa.string(),
+}
 
 _NIGHTS = f"{NIGHT}={'[0-9]' * 8}"
 _FILES = "*.parquet"

@@ -17,21 +17,24 @@ from pyspark.sql.types import BooleanType
 from fink_al.alerts import adapter, ztf
 from fink_al.alerts.series import curves_of
 from fink_al.alerts.ztf import FINK_LIGHT_CURVE, MJD_OF_JD0
-from fink_al.cuts import Floats, Words, places
+from fink_al.cuts import Bools, Floats, Words, places
+from fink_al.draws import MOST_T, closing_fraction, closing_mjd, lists_of
 from fink_al.errors import SettingsError
+from fink_al.followup.sky import is_observable
 from fink_al.lightcurve import LightCurves
-from fink_al.selection import Selection, inputs, select
-from fink_al.settings import Settings, Target, load_settings
+from fink_al.selection import Draws, inputs, select
+from fink_al.settings import Settings, load_settings
 
 #: The survey's value where a catalogue has no source.
 _NO_SOURCE = -999.0
 
 
-def candidate_filter(settings: Settings | None = None) -> Any:
+def candidate_filter(settings: Settings | None = None, t: float = MOST_T) -> Any:
     """Filter that keeps the alerts that the target's follow-up would request.
 
-    The cuts are those of the stream (:func:`fink_al.selection.select`). The filter cannot know
-    which objects have a type or were published before. The form is that of
+    The cuts are those of the stream (:func:`fink_al.selection.select`), and so is the draw: an
+    alert is kept if ``fink_al_u < fink_al_pi * t``. The filter cannot know which objects have a
+    type or were published before. The form is that of
     fink-filters: a pandas function whose arguments are columns, applied by
     ``fink_utils.spark.utils.apply_user_defined_filter``.
 
@@ -39,6 +42,9 @@ def candidate_filter(settings: Settings | None = None) -> Any:
     ----------
     settings : Settings, optional
         Target and survey; default: those of the package.
+    t : float
+        Threshold of the draw; by default all alerts within the cuts are kept. It must not depend on
+        ``fink_al_u`` or on types.
 
     Raises
     ------
@@ -48,8 +54,9 @@ def candidate_filter(settings: Settings | None = None) -> Any:
     Returns
     -------
     user-defined function
-        Of ``fink_al_p`` (:mod:`fink_al.processor`), Fink's ``cdsxmatch``, fields of the candidate
-        and the light curve under the names of Fink's distribution (``cjdc``), to boolean.
+        Of ``fink_al_p``, ``fink_al_pi`` and ``fink_al_u`` (:mod:`fink_al.processor`), Fink's
+        ``cdsxmatch``, fields of the candidate and the light curve under the names of Fink's
+        distribution (``cjdc``), to boolean.
     """
     settings = settings or load_settings()
     if adapter(settings.survey) is not ztf:
@@ -64,6 +71,8 @@ def candidate_filter(settings: Settings | None = None) -> Any:
     @pandas_udf(BooleanType())  # type: ignore[call-overload]
     def candidates(
         fink_al_p: pd.Series,
+        fink_al_pi: pd.Series,
+        fink_al_u: pd.Series,
         cdsxmatch: pd.Series,
         jd: pd.Series,
         fid: pd.Series,
@@ -112,32 +121,39 @@ def candidate_filter(settings: Settings | None = None) -> Any:
         }
         lists = (cjdc, cfidc, cmagpsfc, csigmapsfc, cdiffmaglimc)
         curves = curves_of(lists, FINK_LIGHT_CURVE, settings.survey)
-        chosen = _select(settings.target, _numbers(fink_al_p), numbers | words, curves)
-        return pd.Series(chosen.rejected == 0)
+        within = _within(settings, _numbers(fink_al_p), numbers | words, curves)
+        return pd.Series(within & (_numbers(fink_al_u) < _numbers(fink_al_pi) * t))
 
     return candidates
 
 
-def _select(target: Target, p: Floats, alerts: Mapping[str, Any], curves: LightCurves) -> Selection:
-    """Select from the columns of `alerts`, words as text."""
+def _within(settings: Settings, p: Floats, alerts: Mapping[str, Any], curves: LightCurves) -> Bools:
+    """Return which alerts are within all cuts, from their columns, words as text."""
+    target, nothing = settings.target, np.zeros(len(p), bool)
     context = {
         name: alerts[name] if words is None else _places(alerts[name], words)
         for name, words in inputs(target.cuts).items()
     }
-    nothing = np.zeros(len(p), bool)
-    return select(
+    closes = closing_fraction(target.draw, settings.survey)
+    lists, observable = lists_of(alerts["mjd"], closes), nothing.copy()
+    for name in np.unique(lists).tolist():
+        here = lists == name
+        ra, dec, end = context["ra"][here], context["dec"][here], closing_mjd(name, closes)
+        observable[here] = is_observable(ra, dec, target.follow_up.site, end)
+    # A weight of 1 and a random number of 0 pass this draw.
+    every = Draws(u=np.zeros(len(p)), t=np.ones(len(p)), mean=np.ones(len(p)))
+    chosen = select(
         context,
-        cuts=target.cuts,
-        follow_up=target.follow_up,
-        strategy=target.strategy,
+        target=target,
+        score=np.ones(len(p)),
+        draws=every,
         history_start_mjd=curves.first_detection_mjd(),
-        p=p,
-        has_features=~np.isnan(p),
-        uniform=np.zeros(len(p)),  # only a sample without a model needs chance
+        has_features=~np.isnan(p) & (p != ztf.FINK_NO_SCORE),
+        is_observable=observable,
         is_labelled=nothing,
         is_published=nothing,
-        is_night_full=nothing,
     )
+    return chosen.rejected == 0
 
 
 def _places(column: pd.Series, words: Words) -> Floats:

@@ -25,11 +25,15 @@ from pyspark.sql.types import DoubleType, StringType, StructField, StructType
 
 from fink_al.alerts import adapter
 from fink_al.alerts.series import curves_of
+from fink_al.draws import closing_fraction, weights
 from fink_al.errors import ModelError
 from fink_al.features.feature_set import Features, FeatureSet
+from fink_al.followup.exposure import chance_of_a_type, minutes
 from fink_al.loop import Loop
 from fink_al.models.model import Model, read_manifest
+from fink_al.selection import score as score_of
 from fink_al.settings import FeatureSettings, Settings, Survey, load_settings, load_survey
+from fink_al.spark import expressions as exp
 
 #: Models that a Python worker keeps: one a target, and the one before a new version.
 _KEPT_MODELS = 4
@@ -233,6 +237,59 @@ def score(bundle: Bundle) -> Any:
         return pd.DataFrame({"p": p, "reason": pd.Series(reason, dtype=object)})
 
     return fink_al
+
+
+def weight(settings: Settings | None = None, *, mean: float = 1.0) -> Any:
+    """Pandas function that gives the weight ``pi`` of the draw (:func:`fink_al.draws.weights`).
+
+    Parameters
+    ----------
+    settings : Settings, optional
+        Target; default: that of the package.
+    mean : float
+        Mean of ``score**exponent`` on earlier nights; it must not depend on what was drawn. By
+        default weights are 1 at most.
+
+    Returns
+    -------
+    user-defined function
+        Of the probability, null where missing, and the alert's magnitude, to double.
+
+    Examples
+    --------
+    ``alerts.withColumn("fink_al_pi", weight()("fink_al.p", "candidate.magpsf"))``
+    """
+    target = (settings or load_settings()).target
+    exposure = target.follow_up.exposure
+
+    @pandas_udf(DoubleType())  # type: ignore[call-overload]
+    def fink_al_pi(p: pd.Series, mag: pd.Series) -> pd.Series:
+        values = p.to_numpy(np.float64, na_value=np.nan)
+        magnitude = mag.to_numpy(np.float64, na_value=np.nan)
+        scores = score_of(
+            target.strategy,
+            values,
+            chance_of_a_type(magnitude, exposure),
+            minutes(magnitude, exposure),
+        )
+        return pd.Series(np.where(np.isnan(values), np.nan, weights(scores, mean, target.draw)))
+
+    return fink_al_pi
+
+
+def random_number(settings: Settings | None = None) -> Column:
+    """Column ``u`` of an alert of Fink: the stream's random number of object and list.
+
+    Parameters
+    ----------
+    settings : Settings, optional
+        Target and survey; default: those of the package.
+    """
+    settings = settings or load_settings()
+    target, sql = settings.target, adapter(settings.survey).FINK_COLUMNS
+    closes = closing_fraction(target.draw, settings.survey)
+    of_list = exp.night(F.expr(sql["mjd"]), closes)
+    return exp.uniform(F.expr(sql["object_id"]), of_list, target.follow_up.seed)
 
 
 def features(bundle: Bundle) -> Any:

@@ -1,6 +1,7 @@
-"""Selection of candidates, and the reasons why other alerts are rejected.
+"""Selection of candidates by a draw, and the reasons why other alerts are rejected.
 
-An alert that fails a cut gets the bit of that cut. An alert without any bit is a candidate.
+An alert that fails a cut gets the bit of that cut. An alert without any bit is a candidate. An
+alert that fails no cut is in its list: it has a weight and a priority, drawn or not.
 """
 
 from __future__ import annotations
@@ -12,10 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 from fink_al.cuts import Bools, Context, Floats, Words, columns_of, failures
-from fink_al.settings import Cut, FollowUp
+from fink_al.draws import priorities, weights
+from fink_al.settings import Cut, Target
 from fink_al.settings.cuts import LOOP_REASONS
 from fink_al.strategies import strategy as strategy_called
 from fink_al.strategies.pool import Pool
+
+#: The strategy without a model: all weights are equal.
+RANDOM = "random"
 
 
 def reasons(cuts: Mapping[str, Cut]) -> tuple[str, ...]:
@@ -27,77 +32,120 @@ def reasons(cuts: Mapping[str, Cut]) -> tuple[str, ...]:
 
 
 def inputs(cuts: Mapping[str, Cut]) -> dict[str, Words | None]:
-    """Return the context columns that :func:`select` reads (:func:`fink_al.cuts.columns_of`)."""
-    return columns_of(cuts) | {"mag": None}
+    """Return the context columns that a selection reads (:func:`fink_al.cuts.columns_of`)."""
+    return columns_of(cuts) | dict.fromkeys(("mag", "ra", "dec"))
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Random numbers of `n` alerts, and the state of their lists.
+
+    Parameters
+    ----------
+    u : float64 array, shape (n,)
+        Random number in [0, 1) of object and list.
+    t : float64 array, shape (n,)
+        Threshold of the list.
+    mean : float64 array, shape (n,)
+        Mean of ``score**exponent`` by which weights are divided.
+    """
+
+    u: Floats
+    t: Floats
+    mean: Floats
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Outcome of the cuts for `n` alerts.
+    """Outcome of the cuts and of the draw for `n` alerts.
 
     Parameters
     ----------
     rejected : int64 array, shape (n,)
         Bit ``i`` is set if the alert fails ``reasons(cuts)[i]``; 0 is a candidate.
-    informativeness : float64 array, shape (n,)
-        Value of the query strategy; NaN where it has none.
+    score : float64 array, shape (n,)
+        Score of the query strategy; NaN where it has none.
+    pi, priority : float64 arrays, shape (n,)
+        Weight and priority; NaN for an alert that is not in its list.
     """
 
     rejected: npt.NDArray[np.int64]
-    informativeness: Floats
+    score: Floats
+    pi: Floats
+    priority: Floats
+
+
+def score(strategy: str, p: Floats, chance: Floats, minutes: Floats) -> Floats:
+    """Return the score of each alert, shape (n,), by a strategy of the stream.
+
+    Parameters
+    ----------
+    strategy : str
+        Query strategy; `RANDOM` gives 1 to all.
+    p : float64 array, shape (n,)
+        Probability of the target's class; NaN where not scored.
+    chance, minutes : float64 arrays, shape (n,)
+        Chance that a spectrum shows a type, and its telescope time.
+
+    Raises
+    ------
+    SettingsError
+        If the strategy does not suit a stream.
+    """
+    if strategy == RANDOM:
+        return np.ones(len(p))
+    pool = Pool(p, np.zeros(len(p)), chance=chance, minutes=minutes)
+    return strategy_called(strategy, in_stream=True)(pool)
 
 
 def select(
     context: Context,
     *,
-    cuts: Mapping[str, Cut],
-    follow_up: FollowUp,
-    strategy: str | None,
+    target: Target,
+    score: Floats,
+    draws: Draws,
     history_start_mjd: Floats,
-    p: Floats,
     has_features: Bools,
-    uniform: Floats,
+    is_observable: Bools,
     is_labelled: Bools,
     is_published: Bools,
-    is_night_full: Bools,
 ) -> Selection:
-    """Apply the cuts to a batch of alerts and compute its informativeness.
+    """Apply the cuts to a batch of alerts and draw from those that pass.
 
     Parameters
     ----------
     context : mapping of str to float64 array, shape (n,)
         The columns of :func:`inputs`, in the form that :mod:`fink_al.cuts` explains.
-    cuts : mapping of str to Cut
-        Cuts of the target.
-    follow_up : FollowUp
-        Limits of the telescope and of the requests.
-    strategy : str or None
-        Query strategy; None without a model, when a random sample is requested.
+    target : Target
+        Its cuts, limits and draw.
+    score : float64 array, shape (n,)
+        Score of the query strategy; NaN where it has none.
+    draws : Draws
+        Random numbers, thresholds and means.
     history_start_mjd : float64 array, shape (n,)
         First detection in the alert's own history [MJD].
-    p : float64 array, shape (n,)
-        Probability of the target's class; NaN where not scored.
     has_features : bool array, shape (n,)
         Whether the alert has any feature.
-    uniform : float64 array, shape (n,)
-        Random number in [0, 1) for object and night.
-    is_labelled, is_published, is_night_full : bool arrays, shape (n,)
-        The object has a type; it was published this night; the night's candidates are complete.
+    is_observable : bool array, shape (n,)
+        Whether the site can observe it in the night after its list closes.
+    is_labelled, is_published : bool arrays, shape (n,)
+        The object has a type; it was published in this list.
     """
+    cuts = target.cuts
     fails = failures(cuts, context, history_start_mjd) | {
-        "too_faint": context["mag"] > follow_up.max_magnitude,
-        "not_scored": ~has_features,
+        "too_faint": context["mag"] > target.follow_up.max_magnitude,
+        "not_observable": ~is_observable,
+        "not_scored": ~has_features | np.isnan(score),
+    }
+    in_list = ~np.any(list(fails.values()), axis=0)
+    pi = np.where(in_list, weights(score, draws.mean, target.draw), np.nan)
+    fails |= {
         "already_labelled": is_labelled,
         "already_published": is_published,
-        "night_full": is_night_full,
+        # Of an object that is in the list with certainty, the draw decides nothing.
+        "not_drawn": in_list & ~is_labelled & ~is_published & ~(draws.u < pi * draws.t),
     }
-    if strategy:
-        fails["certain"] = np.abs(p - 0.5) > follow_up.uncertainty_width
-    else:
-        fails["not_sampled"] = uniform >= follow_up.bootstrap_fraction
-    rejected = np.zeros(len(p), np.int64)
+    rejected = np.zeros(len(score), np.int64)
     for bit, name in enumerate(reasons(cuts)):
-        if name in fails:
-            rejected |= fails[name].astype(np.int64) << bit
-    informative = strategy_called(strategy or "random", in_stream=True)
-    return Selection(rejected, informative(Pool(p, uniform)))
+        rejected |= fails[name].astype(np.int64) << bit
+    return Selection(rejected, score, pi, priorities(draws.u, pi))

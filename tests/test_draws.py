@@ -3,8 +3,18 @@
 import numpy as np
 import pytest
 
-from fink_al.draws import MOST_T, odds, priorities, smallest_untaken, threshold, weights
-from fink_al.settings import DrawSettings
+from fink_al.draws import (
+    MOST_T,
+    closing_fraction,
+    closing_mjd,
+    lists_of,
+    odds,
+    priorities,
+    smallest_untaken,
+    threshold,
+    weights,
+)
+from fink_al.settings import DrawSettings, load_survey
 
 
 def test_a_share_of_the_expected_draws_is_uniform():
@@ -52,3 +62,16 @@ def test_totals_of_the_top_of_a_list_are_right(taken):
 
 def test_an_object_without_a_weight_has_no_priority():
     assert np.isnan(priorities(np.array([0.5, 0.5]), np.array([np.nan, 0.0]))).all()
+
+
+@pytest.mark.parametrize("hour", [None, 0.0, 9.5])
+@pytest.mark.parametrize("name", ["ztf", "lsst"])
+def test_a_list_ends_a_day_after_it_begins(name, hour):
+    survey = load_survey(name)
+    fraction = closing_fraction(DrawSettings(closes_utc=hour), survey)
+    assert fraction == (survey.day_start if hour is None else hour / 24)
+    mjd = 61045.0 + fraction + np.array([-0.01, 0.0, 0.99, 1.01])  # 2026-01-05
+    assert lists_of(mjd, fraction).tolist() == [20260104, 20260105, 20260105, 20260106]
+    assert closing_mjd(20260105, fraction) == 61046.0 + fraction
+    if hour is None:
+        assert lists_of(mjd, fraction).tolist() == [survey.night_of(day) for day in mjd]

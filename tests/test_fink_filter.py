@@ -9,14 +9,18 @@ from fink_utils.spark.utils import apply_user_defined_filter
 from fink_al.alerts.ztf import LIGHT_CURVE
 from fink_al.errors import SettingsError
 from fink_al.fink_filter import candidate_filter
-from fink_al.processor import Bundle, score
+from fink_al.processor import Bundle, random_number, score, weight
 from fink_al.settings import load_settings
 
 #: What Fink's distribution finds by its path, and names the topic after.
 uncertain_early_snia = candidate_filter()
+#: The stream's threshold before any list is known.
+drawn_early_snia = candidate_filter(t=load_settings().target.follow_up.bootstrap_fraction)
 
 _GOOD = {
     "fink_al_p": 0.5,
+    "fink_al_pi": 1.0,
+    "fink_al_u": 0.3,
     "cdsxmatch": "Unknown",
     "jd": 2461050.5,
     "fid": 1,
@@ -45,7 +49,8 @@ _OLD = {"cjdc": np.array([2461020.5, 2461050.5]), "jdstarthist": 2461020.5}
 _FAILING = [
     {"fink_al_p": np.nan},
     {"fink_al_p": 0.0},
-    {"fink_al_p": 0.76},
+    {"fink_al_pi": np.nan},
+    {"ra": 270.0},  # beside the Sun
     {"cdsxmatch": "Star"},
     {"cdsxmatch": None, "sgscore1": 0.9},
     {"fid": 3},
@@ -64,6 +69,7 @@ _FAILING = [
 ]
 _PASSING = [
     {},
+    {"fink_al_p": 0.99},
     {"isdiffpos": "1"},
     {"cdsxmatch": None},
     {"drb": None},
@@ -79,6 +85,13 @@ def test_every_cut_of_the_target():
     rows = pd.DataFrame([_GOOD | changes for changes in [*_PASSING, *_FAILING]])
     kept = uncertain_early_snia.func(*(rows[name] for name in _GOOD))
     assert kept.tolist() == [True] * len(_PASSING) + [False] * len(_FAILING)
+
+
+def test_alerts_are_drawn_by_their_weight_and_random_number():
+    changes = [{"fink_al_pi": pi, "fink_al_u": u} for pi in (0.5, 2.0) for u in (0.09, 0.11, 0.41)]
+    rows = pd.DataFrame([_GOOD | each for each in changes])
+    kept = candidate_filter(t=0.2).func(*(rows[name] for name in _GOOD))
+    assert kept.tolist() == [True, False, False, True, True, False]
 
 
 def test_a_target_of_another_survey_is_refused():
@@ -99,16 +112,19 @@ def test_it_keeps_what_the_stream_would_publish(spark, shared_data):
     file = shared_data / "fink_alerts" / "ztf_science_2.parquet"
     # Real alerts, moved to where the telescope is.
     alerts = fink_alerts(spark, file, {"dec": -20.0, "drb": 0.9, "classtar": 0.9, "rb": 0.9})
-    published = of_the_stream(alerts, model, settings).where(
-        "is_candidate OR reasons = array('already_published')"
-    )
+    stream = of_the_stream(alerts, model, settings).cache()
+    published = stream.where("is_candidate OR reasons = array('already_published')")
     scored = alerts.withColumn("fink_al_p", score(bundle)(*bundle.columns)["p"])
+    scored = scored.withColumn("fink_al_u", random_number(settings))
+    scored = scored.withColumn("fink_al_pi", weight(settings)("fink_al_p", "candidate.magpsf"))
     for name in LIGHT_CURVE:
         scored = scored.withColumnRenamed(name, f"{name}c")
-    kept = apply_user_defined_filter(scored, f"{__name__}.uncertain_early_snia")
-    found, expected = (
-        sorted(row[0] for row in frame.collect())
-        for frame in (kept.select("candid"), published.select("alert_id"))
-    )
-    assert found == expected
-    assert 0 < len(found) < alerts.count()
+    columns = ["fink_al_pi", "fink_al_u"]
+    for name, expected, (least, most) in (
+        ("uncertain_early_snia", stream.where("pi IS NOT NULL"), (1, alerts.count() - 1)),
+        ("drawn_early_snia", published, (0, stream.where("pi IS NOT NULL").count() - 1)),
+    ):
+        kept = apply_user_defined_filter(scored, f"{__name__}.{name}").select("candid", *columns)
+        found = sorted(map(tuple, kept.collect()))
+        assert found == sorted(map(tuple, expected.select("alert_id", "pi", "u").collect()))
+        assert least <= len(found) <= most

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fink_al.cuts import places
-from fink_al.selection import inputs, reasons, select
+from fink_al.errors import SettingsError
+from fink_al.selection import Draws, inputs, reasons, score, select
 from fink_al.settings import load_settings
 
 TARGETS = {
@@ -36,12 +37,13 @@ _GOOD = {
 }
 
 
-def rejections(alerts, target=TARGET):
-    """Reasons of each of `alerts`, which are candidates but for what they say."""
+def selection(alerts, target=TARGET):
+    """Selection from `alerts`, which are candidates but for what they say."""
     alerts = [
         _GOOD
-        | {"p": 0.5, "history_start_mjd": 61045.0, "has_features": True, "uniform": 0.0}
-        | {"is_labelled": False, "is_published": False, "is_night_full": False}
+        | {"ra": 150.0, "score": 0.5, "history_start_mjd": 61045.0, "has_features": True}
+        | {"u": 0.0, "t": 1.0, "mean": 0.5}
+        | {"is_observable": True, "is_labelled": False, "is_published": False}
         | alert
         for alert in alerts
     ]
@@ -50,17 +52,20 @@ def rejections(alerts, target=TARGET):
         name: np.array(arrays[name], float) if words is None else places(arrays[name], words)
         for name, words in inputs(target.cuts).items()
     }
-    numbers = ("history_start_mjd", "p", "uniform")
-    truths = ("has_features", "is_labelled", "is_published", "is_night_full")
-    chosen = select(
+    truths = ("has_features", "is_observable", "is_labelled", "is_published")
+    return select(
         context,
-        cuts=target.cuts,
-        follow_up=target.follow_up,
-        strategy=None if np.isnan(arrays["p"]).all() else target.strategy,
-        **{name: np.array(arrays[name], float) for name in numbers},
+        target=target,
+        score=np.array(arrays["score"], float),
+        draws=Draws(*(np.array(arrays[name], float) for name in ("u", "t", "mean"))),
+        history_start_mjd=np.array(arrays["history_start_mjd"], float),
         **{name: np.array(arrays[name], bool) for name in truths},
     )
-    bits = reasons(target.cuts)
+
+
+def rejections(alerts, target=TARGET):
+    """Reasons of each of `alerts`."""
+    bits, chosen = reasons(target.cuts), selection(alerts, target)
     return [[name for bit, name in enumerate(bits) if row >> bit & 1] for row in chosen.rejected]
 
 
@@ -113,15 +118,23 @@ _CASES = [
     ({"mag": 20.01}, ["too_faint"]),
     ({"mag": nan}, []),
     ({"has_features": False}, ["not_scored"]),
-    ({"p": 0.76}, ["certain"]),
-    ({"p": 0.24}, ["certain"]),
-    ({"p": 0.75}, []),
+    ({"score": nan}, ["not_scored"]),
+    ({"is_observable": False}, ["not_observable"]),
     ({"is_labelled": True}, ["already_labelled"]),
     ({"is_published": True}, ["already_published"]),
-    ({"is_night_full": True}, ["night_full"]),
+    ({"u": 0.99}, []),
+    ({"u": 0.99, "t": 0.99}, ["not_drawn"]),
+    # Odds of 0.9 * 0.1 / 0.5 + 0.1 of an object with a fifth of the mean score.
+    ({"u": 0.27, "score": 0.1}, []),
+    ({"u": 0.29, "score": 0.1}, ["not_drawn"]),
+    ({"u": 0.27, "score": 0.1, "t": 0.9}, ["not_drawn"]),
+    # Objects that are in the list with certainty.
+    ({"u": 0.99, "t": 0.5, "is_labelled": True}, ["already_labelled"]),
+    ({"u": 0.99, "t": 0.5, "is_published": True}, ["already_published"]),
+    # An alert that fails a cut is not in the list.
     (
-        {"band": "i", "is_positive": 0.0, "mag": 21.0, "is_night_full": True},
-        ["negative_subtraction", "band", "too_faint", "night_full"],
+        {"band": "i", "is_positive": 0.0, "mag": 21.0, "u": 0.99, "t": 0.5, "is_labelled": True},
+        ["negative_subtraction", "band", "too_faint", "already_labelled"],
     ),
 ]
 
@@ -130,9 +143,34 @@ def test_each_cut_alone_and_some_together():
     assert rejections([alert for alert, _ in _CASES]) == [expected for _, expected in _CASES]
 
 
-def test_without_a_model_a_sample_is_asked_for():
-    alerts = [{"p": nan, "uniform": drawn} for drawn in (0.19, 0.2)]
-    assert rejections(alerts) == [[], ["not_sampled"]]
+def test_what_is_in_the_list_has_a_weight_and_a_priority():
+    drawn, left, labelled, faint, unscored = selection(
+        [
+            {"u": 0.1},
+            {"u": 0.9, "t": 0.5},
+            {"u": 0.9, "is_labelled": True, "score": 1.0},
+            {"mag": 21.0},
+            {"score": nan},
+        ]
+    ).priority
+    np.testing.assert_allclose([drawn, left, labelled], [0.1, 0.9, 0.9 / 1.9])
+    assert np.isnan([faint, unscored]).all()
+
+
+def test_scores_of_the_strategies_of_a_stream():
+    p, chance, minutes = np.array([nan, 0.0, 0.5, 0.9]), np.full(4, 0.5), np.full(4, 20.0)
+    expected = {
+        "random": [1, 1, 1, 1],
+        "entropy": [nan, 0, 1, 0.468996],
+        "uncertainty": [nan, 0, 1, 0.2],
+        "margin": [nan, 0, 1, 0.2],
+        "cost": [nan, 0, 0.025, 0.005],
+    }
+    for name, values in expected.items():
+        np.testing.assert_allclose(score(name, p, chance, minutes), values, atol=1e-6)
+    for name in ("greedy:entropy", "committee"):
+        with pytest.raises(SettingsError, match=rf"'{name}' .* For the stream: random, uncert"):
+            score(name, p, chance, minutes)
 
 
 # The cuts as they were written in code before they were settings, for one alert, None for null.

@@ -15,11 +15,9 @@ from fink_al.training.examples import read_examples, read_file
 
 #: Reasons that the stream's own choice adds to the cuts; the cuts hold for any selection.
 _CHOICE_REASONS = {
-    "certain",
-    "not_sampled",
+    "not_drawn",
     "already_labelled",
     "already_published",
-    "night_full",
 }
 
 

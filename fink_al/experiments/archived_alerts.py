@@ -17,7 +17,7 @@ from fink_al.labels.store import LabelStore
 from fink_al.labels.verdict import verdicts
 from fink_al.loop import Loop
 from fink_al.settings import FeatureSettings
-from fink_al.settings.cuts import LOOP_REASONS
+from fink_al.settings.cuts import NO_CUTS
 
 
 def archived_alerts(
@@ -64,7 +64,7 @@ def archived_alerts(
     )
     reasons = rows["reasons"].combine_chunks()
     refused = np.zeros(len(rows), bool)
-    is_cut = pc.invert(pc.is_in(reasons.flatten(), pa.array(LOOP_REASONS)))
+    is_cut = pc.invert(pc.is_in(reasons.flatten(), pa.array(NO_CUTS)))
     refused[reasons.value_parent_indices().filter(is_cut).to_numpy()] = True
     rows = rows.filter(pa.array(~refused)).sort_by(
         [("object_id", "ascending"), ("mjd", "ascending")]

@@ -17,7 +17,7 @@ from fink_al.alerts import Adapter
 from fink_al.features.feature_set import FeatureSet
 
 #: The first part rises if a field is removed or changes its meaning, the second if one is added.
-MESSAGE_VERSION = "1.2"
+MESSAGE_VERSION = "1.3"
 
 _WORDS = {"type": "array", "items": "string"}
 
@@ -30,6 +30,7 @@ _FIELDS: list[tuple[str, Any, str]] = [
     ("alert_id", "long", "the survey's number of the alert"),
     ("mjd", "double", "time of the alert [MJD in the survey's scale]"),
     ("night", "int", "night of the alert, UT date on which it begins [YYYYMMDD]"),
+    ("list", "int", "list of which the alert was drawn, UT date on which it begins [YYYYMMDD]"),
     ("ra", "double", "right ascension, J2000 [deg]"),
     ("dec", "double", "declination, J2000 [deg]"),
     ("band", "string", "band of the alert"),
@@ -49,8 +50,13 @@ _FIELDS: list[tuple[str, Any, str]] = [
     ("host_class", "string", "catalogue class at this position, where the broker gave one"),
     ("p", "double", "probability of the target's class; null without a model"),
     ("p_reason", "string", "why p is null"),
-    ("informativeness", "double", "of the query strategy, 1 teaches most"),
+    ("informativeness", "double", "score of the query strategy, 1 teaches most"),
+    ("pi", "double", "weight of the draw, 1 on average"),
+    ("u", "double", "random number of object and list, on [0, 1)"),
+    ("priority", "double", "u / pi: a list is ranked by it, the smallest first"),
+    ("t", "double", "threshold below which priorities were published"),
     ("strategy", "string", "query strategy that chose the alert"),
+    ("strategy_parameters", "string", "exponent, uniform_share and mean of the draw, JSON"),
     ("tags", _WORDS, "host_from_catalogue or host_from_star_score: what the host cut rests on"),
     ("model_version", "string", "version of the model that scored"),
     ("feature_set_hash", "string", "identity of features and their parameters"),

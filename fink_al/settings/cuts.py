@@ -60,13 +60,15 @@ COLUMNS = CONTEXT | {
 #: Reasons that are not cuts of a target: of the telescope, of the model, of the requests.
 LOOP_REASONS = (
     "too_faint",
+    "not_observable",
     "not_scored",
-    "certain",
-    "not_sampled",
+    "not_drawn",
     "already_labelled",
     "already_published",
-    "night_full",
 )
+
+#: Reasons that are no cuts in archives of any version.
+NO_CUTS = (*LOOP_REASONS, "certain", "not_sampled", "night_full")
 
 _LOWER, _UPPER = ("at_least", "more_than"), ("at_most", "less_than")
 _BOUNDS: dict[str, tuple[str, ...]] = {
@@ -217,7 +219,7 @@ def _conditions(cuts: Any) -> Any:
 
 
 def _names(cuts: dict[str, Cut]) -> dict[str, Cut]:
-    if reserved := [name for name in cuts if name in LOOP_REASONS]:
+    if reserved := [name for name in cuts if name in NO_CUTS]:
         raise ValueError(f"{', '.join(reserved)}: reserved by the loop; choose other names")
     return cuts
 

@@ -96,15 +96,29 @@ class DrawSettings(Section):
 
 
 class FollowUp(Section):
-    """Limits of the spectrograph, and of the requests that it gets."""
+    """Limits of the spectrograph, and of the requests that it gets.
+
+    `bootstrap_fraction` is the threshold of the first lists, before any is known: with mean weights
+    of 1, the share of the objects that is published. `max_per_night` is the expected number of
+    objects that a list publishes.
+    """
 
     max_magnitude: float
-    uncertainty_width: Annotated[float, Field(gt=0, le=0.5)]
     bootstrap_fraction: Fraction
     max_per_night: Count
     seed: Annotated[int, Field(ge=0, lt=2**63)]
     exposure: Exposure = Exposure()
     site: Site
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_no_width(cls, values: Any) -> Any:
+        if isinstance(values, dict) and "uncertainty_width" in values:
+            raise ValueError(
+                "remove uncertainty_width: it was replaced in 0.2 by a draw whose odds follow the "
+                "strategy's score; draw.exponent sets how closely"
+            )
+        return values
 
 
 class StreamMix(Section):

@@ -14,15 +14,15 @@ Codes = tuple[Column, tuple[str, ...]]
 
 
 def night(mjd: Column, day_start: float) -> Column:
-    """Night YYYYMMDD in which `mjd` lies, where days begin at the fraction `day_start`."""
+    """Night or list YYYYMMDD in which `mjd` lies, where days begin at the fraction `day_start`."""
     day = F.expr("date'1858-11-17'")
     date = F.date_add(day, F.floor(mjd - day_start).cast("int"))
     return F.date_format(date, "yyyyMMdd").cast("int")
 
 
-def uniform(object_id: Column, night: Column, seed: int) -> Column:
-    """Random number on [0, 1) from object, night and seed, equal in every stream and replay."""
-    bits = F.xxhash64(object_id, night, F.lit(seed).cast("long"))
+def uniform(object_id: Column, of_list: Column, seed: int) -> Column:
+    """Random number on [0, 1) from object, list and seed, equal in every stream and replay."""
+    bits = F.xxhash64(object_id, of_list, F.lit(seed).cast("long"))
     return F.shiftrightunsigned(bits, 11) * F.lit(2.0**-53)  # a double holds 53 bits
 
 

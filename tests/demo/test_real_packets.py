@@ -33,7 +33,7 @@ def settings(tmp_path):
         "alert_id": [1, 2, 3],
         "mjd": [61045.0] * 3,
         "mag": [18.0] * 3,
-        "reasons": [["certain"], [], []],
+        "reasons": [["not_drawn"], [], []],
     }
     rows |= {name: [0.5] * 3 for name in FeatureSet.from_settings(made.target.features).names}
     folder = Archive(made.archive_dir).night_folder(NIGHT)

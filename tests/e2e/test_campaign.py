@@ -68,8 +68,7 @@ class Campaign:
 def campaign(world, tmp_path):
     settings = world()
     model = settings.target.model.model_copy(update={"n_estimators": 150})
-    follow_up = settings.target.follow_up.model_copy(update={"uncertainty_width": 0.5})
-    target = settings.target.model_copy(update={"model": model, "follow_up": follow_up})
+    target = settings.target.model_copy(update={"model": model})
     stream = settings.stream.model_copy(update={"max_offsets_per_trigger": ALERTS // 2})
     files = {
         name: find_resource(f"data/early_snia/{name}.parquet")

@@ -3,13 +3,15 @@
 import numpy as np
 import pytest
 
-from fink_al.followup.sky import hours_above_airmass_2, sexagesimal
+from fink_al.followup.sky import darkness, hours_above_airmass_2, is_observable, sexagesimal
 from fink_al.settings import Site
 
 SIDING_SPRING = Site(
     name="Siding Spring", latitude_deg=-31.2733, longitude_deg=149.0612, height_m=1165
 )
 PALOMAR = Site(name="Palomar", latitude_deg=33.3563, longitude_deg=-116.865, height_m=1712)
+NORTH = Site(name="north", latitude_deg=69, longitude_deg=20, height_m=0)
+POLE = Site(name="south pole", latitude_deg=-90, longitude_deg=0, height_m=2835)
 MINUTE = 1 / 1440
 
 
@@ -94,3 +96,24 @@ def test_sexagesimal_positions():
         "00:00:00.00 -00:30:00.0",
         "12:30:00.00 +05:00:00.0",
     ]
+
+
+@pytest.mark.parametrize("site", [SIDING_SPRING, PALOMAR, NORTH, POLE], ids=lambda site: site.name)
+@pytest.mark.parametrize("mjd", [61050.0, 61131.3, 61212.6])
+def test_what_is_observable_has_hours(site, mjd):
+    rng = np.random.default_rng(1)
+    ra, dec = rng.uniform(0, 360, 300), np.degrees(np.arcsin(rng.uniform(-1, 1, 300)))
+    answers, hours = is_observable(ra, dec, site, mjd), hours_above_airmass_2(ra, dec, site, mjd)
+    assert answers[hours > 0].all()
+    # What is up for less than a step of five minutes has no hours.
+    assert (answers & (hours == 0)).sum() <= 3
+
+
+def test_a_target_without_a_position_may_be_observable():
+    places = np.array([np.nan, 100.0]), np.array([0.0, np.nan])
+    assert is_observable(*places, SIDING_SPRING, 61050.0).all()
+
+
+def test_the_darkness_of_a_list_is_computed_once():
+    first = darkness(SIDING_SPRING, 61050.0)
+    assert darkness(SIDING_SPRING.model_copy(), 61050.0) is first

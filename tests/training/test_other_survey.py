@@ -21,6 +21,7 @@ from fink_al.models.model import read_manifest
 from fink_al.spark.nights.counterparts import archived_counterparts
 from fink_al.spark.nights.examples import archived_examples
 from fink_al.spark.stream.state import State, object_keys
+from fink_al.thresholds import Thresholds
 from fink_al.training.history import reproduce
 from fink_al.training.nightly import retrain
 
@@ -99,7 +100,7 @@ def test_a_label_of_another_survey_teaches_and_follows(spark, settings, archive)
     ]
     store = Loop.open(settings).labels.store
     store.add([*labels, label("ZTF26far", "SN Ia", 50.0, -40.0 + 3 * ARCSEC, evidence="far")])
-    state = State(spark, Loop.open(settings))
+    state = State(spark, Loop.open(settings), Thresholds())
 
     def trained():
         summary = retrain(Loop.open(settings), archived_examples, print, archived_counterparts)

@@ -22,7 +22,7 @@ from pyspark.sql.pandas.types import from_arrow_schema
 from fink_al.alerts.series import curves_of
 from fink_al.loop import Loop
 from fink_al.settings import MJD_EPOCH
-from fink_al.settings.cuts import LOOP_REASONS
+from fink_al.settings.cuts import NO_CUTS
 from fink_al.spark.archived import read_whole_archive
 from fink_al.spark.nights.session import archive_session, job_folder
 from fink_al.training.examples import PROVENANCE
@@ -78,7 +78,7 @@ def _choose(spark: SparkSession, loop: Loop, labels: Path) -> DataFrame:
     archive = read_whole_archive(spark, loop.archive, schema)
     rows = archive.join(F.broadcast(spark.read.parquet(str(labels))), "object_id")
     requested = F.coalesce("is_candidate", F.lit(False))
-    refused = F.size(F.array_except("reasons", F.array(*map(F.lit, LOOP_REASONS)))) > 0
+    refused = F.size(F.array_except("reasons", F.array(*map(F.lit, NO_CUTS)))) > 0
     rows = rows.where(F.col("mjd") <= F.col("until_mjd"))  # never the alert's future
     rows = rows.where(requested | ~F.coalesce(refused, F.lit(False)))
     # Few tasks, since each costs Python's start: what is left follows the labels.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from fink_al.errors import FinkAlError
@@ -91,13 +91,12 @@ def replay(
         If the archive has no such night, Kafka has no topic of it, no message was sent at that
         time, or the stream reads no topics.
     """
-    settings = loop.settings
+    settings, archived = loop.settings, read_archive(spark, loop.archive, night)
     if origin == "archive":
-        rows = read_archive(spark, loop.archive, night)
-        if rows is None:
+        if archived is None:
             nights = ", ".join(map(str, loop.archive.nights())) or "none"
             raise FinkAlError(f"The archive has no night {night}; it has: {nights}.")
-        alerts = rows.select(*SOURCE, "header", *loop.alerts.COLUMNS)
+        alerts = archived.select(*SOURCE, "header", *loop.alerts.COLUMNS, *_former_draw())
         # A night has two files a micro-batch, far more than there should be Python tasks.
         alerts = alerts.repartition(settings.stream.partitions)
     elif settings.stream.source != "kafka":
@@ -119,8 +118,20 @@ def replay(
         reader.learn_all(messages)
         decoded = decode(messages, reader, loop.alerts)
         alerts = decoded.where("dead_reason IS NULL").drop("dead_reason", "packet")
+        if archived is not None:
+            # Offsets of a topic that was recreated occur twice.
+            keys = [*SOURCE, "alert_id"]
+            former = archived.select(*keys, *_former_draw()).dropDuplicates(keys)
+            alerts = alerts.join(former, keys, "left")
     science = Science(loop, champion_of(spark, loop.registry, version))
     return with_science(alerts, science).where(F.col("night") == night)
+
+
+def _former_draw() -> list[Column]:
+    """Columns `DRAWN_BEFORE` of archived alerts: threshold, mean score and time of the batch."""
+    mean = F.get_json_object("strategy_parameters", "$.mean").cast("double")
+    return [F.col("t").alias("former_t"), mean.alias("former_mean"),
+            F.col("processed").alias("former_batch")]  # fmt: skip
 
 
 def _no_alert(settings: Settings, night: int, late_hours: float) -> FinkAlError:

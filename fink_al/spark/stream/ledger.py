@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 
 from fink_al.kafka import Topic
 from fink_al.spark.stream.part import Part
+from fink_al.thresholds import Thresholds
 
 _EARLIEST = -2
 
@@ -28,11 +29,19 @@ class Ledger:
         Id of the source's cluster.
     records : list of dict
         The ledger's records, oldest first.
+
+    Attributes
+    ----------
+    parts : set of str
+        Names of the parts.
+    thresholds : Thresholds
+        Scores of the lists. Records of versions before 0.2 have none.
     """
 
     def __init__(self, cluster: str, records: list[dict[str, Any]]):
         self.cluster = cluster
-        self.parts = {record["part"] for record in records}
+        self.parts: set[str] = set()
+        self.thresholds = Thresholds()
         self._done: dict[tuple[str, str, int], int] = {}
         for record in records:
             self.add(record)
@@ -43,6 +52,8 @@ class Ledger:
         for row in record["offsets"]:
             key = (row["cluster"], row["topic_id"], row["partition"])
             self._done[key] = max(row["until"], self._done.get(key, 0))
+        if draw := record.get("draw"):
+            self.thresholds.add(draw)
 
     @property
     def is_empty(self) -> bool:
@@ -79,9 +90,13 @@ class Ledger:
 
 
 def ledger_record(
-    part: Part, ledger: Ledger, topics: Mapping[str, Topic], version: str | None
+    part: Part,
+    ledger: Ledger,
+    topics: Mapping[str, Topic],
+    version: str | None,
+    draw: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Record of `part`: its offsets and counts, and the alerts that were lost before it."""
+    """Record of `part`: its offsets and counts, the alerts that were lost before it, its draw."""
     offsets = []
     for (topic, partition), (first, until) in sorted(part.offsets.items()):
         done = ledger.done(topics[topic], partition)
@@ -97,10 +112,11 @@ def ledger_record(
                 "lost": part.lost.get((topic, partition), lost),
             }
         )
-    return {
+    record = {
         "part": part.name,
         "written": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
         "model_version": version,
         "counts": part.counts,
         "offsets": offsets,
     }
+    return record | ({"draw": draw} if draw else {})

@@ -17,6 +17,27 @@ _COUNTS = ("alerts", "scored", "candidates", "dead_letters")
 
 
 @dataclass
+class Listed:
+    """Objects of one list within the cuts, in one micro-batch.
+
+    Parameters
+    ----------
+    t, mean : float
+        Threshold of the draw, and mean of ``score**exponent``.
+    scores : dict of int to float
+        Largest score of each object, by its key.
+    """
+
+    t: float
+    mean: float
+    scores: dict[int, float] = field(default_factory=dict)
+
+    def add(self, object_key: int, score: float) -> None:
+        """Add an alert of an object."""
+        self.scores[object_key] = max(score, self.scores.get(object_key, 0.0))
+
+
+@dataclass
 class Part:
     """Files, offsets and counts of one micro-batch.
 
@@ -35,8 +56,8 @@ class Part:
         partition lost alerts only if the ledger ends before its first offset.
     counts : dict
         Alerts, scored, candidates, dead letters.
-    nights : set of int
-        Nights of its alerts.
+    lists : dict
+        Objects within the cuts, by list.
     unknown_headers : dict
         Source of one packet of each header that the JVM cannot decode yet, most frequent first.
     """
@@ -47,7 +68,7 @@ class Part:
     rows: dict[tuple[str, int], int] = field(default_factory=dict)
     lost: dict[tuple[str, int], int | None] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_COUNTS, 0))
-    nights: set[int] = field(default_factory=set)
+    lists: dict[int, Listed] = field(default_factory=dict)
     unknown_headers: dict[int, tuple[str, int, int]] = field(default_factory=dict)
 
 
@@ -69,6 +90,7 @@ def stage(alerts: DataFrame, staging: Path, known_headers: set[int]) -> tuple[Pa
     rows.parquet(str(part.folder))
     staged = alerts.sparkSession.read.schema(alerts.schema).parquet(str(part.folder))
     _measure(staged, part, known_headers)
+    _list(staged, part)
     return part, staged
 
 
@@ -82,7 +104,7 @@ def _measure(staged: DataFrame, part: Part, known_headers: set[int]) -> None:
     dead = F.col("dead_reason")
     new &= dead.isNull() | (dead == UNKNOWN_SCHEMA)
     new_header = F.when(new, F.col("header")).alias("header")
-    groups = staged.groupBy("topic", "partition", "night", new_header).agg(
+    groups = staged.groupBy("topic", "partition", new_header).agg(
         F.min("offset").alias("first"),
         F.max("offset").alias("last"),
         F.count("*").alias("alerts"),
@@ -98,7 +120,13 @@ def _measure(staged: DataFrame, part: Part, known_headers: set[int]) -> None:
         part.rows[key] = part.rows.get(key, 0) + row["alerts"]
         for name in counts:
             counts[name] += row[name] or 0
-        if row.night is not None:
-            part.nights.add(row.night)
         if row.header is not None:
             part.unknown_headers.setdefault(row.header, (*key, row["first"]))
+
+
+def _list(staged: DataFrame, part: Part) -> None:
+    within = staged.where("pi IS NOT NULL")
+    mean = F.get_json_object("strategy_parameters", "$.mean").cast("double").alias("mean")
+    columns = ("list", F.xxhash64("object_id").alias("key"), "informativeness", "t", mean)
+    for list_, key, score, t, mean_of_list in within.select(*columns).collect():
+        part.lists.setdefault(list_, Listed(t, mean_of_list)).add(key, score)

@@ -91,7 +91,7 @@ class Pipeline:
         self.ledger = Ledger(self.source.identifier, records)
         self._sink = Sink(loop, publisher)
         self._sink.recover(self.ledger)
-        self._state = State(spark, loop)
+        self._state = State(spark, loop, self.ledger.thresholds)
         if self.ledger.is_empty and settings.stream.starting == "latest":
             self._sink.begin(self.ledger, *self.source.ends())
 
@@ -117,15 +117,15 @@ class Pipeline:
                 with_science(alerts, science), self._staging, set(batch.known_headers)
             )
             watch.lap("compute")
-            # For an old night, its published objects are loaded and the batch is computed again.
-            if batch.accounts_for(part, staged) and not self._state.load_published(part.nights):
+            # For an old list, its published objects are loaded and the batch is computed again.
+            if batch.accounts_for(part, staged) and not self._state.load_lists(part.lists):
                 break
             self._sink.discard(part)
         version = science.champion.version if science.champion else None
         if part.offsets:
-            published = self._sink.publish(part, staged, self.ledger, batch.topics, version)
-            for night, keys in published.items():
-                self._state.add_published(night, keys)
+            draw = self._state.draw_record(part.lists, science.strategy)
+            published = self._sink.publish(part, staged, self.ledger, batch.topics, version, draw)
+            self._state.add_lists(part.lists, published, science.strategy)
             watch.lap("publish")
         self._sink.archive(part)
         batch.learn(part)

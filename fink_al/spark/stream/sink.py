@@ -13,6 +13,7 @@ import logging
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -59,16 +60,17 @@ class Sink:
         ledger: Ledger,
         topics: Mapping[str, Topic],
         version: str | None,
+        draw: dict[str, Any] | None,
     ) -> dict[int, list[int]]:
         """Publish candidates, dead letters and ledger record of `part` in one transaction.
 
         Returns
         -------
         dict of int to list of int
-            Keys of the published objects by night.
+            Keys of the published objects by list.
         """
         target = self._target
-        record = ledger_record(part, ledger, topics, version)
+        record = ledger_record(part, ledger, topics, version, draw)
         published: dict[int, list[int]] = {}
         with self._publisher.transaction() as out:
             if part.counts["candidates"]:
@@ -76,7 +78,7 @@ class Sink:
                 for row in rows.drop("packet").toLocalIterator():
                     alert = row.asDict()
                     out.send(target.candidates_topic, self._writer.write(alert), self._writer.key)
-                    published.setdefault(alert["night"], []).append(alert["key"])
+                    published.setdefault(alert["list"], []).append(alert["key"])
             if part.counts["dead_letters"]:
                 rows = staged.where(_IS_DEAD)
                 for row in rows.select(

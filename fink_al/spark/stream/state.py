@@ -1,14 +1,17 @@
-"""State of the driver when a micro-batch begins: champion, labels and published objects.
+"""State of the driver when a micro-batch begins: champion, labels and objects of the lists.
 
 Everything is looked up again before each batch and kept only while it has not changed, so nothing
-can go stale. Its size follows labels and candidates, never the stream.
+can go stale. Its size follows labels and the objects within the cuts of a few lists.
 """
 
 from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
 
 import numpy as np
 from pyspark.broadcast import Broadcast
@@ -20,15 +23,32 @@ from fink_al.loop import Loop
 from fink_al.spark.archived import read_archive
 from fink_al.spark.science import Known, Science
 from fink_al.spark.stream.champion import ChampionWatch
+from fink_al.spark.stream.part import Listed
+from fink_al.thresholds import Thresholds, changes
 from fink_al.training.test_set import reserved_objects
 
 log = logging.getLogger(__name__)
 
-_NIGHTS_KEPT = 8
+_LISTS_KEPT = 8
+
+
+@dataclass
+class _List:
+    """Keys of the published objects of a list; largest score of its objects by strategy."""
+
+    published: set[int] = field(default_factory=set)
+    scores: dict[str, dict[int, float]] = field(default_factory=dict)
+
+    def add(self, key: int, strategy: str, score: float | None, is_published: bool) -> None:
+        if is_published:
+            self.published.add(key)
+        if score is not None:
+            scores = self.scores.setdefault(strategy, {})
+            scores[key] = max(score, scores.get(key, 0.0))
 
 
 class State:
-    """Champion, labelled objects and published objects of one target.
+    """Champion, labelled objects and objects of the last lists of one target.
 
     Parameters
     ----------
@@ -36,6 +56,8 @@ class State:
         Distributes them.
     loop : Loop
         Registry, labels and archive of the target.
+    thresholds : Thresholds
+        Scores of the lists; the ledger adds to them.
 
     Raises
     ------
@@ -44,51 +66,101 @@ class State:
         reach.
     """
 
-    def __init__(self, spark: SparkSession, loop: Loop):
-        self._spark, self._loop = spark, loop
+    def __init__(self, spark: SparkSession, loop: Loop, thresholds: Thresholds):
+        self._spark, self._loop, self._thresholds = spark, loop, thresholds
         self._champions = ChampionWatch(spark, loop)
         self._labels = loop.labels
         self._labels_version: str | None = None
         self._labels_are_away = False
         self._labelled: Broadcast | None = None
-        self._published: OrderedDict[int, set[int]] = OrderedDict()
+        self._lists: OrderedDict[int, _List] = OrderedDict()
         self._shared_published: Broadcast | None = None
         self._refresh_labels()  # without labels the stream does not start
-        self.load_published(loop.archive.nights()[-_NIGHTS_KEPT:])
+        self.load_lists(loop.archive.nights()[-_LISTS_KEPT:])
 
     def science(self) -> Science:
         """Settings, model and state for the workers, for the next batch."""
         champion = self._champions.current()
         self._refresh_labels()
         if self._shared_published is None:
-            published = {night: _sorted(keys) for night, keys in self._published.items()}
+            published = {name: _sorted(kept.published) for name, kept in self._lists.items()}
             self._shared_published = self._spark.sparkContext.broadcast(published)
-        return Science(self._loop, champion, Known(self._labelled, self._shared_published))
+        known = Known(self._labelled, self._shared_published)
+        return Science(self._loop, champion, known, self._thresholds)
 
-    def add_published(self, night: int, object_keys: Iterable[int]) -> None:
-        """Remember objects that were published for `night`."""
-        self._published.setdefault(night, set()).update(object_keys)
+    def draw_record(self, lists: Mapping[int, Listed], strategy: str) -> dict[str, Any] | None:
+        """Record of a micro-batch's draw for the ledger (:class:`fink_al.thresholds.Thresholds`).
+
+        An object counts once a list, by its largest score.
+
+        Parameters
+        ----------
+        lists : mapping of int to Listed
+            Objects within the cuts, by list; :meth:`load_lists` has loaded each.
+        strategy : str
+            Query strategy of the batch.
+        """
+        if not lists:
+            return None
+        draw = self._loop.target.draw
+        return {
+            "strategy": strategy,
+            "exponent": draw.exponent,
+            "t": {str(name): listed.t for name, listed in sorted(lists.items())},
+            "mean": {str(name): listed.mean for name, listed in sorted(lists.items())},
+            "lists": {
+                str(name): changes(
+                    listed.scores, self._lists[name].scores.get(strategy, {}), draw.exponent
+                )
+                for name, listed in sorted(lists.items())
+            },
+        }
+
+    def add_lists(
+        self, lists: Mapping[int, Listed], published: Mapping[int, list[int]], strategy: str
+    ) -> None:
+        """Remember objects of a published micro-batch, and which of them were published."""
+        for name, listed in lists.items():
+            scores = self._lists[name].scores.setdefault(strategy, {})
+            for key, score in listed.scores.items():
+                scores[key] = max(score, scores.get(key, 0.0))
+        for name, keys in published.items():
+            self._lists[name].published.update(keys)
         self._forget_shared()
 
-    def load_published(self, nights: Iterable[int]) -> bool:
-        """Load the published objects of `nights`; return whether any of them were new."""
-        unknown = [night for night in nights if night not in self._published]
-        any_loaded = False
-        for night in unknown:
-            rows = read_archive(self._spark, self._loop.archive, night)
-            if rows is None:
-                self._published[night] = set()
-                continue
-            keys = rows.where("is_candidate").select(F.xxhash64("object_id")).collect()
-            self._published[night] = {row[0] for row in keys}
-            any_loaded = True
-        for night in nights:
-            self._published.move_to_end(night)
-        while len(self._published) > max(_NIGHTS_KEPT, len(set(nights))):
-            self._published.popitem(last=False)
+    def load_lists(self, lists: Iterable[int]) -> bool:
+        """Load `lists` that are not remembered; return whether any had published objects."""
+        names = set(lists)
+        unknown = names - self._lists.keys()
+        for name in unknown:
+            self._lists[name] = _List()
         if unknown:
+            self._read(unknown)
             self._forget_shared()
-        return any_loaded
+        for name in sorted(names):
+            self._lists.move_to_end(name)
+        while len(self._lists) > max(_LISTS_KEPT, len(names)):
+            self._lists.popitem(last=False)
+        return any(self._lists[name].published for name in unknown)
+
+    def _read(self, lists: Set[int]) -> None:
+        archived = set(self._loop.archive.nights())
+        # Lists may close at another hour than nights, within a day.
+        for night in sorted({day for name in lists for day in _around(name)} & archived):
+            rows = read_archive(self._spark, self._loop.archive, night)
+            assert rows is not None
+            # Archives of earlier versions have no lists: they published an object once a night.
+            rows = rows.withColumn("list", F.coalesce("list", "night"))
+            rows = rows.where(F.col("list").isin(*lists)).where("is_candidate OR pi IS NOT NULL")
+            exponent = F.get_json_object("strategy_parameters", "$.exponent").cast("double")
+            counted = F.col("pi").isNotNull() & (exponent == self._loop.target.draw.exponent)
+            score = F.max(F.when(counted, F.col("informativeness")))
+            groups = rows.groupBy("list", F.xxhash64("object_id").alias("key"), "strategy")
+            published = F.max("is_candidate")
+            for name, key, strategy, largest, is_published in groups.agg(
+                score, published
+            ).collect():
+                self._lists[name].add(key, strategy, largest, is_published)
 
     def _forget_shared(self) -> None:
         if self._shared_published:
@@ -135,3 +207,8 @@ def object_keys(spark: SparkSession, names: Iterable[str]) -> list[int]:
 
 def _sorted(keys: Iterable[int]) -> np.ndarray:
     return np.sort(np.fromiter(keys, np.int64))
+
+
+def _around(list_: int) -> list[int]:
+    day = datetime.strptime(str(list_), "%Y%m%d")
+    return [int(f"{day + timedelta(days=step):%Y%m%d}") for step in (-1, 0, 1)]

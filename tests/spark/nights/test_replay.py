@@ -16,6 +16,7 @@ from fink_al.training.nightly import retrain
 pytestmark = [pytest.mark.spark, pytest.mark.kafka]
 
 _SCORES = ["alert_id", "p", "p_reason", "a_g", "c_r", "reason_g", "reason_r", "informativeness"]
+_SCORES += ["list", "pi", "u", "priority", "t", "strategy_parameters", "reasons"]
 
 
 @pytest.mark.parametrize(

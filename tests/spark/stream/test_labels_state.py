@@ -13,6 +13,7 @@ from fink_al.labels.store import LabelStore
 from fink_al.loop import Loop
 from fink_al.settings import load_settings
 from fink_al.spark.stream.state import State, object_keys
+from fink_al.thresholds import Thresholds
 
 pytestmark = pytest.mark.spark
 
@@ -22,9 +23,9 @@ def test_labels_are_taken_up_and_outlast_their_storage(spark, tmp_path, caplog):
         environment={}, work_dir=tmp_path, starting_set=None, test_set=None
     ).model_copy(update={"labels_path": str(tmp_path / "share" / "labels")})
     with pytest.raises(ServiceError, match="share/labels is not a label store"):
-        State(spark, Loop.open(settings))
+        State(spark, Loop.open(settings), Thresholds())
     LabelStore(settings.labels_dir).make()
-    state = State(spark, Loop.open(settings))
+    state = State(spark, Loop.open(settings), Thresholds())
 
     def labelled():
         return state.science().known.labelled.value.tolist()
@@ -49,7 +50,7 @@ def test_labels_are_taken_up_and_outlast_their_storage(spark, tmp_path, caplog):
         assert [labelled() for _ in range(2)] == [object_keys(spark, ["A"])] * 2
         assert warned() == times
         with pytest.raises(ServiceError, match="share/labels is not a label store"):
-            State(spark, Loop.open(settings))
+            State(spark, Loop.open(settings), Thresholds())
         share.rmdir()
         away.rename(share)
         assert labelled() == object_keys(spark, ["A"])

@@ -62,7 +62,7 @@ def test_a_running_stream_takes_up_the_new_champion(spark, world, estimator):
     records = [r for _, _, r in read_candidates(settings.sink, settings.target.candidates_topic)]
     assert {(r["night"], r["model_version"], r["p_reason"], r["strategy"]) for r in records} == {
         (sky.nights[0], None, "no_model", "random"),
-        (sky.nights[1], made.version, None, "uncertainty"),
+        (sky.nights[1], made.version, None, "entropy"),
     }
     rows = archive(settings)
     scored = rows[rows["model_version"].notna()]
@@ -76,8 +76,8 @@ def test_a_running_stream_takes_up_the_new_champion(spark, world, estimator):
         Loop.open(settings).registry.load(made.version), rows["feature_set_hash"].iloc[0]
     ).predict(scored[list(names)].to_numpy(float))
     np.testing.assert_allclose(scored["p"].to_numpy(float), here, atol=1e-12)
-    wide = settings.target.follow_up.uncertainty_width
-    assert all(abs(r["p"] - 0.5) <= wide for r in records if r["p"] is not None)
+    np.testing.assert_allclose(rows["u"] / rows["pi"], rows["priority"])
+    assert all(r["priority"] < r["t"] for r in records)
 
 
 def test_without_a_model_a_replay_chooses_the_same_sample(spark, world):
@@ -91,13 +91,15 @@ def test_without_a_model_a_replay_chooses_the_same_sample(spark, world):
     drain(spark, settings)
     rows = archive(settings)
     assert len(rows) == n
-    only_sampling = rows["reasons"].map(lambda reasons: list(reasons) == ["not_sampled"])
+    only_sampling = rows["reasons"].map(lambda reasons: list(reasons) == ["not_drawn"])
     chosen, left = rows["is_candidate"].sum(), only_sampling.sum()
     assert chosen > 5
     assert left > 5
-    assert rows.loc[rows["is_candidate"], "informativeness"].between(0, 0.5).all()
+    assert (rows["informativeness"] == 1).all()
+    assert (rows["priority"].dropna() == rows["u"].dropna()).all()
+    assert rows.loc[rows["is_candidate"], "priority"].between(0, 0.5).all()
     assert rows["p_reason"].dropna().isin(["no_model"]).all()
-    columns = ["alert_id", "is_candidate", "reasons", "informativeness", "p_reason"]
+    columns = ["alert_id", "is_candidate", "reasons", "informativeness", "p_reason", "pi", "u"]
     replayed = replay(spark, Loop.open(settings), sky.nights[0])
     then = read_archive(spark, Archive(settings.archive_dir), sky.nights[0])
     assert sorted(replayed.select(*columns).collect()) == sorted(then.select(*columns).collect())

@@ -1,0 +1,162 @@
+"""Threshold and mean score of a list, from the scores of earlier alerts alone.
+
+The stream's ledger has a record of scores for each micro-batch. What they say is the same while
+the stream runs, after a restart, and for a batch that is computed twice: counts are integers, and
+nothing depends on what was drawn, on the random numbers, or on types. Objects that have a type
+are counted, too: they were drawn once.
+
+Source: Ting 2017 (adaptive thresholds, arXiv 1708.04970). A threshold that falls while a list
+fills publishes more than the budget; the list is cut by rank.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fink_al.draws import MOST_T, Floats, threshold, weights
+from fink_al.settings import DrawSettings, FollowUp
+
+Counts = npt.NDArray[np.int64]
+
+#: Number of complete lists from which a new list's threshold and mean are taken.
+LISTS = 5
+
+_DECADES, _PER_DECADE = 8, 12
+#: Number of bins: of 0, of each twelfth of a decade, of 1.
+BINS = _DECADES * _PER_DECADE + 2
+
+_EDGES = 10.0 ** (np.arange(_DECADES * _PER_DECADE + 1) / _PER_DECADE - _DECADES)
+#: Score of each bin: the mean of scores whose logarithms are uniform in it.
+_SCORES = np.concatenate([[0.0], np.diff(_EDGES) / np.diff(np.log(_EDGES)), [1.0]])
+
+
+def bins(score: Floats, exponent: float) -> Counts:
+    """Return the bin of ``score**exponent`` of each object.
+
+    Parameters
+    ----------
+    score : float64 array, shape (n,)
+        Scores of the query strategy, from 0; above 1 counts as 1.
+    exponent : float
+        Exponent of the draw.
+    """
+    return np.searchsorted(_EDGES, score**exponent, side="right").astype(np.int64)
+
+
+def changes(
+    scores: Mapping[int, float], earlier: Mapping[int, float], exponent: float
+) -> list[int]:
+    """Return the change of the number of objects in each bin.
+
+    Parameters
+    ----------
+    scores : mapping of int to float
+        Largest score of each object in a micro-batch.
+    earlier : mapping of int to float
+        Largest score of each object in earlier ones of the same list.
+    exponent : float
+        Exponent of the draw.
+    """
+    changed = {k: x for k, x in scores.items() if k not in earlier or x > earlier[k]}
+    former = [earlier[key] for key in changed if key in earlier]
+    counts = [
+        np.bincount(bins(np.array(values, np.float64), exponent), minlength=BINS)
+        for values in (list(changed.values()), former)
+    ]
+    return (counts[0] - counts[1]).tolist()
+
+
+class Thresholds:
+    """Scores of the objects of each list, by strategy and exponent.
+
+    Parameters
+    ----------
+    records : iterable of mapping
+        The ledger's records of draws, oldest first; each is added by :meth:`add`.
+    """
+
+    def __init__(self, records: Iterable[Mapping[str, Any]] = ()):
+        self._counts: dict[int, dict[str, Counts]] = defaultdict(dict)
+        self._least_t: dict[int, float] = {}
+        for record in records:
+            self.add(record)
+
+    def add(self, record: Mapping[str, Any]) -> None:
+        """Add the scores of one more micro-batch.
+
+        Parameters
+        ----------
+        record : mapping
+            ``strategy`` and ``exponent``; ``lists``: change of the number of objects in each bin,
+            by list; ``t``: the threshold that was used, by list.
+        """
+        kind = _kind(record["strategy"], record["exponent"])
+        for name, counts in record["lists"].items():
+            of_list = self._counts[int(name)]
+            # A new array: workers may have the old one.
+            of_list[kind] = of_list.get(kind, 0) + np.array(counts, np.int64)
+        for name, t in record["t"].items():
+            self._least_t[int(name)] = min(t, self._least_t.get(int(name), math.inf))
+
+    def mean(self, list_: int, strategy: str, draw: DrawSettings) -> float:
+        """Return the mean of ``score**exponent`` by which weights of `list_` are divided.
+
+        It is that of the last complete lists; without one, of the list itself so far. Before any
+        score it is 1, the largest one, so that too few objects are published and not too many.
+        """
+        kind = _kind(strategy, draw.exponent)
+        earlier = [by_kind for by_kind in self._earlier(list_) if kind in by_kind]
+        for lists in (earlier, [self._counts.get(list_, {})]):
+            mean = _mean(_sum(by_kind[kind] for by_kind in lists if kind in by_kind))
+            if mean > 0:
+                return mean
+        return 1.0
+
+    def t(self, list_: int, strategy: str, draw: DrawSettings, follow_up: FollowUp) -> float:
+        """Return the threshold for the next alerts of `list_`.
+
+        The smallest of three: the one that would have published ``max_per_night`` objects of the
+        last complete lists on average (``bootstrap_fraction`` before there is any), the one that
+        publishes them of the objects seen in the list, and the list's last one.
+        """
+        kind, mean = _kind(strategy, draw.exponent), self.mean(list_, strategy, draw)
+        earlier, budget = self._earlier(list_), float(follow_up.max_per_night)
+        already_raised = draw.model_copy(update={"exponent": 1.0})
+
+        def of(lists: list[dict[str, Counts]]) -> float:
+            pi, objects = [], []
+            for name in sorted({name for by_kind in lists for name in by_kind}):
+                counts = _sum(by_kind[name] for by_kind in lists if name in by_kind)
+                # Scores of another strategy have a mean of their own.
+                of_kind = mean if name == kind else _mean(counts) or 1.0
+                some = counts > 0
+                pi.append(weights(_SCORES[some], of_kind, already_raised))
+                objects.append(counts[some] / len(lists))
+            return threshold(np.concatenate(pi), np.concatenate(objects), budget) if pi else MOST_T
+
+        past = of(earlier) if earlier else follow_up.bootstrap_fraction
+        seen = of([self._counts[list_]]) if list_ in self._counts else MOST_T
+        return min(past, seen, self._least_t.get(list_, math.inf))
+
+    def _earlier(self, list_: int) -> list[dict[str, Counts]]:
+        names = sorted(name for name in self._counts if name < list_)
+        return [self._counts[name] for name in names[-LISTS:]]
+
+
+def _kind(strategy: str, exponent: float) -> str:
+    return f"{strategy}**{float(exponent)}"
+
+
+def _sum(counts: Iterable[Counts]) -> Counts:
+    return sum(counts, np.zeros(BINS, np.int64))
+
+
+def _mean(counts: Counts) -> float:
+    objects = counts.sum()
+    return float((counts * _SCORES).sum() / objects) if objects > 0 else 0.0
