@@ -13,10 +13,12 @@ that does not depend on the ``u`` of an object that was taken.
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import numpy as np
 import numpy.typing as npt
 
-from fink_al.settings import DrawSettings
+from fink_al.settings import MJD_EPOCH, DrawSettings, Survey
 
 Floats = npt.NDArray[np.float64]
 
@@ -24,7 +26,21 @@ Floats = npt.NDArray[np.float64]
 MOST_T = 1e6
 
 
-def weights(score: Floats, mean: float, draw: DrawSettings) -> Floats:
+def closing_fraction(draw: DrawSettings, survey: Survey) -> float:
+    """Return the fraction of a UT day at which lists close: `closes_utc`, else the night's end."""
+    return survey.day_start if draw.closes_utc is None else draw.closes_utc / 24
+
+
+def closing_mjd(list_: int, fraction: float) -> float:
+    """Return the time at which the list YYYYMMDD closes [MJD], by :func:`closing_fraction`.
+
+    A list is named after the day on which it begins.
+    """
+    day = datetime.strptime(str(list_), "%Y%m%d").date()
+    return (day - MJD_EPOCH).days + 1 + fraction
+
+
+def weights(score: Floats, mean: Floats | float, draw: DrawSettings) -> Floats:
     """Return the weight ``pi`` of each object.
 
     A share of the draws is uniform: ``pi = (1 - s) score**k / mean + s``. If `mean` is that of the
@@ -34,7 +50,7 @@ def weights(score: Floats, mean: float, draw: DrawSettings) -> Floats:
     ----------
     score : float64 array, shape (n,)
         Score of the query strategy, not negative; NaN without one.
-    mean : float
+    mean : float, or float64 array of shape (n,)
         Mean of ``score**k`` in earlier lists, above 0; it must not depend on what was drawn.
     draw : DrawSettings
         The uniform share ``s`` and the exponent ``k``.
