@@ -89,6 +89,7 @@ def test_a_form_is_filled_and_imported(settings, night, draw, tmp_path):
     file = tmp_path / "night.csv"
     file.write_text("\n".join([lines[0], *filled, lines[3]]))
     store = Loop.open(settings).labels.store
+    store.make()
     done = import_file(store, settings.survey, file, rejects=tmp_path / "rejects.csv")
     assert (done.rows, done.added, done.rejected) == (3, 2, 0)
     assert store.read().select(["object_id", "list"]).to_pydict() == {
