@@ -31,6 +31,12 @@ def closing_fraction(draw: DrawSettings, survey: Survey) -> float:
     return survey.day_start if draw.closes_utc is None else draw.closes_utc / 24
 
 
+def lists_of(mjd: Floats, fraction: float) -> npt.NDArray[np.int64]:
+    """Return the list YYYYMMDD of each time [MJD], as :func:`closing_mjd` counts them."""
+    days = np.floor(mjd - fraction).astype("timedelta64[D]") + np.datetime64(MJD_EPOCH)
+    return np.char.replace(days.astype(str), "-", "").astype(np.int64)
+
+
 def closing_mjd(list_: int, fraction: float) -> float:
     """Return the time at which the list YYYYMMDD closes [MJD], by :func:`closing_fraction`.
 
