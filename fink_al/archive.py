@@ -7,11 +7,14 @@ micro-batch adds one. A folder without files does not count as a night.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from fink_al.alerts import Adapter
@@ -89,6 +92,42 @@ class Archive:
         """
         return self._read(self.files(night), columns, filter)
 
+    def files_of_list(self, day: int) -> list[Path]:
+        """Parquet files that may hold alerts of the list `day`, YYYYMMDD.
+
+        A list that closes at another hour than the night has alerts of two nights.
+        """
+        middle = datetime.strptime(str(day), "%Y%m%d")
+        around = (middle + timedelta(days=days) for days in (-1, 0, 1))
+        return [file for each in around for file in self.files(int(f"{each:%Y%m%d}"))]
+
+    def read_list(
+        self, day: int, columns: Iterable[str], filter: ds.Expression | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield the rows of the list `day`, YYYYMMDD, batch by batch.
+
+        Parameters
+        ----------
+        day, columns, filter
+            As for :meth:`read`.
+
+        Raises
+        ------
+        FinkAlError
+            If a file is damaged or not of the archive.
+        """
+        if not (files := self.files_of_list(day)):
+            return
+        is_listed = pc.field("list") == day
+        use = is_listed if filter is None else is_listed & filter
+        with _readable(files):
+            yield from self._rows(files).to_batches(columns=list(columns), filter=use)
+
+    @property
+    def drawn_folder(self) -> Path:
+        """Folder of the drawn objects (:mod:`fink_al.training.drawn`), in the working folder."""
+        return self.folder.parent.parent / "drawn" / self.folder.name
+
     def read_all(self, columns: Iterable[str], filter: ds.Expression) -> pa.Table:
         """Rows of all nights that meet `filter`, with `columns`.
 
@@ -117,22 +156,30 @@ class Archive:
     ) -> pa.Table:
         if not files:
             raise FinkAlError(f"{self.folder} has no alerts of these nights: run fink-al stream.")
-        try:
-            rows = ds.dataset(list(map(str, files)), format="parquet")
-            # The schema is that of one file, which may be of an earlier version.
-            schema = with_absent(rows.schema, self.added_columns)
-            return rows.replace_schema(schema).to_table(list(columns), filter=filter)
-        except (pa.ArrowException, OSError) as error:
-            folders = ", ".join(sorted({str(file.parent) for file in files}))
-            reason = str(error).partition("\n")[0].rstrip(".")
-            raise FinkAlError(
-                f"Cannot read {folders} ({reason}): restore its files from a copy, or move the "
-                "damaged one away."
-            ) from None
+        with _readable(files):
+            return self._rows(files).to_table(list(columns), filter=filter)
+
+    def _rows(self, files: list[Path]) -> ds.Dataset:
+        rows = ds.dataset(list(map(str, files)), format="parquet")
+        # The schema is that of one file, which may be of an earlier version.
+        return rows.replace_schema(with_absent(rows.schema, self.added_columns))
 
     def night_folder(self, night: int) -> Path:
         """Folder of `night`, for Spark to read or a test to fill."""
         return self.folder / f"{NIGHT}={night}"
+
+
+@contextmanager
+def _readable(files: list[Path]) -> Iterator[None]:
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        folders = ", ".join(sorted({str(file.parent) for file in files}))
+        reason = str(error).partition("\n")[0].rstrip(".")
+        raise FinkAlError(
+            f"Cannot read {folders} ({reason}): restore its files from a copy, or move the "
+            "damaged one away."
+        ) from None
 
 
 def light_curve_columns(alerts: Adapter, features: FeatureSet) -> dict[str, pa.DataType]:

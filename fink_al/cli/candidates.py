@@ -15,37 +15,49 @@ _WIDTH = 130  # one line a candidate: a narrower terminal folds it
 
 
 @click.command()
-@click.option("--night", help="YYYYMMDD or YYYY-MM-DD.  [default: the latest with candidates]")
+@click.option(
+    "--night",
+    help="Date of the list, YYYYMMDD or YYYY-MM-DD.  [default: the latest with candidates]",
+)
 @click.option("--top", default=30, show_default=True, type=click.IntRange(min=1), help="Rows.")
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["table", "csv"]),
+    type=click.Choice(["table", "csv", "form"]),
     default="table",
     show_default=True,
-    help="table: for people; csv: for programs.",
+    help="table: for people; csv: for programs; form: a CSV to fill with types and times, for "
+    "fink-al labels import.",
 )
 @click.option("--config", type=click.Path(path_type=Path), help="Settings file.")
 def candidates(night: str | None, top: int, form: str, config: Path | None) -> None:  # fmt: skip
-    """List the candidates to observe tonight, best first; repeat it at any time of the night.
+    """List the candidates to observe tonight; repeat it at any time of the night.
+
+    The list is drawn with known odds. Take it from the top and skip nothing that you can observe:
+    spectra as far as the first object that was skipped say how good the model is on the whole
+    stream. Where you end does not matter.
 
     Hours (h) are dark hours above airmass 2 at the site of conf/targets, within a day after the
-    alert. Trend is in magnitudes a day: negative is brightening.
+    list closes. Trend is in magnitudes a day: negative is brightening.
     """
     settings = load_settings(config)
     from fink_al.followup.tonight import candidates as list_of
+    from fink_al.followup.tonight import form as form_of
     from fink_al.loop import Loop
 
     listed, rows = list_of(Loop.open(settings), _date(night))
     rows = rows.head(top)
-    if form == "csv":
-        rows.to_csv(sys.stdout, index=False)
+    if form != "table":
+        (form_of(rows) if form == "form" else rows).to_csv(sys.stdout, index=False)
         return
     from rich.console import Console
     from rich.table import Table
 
     site = settings.target.follow_up.site.name
-    table = Table(title=f"{settings.target.name}, night {listed}, {site}", box=None, pad_edge=False)
+    word = "list" if rows["list"].notna().any() else "night"
+    table = Table(
+        title=f"{settings.target.name}, {word} {listed}, {site}", box=None, pad_edge=False
+    )
     for name in ("#", "object", "position (J2000)", "ra", "dec", "mag", "trend", "age", "p", "h",
                  "why"):  # fmt: skip
         left, no_wrap = name in ("object", "why"), name.startswith("position")

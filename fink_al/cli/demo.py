@@ -137,8 +137,10 @@ def _show(console, outcome) -> None:
     import numpy as np
     from rich.console import Console
 
-    from fink_al.demo.summary import TABLE_WIDTH, table, verdict, write_csv
+    from fink_al.demo.summary import TABLE_WIDTH, odds, table, verdict, write_csv
+    from fink_al.loop import Loop
     from fink_al.report.learning_curve import learning_curve
+    from fink_al.training.drawn import read_drawn
 
     settings, nights = outcome.settings, outcome.nights
     report = settings.report_dir
@@ -155,6 +157,7 @@ def _show(console, outcome) -> None:
         counts = ", ".join(f"{count} {name}" for name, count in outcome.real.items())
         console.print(f"Packets of the folder: {counts.replace('_', ' ')}.", highlight=False)
     Console(width=max(console.width, TABLE_WIDTH)).print(table(nights))
+    loop = Loop.open(settings)
     topic, servers = settings.target.candidates_topic, settings.sink.servers
     subscribe = (
         f'AlertConsumer(["{topic}"], {{"bootstrap.servers": "{servers}", "group.id": "me"}}, '
@@ -163,6 +166,7 @@ def _show(console, outcome) -> None:
     program = shlex.quote(sys.argv[0])  # as this command was started, so that it is found again
     for line in (
         verdict(outcome.comparison, nights[-1].labels, settings.target.strategy),
+        odds(read_drawn(loop.archive), loop.labels.store.read()),
         f"Archive: {settings.archive_dir}",
         f"Report: {report} (learning_curve.png, nights.csv)",
         f"Last night's list: {program} candidates --config {shlex.quote(str(outcome.config))}",

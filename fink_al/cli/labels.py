@@ -13,8 +13,9 @@ from fink_al.cli.labels_in import add, import_, init, settle, warn_of_unknown
 from fink_al.cli.points import config_option, open_loop
 from fink_al.errors import LabelError
 
-#: Heading of the column for labels stored under another name.
-_OTHER = "said of"
+#: Headings of columns that are shown if they hold anything: lists from which objects were taken,
+#: and names under which labels are stored.
+_LIST, _OTHER = "list", "said of"
 
 
 @click.group()
@@ -43,10 +44,14 @@ def list_(config: Path | None) -> None:
     for pair in stored.counterparts.to_pylist():
         others.setdefault(pair["object_id"], []).append(by_position(pair))
     rows = verdicts(stored, loop.target).to_pylist()
+    lists: dict[str, set[str]] = {}
+    for row in stored.standing().select(["object_id", "list"]).drop_null().to_pylist():
+        lists.setdefault(row["object_id"], set()).add(str(row["list"]))
     _print(
-        ("object", "type", loop.target.name, "why", "source", "observed [UTC]", _OTHER),
+        ("object", "type", loop.target.name, "why", "source", "observed [UTC]", _LIST, _OTHER),
         ((row["object_id"], row["type"], _class(row), row["why"], row["source"],
-          _time(row["observed"]), "; ".join(others.get(row["object_id"], []))) for row in rows),
+          _time(row["observed"]), ", ".join(sorted(lists.get(row["object_id"], ()))),
+          "; ".join(others.get(row["object_id"], []))) for row in rows),
     )  # fmt: skip
 
 
@@ -72,10 +77,10 @@ def show(object_id: str, config: Path | None) -> None:
         click.echo(f"{object_id} is {archived_name} in the archive, by its position.")
     _print(
         ("type", "stands", "source", "name", "evidence", "observed [UTC]", "modified [UTC]",
-         "received [UTC]", "who", _OTHER),
+         "received [UTC]", "who", _LIST, _OTHER),
         ((row["type"], "yes" if row["stands"] else "", row["source"], row["name"] or "",
           row["evidence"] or "", *(_time(row[t]) for t in ("observed", "modified", "received")),
-          row["who"] or "", by_position(row)) for row in rows),
+          row["who"] or "", str(row["list"] or ""), by_position(row)) for row in rows),
     )  # fmt: skip
     for row in verdicts(stored, loop.target, archived_name).to_pylist():
         click.echo(f"For {loop.target.name}: {row['type']}, {_class(row)} ({row['why']}).")
@@ -148,11 +153,12 @@ def _print(names: tuple[str, ...], rows: Any) -> None:
     from fink_al.cli.table import show_whole
 
     listed = list(rows)
-    if names[-1] == _OTHER and not any(
-        row[-1] for row in listed
-    ):  # no second survey, no such column
-        names, listed = names[:-1], [row[:-1] for row in listed]
-    table = Table(*names)
+    shown = [
+        i
+        for i, name in enumerate(names)
+        if name not in (_LIST, _OTHER) or any(row[i] for row in listed)
+    ]
+    table = Table(*(names[i] for i in shown))
     for row in listed:
-        table.add_row(*map(Text, row))  # types have brackets, which are not markup
+        table.add_row(*(Text(row[i]) for i in shown))  # types have brackets, which are not markup
     show_whole(table)

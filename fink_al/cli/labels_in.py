@@ -45,24 +45,31 @@ _SOME_REJECTED = 1
     "--observed",
     help="Time of the observation, UTC; a spectrum needs it.  [default: now]",
 )
+@click.option(
+    "--list",
+    "day",
+    help="Date of the list from which the object was taken, YYYYMMDD.  [default: none]",
+)
 @_who
 @config_option
 def add(
-    object_id: str, type: str, source: str, observed: str | None, who: str, config: Path | None
-) -> None:
+    object_id: str, type: str, source: str, observed: str | None, day: str | None, who: str,
+    config: Path | None,
+) -> None:  # fmt: skip
     """Add the label TYPE ("SN Ia" ...), "unclassified" or "withdrawn" to OBJECT.
 
     Write types as the Transient Name Server does. "unclassified" is a spectrum that shows no type:
     the object may be asked for again. "withdrawn" takes back all earlier statements about OBJECT.
     To correct a statement, repeat its --source, --observed and --who with another TYPE.
     """
-    from fink_al.labels.label import SPECTRUM, Label, check_object_name, utc
+    from fink_al.labels.label import SPECTRUM, Label, check_object_name, list_date, utc
     from fink_al.labels.verdict import verdicts
     from fink_al.settings.taxonomy import WITHDRAWN
 
     loop = open_loop(config)
     seen = utc(observed) if observed else datetime.now(UTC)
-    label = Label(object_id, type, source, seen, who=who or None)
+    taken_from = list_date(day) if day else None
+    label = Label(object_id, type, source, seen, who=who or None, list=taken_from)
     check_object_name(label.object_id, loop.survey)
     if not observed and label.source == SPECTRUM and label.type != WITHDRAWN:
         raise LabelError(
@@ -112,7 +119,8 @@ def import_(
     \b
     tns      tns_public_objects.csv of the Transient Name Server, or a delta of a day or an hour
     spectra  your own: object_id,type,observed and optionally source,who,modified,evidence,
-             name,ra_deg,dec_deg; also the output of export
+             name,ra_deg,dec_deg,list; also the output of export, and of candidates
+             --format form, once it is filled: a row without type and time adds nothing
 
     Valid rows are stored even if others are not. Exit code 0: all rows could be used; 1: some were
     rejected, and the file that lists them is named; 2: nothing was added, for the reason given.

@@ -151,7 +151,11 @@ class Demo:
                 stream={"topics": None, "starting": "earliest", "trigger_seconds": 0.5},
                 registry={"tracking_uri": None},
                 # The sky comes from the simulator: a model taught by it would know the answers.
-                target={"model": {"estimator": "random_forest"}},
+                target={
+                    "model": {"estimator": "random_forest"},
+                    # The first list is as long as later ones: a night has few alerts.
+                    "follow_up": {"bootstrap_fraction": 1.0},
+                },
             )
             self.config = plan.folder / "fink_al.yml"
             self.config.write_text(yaml.safe_dump(self.settings.model_dump(mode="json")), "utf-8")

@@ -6,6 +6,8 @@ import csv
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from rich import box
 from rich.table import Table
 
@@ -63,6 +65,24 @@ def verdict(comparison: Comparison, labels: int, strategy: str) -> str:
         f"{text} The error combines that of the shared test objects with the scatter between "
         f"campaigns of {comparison.campaigns} random seeds. The single campaign of {strategy} "
         "selection gives no scatter of its own."
+    )
+
+
+def odds(drawn: pa.Table, observed: pa.Table) -> str:
+    """Tell how many observed objects have known odds.
+
+    Parameters
+    ----------
+    drawn : pyarrow.Table
+        Drawn objects (:mod:`fink_al.training.drawn`).
+    observed : pyarrow.Table
+        Labels of the store.
+    """
+    names = observed["object_id"].unique()
+    number = pc.sum(pc.is_in(names, drawn["object_id"].combine_chunks())).as_py() or 0
+    return (
+        f"Observed objects with known odds: {number} of {len(names)}, from "
+        f"{len(drawn['list'].unique())} lists."
     )
 
 

@@ -1,4 +1,4 @@
-"""The telescope of the demo: reads the follow-up topic, takes spectra, reports types."""
+"""The telescope of the demo: takes a night's list from the top, and reports types."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
+import pandas as pd
+
 from fink_al.demo.oracle import Oracle
 from fink_al.demo.surveys import SURVEYS
 from fink_al.followup.subscriber import read_candidates
+from fink_al.followup.tonight import candidates as tonight
 from fink_al.labels.label import Label
 from fink_al.loop import Loop
 from fink_al.settings.taxonomy import UNCLASSIFIED
@@ -20,7 +23,7 @@ class Telescope:
     Parameters
     ----------
     loop : Loop
-        Provides follow-up topic and label store.
+        Provides follow-up topic, archive and label store.
     oracle : Oracle
         Gives the type that a spectrum shows.
     spectra_per_night : int
@@ -41,9 +44,8 @@ class Telescope:
         self._new()
 
     def receive(self, night: int) -> list[dict[str, Any]]:
-        """Return candidates of `night` that arrived since the last call, most informative first."""
-        received = [record for record in self._new() if record["night"] == night]
-        return sorted(received, key=lambda r: (-r["informativeness"], r["alert_id"]))
+        """Return candidates of `night` that arrived since the last call, in any order."""
+        return [record for record in self._new() if record["night"] == night]
 
     def _new(self) -> list[dict[str, Any]]:
         received = []
@@ -54,15 +56,29 @@ class Telescope:
         return received
 
     def observe(self, night: int, candidates: list[dict[str, Any]]) -> list[Label]:
-        """Spend the night's budget on the first of `candidates`; store and return their labels."""
+        """Spend the night's budget from the top of its list; store and return the labels.
+
+        Parameters
+        ----------
+        night : int
+            YYYYMMDD; also the date of the list.
+        candidates : list of dict
+            Messages of the topic. The list ranks their objects by their last alerts, which the
+            topic need not have.
+        """
+        if not candidates:
+            return []
         begin = datetime.strptime(str(night), "%Y%m%d").replace(tzinfo=UTC)
+        observed, received = (begin + after for after in self._after)
+        rows = tonight(self._loop, night)[1]
+        rows = rows[rows["object_id"].isin([record["object_id"] for record in candidates])]
         labels = []
-        for candidate in candidates[: self._budget]:
-            name = candidate["object_id"]
+        for row in rows.head(self._budget).to_dict("records"):
+            name, day = row["object_id"], row["list"]
             self._spectra[name] += 1
-            kind = self._oracle.observe(name, candidate["mag"], self._spectra[name])
-            observed, received = (begin + after for after in self._after)
-            labels.append(Label(name, kind, "spectrum", observed, received, "demo"))
+            kind = self._oracle.observe(name, row["mag"], self._spectra[name])
+            day = None if pd.isna(day) else int(day)
+            labels.append(Label(name, kind, "spectrum", observed, received, "demo", list=day))
         self._loop.labels.store.add(labels)
         return labels
 

@@ -1,4 +1,4 @@
-"""Tonight's list: the published candidates of a night, ranked for an observer."""
+"""Tonight's list: published candidates in the order in which an observer takes them."""
 
 from __future__ import annotations
 
@@ -7,41 +7,51 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from fink_al.archive import Archive
+from fink_al.draws import closing_fraction, closing_mjd
 from fink_al.errors import FinkAlError
 from fink_al.followup.sky import hours_above_airmass_2, sexagesimal
 from fink_al.lightcurve import LightCurves
+from fink_al.lists import IN_LIST, read_list
 from fink_al.loop import Loop
 
 _COLUMNS = ["object_id", "ra", "dec", "band", "mag", "mjd", "p", "p_reason", "informativeness"]
-_COLUMNS += ["strategy", "model_version", "first_detection_mjd"]
+_COLUMNS += ["strategy", "model_version", "first_detection_mjd", "list", "pi", "priority"]
+_COLUMNS += ["alert_id"]
 
 #: Columns of the list, in order.
 LIST = ["rank", "object_id", "ra", "dec", "position", "band", "mag", "trend_mag_per_day",
-        "age_days", "p", "why", "hours"]  # fmt: skip
+        "age_days", "p", "why", "hours", "list", "pi", "priority"]  # fmt: skip
+
+#: Columns of a form that an observer fills, and that ``fink-al labels import`` reads.
+FORM = ["rank", "object_id", "position", "band", "mag", "list", "type", "observed"]
 
 
 def candidates(loop: Loop, night: int | None = None) -> tuple[int, pd.DataFrame]:
-    """Return the night and its candidates so far, best first.
+    """Return the date of a list and its candidates so far, in the order to take them.
 
-    They are ranked by informativeness. Those that the site cannot observe come last. During the
-    night the list grows with each micro-batch.
+    The objects of a list are ranked by priority, each by its last alert, and the list is cut at
+    ``max_per_night``. A night that was archived before there were lists is ranked by
+    informativeness, with what the site cannot observe at the end. During the night the list grows
+    with each micro-batch.
 
     Parameters
     ----------
     loop : Loop
         Provides archive, survey and site.
     night : int, optional
-        YYYYMMDD; default: the latest that has candidates.
+        Date of a list, or of a night without lists, YYYYMMDD; default: the latest that has
+        candidates.
 
     Returns
     -------
     int
-        The night.
+        The date.
     DataFrame
         Columns `LIST`: position in degrees and sexagesimal; ``trend_mag_per_day`` between the last
         two positive detections of the band at least half a day apart, negative while it brightens,
-        NaN without such a pair; ``hours`` above airmass 2 in the dark within a day after the
-        alert.
+        NaN without such a pair; ``hours`` above airmass 2 in the dark within a day after the list
+        closes, or after the alert; ``list pi priority`` are missing in a night without lists.
 
     Raises
     ------
@@ -50,14 +60,39 @@ def candidates(loop: Loop, night: int | None = None) -> tuple[int, pd.DataFrame]
     """
     nights = loop.archive.nights()
     columns = [*_COLUMNS, *loop.alerts.LIGHT_CURVE]
+    day = night or _latest_list(loop.archive, nights)
+    if day and len(rows := _of_list(loop, day, columns)):
+        return day, _ranked(loop, rows)
+    without_list = pc.field("is_candidate") & pc.field("list").is_null()
     for chosen in [night] if night else reversed(nights):
         if chosen in nights:
-            rows = loop.archive.read(chosen, columns, pc.field("is_candidate"))
+            rows = loop.archive.read(chosen, columns, without_list)
             if len(rows):
                 return chosen, _ranked(loop, rows)
     problem = f"night {night} has no candidates" if night else "no night has candidates"
     archived = ", ".join(map(str, nights)) or "none: has the stream run?"
     raise FinkAlError(f"In {loop.archive.folder} {problem}; archived nights: {archived}.")
+
+
+def _latest_list(archive: Archive, nights: list[int]) -> int | None:
+    """Return the latest list of the latest night with candidates, None if it has no list."""
+    for night in reversed(nights):
+        lists = archive.read(night, ["list"], pc.field("is_candidate"))["list"]
+        if len(lists):
+            return pc.max(lists).as_py()
+    return None
+
+
+def _of_list(loop: Loop, day: int, columns: list[str]) -> pa.Table:
+    """Return the last alerts of the published objects of a list, cut at the limit of a night."""
+    listed = read_list(loop.archive, day)
+    listed = listed.filter(listed["is_published"])[: loop.target.follow_up.max_per_night]
+    chosen = listed["alert_id"].combine_chunks()
+    batches = loop.archive.read_list(day, columns, IN_LIST & pc.field("alert_id").isin(chosen))
+    tables = [pa.Table.from_batches([batch]) for batch in batches if len(batch)]
+    rows = pa.concat_tables(tables) if tables else listed
+    # An alert that came twice is archived twice.
+    return rows.take(pc.index_in(chosen, rows["alert_id"].combine_chunks()))
 
 
 def _ranked(loop: Loop, rows: pa.Table) -> pd.DataFrame:
@@ -67,17 +102,29 @@ def _ranked(loop: Loop, rows: pa.Table) -> pd.DataFrame:
     begun = np.fmax(table["first_detection_mjd"], curves.first_detection_mjd())
     codes = table["band"].map({band: i for i, band in enumerate(loop.survey.bands)})
     site = loop.target.follow_up.site
+    is_list = bool(table["list"].notna().all())
+    closes = closing_fraction(loop.target.draw, loop.survey)
+    after = [closing_mjd(int(day), closes) for day in table["list"]] if is_list else table["mjd"]
     table = table.assign(
+        list=table["list"].astype("Int64"),
         position=sexagesimal(table["ra"], table["dec"]),
         trend_mag_per_day=_trend(curves, codes.to_numpy()),
         age_days=table["mjd"] - begun,
         why=[_why(row) for row in table.to_dict("records")],
-        hours=hours_above_airmass_2(table["ra"], table["dec"], site, table["mjd"]),
+        hours=hours_above_airmass_2(table["ra"], table["dec"], site, after),
     )
-    hidden = table["hours"] == 0
-    order = np.lexsort((table["object_id"], -table["informativeness"], hidden))
+    if is_list:
+        order = np.lexsort((table["object_id"], table["priority"]))
+    else:
+        hidden = table["hours"] == 0
+        order = np.lexsort((table["object_id"], -table["informativeness"], hidden))
     table = table.iloc[order].reset_index(drop=True)
     return table.assign(rank=table.index + 1)[LIST]
+
+
+def form(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return a list as a form: an observer enters type and time of each spectrum."""
+    return rows.assign(type="", observed="")[FORM]
 
 
 def _trend(curves: LightCurves, band: np.ndarray) -> np.ndarray:

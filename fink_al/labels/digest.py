@@ -24,6 +24,14 @@ _PREFIX, _FILES = "_digest-", b"files"
 MOST_FILES = 200
 
 
+def with_list(rows: pa.Table) -> pa.Table:
+    """Return `rows` of a file with the column `list`, which those of earlier versions lack."""
+    if "list" in rows.column_names:
+        return rows
+    at = rows.column_names.index("received")
+    return rows.add_column(at, "list", pa.nulls(len(rows), pa.int32()))
+
+
 def read_digest(
     folder: Folder, names: Sequence[str], schema: pa.Schema
 ) -> tuple[frozenset[str], pa.Table]:
@@ -45,7 +53,7 @@ def read_digest(
     try:
         file = pq.ParquetFile(pa.BufferReader(folder.read(last)))
         covered = frozenset(json.loads(file.schema_arrow.metadata[_FILES]))
-        rows = file.read().replace_schema_metadata().cast(schema)
+        rows = with_list(file.read().replace_schema_metadata()).cast(schema)
     except (pa.ArrowException, OSError, ValueError, TypeError, KeyError, LabelError) as error:
         log.warning("%s/%s is not a digest, reading the files: %s", folder.path, last, error)
         return nothing

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from fink_al.errors import LabelError
 from fink_al.identifiers import reads_as_float
@@ -22,6 +22,8 @@ _SOURCES = {name.lower(): name for name in (SPECTRUM, TNS, PERSON)}
 _TYPES = {name: name for name in (UNCLASSIFIED, WITHDRAWN)}
 #: Control characters, and lone surrogates, which stand for bytes that are not UTF-8.
 _NO_TEXT = re.compile("[\\x00-\\x08\\x0e-\\x1f\\x7f\\ud800-\\udfff]")
+
+_DATE = re.compile(r"\d{8}|\d{4}-\d\d-\d\d")
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,9 @@ class Label:
         The object's name at the source: ``SN 2018bcb``.
     ra_deg, dec_deg : float, optional
         Position at the source, J2000.
+    list : int, optional
+        Date YYYYMMDD of the list of candidates from which the object was taken. None: it was chosen
+        in another way, and the label has no odds.
 
     Raises
     ------
@@ -72,6 +77,7 @@ class Label:
     name: str | None = None
     ra_deg: float | None = None
     dec_deg: float | None = None
+    list: int | None = None
 
     def __post_init__(self) -> None:
         # Else "Person" would be another source, which settles nothing, and "Withdrawn" a type.
@@ -118,6 +124,22 @@ class Label:
                     f"'{name}' of the label of {self.object_id} is {angle}; "
                     f"it must lie between {least} and {most} degrees."
                 )
+        if self.list is not None:
+            self._check_list(self.list)
+
+    def _check_list(self, day: int) -> None:
+        try:
+            begin = datetime.strptime(f"{day:08d}", "%Y%m%d").replace(tzinfo=UTC)
+        except ValueError:
+            raise LabelError(
+                f"'list' of the label of {self.object_id} is {day}, which is no date; write the "
+                "date that fink-al candidates shows with the list, YYYYMMDD."
+            ) from None
+        if self.observed < begin:
+            raise LabelError(
+                f"'list' of the label of {self.object_id} is {day}, but 'observed' is "
+                f"{self.observed:%Y-%m-%d %H:%M}, before that list began; correct one of them."
+            )
 
 
 def check_object_name(object_id: str, survey: Survey) -> None:
@@ -133,6 +155,25 @@ def check_object_name(object_id: str, survey: Survey) -> None:
             f"'{object_id}' is not a name of survey '{survey.name}': object_name in its file in "
             f"conf/surveys is {survey.object_name}."
         )
+
+
+def list_date(text: str) -> int:
+    """Return the date YYYYMMDD of a list from `text`, written so or as YYYY-MM-DD.
+
+    Raises
+    ------
+    LabelError
+        If `text` is not a date.
+    """
+    try:
+        if not _DATE.fullmatch(text):
+            raise ValueError
+        return int(f"{date.fromisoformat(text):%Y%m%d}")
+    except ValueError:
+        raise LabelError(
+            f"'{text}' is not a list; write the date that fink-al candidates shows with the list, "
+            "YYYYMMDD, or nothing for an object of no list."
+        ) from None
 
 
 def utc(text: str) -> datetime:

@@ -11,7 +11,7 @@ from fink_al.labels.standing import codes, standing, statements
 from fink_al.settings.taxonomy import WITHDRAWN
 
 #: Columns that a statement may change.
-_FACTS = ("type", "observed", "who", "name", "ra_deg", "dec_deg")
+_FACTS = ("type", "observed", "who", "name", "ra_deg", "dec_deg", "list")
 
 
 def news(rows: pa.Table, stored: pa.Table) -> npt.NDArray[np.int64]:

@@ -18,7 +18,8 @@ def standing(rows: pa.Table) -> pa.Table:
     younger nor restores it after a withdrawal. Of rows of the same time the one stored last counts.
 
     `observed` is the last one reported for that type. A source such as TNS reports no time but that
-    of modification; then the first one holds, as the evidence existed by that time.
+    of modification; then the first one holds, as the evidence existed by that time. `list` is the
+    last one reported at all: whoever corrects a type need not repeat it.
 
     Parameters
     ----------
@@ -39,10 +40,14 @@ def standing(rows: pa.Table) -> pa.Table:
     first = begins[np.searchsorted(begins, last, side="right") - 1]
     first, last = first[~is_withdrawn[first]], last[~is_withdrawn[first]]
     is_reported = pc.not_equal(rows["observed"], rows["modified"]).to_numpy()
-    reported = np.maximum.accumulate(np.where(is_reported, np.arange(len(rows)), -1))[last]
+    reported = _last_where(is_reported)[last]
+    begin = np.flatnonzero(is_other)
+    begin = begin[np.searchsorted(begin, last, side="right") - 1]
+    listed = _last_where(pc.is_valid(rows["list"]).to_numpy())[last]
     result = rows.take(pa.array(last))
-    times = {"observed": np.maximum(reported, first), "modified": first, "received": first}
-    for name, index in times.items():
+    indices = {"observed": np.maximum(reported, first), "modified": first, "received": first}
+    indices["list"] = np.where(listed >= begin, listed, last)
+    for name, index in indices.items():
         values = rows[name].take(pa.array(index))
         result = result.set_column(result.column_names.index(name), name, values)
     return result.take(pa.array(np.argsort(order[first])))
@@ -68,6 +73,11 @@ def codes(values: pa.ChunkedArray) -> npt.NDArray[np.int64]:
     if not len(values):
         return np.empty(0, np.int64)
     return values.combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int64)
+
+
+def _last_where(holds: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+    """Return for each row the number of the last row so far that `holds`, -1 without one."""
+    return np.maximum.accumulate(np.where(holds, np.arange(len(holds)), -1))
 
 
 def _withdrawn(rows: pa.Table) -> npt.NDArray[np.bool_]:

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from fink_al.errors import LabelError, ServiceError
-from fink_al.labels.digest import MOST_FILES, read_digest, write_digest
+from fink_al.labels.digest import MOST_FILES, read_digest, with_list, write_digest
 from fink_al.labels.label import Label
 from fink_al.labels.news import news, words
 from fink_al.labels.reading import Labels
@@ -43,6 +43,7 @@ SCHEMA = pa.schema(
         ("name", pa.string()),
         ("ra_deg", pa.float64()),
         ("dec_deg", pa.float64()),
+        ("list", pa.int32()),
         ("received", _TIME),
     ]
 )
@@ -118,9 +119,9 @@ class LabelStore(Labels):
         """Store `labels` and return the number of new ones.
 
         A label with a time of modification is new if the store does not have it. A label without
-        one dates from now. It is new if its type, time of observation, name, position or author
-        differs from the last row of the same statement, withdrawn since or not. Of several such
-        labels of one statement in one call only the last is stored, and none from before a
+        one dates from now. It is new if its type, time of observation, name, position, list or
+        author differs from the last row of the same statement, withdrawn since or not. Of several
+        such labels of one statement in one call only the last is stored, and none from before a
         withdrawal, so that the same call again adds nothing.
 
         Raises
@@ -207,7 +208,7 @@ class LabelStore(Labels):
 
     def _write(self, rows: pa.Table, now: datetime) -> str:
         sink = pa.BufferOutputStream()
-        pq.write_table(rows, sink)
+        pq.write_table(_plain(rows), sink)
         name = f"{now:{_STAMP}}-{uuid.uuid4().hex}.parquet"
         self.folder.write(name, sink.getvalue().to_pybytes())
         return name
@@ -216,7 +217,7 @@ class LabelStore(Labels):
         content = self.folder.read(name)
         try:
             rows = pq.ParquetFile(pa.BufferReader(content)).read(use_threads=False)
-            return rows.cast(SCHEMA)
+            return with_list(rows).cast(SCHEMA)
         except (pa.ArrowException, OSError, ValueError) as error:
             raise LabelError(
                 f"{self.folder.path}/{name} is not a label file ({str(error).splitlines()[0]}): "
@@ -226,6 +227,11 @@ class LabelStore(Labels):
 
 def _is_of_labels(name: str) -> bool:
     return name.endswith(".parquet") and not name.startswith("_")
+
+
+def _plain(rows: pa.Table) -> pa.Table:
+    """Return `rows` without the column `list` if it is empty: earlier versions read such a file."""
+    return rows if rows["list"].null_count < len(rows) else rows.drop_columns("list")
 
 
 def _table(labels: Iterable[Label]) -> pa.Table:

@@ -33,6 +33,7 @@ from fink_al.models.registry import DECISION, WHY, Registry
 from fink_al.settings import PromotionSettings
 from fink_al.settings.taxonomy import UNCLASSIFIED
 from fink_al.storage.local import alone
+from fink_al.training.drawn import write_drawn
 from fink_al.training.examples import (
     ArchiveReader,
     Matcher,
@@ -144,6 +145,7 @@ def retrain(
     with alone(lock, AlreadyRunning(f"Another nightly job holds {lock}: wait for its end.")):
         if matched:
             _match(loop, matched, progress)
+        write_drawn(loop, progress)
         summary = _retrain(loop, archived, progress)
     summary = replace(summary, seconds=round(time.monotonic() - begin, 1))
     folder = loop.settings.report_dir

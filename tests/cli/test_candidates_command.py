@@ -12,7 +12,8 @@ from click.testing import CliRunner
 from fink_al.archive import Archive
 from fink_al.cli.candidates import candidates as command
 from fink_al.errors import FinkAlError
-from fink_al.followup.tonight import LIST, candidates
+from fink_al.followup.tonight import FORM, LIST, candidates
+from fink_al.labels.intake import import_file
 from fink_al.loop import Loop
 from fink_al.settings import load_settings
 from fink_al.simulation.nights import simulate
@@ -62,6 +63,45 @@ def test_csv_is_the_list_with_nothing_rounded(settings):
     for name in ("ra", "dec", "mag", "p", "hours", "age_days"):
         found = [float(row[LIST.index(name)]) for row in rows]
         assert found == expected[name].tolist()
+
+
+@pytest.fixture
+def draw(settings, night):
+    """The same night, drawn: the first object has the largest priority."""
+    rows = night[1]
+    priority = np.linspace(0.9, 0.1, len(rows))
+    ones = np.ones(len(rows))
+    columns = {"u": priority, "pi": ones, "priority": priority, "t": ones}
+    for name, values in columns.items():
+        rows = rows.append_column(name, pa.array(values))
+    rows = rows.append_column("list", pa.array(np.full(len(rows), night[0], np.int32)))
+    (part,) = Archive(settings.archive_dir).files(night[0])
+    pq.write_table(rows, part, store_schema=False)
+    return rows["object_id"].to_pylist()[::-1]
+
+
+def test_a_form_is_filled_and_imported(settings, night, draw, tmp_path):
+    lines = run("--format", "form", "--top", "3").splitlines()
+    assert lines[0].split(",") == FORM
+    assert [line.split(",")[1] for line in lines[1:]] == draw[:3]
+    day = str(night[0])
+    filled = [f"{line[:-1]}SN Ia,{day}T20:00" for line in lines[1:3]]
+    file = tmp_path / "night.csv"
+    file.write_text("\n".join([lines[0], *filled, lines[3]]))
+    store = Loop.open(settings).labels.store
+    store.make()
+    done = import_file(store, settings.survey, file, rejects=tmp_path / "rejects.csv")
+    assert (done.rows, done.added, done.rejected) == (3, 2, 0)
+    assert store.read().select(["object_id", "list"]).to_pydict() == {
+        "object_id": draw[:2],
+        "list": [night[0]] * 2,
+    }
+
+
+def test_the_table_names_the_list(draw, night):
+    title, _, first, *_ = run("--top", "2").splitlines()
+    assert title.strip() == f"early_snia, list {night[0]}, Siding Spring"
+    assert first.split()[:2] == ["1", draw[0]]
 
 
 def test_table_has_a_line_a_candidate_in_order(settings, night):

@@ -1,8 +1,9 @@
 """The demo's verdict follows the figures, whoever wins, and claims nothing within two sigma."""
 
+import pyarrow as pa
 import pytest
 
-from fink_al.demo.summary import verdict
+from fink_al.demo.summary import odds, verdict
 from fink_al.evaluation.selections import Comparison
 
 
@@ -23,3 +24,11 @@ def test_verdict(ours, error, expected):
         "with the scatter between campaigns of 3 random seeds. The single campaign of uncertainty "
         "selection gives no scatter of its own."
     )
+
+
+def test_an_object_of_several_lists_is_one_with_odds():
+    drawn = pa.table({"object_id": ["A", "B", "A"], "list": [1, 1, 2]})
+    observed = pa.table({"object_id": ["A", "B", "C", "C"]})
+    assert odds(drawn, observed) == "Observed objects with known odds: 2 of 3, from 2 lists."
+    none = "Observed objects with known odds: 0 of 3, from 0 lists."
+    assert odds(drawn[:0], observed) == none

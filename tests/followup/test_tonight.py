@@ -25,6 +25,8 @@ def archive(settings, candidate):
 
     def write(*alerts, night=NIGHT):
         common = {"is_candidate": True, "p_reason": None, "first_detection_mjd": None}
+        draw = any("list" in alert for alert in alerts)
+        common |= {"list": NIGHT, "u": 0.5, "t": 1e6, "pi": 1.0, "priority": 0.5} if draw else {}
         rows = pa.Table.from_pylist([candidate(**common | alert) for alert in alerts])
         for name, kind in (("p_reason", pa.string()), ("first_detection_mjd", pa.float64())):
             rows = rows.set_column(rows.column_names.index(name), name, rows[name].cast(kind))
@@ -67,12 +69,63 @@ def test_whole_list(settings, archive):
     assert (night, none, visible > 1) == (NIGHT, 0, True)
     south, north = "10:00:24.00 -20:12:00.0", "10:00:24.00 +80:00:00.0"
     why = "uncertainty, model 3"
-    assert rows.drop(columns=["trend_mag_per_day", "age_days"]).values.tolist() == [
+    assert rows[["list", "pi", "priority"]].isna().all(axis=None)
+    hidden = ["trend_mag_per_day", "age_days", "list", "pi", "priority"]
+    assert rows.drop(columns=hidden).values.tolist() == [
         [1, "first", 150.1, -20.2, south, "r", 19.0, 0.55, why, visible],
         [2, "second", 150.1, -20.2, south, "r", 19.0, 0.35, why, visible],
         [3, "hidden", 150.1, 80.0, north, "r", 19.0, 0.5, why, 0],
     ]
     assert list(rows.columns) == LIST
+
+
+def drawn(name, alert_id, priority, **changes):
+    """An alert of the night's list."""
+    draw = {"list": NIGHT, "u": 0.2, "pi": 0.2 / priority, "priority": priority}
+    return {"object_id": name, "alert_id": alert_id, "informativeness": 0.5} | draw | changes
+
+
+def test_a_list_is_ranked_by_priority_each_object_once(settings, archive):
+    archive(
+        drawn("A", 1, 0.4),
+        drawn("B", 2, 0.3, dec=80.0, informativeness=0.1),
+        drawn("not drawn", 3, 0.1, is_candidate=False),
+        drawn("outside", 4, 0.1, is_candidate=False) | {"pi": None, "priority": None},
+    )
+    # Its last alert counts, also if another one was published.
+    archive(drawn("B", 5, 0.5, mjd=61050.4, is_candidate=False, dec=80.0), drawn("C", 6, 0.2))
+    archive(drawn("C", 6, 0.2, is_candidate=False))  # it came twice
+    night, rows = candidates(Loop.open(settings))
+    columns = ["rank", "object_id", "list", "pi", "priority"]
+    assert (night, rows[columns].values.tolist()) == (
+        NIGHT,
+        [
+            [1, "C", NIGHT, pytest.approx(1.0), 0.2],
+            [2, "A", NIGHT, pytest.approx(0.5), 0.4],
+            [3, "B", NIGHT, pytest.approx(0.4), 0.5],
+        ],
+    )
+    site = settings.target.follow_up.site  # of the night after the list closes
+    later = hours_above_airmass_2([150.1], [-20.2], site, 61051.0)
+    assert rows["hours"].tolist() == [*later, *later, 0]
+
+
+def test_the_limit_of_a_night_cuts_the_list_by_rank(settings, archive):
+    follow_up = settings.target.follow_up.model_copy(update={"max_per_night": 2})
+    target = settings.target.model_copy(update={"follow_up": follow_up})
+    archive(*(drawn(name, i, 0.5 - i / 10) for i, name in enumerate("ABC")))
+    assert listed(settings.model_copy(update={"target": target})) == (NIGHT, ["C", "B"])
+
+
+def test_a_list_of_two_nights_is_one(settings, archive):
+    archive({"object_id": "old"}, night=NIGHT - 2)
+    archive(drawn("A", 1, 0.4, list=NIGHT - 1), drawn("B", 2, 0.4), night=NIGHT)
+    archive(drawn("C", 3, 0.3), night=NIGHT + 1)
+    assert listed(settings) == (NIGHT, ["C", "B"])
+    assert listed(settings, NIGHT - 1) == (NIGHT - 1, ["A"])
+    assert listed(settings, NIGHT - 2) == (NIGHT - 2, ["old"])
+    with pytest.raises(FinkAlError, match=f"night {NIGHT + 1} has no candidates"):
+        candidates(Loop.open(settings), NIGHT + 1)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,8 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pyarrow.parquet as pq
+
 from fink_al.labels.label import Label
 from fink_al.labels.tns.folder import Fetched, TnsFolder
 from fink_al.labels.verdict import conflicts, verdicts
@@ -83,6 +85,19 @@ def test_a_label_joins_the_store_once(ztf):
     assert Loop.open(ztf).labels.store.add([label]) == 1
     assert Loop.open(ztf).labels.store.add([label]) == 0
     assert judged(Loop.open(ztf).labels, ztf)["ZTF25aapaaae"] == ("SN Ic", "spectrum", False, None)
+
+
+def test_a_label_of_a_list_joins_and_only_its_file_has_the_column(ztf):
+    store = Loop.open(ztf).labels.store
+    assert store.read()["list"].null_count == len(store.read())
+    at = datetime(2026, 1, 8, tzinfo=UTC)
+    store.add([Label("ZTF25aapaaae", "SN Ic", "spectrum", at, at, "C")])
+    store.add([Label("ZTF25aapaaae", "SN Ic", "spectrum", at, at, "D", list=20260107)])
+    has_list = [
+        "list" in pq.read_schema(file).names for file in sorted(Path(ztf.labels_dir).glob("2*"))
+    ]
+    assert has_list == [False] * (len(has_list) - 1) + [True]
+    assert Loop.open(ztf).labels.store.read()["list"].drop_null().to_pylist() == [20260107]
 
 
 def test_counterparts(ztf):

@@ -34,6 +34,11 @@ def test_a_label_is_spelled_in_one_way():
         ),
         ({"modified": None, "observed": DAY.replace(year=2999)}, "is 2999-01-05 10:00, but"),
         ({"ra_deg": 361.0}, r"'ra_deg' of the label of A is 361.0; it must lie between 0 and 360"),
+        (
+            {"list": 2026013},
+            "'list' of the label of A is 2026013, which is no date; write the date",
+        ),
+        ({"list": 20260106}, "is 20260106, but 'observed' is 2026-01-05 10:00, before that list"),
         ({"dec_deg": float("nan")}, "'dec_deg' of the label of A is nan; it must lie between -90"),
     ],
 )

@@ -53,6 +53,17 @@ def test_labels_are_added_imported_and_listed(settings, run, tmp_path):
     ]
 
 
+def test_the_list_of_a_spectrum_is_shown(run):
+    observed = ("--observed", "2026-01-05T10:00")
+    assert run("add", "A", "SN Ia", *observed)[0] == 0
+    assert "list" not in run("list")[1] + run("show", "A")[1]
+    assert run("add", "B", "SN Ia", *observed, "--list", "2026-01-04")[0] == 0
+    assert [row[6] for row in cells(run("list")[1])] == ["", "20260104"]
+    assert [row[9] for row in cells(run("show", "B")[1])] == ["20260104"]
+    with pytest.raises(LabelError, match="'soon' is not a list"):
+        run("add", "B", "SN Ia", *observed, "--list", "soon")
+
+
 def test_a_table_of_tns_is_summed_up(settings, run, tmp_path, tns_table, tns_row):
     file, rejects = tmp_path / "tns.csv", tmp_path / "rejects.csv"
     file.write_text(

@@ -77,6 +77,7 @@ def test_the_same_table_again_adds_nothing(store):
         {"who": "Bob"},
         {"name": "SN 2026b"},
         {"ra_deg": 11.0, "dec_deg": -4.0},
+        {"list": 20260101},
     ],
 )
 def test_what_is_said_beside_the_type_can_be_corrected(store, change, modified):
@@ -97,6 +98,16 @@ def test_a_time_of_observation_that_was_told_outlasts_a_touch_of_the_row(store):
     retyped = later(TNS, 3, "SN II", observed=DAY + timedelta(days=3))
     store.add([retyped])
     assert said(store.standing()) == [asdict(retyped)]
+
+
+def test_a_corrected_type_keeps_the_list(store):
+    store.add([replace(SN, list=20260104), replace(SN, object_id="B")])
+    store.add([later(SN, 1, "SN II")])
+    store.add([replace(later(SN, 2, "SN II"), object_id="B", list=20260105)])
+    lists = [(row["object_id"], row["type"], row["list"]) for row in store.standing().to_pylist()]
+    assert lists == [("A", "SN II", 20260104), ("B", "SN II", 20260105)]
+    store.add([replace(later(SN, 3, "SN II"), list=20260103)])
+    assert store.standing()["list"].to_pylist() == [20260103, 20260105]
 
 
 def test_two_observers_of_one_moment_do_not_correct_each_other(store):

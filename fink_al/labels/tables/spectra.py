@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fink_al.errors import LabelError
-from fink_al.labels.label import SPECTRUM, Label, check_object_name, utc
+from fink_al.labels.label import SPECTRUM, Label, check_object_name, list_date, utc
 from fink_al.settings import Survey
 
 NEEDED = ("object_id", "type", "observed")
 #: Optional columns; any others are the observer's own and are not read.
-POSSIBLE = ("source", "who", "modified", "evidence", "name", "ra_deg", "dec_deg")
+POSSIBLE = ("source", "who", "modified", "evidence", "name", "ra_deg", "dec_deg", "list")
+#: Columns that all versions export.
+_EXPORTED = {*NEEDED, *POSSIBLE, "received"} - {"list"}
 
 
 class SpectraRows:
@@ -20,7 +22,7 @@ class SpectraRows:
     ----------
     header : sequence of str
         Names of the columns: ``object_id,type,observed`` and optionally
-        ``source,who,modified,evidence,name,ra_deg,dec_deg``.
+        ``source,who,modified,evidence,name,ra_deg,dec_deg,list``.
     who : str, optional
         Observer of the rows that name none.  Rows of an export stay as they are: those without an
         observer never had one.
@@ -48,12 +50,14 @@ class SpectraRows:
         self._columns = [(name, header.index(name)) for name in NEEDED]
         self._columns += [(name, header.index(name)) for name in POSSIBLE if name in header]
         self.used = tuple(i for _, i in self._columns)
-        is_export = {*NEEDED, *POSSIBLE, "received"} <= set(header)
+        is_export = set(header) >= _EXPORTED
         self._who = None if is_export else who
         self._survey = None if is_export else survey
 
     def labels(self, fields: Sequence[str]) -> list[Label]:
-        """Return the label of a row.
+        """Return the label of a row; none if the row names a list, but neither type nor time.
+
+        Such a row is of an object that was on a list and was not observed.
 
         Raises
         ------
@@ -61,6 +65,8 @@ class SpectraRows:
             If the row is invalid, or of an object that the survey cannot have.
         """
         row = {name: fields[i].strip() for name, i in self._columns}
+        if row.get("list") and not row["type"] and not row["observed"]:
+            return []
         label = Label(
             row["object_id"],
             row["type"],
@@ -72,6 +78,7 @@ class SpectraRows:
             row.get("name") or None,
             degrees(row.get("ra_deg")),
             degrees(row.get("dec_deg")),
+            list_date(text) if (text := row.get("list")) else None,
         )
         if self._survey:
             check_object_name(label.object_id, self._survey)

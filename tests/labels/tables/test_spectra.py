@@ -1,3 +1,4 @@
+import re
 import zipfile
 from datetime import UTC, datetime
 
@@ -33,6 +34,37 @@ def test_rows_become_labels():
         [Label("B", "SN Iax[02cx-like]", "spectrum", DAY.replace(hour=0), None, "Ann")],
         [Label("C", "unclassified", "spectrum", DAY.replace(hour=0), None, "Ann")],
     ]  # fmt: skip
+
+
+def test_a_row_may_name_its_list():
+    rows = SpectraRows(["object_id", "type", "observed", "list"])
+    found = [rows.labels(line.split(",")) for line in (
+        "A,SN Ia,2026-01-05,20260105",
+        "A,SN Ia,2026-01-05,2026-01-04",
+        "A,SN Ia,2026-01-05,",
+        "A,,,20260105",
+    )]  # fmt: skip
+    assert [[label.list for label in labels] for labels in found] == [
+        [20260105], [20260104], [None], [],
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("5", "'5' is not a list; write the date that fink-al candidates shows with the list, YYY"),
+        ("20260132", "'20260132' is not a list"),
+        ("20260105.0", "'20260105.0' is not a list"),
+        (
+            "20260106",
+            "'list' of the label of A is 20260106, but 'observed' is 2026-01-05 00:00, be",
+        ),
+    ],
+)
+def test_a_list_that_cannot_be_is_refused(text, message):
+    rows = SpectraRows(["object_id", "type", "observed", "list"])
+    with pytest.raises(LabelError, match=re.escape(message)):
+        rows.labels(["A", "SN Ia", "2026-01-05", text])
 
 
 def take(settings, tmp_path, text, encoding="utf-8"):
@@ -155,7 +187,7 @@ def test_what_is_exported_can_be_imported(settings, tmp_path):
         [
             Label("A", "SN Ia", "spectrum", DAY, who='Ann "the eye", Bob'),
             Label("A", "SN Iax[02cx-like]", "TNS", DAY, DAY, None, "17", "SN 2026a", 10.5, -3.25),
-            Label("B", "unclassified", "person", DAY),
+            Label("B", "unclassified", "person", DAY, list=20260104),
         ]
     )
     store.add([Label("A", "withdrawn", "person", DAY)])

@@ -1,0 +1,288 @@
+"""Drawn objects: labelled objects of lists, with the odds with which they were drawn.
+
+An observer takes a list from the top. All its objects above the first one that was not taken were
+drawn, each with odds ``min(1, pi * tau)``, where ``tau`` is the priority of that first object. An
+object whose type did not depend on the draw of a list is in that list with odds of 1. Totals over
+the objects of the lists follow from these rows, each divided by its odds.
+
+Archive and labels decide. What a list holds is kept in a file of its own, so the archive is read
+once for a list, and again if its files change. Memory follows the largest list and the labels.
+
+Sources: Duffield, Lund & Thorup 2007 (JACM 54, 32); Ting 2017 (arXiv 1708.04970). A list from which
+nothing was drawn is left out as a whole: nobody observed, and it says nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from fink_al.archive import Archive
+from fink_al.draws import closing_fraction, closing_mjd, odds, smallest_untaken
+from fink_al.errors import ServiceError
+from fink_al.labels.reading import Labels
+from fink_al.labels.standing import statements
+from fink_al.labels.verdict import verdicts
+from fink_al.lists import LISTED, least_t, read_list
+from fink_al.loop import Loop
+from fink_al.settings import MJD_EPOCH
+from fink_al.settings.taxonomy import UNCLASSIFIED, WITHDRAWN
+from fink_al.storage.local import whole
+
+#: Columns of the table, one row an object and list. `lists` is the number of the table's lists in
+#: which the object was, drawn or not: a mean over objects divides by it.
+DRAWN = pa.schema(
+    [
+        ("object_id", pa.string()),
+        ("list", pa.int32()),
+        ("pi", pa.float64()),
+        ("u", pa.float64()),
+        ("priority", pa.float64()),
+        ("t", pa.float64()),
+        ("tau", pa.float64()),
+        ("odds", pa.float64()),
+        ("p", pa.float64()),
+        ("model_version", pa.string()),
+        ("positive", pa.bool_()),
+        ("mag", pa.float64()),
+        ("alert_id", pa.int64()),
+        ("lists", pa.int32()),
+    ]
+)
+
+#: Reasons why a labelled object has no odds: its label names no list, it was not within the cuts
+#: of its list, or an object above it was not taken.
+NO_LIST, NOT_IN_LIST, ABOVE_TAU = "no_list", "not_in_list", "above_tau"
+
+_TABLE, _FILES = "drawn.parquet", b"files"
+
+
+@dataclass(frozen=True)
+class Spectra:
+    """Labels as the draws see them.
+
+    Parameters
+    ----------
+    taken : mapping of int to list of str
+        Objects of which a spectrum was taken from each list, with a type or without.
+    known : pyarrow.Table
+        ``object_id list mjd``: each statement that gives a type, the list that it names or null,
+        and the time of its evidence.
+    labelled : frozenset of str
+        Objects that have any statement.
+    """
+
+    taken: Mapping[int, list[str]]
+    known: pa.Table
+    labelled: frozenset[str]
+
+    @classmethod
+    def of(cls, labels: Labels) -> Spectra:
+        """Return the spectra of the statements that stand."""
+        stands, rows = labels.standing(), labels.read()
+        typed = stands.filter(pc.not_equal(stands["type"], UNCLASSIFIED))
+        rows = rows.filter(pc.invert(pc.is_in(rows["type"], pa.array([UNCLASSIFIED, WITHDRAWN]))))
+        # A type that changes does not make its evidence younger.
+        mjd = pa.array(_mjd(rows["observed"]))
+        first = pa.table({"statement": statements(rows), "mjd": mjd}).group_by("statement")
+        earliest = first.aggregate([("mjd", "min")])
+        index = pc.index_in(statements(typed), earliest["statement"].combine_chunks())
+        known = typed.select(["object_id", "list"]).append_column(
+            "mjd", earliest["mjd_min"].take(index)
+        )
+        taken: dict[int, list[str]] = {}
+        for row in stands.select(["object_id", "list"]).drop_null().to_pylist():
+            taken.setdefault(row["list"], []).append(row["object_id"])
+        return cls(taken, known, frozenset(stands["object_id"].to_pylist()))
+
+
+def drawn_of(
+    listed: pa.Table, day: int, closes_mjd: float, spectra: Spectra
+) -> tuple[pa.Table, Counter[str]]:
+    """Return the objects of a list that have odds, and count those taken from it that have none.
+
+    Parameters
+    ----------
+    listed : pyarrow.Table
+        The objects of the list: `LISTED`.
+    day : int
+        Date of the list, YYYYMMDD.
+    closes_mjd : float
+        Time at which it closed [MJD].
+    spectra : Spectra
+        Labels under the archive's names.
+
+    Returns
+    -------
+    pyarrow.Table
+        `DRAWN` without `positive` and `lists`; empty if nothing was drawn from the list.
+    Counter
+        Objects by reason, `NOT_IN_LIST` or `ABOVE_TAU`.
+    """
+    names = pa.array(spectra.taken.get(day, []), pa.string()).unique()
+    is_taken = pc.is_in(listed["object_id"], names).to_numpy()
+    counts = Counter({NOT_IN_LIST: len(names) - int(is_taken.sum())})
+    is_certain = _known_before(listed, day, closes_mjd, spectra.known)
+    priority = listed["priority"].to_numpy()
+    tau = smallest_untaken(priority[~is_certain], is_taken[~is_certain], least_t(listed))
+    is_drawn = is_taken & ~is_certain & (priority < tau)
+    counts[ABOVE_TAU] = int((is_taken & ~is_certain & ~is_drawn).sum())
+    use = (is_drawn | is_certain) & is_drawn.any()
+    share = np.where(is_certain, 1.0, odds(listed["pi"].to_numpy(), tau))
+    columns = {name: listed[name] for name in DRAWN.names if name in LISTED.names}
+    columns |= {
+        "list": pa.array(np.full(len(listed), day, np.int32)),
+        "tau": pa.array(np.full(len(listed), tau)),
+        "odds": pa.array(share),
+    }
+    table = pa.table({name: columns[name] for name in DRAWN.names if name in columns})
+    return table.filter(pa.array(use)), counts
+
+
+def write_drawn(loop: Loop, progress: Callable[[str], None]) -> pa.Table:
+    """Write the drawn objects of archive and labels, and return them.
+
+    Parameters
+    ----------
+    loop : Loop
+        Archive and labels, and the hour at which lists close.
+    progress : callable
+        Takes a line about the result.
+
+    Returns
+    -------
+    pyarrow.Table
+        `DRAWN`.
+
+    Raises
+    ------
+    FinkAlError
+        If archive, labels or the folder of drawn objects cannot be read or written.
+    """
+    archive, spectra = loop.archive, Spectra.of(loop.labels)
+    closes = closing_fraction(loop.target.draw, loop.survey)
+    tables, counts = [], Counter[str]()
+    for day in sorted(spectra.taken):
+        listed = _kept_list(archive, day)
+        rows, left_out = drawn_of(listed, day, closing_mjd(day, closes), spectra)
+        tables.append(rows)
+        counts += left_out
+    days = [rows["list"][0].as_py() for rows in tables if len(rows)]
+    table = _completed(loop, [rows for rows in tables if len(rows)], days)
+    with_list = {name for names in spectra.taken.values() for name in names}
+    have_odds = set(table["object_id"].to_pylist())
+    counts[NO_LIST] = len(spectra.labelled - with_list - have_odds)
+    file = archive.drawn_folder / _TABLE
+    if not table.equals(read_drawn(archive)) or not file.exists():
+        _write(table, file)
+    for old in archive.drawn_folder.glob("list-*.parquet"):
+        if int(old.stem.removeprefix("list-")) not in spectra.taken:
+            old.unlink()
+    certain = int(pc.sum(pc.equal(table["odds"], 1.0)).as_py() or 0)
+    reasons = ", ".join(f"{number} {reason}" for reason, number in sorted(counts.items()) if number)
+    progress(
+        f"drawn objects: {len(table)} rows of {len(days)} lists, {certain} with odds of 1"
+        + (f"; labelled objects without odds: {reasons}" if reasons else "")
+    )
+    return table
+
+
+def read_drawn(archive: Archive) -> pa.Table:
+    """Return the drawn objects that the last nightly job wrote: `DRAWN`, empty without a file.
+
+    Raises
+    ------
+    ServiceError
+        If the file cannot be read.
+    """
+    file = archive.drawn_folder / _TABLE
+    try:
+        with pq.ParquetFile(file) as rows:
+            return rows.read().cast(DRAWN)
+    except FileNotFoundError:
+        return DRAWN.empty_table()
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise ServiceError(
+            f"{file} is not a table of drawn objects ({str(error).splitlines()[0]}): move it away; "
+            "fink-al train then writes a new one."
+        ) from None
+
+
+def _known_before(
+    listed: pa.Table, day: int, closes_mjd: float, known: pa.Table
+) -> npt.NDArray[np.bool_]:
+    """Tell whether the type of each object of a list did not depend on the draw of this list.
+
+    A spectrum taken from an earlier list before this one closed did not. One of no list did not if
+    it is from before the object's first alert in this list: later ones may have been taken because
+    the object was published.
+    """
+    index = pc.index_in(known["object_id"], listed["object_id"].combine_chunks())
+    here = known.filter(pc.is_valid(index))
+    at = index.drop_null().to_numpy()
+    lists = pc.fill_null(here["list"], 0).to_numpy()
+    first = listed["first_mjd"].to_numpy()[at]
+    limit = np.where(lists == 0, first, closes_mjd)
+    is_certain = np.zeros(len(listed), bool)
+    is_certain[at[(lists < day) & (here["mjd"].to_numpy() < limit)]] = True
+    return is_certain
+
+
+def _completed(loop: Loop, tables: list[pa.Table], days: list[int]) -> pa.Table:
+    """Join the lists' rows, and add types and the number of lists of each object."""
+    if not tables:
+        return DRAWN.empty_table()
+    rows = pa.concat_tables(tables).combine_chunks()
+    names = rows["object_id"].unique()
+    number = np.zeros(len(names), np.int32)
+    for day in days:
+        members = pq.read_table(_file_of(loop.archive, day), columns=["object_id"])["object_id"]
+        number += pc.is_in(names, members.combine_chunks()).to_numpy(zero_copy_only=False)
+    judged = verdicts(loop.labels, loop.target)
+    index = pc.index_in(rows["object_id"], judged["object_id"].combine_chunks())
+    lists = pa.array(number).take(pc.index_in(rows["object_id"], names).combine_chunks())
+    columns = {name: rows[name] for name in rows.column_names}
+    columns |= {"positive": judged["positive"].take(index), "lists": lists}
+    return pa.table({name: columns[name] for name in DRAWN.names}).cast(DRAWN)
+
+
+def _kept_list(archive: Archive, day: int) -> pa.Table:
+    """Return the objects of a list from its own file, or from the archive if that has changed."""
+    file = _file_of(archive, day)
+    parts = [f"{part.parent.name}/{part.name}" for part in archive.files_of_list(day)]
+    digest = hashlib.sha256("\n".join(parts).encode()).hexdigest().encode()
+    try:
+        with pq.ParquetFile(file) as kept:
+            if kept.schema_arrow.metadata.get(_FILES) == digest:
+                return kept.read().replace_schema_metadata().cast(LISTED)
+    except (pa.ArrowException, OSError, ValueError, AttributeError):
+        pass  # it holds nothing of its own
+    listed = read_list(archive, day)
+    _write(listed.replace_schema_metadata({_FILES: digest}), file)
+    return listed
+
+
+def _file_of(archive: Archive, day: int) -> Path:
+    return archive.drawn_folder / f"list-{day}.parquet"
+
+
+def _write(rows: pa.Table, file: Path) -> None:
+    try:
+        with whole(file) as partial:
+            pq.write_table(rows, partial)
+    except OSError as error:
+        raise ServiceError(f"Cannot write {file}: {error.strerror}.") from None
+
+
+def _mjd(times: pa.ChunkedArray) -> npt.NDArray[np.float64]:
+    since = times.to_numpy().astype("datetime64[us]") - np.datetime64(MJD_EPOCH, "us")
+    return np.asarray(since / np.timedelta64(1, "D"), np.float64)
