@@ -67,16 +67,26 @@ _MOST_SEEDS = 7000  # larger seeds made the starting set and the test set
     help="Seed of the sky: another seed, another sky.",
 )
 @click.option(
+    "--season-seeds",
+    default=8,
+    show_default=True,
+    type=click.IntRange(0, 100),
+    help="Seeds of the season that follows fast forward, with a stream's few positives: target's "
+    "strategy against random choice, learned by the published forest. 0: no season.",
+)
+@click.option(
     "--keep",
     is_flag=True,
     help="Keep broker and stream running at the end until Ctrl-C, so that you can subscribe.",
 )
 def demo(survey: str, nights: int, alerts_per_night: int, spectra: int,
-         folder_of_alerts: Path | None, folder: Path, seed: int, keep: bool) -> None:  # fmt: skip
+         folder_of_alerts: Path | None, folder: Path, seed: int, season_seeds: int,
+         keep: bool) -> None:  # fmt: skip
     """Run the whole loop on this machine, with a real Kafka and a real Spark, in a few minutes.
 
     Simulated nights of alerts go through the stream. A simulated telescope reads the candidates,
-    takes spectra and reports types. A better model returns to the running stream.
+    takes spectra and reports types. A better model returns to the running stream. A few nights do
+    not tell which strategy is better, so a whole season follows fast forward, without broker.
     Settings come from conf/ and the demo itself, never from FINK_AL_* variables.
     Exit code 1: a part of the loop failed, and is named; 2: an invalid option or setting.
     """
@@ -111,6 +121,8 @@ def demo(survey: str, nights: int, alerts_per_night: int, spectra: int,
             outcome = running.run()
             status.stop()
             _show(console, outcome)
+            if season_seeds:
+                _fast_forward(console, outcome.settings, seed, season_seeds)
             if keep:
                 console.print("Broker and stream keep running; Ctrl-C ends them.")
                 signal.pause()
@@ -120,6 +132,23 @@ def demo(survey: str, nights: int, alerts_per_night: int, spectra: int,
     except FinkAlError as error:
         console.print(f"Error: {error}", style="red", markup=False, soft_wrap=True)
         sys.exit(2 if isinstance(error, SettingsError) else 1)
+
+
+def _fast_forward(console, settings, seed: int, seeds: int) -> None:
+    from fink_al.demo.season import fast_forward
+    from fink_al.demo.summary import saving
+    from fink_al.report.campaign_pictures import draw_curves
+
+    with console.status("a season fast forward: simulating its alerts") as status:
+
+        def progress(done: int, total: int) -> None:
+            status.update(f"a season fast forward: {done} of {total} labels")
+
+        if not console.is_terminal:
+            console.print(f"a season fast forward, {seeds} seeds", highlight=False)
+        season = fast_forward(settings, settings.work_dir / "season", seed, seeds, progress)
+    draw_curves(settings.report_dir / "season.png", season.curves)
+    console.print(saving(season), highlight=False, markup=False, soft_wrap=True)
 
 
 def isolate(environment: MutableMapping[str, str]) -> list[str]:
@@ -168,7 +197,7 @@ def _show(console, outcome) -> None:
         verdict(outcome.comparison, nights[-1].labels, settings.target.strategy),
         odds(read_drawn(loop.archive), loop.labels.store.read()),
         f"Archive: {settings.archive_dir}",
-        f"Report: {report} (learning_curve.png, nights.csv)",
+        f"Report: {report} (learning_curve.png, season.png, nights.csv)",
         f"Last night's list: {program} candidates --config {shlex.quote(str(outcome.config))}",
         f"Topic: {topic}, with fink-client (pip install fink-client) while the broker runs "
         f"(--keep): {subscribe}",

@@ -12,6 +12,7 @@ from rich import box
 from rich.table import Table
 
 from fink_al.demo.loop import Night
+from fink_al.demo.season import RANDOM, Season
 from fink_al.evaluation.metrics import Metrics
 from fink_al.evaluation.selections import Comparison
 
@@ -84,6 +85,28 @@ def odds(drawn: pa.Table, observed: pa.Table) -> str:
         f"Observed objects with known odds: {number} of {len(names)}, from "
         f"{len(drawn['list'].unique())} lists."
     )
+
+
+def saving(season: Season) -> str:
+    """Say how many spectra the target's strategy saves against random choice, if it does."""
+    needed, last = season.needed(), season.spectra
+    sky = (
+        f"In a season of {season.objects} objects, {season.positive_share:.1%} of them positive, "
+        f"over {season.seeds} seeds"
+    )
+    level = f"the average precision that {RANDOM} choice has with {last} ({needed.level:.2f})"
+    if needed.labels is None:
+        return f"{sky}, {season.strategy} did not reach with {last} spectra {level}."
+    text = f"{sky}, {season.strategy} had with {needed.labels} spectra {level}: "
+    text += f"it saves {1 - needed.labels / last:.0%} of them"
+    if needed.interval is None:
+        return f"{text}; one seed gives no interval."
+    fewest, most = needed.interval
+    if most is None:
+        at_least = "no saving is sure" if fewest is None else f"{fewest} spectra or more"
+        return f"{text} (68% interval: {at_least}; not all draws of the seeds reach it)."
+    low, high = 1 - most / last, 1 - (fewest or most) / last
+    return f"{text} (68% interval {low:.0%} to {high:.0%})."
 
 
 def _half_width(metrics: Metrics) -> float:
