@@ -74,6 +74,7 @@ def load_settings(
     if isinstance(target.get("survey"), str):
         origin, survey = _named("surveys", target["survey"], file.parent)
         layers.insert(0, (origin, {"survey": survey}))
+    # A settings file that has families has all of them, as one that was written from settings.
     if not any("families" in layer for _, layer in layers):
         taxonomy = find_setting("taxonomy.yml", file.parent)
         layers.insert(0, (str(taxonomy), {"families": read_yaml(taxonomy)}))
@@ -139,13 +140,17 @@ def _check_name(file: Path, name: Any, beside: Path) -> None:
     for folder in _folders("targets", beside):
         others = [other for other in sorted(folder.glob("*.yml")) if other.stem not in seen]
         seen.update(other.stem for other in others)
-        for other in others:
+        for other in filter(_is_readable, others):
             # Not read as YAML: what else is wrong in another target's file does not matter here.
             named = _NAME.search(other.read_text("utf-8", "replace"))
             if other != file and named and named[1] == name:
                 raise SettingsError(
                     f"{file} and {other} have the same name, {name}: give each target its own."
                 )
+
+
+def _is_readable(file: Path) -> bool:
+    return file.is_file() and os.access(file, os.R_OK)
 
 
 def _sentence(error: ValidationError, layers: list[_Layer], file: str) -> str:
