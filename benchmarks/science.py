@@ -81,7 +81,7 @@ def main() -> None:
 def load(file: Path, settings: Settings, name: str) -> LabelledAlerts:
     """Pre-peak alerts of the objects in `file`, with the features of set `name`."""
     whole = light_curves_of_points(pd.read_parquet(file), settings.survey, by="objectId")
-    return labelled_alerts(whole, chosen(settings, name), settings.target)
+    return labelled_alerts(whole, chosen(settings, name), settings.target, settings.taxonomy)
 
 
 def chosen(settings: Settings, name: str) -> FeatureSettings:

@@ -56,7 +56,7 @@ def main() -> None:
         sys.exit(0)
     seeds, numbers = (1, LABELS[:1]) if options.quick else (options.seeds, LABELS)
     settings = load_settings(starting_set=None, test_set=None)
-    teaching = read_teaching_set(settings.teaching_set, settings.target)
+    teaching = read_teaching_set(settings.teaching_set, settings.target, settings.taxonomy)
     data = load(options.points, settings, "early_v1")
     for subset in ("published", "all"):
         plan = Plan((Arm("random"),), labels=120, alerts_per_object=2, subset=subset)

@@ -17,7 +17,6 @@ from fink_al.cuts import places
 from fink_al.features.feature_set import FeatureSet
 from fink_al.selection import inputs, select
 from fink_al.settings import Settings, load_settings
-from fink_al.settings.taxonomy import Taxonomy
 from fink_al.simulation.nights import Campaign, simulate
 from fink_al.simulation.objects import CLASSIFIED_MIX
 
@@ -34,7 +33,7 @@ _COLUMNS = ["object_id", "type", "alert_id", "mjd", "band", "mag", "ra", "dec"]
 def starting_set(settings: Settings) -> pa.Table:
     """Ten positive and ten negative objects, as campaigns begin with 20 to 40."""
     rows = early_alerts(settings, _STARTING_SEED, _STARTING_ALERTS)
-    positive = np.array(Taxonomy.load().classify(rows["type"].to_pylist(), settings.target))
+    positive = np.array(settings.taxonomy.classify(rows["type"].to_pylist(), settings.target))
     chosen = [np.nonzero(positive == wanted)[0][:_STARTING_PER_CLASS] for wanted in (True, False)]
     return rows.take(pa.array(np.concatenate(chosen)))
 
@@ -61,7 +60,7 @@ def _season(settings: Settings, seed: int) -> pa.Table:
         _TEACHING_NIGHTS, _TEACHING_ALERTS, seed, mix=CLASSIFIED_MIX, survey=survey.name
     )
     columns, truth = season.columns(), _truth(season)
-    classes = Taxonomy.load().classify(truth["type"].tolist(), settings.target)
+    classes = settings.taxonomy.classify(truth["type"].tolist(), settings.target)
     early = np.array([each is not None for each in classes], bool) & ~_is_late(season)
     rows = _labelled(columns, truth, settings).filter(pa.array(early))
     features = FeatureSet.from_settings(settings.target.features)

@@ -65,11 +65,11 @@ def known(sky, curves) -> dict:
     In the simulation it always is. Classes come from the target: which types are looked for is a
     line in its settings, not code.
     """
-    from fink_al.settings.taxonomy import UNCLASSIFIED, Taxonomy
+    from fink_al.settings.taxonomy import UNCLASSIFIED
 
     truth = sky.truth.set_index("object_id").loc[sky.alerts["object_id"]]
     types = truth["type"].fillna(UNCLASSIFIED).to_numpy(object)
-    classes = Taxonomy.load().classify(list(types), SETTINGS.target)
+    classes = SETTINGS.taxonomy.classify(list(types), SETTINGS.target)
     is_late = sky.alerts["mjd"].to_numpy() > truth["peak_mjd"].to_numpy()
     use = np.array([c is not None for c in classes]) & ~is_late
     rows = np.flatnonzero(use)

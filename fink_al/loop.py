@@ -72,7 +72,7 @@ class Loop:
                 f"{list(alerts.SOURCES)}."
             )
         strategy(settings.target.strategy, in_stream=True)
-        taxonomy = Taxonomy.load()
+        taxonomy = settings.taxonomy
         taxonomy.check(settings.target)
         return cls(
             settings,

@@ -98,9 +98,14 @@ def informed(target: Target, **changes: object) -> Target:
     return target.model_copy(update={"model": target.model.model_copy(update=update)})
 
 
+#: The package's.
+TAXONOMY = load_settings(environment={}).taxonomy
+
+
 def teaching_set(target: Target, alerts: int = 1500) -> TeachingSet:
     """So many alerts of the package's teaching set, as `target` reads it."""
-    whole = read_teaching_set(find_resource("data/early_snia/teaching_set.parquet"), target)
+    file = find_resource("data/early_snia/teaching_set.parquet")
+    whole = read_teaching_set(file, target, TAXONOMY)
     assert whole
     return replace(
         whole,

@@ -14,13 +14,12 @@ from fink_al.settings import find_resource, load_settings
 _ROOT = Path(__file__).parents[1]
 _LOOK = """
 import json, fink_al
-from fink_al.settings.taxonomy import Taxonomy
 from fink_al.settings import find_resource, load_settings
 settings = load_settings(environment={"FINK_AL_TARGET": "early_snia_lsst"})
 scripts = [str(find_resource(f"bin/{name}.py")) for name in ("alert2candidate", "label2model")]
 print(json.dumps([
     fink_al.__file__, str(settings.starting_set), str(settings.test_set), settings.survey.name,
-    sorted(Taxonomy.load().families), str(find_resource("conf/log4j2.properties")), *scripts,
+    sorted(settings.taxonomy.families), str(find_resource("conf/log4j2.properties")), *scripts,
 ]))
 """
 

@@ -237,7 +237,9 @@ def _alerts(
         curves = light_curves_of_points(table, settings.survey, "objectId", also=("type",))
 
         def read(features: FeatureSettings) -> LabelledAlerts:
-            return labelled_alerts(curves, features, settings.target, phase or "pre-peak")
+            return labelled_alerts(
+                curves, features, settings.target, settings.taxonomy, phase or "pre-peak"
+            )
 
     elif archive and labels_store and not points and not phase:
         from fink_al.experiments.archived_alerts import archived_alerts
@@ -290,7 +292,7 @@ def _run(
         results = run_all(
             alerts, plan, settings.target, output, processes=processes,
             teaching=read_teaching_set(
-                settings.teaching_set, settings.target, survey=settings.survey
+                settings.teaching_set, settings.target, settings.taxonomy, survey=settings.survey
             ),
             progress=lambda done, total: shown.update(task, completed=done, total=total),
         )  # fmt: skip

@@ -83,7 +83,7 @@ def evaluate(
     console = Console(stderr=True)
     with console.status("cutting light curves into alerts") as status:
         curves = light_curves_of_points(table, settings.survey, "objectId", also=("type",))
-        data = labelled_alerts(curves, chosen, settings.target, phase)
+        data = labelled_alerts(curves, chosen, settings.target, settings.taxonomy, phase)
         results = assess(
             data, settings.target, seeds=seeds, subset=subset, alerts_per_object=alerts_per_object,
             positive_share=positive_share, progress=status.update,

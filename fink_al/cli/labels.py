@@ -43,7 +43,7 @@ def list_(config: Path | None) -> None:
     others: dict[str, list[str]] = {}
     for pair in stored.counterparts.to_pylist():
         others.setdefault(pair["object_id"], []).append(by_position(pair))
-    rows = verdicts(stored, loop.target).to_pylist()
+    rows = verdicts(stored, loop.target, loop.taxonomy).to_pylist()
     lists: dict[str, set[str]] = {}
     for row in stored.standing().select(["object_id", "list"]).drop_null().to_pylist():
         lists.setdefault(row["object_id"], set()).add(str(row["list"]))
@@ -82,7 +82,7 @@ def show(object_id: str, config: Path | None) -> None:
           row["evidence"] or "", *(_time(row[t]) for t in ("observed", "modified", "received")),
           row["who"] or "", str(row["list"] or ""), by_position(row)) for row in rows),
     )  # fmt: skip
-    for row in verdicts(stored, loop.target, archived_name).to_pylist():
+    for row in verdicts(stored, loop.target, loop.taxonomy, archived_name).to_pylist():
         click.echo(f"For {loop.target.name}: {row['type']}, {_class(row)} ({row['why']}).")
         if row["reason"] == "conflict":
             click.echo(settle(row))
@@ -97,24 +97,25 @@ def conflicts(config: Path | None) -> None:
 
     \b
     contradiction    different classes: not an example until a person gives the type
-    unknown_type     a spelling missing from conf/taxonomy.yml: not an example while it counts
+    unknown_type     a spelling missing from taxonomy.yml: not an example while it counts
     different_types  of the same class, no contradiction: the one modified last counts
     """
     from fink_al.labels.own_names import by_position
     from fink_al.labels.verdict import conflicts as find
 
     loop = open_loop(config)
-    listed = find(loop.labels, loop.target)
-    taxonomy = loop.taxonomy
+    listed = find(loop.labels, loop.target, loop.taxonomy)
     _print(
         ("object", "what", "type", loop.target.name, "source", "modified [UTC]", "who",
          _OTHER),
         ((conflict.object_id, conflict.kind, row["type"],
-          _class(vars(taxonomy.judge(row["type"], loop.target))), row["source"],
+          _class(vars(loop.taxonomy.judge(row["type"], loop.target))), row["source"],
           _time(row["modified"]), row["who"] or "", by_position(row))
          for conflict in listed for row in conflict.statements),
     )  # fmt: skip
-    warn_of_unknown({row["type"] for conflict in listed for row in conflict.statements})
+    warn_of_unknown(
+        loop.taxonomy, {row["type"] for conflict in listed for row in conflict.statements}
+    )
     if any(conflict.kind == "contradiction" for conflict in listed):
         click.echo(
             "A person settles a contradiction: fink-al labels add OBJECT TYPE --source person"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ from fink_al.errors import LabelError
 if TYPE_CHECKING:
     from fink_al.labels.label import Label
     from fink_al.labels.reading import Labels
+    from fink_al.settings.taxonomy import Taxonomy
 
 
 def _user() -> str:
@@ -82,7 +84,7 @@ def add(
     archived_name = stored.own_name(label.object_id)
     if archived_name != label.object_id:
         click.echo(f"{label.object_id} is {archived_name} in the archive, by its position.")
-    row = next(iter(verdicts(stored, loop.target, archived_name).to_pylist()), None)
+    row = next(iter(verdicts(stored, loop.target, loop.taxonomy, archived_name).to_pylist()), None)
     if row and row["reason"] == "conflict":
         _warn(
             f"{row['object_id']} is not an example, because its types contradict each other: "
@@ -90,7 +92,7 @@ def add(
         )
     elif label.type != (row["type"] if row else WITHDRAWN):
         _warn(_overruled(replace(label, object_id=archived_name), row, stored))
-    warn_of_unknown({label.type})
+    warn_of_unknown(loop.taxonomy, {label.type})
 
 
 @click.command("import")
@@ -134,9 +136,9 @@ def import_(
     loop = open_loop(config)
     columns = (BarColumn(), DownloadColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as bar:
+    bar = Progress(*columns, console=console, transient=True)
+    # Not a disabled bar: rich before 14.3 ends it with an empty line.
+    with bar if console.is_terminal else nullcontext():
         task = bar.add_task("reading")
         done = import_file(
             loop.labels.store, loop.survey, file, format=format, who=who or None,
@@ -149,8 +151,8 @@ def import_(
             f"Rows without a type: {done.untyped}; with neither a name of {loop.survey.name} "
             f"nor a position: {done.other}."
         )
-    warn_of_unknown(set(done.types))
-    reasons = verdicts(loop.labels, loop.target)["reason"]
+    warn_of_unknown(loop.taxonomy, set(done.types))
+    reasons = verdicts(loop.labels, loop.target, loop.taxonomy)["reason"]
     if contradicting := sum(reason == "conflict" for reason in reasons.to_pylist()):
         _warn(
             f"objects whose types contradict each other: {contradicting}; "
@@ -204,15 +206,12 @@ def settle(row: dict[str, Any]) -> str:
     )
 
 
-def warn_of_unknown(types: set[str]) -> None:
+def warn_of_unknown(taxonomy: Taxonomy, types: set[str]) -> None:
     """Warn of those of `types` that the taxonomy does not have."""
-    from fink_al.settings.taxonomy import Taxonomy
-
-    taxonomy = Taxonomy.load()
     for kind in taxonomy.unknown(types):
         near = ", ".join(taxonomy.nearest(kind))
         _warn(
-            f"'{kind}' is not in conf/taxonomy.yml, so it is not a training example"
+            f"'{kind}' is not in taxonomy.yml, so it is not a training example"
             f"{f'; nearest: {near}' if near else ''}. Add the right type as well."
         )
 

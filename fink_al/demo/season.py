@@ -15,7 +15,6 @@ from fink_al.experiments.outcome import Crossing, crossing, curves_of
 from fink_al.experiments.plan import Arm, Plan
 from fink_al.experiments.side_by_side import run_all
 from fink_al.settings import Settings
-from fink_al.settings.taxonomy import Taxonomy
 from fink_al.simulation.nights import simulate
 from fink_al.simulation.objects import CLASSIFIED_MIX, KINDS
 
@@ -103,13 +102,13 @@ def season(settings: Settings, seed: int) -> LabelledAlerts:
     """
     survey, target = settings.survey, settings.target
     types = [str(KINDS[name].type) for name in CLASSIFIED_MIX]
-    classes = Taxonomy.load().classify(types, target)
+    classes = settings.taxonomy.classify(types, target)
     sky = simulate(
         _NIGHTS, _ALERTS_PER_NIGHT, seed, mix=_mix(classes, target.stream_mix.positive_share),
         survey=survey.name,
     )  # fmt: skip
     truth = sky.truth.set_index("object_id").loc[sky.alerts["object_id"]]
-    of_alert = Taxonomy.load().classify(truth["type"].tolist(), target)
+    of_alert = settings.taxonomy.classify(truth["type"].tolist(), target)
     is_late = sky.alerts["mjd"].to_numpy() > truth["peak_mjd"].to_numpy()
     use = np.array([each is not None for each in of_alert]) & ~is_late
     rows = np.flatnonzero(use & sky.alerts["is_positive"].to_numpy(bool))

@@ -54,7 +54,7 @@ def archived_alerts(
         )
     # With the names in other surveys, which fink-al train has matched to the archive's objects.
     labels = OwnNames(LabelStore(labels_store), counterparts_file(archive.folder))
-    classes = verdicts(labels, loop.target)
+    classes = verdicts(labels, loop.target, loop.taxonomy)
     classes = classes.filter(pc.is_valid(classes["positive"]))
     # Columns of the context follow the feature set, which may differ from the target's.
     other = loop.with_target(loop.target.model_copy(update={"features": features}))

@@ -81,7 +81,11 @@ class LabelledAlerts:
 
 
 def labelled_alerts(
-    whole: LightCurves, features: FeatureSettings, target: Target, phase: Phase = "pre-peak"
+    whole: LightCurves,
+    features: FeatureSettings,
+    target: Target,
+    taxonomy: Taxonomy,
+    phase: Phase = "pre-peak",
 ) -> LabelledAlerts:
     """Cut `whole` light curves, whose context has ``objectId`` and ``type``, into nightly alerts.
 
@@ -92,7 +96,9 @@ def labelled_alerts(
     features : FeatureSettings
         Feature set.
     target : Target
-        Positive types, and types that make no examples.
+        Positive families, and families that make no examples.
+    taxonomy : Taxonomy
+        Family of each type.
     phase : {"pre-peak", "all"}
         Alerts up to the night of the object's brightest detection, or all alerts.
 
@@ -105,7 +111,7 @@ def labelled_alerts(
         np.array([str(value) for value in whole.context[name].to_pylist()], object)
         for name in ("type", "objectId")
     )
-    classes = Taxonomy.load().classify(kinds.tolist(), target)
+    classes = taxonomy.classify(kinds.tolist(), target)
     alerts = cut_into_alerts(whole)
     use = np.array([each is not None for each in classes], bool)[alerts.row]
     if phase == "pre-peak":

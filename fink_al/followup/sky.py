@@ -62,6 +62,8 @@ def hours_above_airmass_2(
     times = Time(mjd, format="mjd")
     frame = AltAz(obstime=times, location=place)
     dark = get_sun(times).transform_to(frame).alt.deg < _DARK_DEG
+    if not dark.any():  # astropy 6 transforms to no empty frame
+        return np.zeros(len(begin))
     targets = SkyCoord(np.atleast_1d(ra) * u.deg, np.atleast_1d(dec) * u.deg)
     altitude = targets[:, None].transform_to(frame[dark][None, :]).alt.deg
     hours = (mjd[dark] - begin[:, None]) * 24

@@ -49,7 +49,9 @@ class Conflict:
     statements: tuple[dict, ...]
 
 
-def verdicts(store: Labels, target: Target, object_id: str | None = None) -> pa.Table:
+def verdicts(
+    store: Labels, target: Target, taxonomy: Taxonomy, object_id: str | None = None
+) -> pa.Table:
     """Return the verdict on each labelled object for `target`: one row an object, ordered by name.
 
     A typed statement counts before ``unclassified``; of several typed ones the one modified last
@@ -62,6 +64,8 @@ def verdicts(store: Labels, target: Target, object_id: str | None = None) -> pa.
         Labels of now or as of a time, under the names of a store or of the target's archive.
     target : Target
         Names the families that are positive, and those that are excluded.
+    taxonomy : Taxonomy
+        Family of each type.
     object_id : str, optional
         Only this object; the table is empty if it has no label.
 
@@ -81,7 +85,7 @@ def verdicts(store: Labels, target: Target, object_id: str | None = None) -> pa.
     LabelError
         If the store cannot be read.
     """
-    rows = _Judged(store.standing(object_id), target)
+    rows = _Judged(store.standing(object_id), target, taxonomy)
     thing = codes(rows.table["object_id"])
     # Unclassified ones first, then by time: the last of an object counts.
     order = np.lexsort((np.arange(len(thing)), rows.counts, thing))
@@ -105,9 +109,9 @@ def verdicts(store: Labels, target: Target, object_id: str | None = None) -> pa.
     return pa.table(columns).sort_by("object_id")
 
 
-def conflicts(store: Labels, target: Target) -> list[Conflict]:
+def conflicts(store: Labels, target: Target, taxonomy: Taxonomy) -> list[Conflict]:
     """Return objects whose types differ or are not in the taxonomy, contradictions first."""
-    rows = _Judged(store.standing(), target)
+    rows = _Judged(store.standing(), target, taxonomy)
     typed = rows.table.filter(pa.array(rows.counts == 2))
     is_conflict = rows.contradicts()[rows.counts == 2]
     objects: dict[str, list[dict]] = {}
@@ -147,8 +151,7 @@ def _observed(deciding: pa.Table, settled: pa.ChunkedArray, store: Labels) -> pa
 class _Judged:
     """Standing statements, the classes of their types for a target, and whether they count."""
 
-    def __init__(self, table: pa.Table, target: Target):
-        taxonomy = Taxonomy.load()
+    def __init__(self, table: pa.Table, target: Target, taxonomy: Taxonomy):
         taxonomy.check(target)
         self.table = table
         kinds = table["type"].unique().to_pylist()

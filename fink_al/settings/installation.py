@@ -13,6 +13,7 @@ from fink_al.settings.kinds import TARGET, DataFile, LocalFolder, Section, data_
 from fink_al.settings.services import Registry, Stream
 from fink_al.settings.survey import Survey
 from fink_al.settings.target import Target
+from fink_al.settings.taxonomy import Family, Taxonomy
 
 
 class Settings(Section):
@@ -22,6 +23,7 @@ class Settings(Section):
     labels_path: str | None = None
     target: Target
     survey: Survey
+    families: dict[str, Family]
     source: Kafka
     sink: Kafka
     stream: Stream
@@ -59,6 +61,11 @@ class Settings(Section):
         if len({*topics, self.target.ledger_topic}) < 3:
             raise ValueError("candidates, dead letters and ledger need three different topics.")
         return self
+
+    @property
+    def taxonomy(self) -> Taxonomy:
+        """Families of types."""
+        return Taxonomy.of(self.families)
 
     @property
     def topics(self) -> str:

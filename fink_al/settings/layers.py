@@ -15,13 +15,15 @@ from pydantic import ValidationError
 
 from fink_al.errors import SettingsError
 from fink_al.settings.installation import Settings
-from fink_al.settings.resources import find_resource, read_yaml
+from fink_al.settings.resources import find_resource, find_setting, read_yaml
 from fink_al.settings.variables import KAFKA_PASSWORD, KAFKA_USER, NO_KEYS, PREFIX
 
 #: The target whose file has all that another one's does not say.
 _LIKE = "like"
 #: Keys that two targets must not share.
 _OWN_KEYS = ("name", "candidates_topic", "dead_letter_topic", "ledger_topic")
+#: Name in a target's file.
+_NAME = re.compile(r"""^name:\s*["']?([a-z0-9_]+)""", re.MULTILINE)
 _SECRET = re.compile("password|passwd|secret|token|key|credential|options", re.IGNORECASE)
 
 
@@ -36,6 +38,8 @@ def load_settings(
     The file holds what differs from the package's ``conf/fink_al.yml``. Its `target` is a name or
     a section: a whole target if it has a `name`, else what differs from the package's default.
     Targets and surveys are looked up one by one beside the settings file, then in the package.
+    ``taxonomy.yml`` is looked up beside the settings file, then in ``conf/`` of the working
+    directory, then in the package.
 
     Parameters
     ----------
@@ -70,6 +74,10 @@ def load_settings(
     if isinstance(target.get("survey"), str):
         origin, survey = _named("surveys", target["survey"], file.parent)
         layers.insert(0, (origin, {"survey": survey}))
+    # A settings file that has families has all of them, as one that was written from settings.
+    if not any("families" in layer for _, layer in layers):
+        taxonomy = find_setting("taxonomy.yml", file.parent)
+        layers.insert(0, (str(taxonomy), {"families": read_yaml(taxonomy)}))
     try:
         return Settings.model_validate(_merged(layers))
     except ValidationError as error:
@@ -121,7 +129,28 @@ def _target_files(name: str, beside: Path, blamed: str) -> list[_Layer]:
         inherited = {k: v for k, v in values.items() if not files or k not in _OWN_KEYS}
         name = inherited.pop(_LIKE, None)
         files.insert(0, (blamed, {"target": inherited}))
+    file, values = files[-1]
+    _check_name(Path(file), values["target"].get("name"), beside)
     return files
+
+
+def _check_name(file: Path, name: Any, beside: Path) -> None:
+    """Refuse another target's file with the same name: both would share archive and topics."""
+    seen: set[str] = set()
+    for folder in _folders("targets", beside):
+        others = [other for other in sorted(folder.glob("*.yml")) if other.stem not in seen]
+        seen.update(other.stem for other in others)
+        for other in filter(_is_readable, others):
+            # Not read as YAML: what else is wrong in another target's file does not matter here.
+            named = _NAME.search(other.read_text("utf-8", "replace"))
+            if other != file and named and named[1] == name:
+                raise SettingsError(
+                    f"{file} and {other} have the same name, {name}: give each target its own."
+                )
+
+
+def _is_readable(file: Path) -> bool:
+    return file.is_file() and os.access(file, os.R_OK)
 
 
 def _sentence(error: ValidationError, layers: list[_Layer], file: str) -> str:
@@ -189,7 +218,7 @@ def _has(layer: Any, where: Sequence[str]) -> bool:
 
 def _named(kind: str, name: str, beside: Path, blamed: str = "") -> _Layer:
     """The file of a target or survey, `beside` the settings file or else the package's."""
-    folders = dict.fromkeys((beside.absolute() / kind, find_resource(f"conf/{kind}")))
+    folders = _folders(kind, beside)
     for folder in folders:
         file = folder / f"{name}.yml"
         if file.is_file():
@@ -199,6 +228,11 @@ def _named(kind: str, name: str, beside: Path, blamed: str = "") -> _Layer:
     raise SettingsError(
         f"{f'{blamed}: ' if blamed else ''}No {kind[:-1]} '{name}'; known: {known}."
     )
+
+
+def _folders(kind: str, beside: Path) -> list[Path]:
+    """Folders of targets or surveys, in the order in which they are searched."""
+    return list(dict.fromkeys((beside.absolute() / kind, find_resource(f"conf/{kind}"))))
 
 
 def _merged(layers: list[_Layer]) -> dict[str, Any]:

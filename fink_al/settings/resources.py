@@ -27,16 +27,24 @@ def find_resource(name: str) -> Path:
     return root / name
 
 
-def find_setting(name: str) -> Path:
-    """Path of the file `name` of ``conf/``: the working directory's, else the package's.
+def find_setting(name: str, beside: Path | None = None) -> Path:
+    """Path of the file `name`: in the folder `beside`, else in ``conf/``, else in the package's.
+
+    Parameters
+    ----------
+    name : str
+        Path below the folder.
+    beside : Path, optional
+        Folder of the settings file.
 
     Raises
     ------
     SettingsError
-        If neither has it.
+        If neither it nor ``conf/`` of the working directory nor the package has the file.
     """
-    own = Path.cwd() / "conf" / name
-    return own if own.is_file() else find_resource(f"conf/{name}")
+    folders = [*([beside.absolute()] if beside else []), Path.cwd() / "conf"]
+    own = next((folder / name for folder in folders if (folder / name).is_file()), None)
+    return own or find_resource(f"conf/{name}")
 
 
 class _Loader(yaml.SafeLoader):

@@ -5,14 +5,11 @@ from __future__ import annotations
 import difflib
 import logging
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-
-from pydantic import TypeAdapter, ValidationError
 
 from fink_al.errors import SettingsError
 from fink_al.settings.kinds import Section
-from fink_al.settings.resources import find_setting, read_yaml
 from fink_al.settings.target import Target
 
 log = logging.getLogger(__name__)
@@ -27,7 +24,9 @@ WITHDRAWN = "withdrawn"
 UNKNOWN_TYPE, EXCLUDED = "unknown_type", "excluded"
 
 
-class _Family(Section):
+class Family(Section):
+    """A family of ``taxonomy.yml``: spellings of its types, and why they belong together."""
+
     types: tuple[str, ...]
     why: str
 
@@ -59,26 +58,11 @@ class Taxonomy:
     why: dict[str, str]
 
     @classmethod
-    def load(cls) -> Taxonomy:
-        """Load ``conf/taxonomy.yml`` of the working directory, else of the package.
-
-        Raises
-        ------
-        SettingsError
-            If the file is invalid.
-        """
-        file = find_setting("taxonomy.yml")
-        try:
-            entries = TypeAdapter(dict[str, _Family]).validate_python(read_yaml(file))
-        except ValidationError as error:
-            first = error.errors()[0]
-            raise SettingsError(
-                f"{file}: {'.'.join(map(str, first['loc']))}: {first['msg']}; a family has types, "
-                "a list of spellings, and why, a text."
-            ) from None
+    def of(cls, families: Mapping[str, Family]) -> Taxonomy:
+        """The taxonomy of `families`, by name."""
         return cls(
-            {name: family for family, entry in entries.items() for name in entry.types},
-            {family: entry.why for family, entry in entries.items()},
+            {kind: name for name, family in families.items() for kind in family.types},
+            {name: family.why for name, family in families.items()},
         )
 
     def nearest(self, kind: str) -> list[str]:
@@ -120,7 +104,7 @@ class Taxonomy:
             return Class(
                 None,
                 UNKNOWN_TYPE,
-                f"'{kind}' is not in conf/taxonomy.yml{f'; nearest: {near}' if near else ''}",
+                f"'{kind}' is not in taxonomy.yml{f'; nearest: {near}' if near else ''}",
             )
         if family in target.excluded:
             return Class(None, EXCLUDED, f"{family}: {target.excluded[family]}")

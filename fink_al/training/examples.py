@@ -15,6 +15,8 @@ from fink_al.errors import FinkAlError
 from fink_al.identifiers import identifiers
 from fink_al.loop import Loop
 from fink_al.models.examples import TrainingSet
+from fink_al.settings import Target
+from fink_al.settings.taxonomy import Taxonomy
 
 #: Columns of an example beside its light curve; null where a table lacks one.
 PROVENANCE = {
@@ -113,6 +115,55 @@ def read_file(file: Path) -> pa.Table:
             raise FinkAlError(f"{file}: column '{name}' is unusable. {error}") from None
         rows = rows.set_column(rows.column_names.index(name), name, exact)
     return rows
+
+
+def read_both_classes(
+    file: Path,
+    target: Target,
+    taxonomy: Taxonomy,
+    *,
+    setting: str,
+    otherwise: str,
+    left_out: Sequence[str] = (),
+) -> tuple[pa.Table, npt.NDArray[np.bool_]]:
+    """Read the alerts of a test set or teaching set that are examples of a target.
+
+    Parameters
+    ----------
+    file : path
+        Parquet file.
+    target : Target
+        Its positive and excluded families.
+    taxonomy : Taxonomy
+        Family of each type.
+    setting : str
+        Setting that names the file, for errors.
+    otherwise : str
+        What to do without another file, for errors.
+    left_out : sequence of str, optional
+        Objects to leave out.
+
+    Returns
+    -------
+    pyarrow.Table, bool array of shape (n,)
+        Rows of the file, and whether each is of the target's class.
+
+    Raises
+    ------
+    FinkAlError
+        If the file cannot be read, lacks a column, or has alerts of one class only.
+    """
+    rows = read_file(file)
+    rows = rows.filter(pc.invert(pc.is_in(rows["object_id"], pa.array(left_out, pa.string()))))
+    classes = taxonomy.classify(rows["type"].to_pylist(), target)
+    rows = rows.filter(pa.array([each is not None for each in classes], pa.bool_()))
+    positive = np.array([each for each in classes if each is not None], bool)
+    if len(set(positive.tolist())) < 2:
+        raise FinkAlError(
+            f"The {setting.replace('_', ' ')} {file} has {len(rows)} usable alerts, which are not "
+            f"of both classes: name another one as {setting}, or {otherwise}."
+        )
+    return rows, positive
 
 
 def read_examples(loop: Loop, rows: pa.Table) -> TrainingSet:

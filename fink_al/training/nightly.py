@@ -274,7 +274,7 @@ def examples_until(
     """
     progress("reading labels")
     by_own_name = loop.labels_until(until)
-    labels = verdicts(by_own_name, loop.target)
+    labels = verdicts(by_own_name, loop.target, loop.taxonomy)
     reasons = labels["reason"].drop_null().to_pylist()
     if disputed := reasons.count(CONFLICT):
         progress(f"{disputed} objects are left out as sources disagree: fink-al labels conflicts")

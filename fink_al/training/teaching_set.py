@@ -10,13 +10,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from fink_al.errors import FinkAlError
 from fink_al.loop import Loop
 from fink_al.settings import Survey, Target, load_survey
 from fink_al.settings.taxonomy import Taxonomy
-from fink_al.training.examples import read_file
+from fink_al.training.examples import read_both_classes
 from fink_al.training.test_set import reserved_objects
 
 
@@ -52,12 +50,15 @@ def teaching_set_of(loop: Loop) -> TeachingSet | None:
         return None
     settings = loop.settings
     reserved = reserved_objects(settings.test_set)
-    return read_teaching_set(settings.teaching_set, loop.target, reserved, loop.survey)
+    return read_teaching_set(
+        settings.teaching_set, loop.target, loop.taxonomy, reserved, loop.survey
+    )
 
 
 def read_teaching_set(
     file: Path | None,
     target: Target,
+    taxonomy: Taxonomy,
     reserved: Sequence[str] = (),
     survey: Survey | None = None,
 ) -> TeachingSet | None:
@@ -68,7 +69,9 @@ def read_teaching_set(
     file : path or None
         Parquet file in the form of the starting set.
     target : Target
-        Its positive and excluded types.
+        Its positive and excluded families.
+    taxonomy : Taxonomy
+        Family of each type.
     reserved : sequence of str, optional
         Objects to leave out: a model must not learn from objects that judge it.
     survey : Survey, optional
@@ -86,17 +89,10 @@ def read_teaching_set(
     """
     if file is None:
         return None
-    rows = read_file(file)
-    left_out = pc.is_in(rows["object_id"], pa.array(reserved, pa.string()))
-    rows = rows.filter(pc.invert(left_out))
-    classes = Taxonomy.load().classify(rows["type"].to_pylist(), target)
-    rows = rows.filter(pa.array([each is not None for each in classes], pa.bool_()))
-    positive = np.array([each for each in classes if each is not None], bool)
-    if len(set(positive.tolist())) < 2:
-        raise FinkAlError(
-            f"The teaching set {file} has {len(rows)} usable alerts, which are not of both "
-            "classes: name another one as teaching_set, or choose random_forest."
-        )
+    rows, positive = read_both_classes(
+        file, target, taxonomy,
+        setting="teaching_set", otherwise="choose random_forest", left_out=reserved,
+    )  # fmt: skip
     names = "\n".join(rows["object_id"].to_pylist())
     content = hashlib.sha256(file.read_bytes() + names.encode() + positive.tobytes())
     survey = survey or load_survey(target.survey)

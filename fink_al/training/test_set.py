@@ -10,9 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from fink_al.errors import FinkAlError
 from fink_al.loop import Loop
-from fink_al.training.examples import read_file
+from fink_al.training.examples import read_both_classes, read_file
 
 
 @dataclass(frozen=True)
@@ -54,15 +53,10 @@ def read_test_set(loop: Loop) -> TestSet | None:
     file = loop.settings.test_set
     if file is None:
         return None
-    rows = read_file(file)
-    classes = loop.taxonomy.classify(rows["type"].to_pylist(), loop.target)
-    rows = rows.filter(pa.array([each is not None for each in classes], pa.bool_()))
-    positive = np.array([each for each in classes if each is not None], bool)
-    if len(set(positive.tolist())) < 2:
-        raise FinkAlError(
-            f"The test set {file} has {len(rows)} usable examples, which are not of "
-            "both classes: name another one as test_set, or set it to null and promote by hand."
-        )
+    rows, positive = read_both_classes(
+        file, loop.target, loop.taxonomy,
+        setting="test_set", otherwise="set it to null and promote by hand",
+    )  # fmt: skip
     content = hashlib.sha256(file.read_bytes() + positive.tobytes())
     return TestSet(rows, positive, content.hexdigest()[:16])
 

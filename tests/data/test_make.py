@@ -28,7 +28,9 @@ def test_a_folder_holds_what_the_command_makes(settings, tmp_path):
             folder / settings.target.name / f"{name}.parquet" for folder in (DATA, tmp_path)
         )
         assert pq.read_table(ours).equals(pq.read_table(made))
-        assert ours.stat().st_size == made.stat().st_size < 1_000_000
+        # Sizes differ by the footers, which follow pyarrow's version.
+        assert made.stat().st_size == pytest.approx(ours.stat().st_size, rel=0.1)
+        assert ours.stat().st_size < 1_000_000
 
 
 def test_every_row_is_an_example_and_no_object_is_in_two_sets(settings):
@@ -48,7 +50,7 @@ def test_every_row_is_an_example_and_no_object_is_in_two_sets(settings):
 
 def test_every_alert_of_the_teaching_set_is_read(settings):
     file = DATA / settings.target.name / "teaching_set.parquet"
-    teaching = read_teaching_set(file, settings.target)
+    teaching = read_teaching_set(file, settings.target, settings.taxonomy)
     assert len(teaching) == len(teaching.rows) == 9000
     names = teaching.rows["object_id"].to_numpy()
     assert (np.unique(names, return_counts=True)[1] > 1).any()

@@ -89,7 +89,7 @@ def test_spark_reads_the_nights(spark, ztf, lsst):
 
 @pytest.mark.spark
 def test_examples_are_found_in_the_archive(spark, ztf):
-    said = verdicts(Loop.open(ztf).labels, ztf.target)
+    said = verdicts(Loop.open(ztf).labels, ztf.target, ztf.taxonomy)
     labels = said.filter(pa.compute.is_valid(said["positive"]))
     rows = archived_examples(Loop.open(ztf), labels)
     # Those that the second training of the folder had.

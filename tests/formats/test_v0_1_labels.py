@@ -15,7 +15,7 @@ def judged(labels, settings):
     """Type, source, class and reason by object."""
     return {
         row["object_id"]: (row["type"], row["source"], row["positive"], row["reason"])
-        for row in verdicts(labels, settings.target).to_pylist()
+        for row in verdicts(labels, settings.target, settings.taxonomy).to_pylist()
     }
 
 
@@ -43,7 +43,8 @@ def test_what_each_object_is(ztf):
         "ZTF26aapaabd": ("SN Ib", "spectrum", False, None),
         "ZTF26aapaabr": ("SN Ib", "spectrum", False, None),
     }
-    assert [(c.object_id, c.kind) for c in conflicts(Loop.open(ztf).labels.store, ztf.target)] == [
+    found = conflicts(Loop.open(ztf).labels.store, ztf.target, ztf.taxonomy)
+    assert [(c.object_id, c.kind) for c in found] == [
         ("ZTF25aapaaad", "contradiction"),
         ("ZTF25aapaaan", "unknown_type"),
     ]

@@ -84,7 +84,7 @@ def test_types_are_checked_when_they_are_handed_in(settings, run):
     def add(type, when="2026-01-04T10:00:00"):
         return run("add", "A", type, "--observed", when)
 
-    warning = "is not in conf/taxonomy.yml, so it is not a training example"
+    warning = "is not in taxonomy.yml, so it is not a training example"
     assert add("SN Ia") == add("SN II") == add("SN Ia") == (0, "1 label added.\n")
     assert add("UNCLASSIFIED") == (0, "1 label added.\n")
     assert add("sn ia") == (

@@ -17,8 +17,9 @@ def test_the_python_example_runs(monkeypatch, tmp_path):
     (block,) = re.findall(r"```python\n(.*?)```", _TEXT, re.DOTALL)
     names: dict = {}
     exec(block, names)
-    store, target = names["store"], names["loop"].target
-    assert names["verdicts"](store, target)["positive"].to_pylist() == [True]
+    store, loop = names["store"], names["loop"]
+    rows = names["verdicts"](store, loop.target, loop.taxonomy)
+    assert rows["positive"].to_pylist() == [True]
 
 
 def test_the_table_of_an_observer_can_be_imported(settings, tmp_path):

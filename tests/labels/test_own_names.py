@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 import pytest
+from small_world import TAXONOMY
 
 from fink_al.labels.counterparts import FOUND, write_counterparts
 from fink_al.labels.label import Label
@@ -46,7 +47,7 @@ def word(name, kind, day=0, source="TNS", evidence="17"):
 
 def told(said, target):
     columns = ("object_id", "type", "positive", "reason")
-    return [tuple(row[c] for c in columns) for row in verdicts(said, target).to_pylist()]
+    return [tuple(row[c] for c in columns) for row in verdicts(said, target, TAXONOMY).to_pylist()]
 
 
 def test_without_counterparts_labels_are_those_of_the_store(said, target):
@@ -70,10 +71,10 @@ def test_a_retyped_and_a_withdrawn_label_follow(said, target, match):
 def test_both_names_are_one_thing(said, target, match):
     match({"ZTF1": "101", "TNS 2026a": "101"})
     said.store.add([word("101", "SN Ia", source="spectrum"), word("ZTF1", "SN II", 1)])
-    (row,) = verdicts(said, target).to_pylist()
+    (row,) = verdicts(said, target, TAXONOMY).to_pylist()
     why = "spectrum: SN Ia; TNS of ZTF1, 0.4 arcsec away: SN II"
     assert (row["object_id"], row["reason"], row["why"]) == ("101", "conflict", why)
-    (found,) = conflicts(said, target)
+    (found,) = conflicts(said, target, TAXONOMY)
     others = [row["said_of"] for row in found.statements]
     assert (found.object_id, found.kind, others) == ("101", "contradiction", [None, "ZTF1"])
     # A row of TNS is one statement under whatever names it was stored: its last word counts.

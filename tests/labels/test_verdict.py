@@ -2,6 +2,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from small_world import TAXONOMY
 
 from fink_al.labels.label import Label
 from fink_al.labels.verdict import conflicts, verdicts
@@ -23,13 +24,13 @@ def word(source, kind, day=0, name="A"):
 def verdict(store, target, *labels):
     """Type that counts, whether it is positive, and the reason if it is no example."""
     store.add(labels)
-    (row,) = verdicts(store, target).to_pylist()
+    (row,) = verdicts(store, target, TAXONOMY).to_pylist()
     return row["type"], row["positive"], row["reason"]
 
 
 def test_a_row_says_all_about_the_statement_that_counts(store, target):
     store.add([word("TNS", "SN II", 1, "B"), replace(word("TNS", "SN Ia"), evidence="17")])
-    assert verdicts(store, target).to_pylist() == [
+    assert verdicts(store, target, TAXONOMY).to_pylist() == [
         {
             "object_id": "A",
             "type": "SN Ia",
@@ -57,10 +58,10 @@ def test_a_row_says_all_about_the_statement_that_counts(store, target):
 
 
 def test_without_labels_there_are_no_verdicts(store, target):
-    assert len(verdicts(store, target)) == 0
-    assert conflicts(store, target) == []
+    assert len(verdicts(store, target, TAXONOMY)) == 0
+    assert conflicts(store, target, TAXONOMY) == []
     store.add([word("TNS", "SN Ia"), word("person", "withdrawn", 1)])
-    assert len(verdicts(store, target)) == 0
+    assert len(verdicts(store, target, TAXONOMY)) == 0
 
 
 @pytest.mark.parametrize(
@@ -100,7 +101,7 @@ def test_a_touch_of_what_a_person_settled_leaves_it_settled(store, target):
 def test_what_a_person_settled_was_observed_with_the_first_typed_spectrum(store, target):
     def observed(*labels):
         store.add(labels)
-        return [row["observed"] - DAY for row in verdicts(store, target).to_pylist()]
+        return [row["observed"] - DAY for row in verdicts(store, target, TAXONOMY).to_pylist()]
 
     day = timedelta(days=1)
     store.add([word("spectrum", "unclassified"), word("TNS", "SN II", 3), word("person", "CV", 5)])
@@ -121,15 +122,15 @@ def test_conflicts_are_listed_with_who_said_what(store, target):
     store.add([word("spectrum", "sn1a", 0, "C"), word("TNS", "unclassified", 0, "Fine")])
     found = [
         (c.object_id, c.kind, [(row["source"], row["type"]) for row in c.statements])
-        for c in conflicts(store, target)
+        for c in conflicts(store, target, TAXONOMY)
     ]
     assert found == [
         ("A", "contradiction", [("TNS", "SN Ia"), ("spectrum", "SN II")]),
         ("C", "unknown_type", [("spectrum", "sn1a")]),
         ("B", "different_types", [("TNS", "SN Ia"), ("spectrum", "SN Ia-91T-like")]),
     ]
-    why = {row["object_id"]: row["why"] for row in verdicts(store, target).to_pylist()}
+    why = {row["object_id"]: row["why"] for row in verdicts(store, target, TAXONOMY).to_pylist()}
     assert why["A"] == "TNS: SN Ia; spectrum: SN II"
-    assert why["C"] == "'sn1a' is not in conf/taxonomy.yml; nearest: SN Ia, SN"
+    assert why["C"] == "'sn1a' is not in taxonomy.yml; nearest: SN Ia, SN"
     store.add([word("person", "SN Ia", 2), word("person", "SN Ia", 2, "C")])
-    assert [c.object_id for c in conflicts(store, target)] == ["B"]
+    assert [c.object_id for c in conflicts(store, target, TAXONOMY)] == ["B"]

@@ -65,6 +65,26 @@ def test_files_of_the_working_directory_hide_no_other(tmp_path, monkeypatch):
     )
 
 
+@pytest.mark.parametrize("name", ["mine", "early_snia"])
+def test_two_target_files_of_one_name_are_refused(tmp_path, name):
+    file = write(tmp_path / "targets" / "mine.yml", {"like": "early_snia", "name": name})
+    other = find_resource("conf/targets/early_snia.yml")
+    if name == "mine":
+        other = tmp_path / "targets" / "other.yml"
+        other.write_text("# [\nname: 'mine' # mine\ncuts: {")
+    settings = write(tmp_path / "fink_al.yml", {"target": "mine"})
+    with pytest.raises(SettingsError) as error:
+        load_settings(settings, environment={}, **_NO_DATA)
+    assert str(error.value) == (
+        f"{file} and {other} have the same name, {name}: give each target its own."
+    )
+    # A file that hides the package's is the only one of its name.
+    hiding = load_settings(environment={}).target.model_dump(mode="json") | {"name": "x"}
+    write(tmp_path / "targets" / "early_snia.yml", hiding)
+    write(file, {"like": "early_snia", "name": "early_snia"})
+    assert load_settings(settings, environment={}, **_NO_DATA).target.name == "early_snia"
+
+
 def test_the_settings_file_of_the_working_directory_is_the_default(tmp_path, monkeypatch):
     write(tmp_path / "conf" / "fink_al.yml", {"work_dir": "here"})
     elsewhere = write(tmp_path / "elsewhere.yml", {"target": "early_snia_lsst"})

@@ -21,7 +21,6 @@ from fink_al.evaluation.metrics import evaluate
 from fink_al.labels.label import Label
 from fink_al.loop import Loop
 from fink_al.settings import find_resource
-from fink_al.settings.taxonomy import Taxonomy
 from fink_al.training import versions
 from fink_al.training.nightly import retrain
 from fink_al.training.versions import Made
@@ -149,7 +148,42 @@ def test_a_worse_version_is_called_worse(run, learn, judges):
     assert 0 < float(numbers[1]) <= float(numbers[0]) <= float(numbers[2])
 
 
-def test_what_is_not_as_it_was_then_is_named(run, learn, settings, archived, tmp_path, monkeypatch):
+@pytest.fixture
+def add_type(settings):
+    """Adds a type of the family SN Ia to a taxonomy beside the settings file of `run`."""
+
+    def add(kind):
+        families = yaml.safe_load(find_resource("conf/taxonomy.yml").read_text("utf-8"))
+        families["SN Ia"]["types"].append(kind)
+        (settings.work_dir / "conf" / "taxonomy.yml").write_text(yaml.safe_dump(families), "utf-8")
+
+    return add
+
+
+@pytest.mark.parametrize("is_listed", [True, False])
+def test_a_taxonomy_beside_the_settings_counts_in_training(
+    run, settings, archive, archived, add_type, monkeypatch, is_listed
+):
+    monkeypatch.setattr("fink_al.spark.nights.examples.archived_examples", archived)
+    alerts = sky("A", 10)
+    archive(*alerts)
+    now = datetime.now(UTC)
+    types = {"SN Ia": "Firework"}
+    Loop.open(settings).labels.store.add(
+        Label(row["object_id"], types.get(row["type"], row["type"]), "spectrum", now, now)
+        for row in alerts
+    )
+    if is_listed:
+        add_type("Firework")
+    assert run(train)[0] == (0 if is_listed else 3)
+    (report,) = (settings.work_dir / "report").glob("training_*.json")
+    summary = json.loads(report.read_text())
+    assert (summary["positive"], summary["negative"]) == (10 if is_listed else 0, 10)
+
+
+def test_what_is_not_as_it_was_then_is_named(
+    run, learn, settings, archived, add_type, tmp_path, monkeypatch
+):
     start = tmp_path / "start.parquet"
     pq.write_table(table(sky("Start", 1)), start)
     learn(sky("A", 10), starting_set=start)
@@ -167,10 +201,7 @@ def test_what_is_not_as_it_was_then_is_named(run, learn, settings, archived, tmp
         f"{same}Changed since then: label store.\n",
     )
     pq.write_table(table(sky("Start", 2)), start)
-    taxonomy = Taxonomy.load()
-    families = taxonomy.families | {"SN Ia-new": taxonomy.families["SN Ia"]}
-    changed = Taxonomy(families, taxonomy.why)
-    monkeypatch.setattr(Taxonomy, "load", lambda: changed)
+    add_type("SN Ia-new")
     code, output = run(*again, FINK_AL_STARTING_SET=str(start))
     assert (code, output.partition("\n")[2]) == (
         1,

@@ -36,9 +36,9 @@ def whole(shared_data):
 @pytest.fixture(scope="module")
 def learned(whole, settings):
     """Forest of one half of the objects, the other half's alerts before maximum, their scores."""
-    data = labelled_alerts(whole, settings.target.features, settings.target)
+    data = labelled_alerts(whole, settings.target.features, settings.target, settings.taxonomy)
     learner, test = halves(data, np.random.default_rng(0))
-    teaching = read_teaching_set(settings.teaching_set, settings.target)
+    teaching = read_teaching_set(settings.teaching_set, settings.target, settings.taxonomy)
     prior = prior_of(settings.target, learner.features, teaching)
     forest = fit_estimator(
         settings.target.model, learner.values, learner.positive, learner.row, prior

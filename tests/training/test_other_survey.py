@@ -222,4 +222,5 @@ def test_without_archive_or_positions_there_are_none(spark, settings, archive):
         retrain(Loop.open(settings), archived_examples, print, archived_counterparts).by_position
         == 1
     )
-    assert verdicts(Loop.open(settings).labels, settings.target)["object_id"].to_pylist() == ["1"]
+    said = verdicts(Loop.open(settings).labels, settings.target, settings.taxonomy)
+    assert said["object_id"].to_pylist() == ["1"]

@@ -1,7 +1,7 @@
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from small_world import informed, sky, table, teacher, teaching_set
+from small_world import TAXONOMY, informed, sky, table, teacher, teaching_set
 
 from fink_al.alerts import light_curves
 from fink_al.errors import ModelError, SettingsError
@@ -81,14 +81,14 @@ def test_alerts_without_features_do_not_teach(settings, target, tmp_path):
     forests = []
     for rows in (seen, seen + unseen):
         pq.write_table(table(rows), file)
-        prior = prior_of(target, target.features, read_teaching_set(file, target))
+        prior = prior_of(target, target.features, read_teaching_set(file, target, TAXONOMY))
         forests.append(forest_to_arrays(prior.forest))
     for name, array in forests[0].items():
         np.testing.assert_array_equal(array, forests[1][name])
 
     pq.write_table(table(unseen), file)
     with pytest.raises(ModelError, match=r"0 of 10 alerts of the teaching set have features, .*"):
-        prior_of(target, target.features, read_teaching_set(file, target))
+        prior_of(target, target.features, read_teaching_set(file, target, TAXONOMY))
 
 
 def test_the_settings_say_what_is_learned_from_labels_and_what_the_teacher_is_worth(

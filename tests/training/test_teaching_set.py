@@ -20,11 +20,13 @@ def write(tmp_path):
 @pytest.fixture
 def read(settings, write):
     """Writes alerts to a file and reads them as teaching set."""
-    return lambda rows, *reserved: read_teaching_set(write(rows), settings.target, reserved)
+    return lambda rows, *reserved: read_teaching_set(
+        write(rows), settings.target, settings.taxonomy, reserved
+    )
 
 
 def test_no_file_is_no_teaching_set(settings):
-    assert read_teaching_set(None, settings.target) is None
+    assert read_teaching_set(None, settings.target, settings.taxonomy) is None
 
 
 def test_alerts_have_their_classes_and_an_object_may_have_several(read):
@@ -46,7 +48,7 @@ def test_the_identity_follows_content_classes_and_what_is_left_out(read, setting
     rows = sky("A", 2)
     of_agn = settings.target.model_copy(update={"positive": ("AGN",)})
     sets = [read(rows), read(rows), read(rows, "AAGN1"), read(sky("A", 3))]
-    sets.append(read_teaching_set(write(rows), of_agn))
+    sets.append(read_teaching_set(write(rows), of_agn, settings.taxonomy))
     assert sets[0] == sets[1]
     assert len({each.identity for each in sets}) == len(set(sets)) == 4
 
@@ -60,7 +62,7 @@ def test_what_is_no_labelled_set_is_refused(settings, tmp_path):
     file = tmp_path / "x.parquet"
     file.write_text("no Parquet")
     with pytest.raises(FinkAlError, match=r"is not a Parquet .*teaching_set, or null for none"):
-        read_teaching_set(file, settings.target)
+        read_teaching_set(file, settings.target, settings.taxonomy)
     pq.write_table(pa.table({"object_id": ["A"]}), file)
     with pytest.raises(FinkAlError, match=r"lacks the columns \['alert_id', 'type'\]"):
-        read_teaching_set(file, settings.target)
+        read_teaching_set(file, settings.target, settings.taxonomy)

@@ -177,7 +177,9 @@ def test_a_source_that_is_known_has_one_spelling():
 def test_two_observers_of_one_night_are_two_statements(settings, tmp_path):
     rows = "A,SN Ia,2026-01-05,Ann\nA,SN II,2026-01-05,Bob\nA,SN Ib,2026-01-05,Bob\n"
     assert take(settings, tmp_path, f"object_id,type,observed,who\n{rows}").added == 2
-    (row,) = verdicts(Loop.open(settings).labels.store, settings.target).to_pylist()
+    (row,) = verdicts(
+        Loop.open(settings).labels.store, settings.target, settings.taxonomy
+    ).to_pylist()
     assert (row["reason"], row["why"]) == ("conflict", "spectrum: SN Ia; spectrum: SN Ib")
 
 

@@ -2,11 +2,11 @@
 
 import pytest
 from importing import import_file
+from small_world import TAXONOMY
 from tns_table_2024 import ZTF_NAME, read_tns_table
 
 from fink_al.labels.counterparts import places
 from fink_al.loop import Loop
-from fink_al.settings.taxonomy import Taxonomy
 
 
 @pytest.fixture
@@ -25,4 +25,4 @@ def test_each_row_counts_by_its_name_or_by_its_position(settings, table, tmp_pat
     by_position = [name for name in rows["object_id"].to_pylist() if name.startswith("TNS ")]
     assert sorted(by_position) == sorted("TNS " + table["name"][~named])
     assert len(places(rows)) == len(set(rows["object_id"].to_pylist()))
-    assert Taxonomy.load().unknown(done.types) == []
+    assert TAXONOMY.unknown(done.types) == []

@@ -46,7 +46,7 @@ def bundles(small):
 
 @pytest.fixture
 def server(tmp_path, monkeypatch):
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "2")
     running = MlflowServer(tmp_path / "versions")
     yield running
     running.close()
@@ -127,7 +127,7 @@ def test_a_registry_that_hangs_is_asked_ever_so_often(settings, server, monkeypa
     watch.current()
     took = time.monotonic() - begin
     assert 1 < took < 60
-    assert watch._asks_again - time.monotonic() == pytest.approx(module._REST * took, rel=0.1)
+    assert 0.5 < (watch._asks_again - time.monotonic()) / (module._REST * took) <= 1
 
 
 def test_a_refused_version_is_told_once_and_looked_at_again(settings, server, bundles, caplog):

@@ -219,7 +219,7 @@ def test_no_bad_bundle_scores(spark, world, tmp_path, caplog):
 
 @pytest.fixture
 def server(tmp_path, monkeypatch):
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "2")
     running = MlflowServer(tmp_path / "versions")
     yield running
     running.close()
@@ -260,7 +260,7 @@ def test_a_registry_that_fails_while_batches_run(spark, world, server, caplog):
     assert archive(settings)["model_version"].unique().tolist() == ["1"]
     warnings = [r.getMessage() for r in caplog.records if "out of reach" in r.getMessage()]
     assert len(warnings) == 3
-    assert max(batch.seconds["prepare"] for batch in batches) < 15
+    assert max(batch.seconds["prepare"] for batch in batches) < 60
     # A stream that starts in an outage goes on with the model that scored.
     server.mode = "refuse"
     fill(settings, sky.nights[0], values[n : n + 10])

@@ -165,7 +165,7 @@ def test_what_ended_before_the_promotion_is_done_again(retrain, settings, tell, 
 def test_a_test_set_of_one_class_is_refused(retrain, settings, tell):
     pq.write_table(table(sky("Test", 20)[:20]), settings.test_set)
     tell(sky("A", 10))
-    with pytest.raises(FinkAlError, match="has 20 usable examples, which are not of both classes"):
+    with pytest.raises(FinkAlError, match="has 20 usable alerts, which are not of both classes"):
         retrain(settings)
 
 
