@@ -151,6 +151,7 @@ def _within(settings: Settings, p: Floats, alerts: Mapping[str, Any], curves: Li
         has_features=~np.isnan(p) & (p != ztf.FINK_NO_SCORE),
         is_observable=observable,
         is_labelled=nothing,
+        is_reserved=nothing,
         is_published=nothing,
     )
     return chosen.rejected == 0

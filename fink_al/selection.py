@@ -108,6 +108,7 @@ def select(
     has_features: Bools,
     is_observable: Bools,
     is_labelled: Bools,
+    is_reserved: Bools,
     is_published: Bools,
 ) -> Selection:
     """Apply the cuts to a batch of alerts and draw from those that pass.
@@ -128,8 +129,9 @@ def select(
         Whether the alert has any feature.
     is_observable : bool array, shape (n,)
         Whether the site can observe it in the night after its list closes.
-    is_labelled, is_published : bool arrays, shape (n,)
-        The object has a type; it was published in this list.
+    is_labelled, is_reserved, is_published : bool arrays, shape (n,)
+        The object has a type; it is of the test set, whose objects are never asked for and in no
+        list; it was published in this list.
     """
     cuts = target.cuts
     fails = failures(cuts, context, history_start_mjd) | {
@@ -137,10 +139,10 @@ def select(
         "not_observable": ~is_observable,
         "not_scored": ~has_features | np.isnan(score),
     }
-    in_list = ~np.any(list(fails.values()), axis=0)
+    in_list = ~np.any([*fails.values(), is_reserved], axis=0)
     pi = np.where(in_list, weights(score, draws.mean, target.draw), np.nan)
     fails |= {
-        "already_labelled": is_labelled,
+        "already_labelled": is_labelled | is_reserved,
         "already_published": is_published,
         # Of an object that is in the list with certainty, the draw decides nothing.
         "not_drawn": in_list & ~is_labelled & ~is_published & ~(draws.u < pi * draws.t),

@@ -43,7 +43,8 @@ def selection(alerts, target=TARGET):
         _GOOD
         | {"ra": 150.0, "score": 0.5, "history_start_mjd": 61045.0, "has_features": True}
         | {"u": 0.0, "t": 1.0, "mean": 0.5}
-        | {"is_observable": True, "is_labelled": False, "is_published": False}
+        | {"is_observable": True, "is_labelled": False}
+        | {"is_reserved": False, "is_published": False}
         | alert
         for alert in alerts
     ]
@@ -52,7 +53,7 @@ def selection(alerts, target=TARGET):
         name: np.array(arrays[name], float) if words is None else places(arrays[name], words)
         for name, words in inputs(target.cuts).items()
     }
-    truths = ("has_features", "is_observable", "is_labelled", "is_published")
+    truths = ("has_features", "is_observable", "is_labelled", "is_reserved", "is_published")
     return select(
         context,
         target=target,
@@ -122,6 +123,7 @@ _CASES = [
     ({"is_observable": False}, ["not_observable"]),
     ({"is_labelled": True}, ["already_labelled"]),
     ({"is_published": True}, ["already_published"]),
+    ({"is_reserved": True, "u": 0.99, "t": 0.5}, ["already_labelled"]),
     ({"u": 0.99}, []),
     ({"u": 0.99, "t": 0.99}, ["not_drawn"]),
     # Odds of 0.9 * 0.1 / 0.5 + 0.1 of an object with a fifth of the mean score.
@@ -144,17 +146,18 @@ def test_each_cut_alone_and_some_together():
 
 
 def test_what_is_in_the_list_has_a_weight_and_a_priority():
-    drawn, left, labelled, faint, unscored = selection(
+    drawn, left, labelled, *others = selection(
         [
             {"u": 0.1},
             {"u": 0.9, "t": 0.5},
             {"u": 0.9, "is_labelled": True, "score": 1.0},
             {"mag": 21.0},
             {"score": nan},
+            {"is_reserved": True},
         ]
     ).priority
     np.testing.assert_allclose([drawn, left, labelled], [0.1, 0.9, 0.9 / 1.9])
-    assert np.isnan([faint, unscored]).all()
+    assert np.isnan(others).all()
 
 
 def test_scores_of_the_strategies_of_a_stream():

@@ -282,3 +282,8 @@ def test_a_settings_file_that_simulates_its_teacher_is_refused():
         match=r"target\.model\.prior\.skies: no such key; target\.model\.prior has: worth_labels, ",
     ):
         load_settings(environment={}, target={"model": {"prior": {"skies": 3}}})
+
+
+def test_the_width_of_earlier_versions_is_refused_with_what_replaces_it():
+    with pytest.raises(SettingsError, match=r"remove uncertainty_width: .*draw\.exponent sets how"):
+        load_settings(environment={}, target={"follow_up": {"uncertainty_width": 0.25}})

@@ -54,13 +54,14 @@ class Known:
 
     Parameters
     ----------
-    labelled : Broadcast of sorted int64 array
-        Keys of the objects that have a type.
+    labelled, reserved : Broadcast of sorted int64 array
+        Keys of the objects that have a type, and of those of the test set.
     published : Broadcast of dict
         Sorted keys of the objects published, by list YYYYMMDD.
     """
 
     labelled: Any = None
+    reserved: Any = None
     published: Any = None
 
 
@@ -239,6 +240,7 @@ def _udf(science: Science):
             has_features=extracted.exist,
             is_observable=observable,
             is_labelled=_contains(known.labelled.value if known.labelled else None, object_key),
+            is_reserved=_contains(known.reserved.value if known.reserved else None, object_key),
             is_published=published,
         )
         out = pd.DataFrame(extracted.values, columns=list(features.names))

@@ -133,3 +133,20 @@ def test_dead_letters_say_where_they_come_from(v0_1, survey, topic, offset, reas
     }  # fmt: skip
     assert dead["key"] is None
     assert base64.b64decode(dead["value"]) == b"no packet"
+
+
+def test_a_ledger_without_draws_begins_a_first_list(v0_1, ztf):
+    thresholds = Ledger("any", records_of(v0_1, "ztf")).thresholds
+    target = Loop.open(ztf).target
+    draw, follow_up = target.draw, target.follow_up
+    assert thresholds.t(20260107, "entropy", draw, follow_up) == follow_up.bootstrap_fraction
+    assert thresholds.mean(20260107, "entropy", draw) == 1.0
+
+
+@pytest.mark.parametrize("survey", SURVEYS)
+def test_an_archive_without_draws_is_read_with_nulls(request, v0_1, survey):
+    archive = Loop.open(request.getfixturevalue(survey)).archive
+    names = ["list", "pi", "u", "priority", "t", "strategy_parameters"]
+    for night in archive.nights():
+        rows = archive.read(night, names)
+        assert all(rows[name].null_count == len(rows) > 0 for name in names)

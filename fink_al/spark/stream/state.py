@@ -73,6 +73,7 @@ class State:
         self._labels_version: str | None = None
         self._labels_are_away = False
         self._labelled: Broadcast | None = None
+        self._reserved: Broadcast | None = None
         self._lists: OrderedDict[int, _List] = OrderedDict()
         self._shared_published: Broadcast | None = None
         self._refresh_labels()  # without labels the stream does not start
@@ -85,7 +86,7 @@ class State:
         if self._shared_published is None:
             published = {name: _sorted(kept.published) for name, kept in self._lists.items()}
             self._shared_published = self._spark.sparkContext.broadcast(published)
-        known = Known(self._labelled, self._shared_published)
+        known = Known(self._labelled, self._reserved, self._shared_published)
         return Science(self._loop, champion, known, self._thresholds)
 
     def draw_record(self, lists: Mapping[int, Listed], strategy: str) -> dict[str, Any] | None:
@@ -171,7 +172,8 @@ class State:
         try:
             version = self._labels.version
             is_new = version != self._labels_version
-            names = self._not_asked_for() if is_new else []
+            typed = self._labels.typed_objects() if is_new else []
+            reserved = self._reserved_objects() if is_new else []
         except ServiceError as error:
             if self._labelled is None:
                 raise
@@ -182,18 +184,18 @@ class State:
         self._labels_are_away = False
         if not is_new:
             return
-        keys = _sorted(object_keys(self._spark, names))
-        if self._labelled:
-            self._labelled.unpersist()
-        self._labelled = self._spark.sparkContext.broadcast(keys)
+        for former in (self._labelled, self._reserved):
+            if former:
+                former.unpersist()
+        self._labelled, self._reserved = (
+            self._spark.sparkContext.broadcast(_sorted(object_keys(self._spark, names)))
+            for names in (typed, reserved)
+        )
         self._labels_version = version
 
-    def _not_asked_for(self) -> list[str]:
+    def _reserved_objects(self) -> Iterable[str]:
         # The test set is never requested: a model must not learn from objects that judge it.
-        return [
-            *self._labels.typed_objects(),
-            *self._labels.both(reserved_objects(self._loop.settings.test_set)),
-        ]
+        return self._labels.both(reserved_objects(self._loop.settings.test_set))
 
 
 def object_keys(spark: SparkSession, names: Iterable[str]) -> list[int]:
