@@ -59,8 +59,10 @@ def read_list(archive: Archive, day: int) -> pa.Table:
         If a file of the archive is damaged.
     """
     names = [*LISTED.names[:-3], "is_candidate"]
-    batches = archive.read_list(day, names, IN_LIST)
-    rows = pa.Table.from_batches([batch for batch in batches if len(batch)], _read_schema())
+    batches = [batch for batch in archive.read_list(day, names, IN_LIST) if len(batch)]
+    if not batches:
+        return LISTED.empty_table()
+    rows = pa.Table.from_batches(batches)
     rows = rows.sort_by([(name, "ascending") for name in ("object_id", "mjd", "alert_id")])
     as_it_is = pc.ScalarAggregateOptions(skip_nulls=False)
     by_object = rows.group_by("object_id", use_threads=False).aggregate(
@@ -80,8 +82,3 @@ def read_list(archive: Archive, day: int) -> pa.Table:
 def least_t(listed: pa.Table) -> float:
     """Return the smallest threshold of a list; infinite if none is known."""
     return float(np.nanmin(listed["least_t"].to_numpy(), initial=np.inf))
-
-
-def _read_schema() -> pa.Schema:
-    kinds = [LISTED.field(name) for name in LISTED.names[:-3]]
-    return pa.schema([*kinds, ("is_candidate", pa.bool_())])

@@ -48,6 +48,8 @@ def test_the_first_model_is_promoted_and_reported(retrain, settings, tell):
     assert (summary.positive, summary.negative, summary.champion_metrics) == (10, 10, None)
     assert summary.metrics["figure_of_merit"] == 1
     assert told == [
+        "drawn objects: 0 rows of 0 lists, 0 with odds of 1; labelled objects without odds: "
+        "20 no_list",
         "reading labels",
         "looking for 20 labelled objects in the archive",
         "training on 10 positive and 10 negative examples",
