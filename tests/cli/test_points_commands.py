@@ -165,5 +165,5 @@ def test_positives_are_thinned_to_a_share(points, tmp_path):
     assert told["requested_positive_share"] == 0.25
     assert told["positive_share"] == pytest.approx(0.25)
     assert 0 <= told["metrics"]["average_precision"]["mean"] <= 1
-    with pytest.raises(LightCurveError, match="give a share of at most 0.500"):
+    with pytest.raises(LightCurveError, match=r"give a share of at most 0\.500"):
         run(evaluate, "--points", points, "--positive-share", 0.9, "--output", out)
