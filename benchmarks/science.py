@@ -7,7 +7,8 @@ mean over seeds. On the published subset learning and judging are both on alerts
 fitted. Every object counts alike. Beside the calibration error stands what perfect probabilities
 would show on such a sample. With --positive-share objects are left out as in a stream.
 
-    python benchmarks/science.py [--points FILE] [--seeds 8] [--positive-share 0.07] [--check] [--quick]
+    python benchmarks/science.py [--points FILE] [--seeds 8] [--positive-share 0.07] [--check]
+        [--quick]
 """
 
 from __future__ import annotations
