@@ -67,23 +67,26 @@ def campaign(seed: int) -> tuple[LiveMetrics, dict[str, float]]:
 
 
 def drawn_objects(rows: DrawnCampaign) -> DrawnObjects:
-    """Return what a campaign knows: all rows of the objects that it drew."""
-    is_drawn = ~np.isnan(rows.odds)
-    use = np.isin(rows.object_id, rows.object_id[is_drawn])
-    known = DrawnObjects(
-        rows.object_id.astype(object), rows.list, rows.odds, rows.p, rows.is_typed,
-        rows.positive & rows.is_typed, rows.mag, rows.airmass,
-        is_drawn & (rows.odds == 1) & repeated(rows),
-    ).take(use)  # fmt: skip
-    return known
+    """Return what a campaign knows: the rows that it drew.
 
-
-def repeated(rows: DrawnCampaign) -> np.ndarray:
-    """True where an object was drawn from an earlier list: the next version has learned from it."""
-    is_drawn = ~np.isnan(rows.odds)
+    A version is fitted after each list, so it has learned from the objects of earlier ones.
+    """
+    drawn = np.flatnonzero(~np.isnan(rows.odds))
+    objects = rows.object_id[drawn]
     first = np.full(rows.object_id.max() + 1, np.iinfo(np.int64).max)
-    np.minimum.at(first, rows.object_id[is_drawn], rows.list[is_drawn])
-    return rows.list > first[rows.object_id]
+    np.minimum.at(first, objects, rows.list[drawn])
+    return DrawnObjects(
+        object_id=objects.astype(object),
+        list=rows.list[drawn],
+        odds=rows.odds[drawn],
+        lists=np.bincount(rows.object_id)[objects],
+        p=rows.p[drawn],
+        is_typed=rows.is_typed[drawn],
+        positive=(rows.positive & rows.is_typed)[drawn],
+        mag=rows.mag[drawn],
+        airmass=rows.airmass[drawn],
+        seen=rows.list[drawn] > first[objects],
+    )
 
 
 def print_row(name: str, numbers: str, rows: list) -> None:

@@ -20,10 +20,7 @@ Bools = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class DrawnObjects:
-    """Rows of lists, one an object and list, all arrays of shape (n,).
-
-    A row is needed for each list that a labelled object was in, from which it was not drawn, too:
-    the number of its lists divides its weight.
+    """Drawn objects, one row an object and list, all arrays of shape (n,).
 
     Parameters
     ----------
@@ -32,8 +29,9 @@ class DrawnObjects:
     list : int64 array
         List, YYYYMMDD.
     odds : float64 array
-        Odds that the object was drawn with, 1 if it had been labelled before; NaN if it was not
-        drawn from this list.
+        Odds that the object was drawn with; 1 if it had been labelled before.
+    lists : int64 array
+        Number of lists in which the object was, drawn or not.
     p : float64 array
         Probability of the alert at that time; NaN where it had none.
     is_typed, positive : bool array
@@ -47,6 +45,7 @@ class DrawnObjects:
     object_id: npt.NDArray[np.object_]
     list: npt.NDArray[np.int64]
     odds: Floats
+    lists: npt.NDArray[np.int64]
     p: Floats
     is_typed: Bools
     positive: Bools
@@ -82,22 +81,22 @@ class DrawnObjects:
     def weights(self) -> Floats:
         """Weight of each row: 1 / odds / number of lists of its object / chance of a type.
 
-        It is 0 for rows that were not drawn, and for spectra without a type.
+        It is 0 for spectra without a type.
         """
-        _, of_row, lists = np.unique(self.object_id, return_inverse=True, return_counts=True)
-        drawn = ~np.isnan(self.odds)
-        weights = np.divide(1.0, self.odds * lists[of_row], out=np.zeros(len(self)), where=drawn)
-        first = self._first_drawn()
+        first, of_row = self._spectra()
         x = np.column_stack([self.mag, self.airmass, _log_odds(self.p)])[first]
-        of_object = np.ones(len(lists))
-        of_object[of_row[first]] = chance_of_type(x, self.is_typed[first])
-        return np.where(self.is_typed, weights / of_object[of_row], 0.0)
+        chance = chance_of_type(x, self.is_typed[first])[of_row]
+        return np.where(self.is_typed, 1 / (self.odds * self.lists * chance), 0.0)
 
-    def _first_drawn(self) -> npt.NDArray[np.int64]:
-        """Return the first row of each object that was drawn: the row of its spectrum."""
-        drawn = np.flatnonzero(~np.isnan(self.odds))
-        drawn = drawn[np.lexsort((self.list[drawn], self.object_id[drawn]))]
-        return drawn[np.unique(self.object_id[drawn], return_index=True)[1]]
+    def _spectra(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Return the first row of each object, that of its spectrum, and the object of each row."""
+        order = np.lexsort((self.list, self.object_id))
+        _, first, of_ordered = np.unique(
+            self.object_id[order], return_index=True, return_inverse=True
+        )
+        of_row = np.empty(len(self), np.int64)
+        of_row[order] = of_ordered
+        return order[first], of_row
 
 
 def _log_odds(p: Floats) -> Floats:

@@ -102,6 +102,17 @@ def interval_of_log_odds(estimate: Estimate, effective: float) -> tuple[float, f
     return float(expit(low)), float(expit(high))
 
 
+def error_of_auc(auc: float, positives: float, negatives: float) -> float:
+    """Return the error of an area under the ROC curve by the numbers of both classes.
+
+    Leaving out objects misses what rare objects of large weight would have said, so the larger of
+    the two errors is used. Source: Hanley & McNeil 1982, with effective numbers.
+    """
+    q1, q2 = auc / (2 - auc), 2 * auc**2 / (1 + auc)
+    both = auc * (1 - auc) + (positives - 1) * (q1 - auc**2) + (negatives - 1) * (q2 - auc**2)
+    return float(np.sqrt(max(both, 0.0) / (positives * negatives)))
+
+
 def confidence(estimate: Estimate, least: float, effective: float) -> float:
     """Return the probability that the truth is above `least`, by Student's t."""
     if not estimate.error > 0:

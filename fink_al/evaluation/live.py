@@ -8,7 +8,7 @@ however many lists they are in. `docs/live.md` explains each figure and its assu
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from fink_al.evaluation.drawn import DrawnObjects
 from fink_al.evaluation.effective import effective_number
 from fink_al.evaluation.jackknife import (
     Estimate,
+    error_of_auc,
     interval,
     interval_of_log_odds,
     interval_of_share,
@@ -28,7 +29,7 @@ from fink_al.evaluation.weighted import weighted_metrics
 ASSUMPTION = (
     "given magnitude, airmass and p, whether a spectrum shows a type does not depend on the type"
 )
-_LABELS, _POSITIVES, _CALLED = "labels", "positives", "called positive"
+_LABELS, _POSITIVES, _NEGATIVES, _CALLED = "labels", "positives", "negatives", "called positive"
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,8 @@ class LiveMetrics:
     unscored : int
         Typed objects that no version scored before it learned from them; they judge nothing.
     effective : dict of str to float
-        Effective numbers (Kish) of ``labels``, ``positives`` and those ``called positive``.
+        Effective numbers (Kish) of ``labels``, ``positives``, ``negatives`` and those
+        ``called positive``.
     assumption : str
         Assumption about spectra without a type.
     """
@@ -128,13 +130,12 @@ def live_metrics(drawn: DrawnObjects, threshold: float, since: int | None = None
     threshold : float
         What lies above it is called positive.
     since : int, optional
-        First list that counts, YYYYMMDD.
+        First list that counts, YYYYMMDD. An object then counts by the share of its lists since.
     """
     drawn = drawn.judged_unseen()  # before rows are left out: earlier lists have earlier scores
     if since is not None:
         drawn = drawn.take(drawn.list >= since)
     weights = drawn.weights()
-    is_drawn = ~np.isnan(drawn.odds)
     use = (weights > 0) & ~np.isnan(drawn.p)
     rows, weights = drawn.take(use), weights[use]
     numbers = {
@@ -142,6 +143,7 @@ def live_metrics(drawn: DrawnObjects, threshold: float, since: int | None = None
         for name, of in {
             _LABELS: np.ones(len(rows), bool),
             _POSITIVES: rows.positive,
+            _NEGATIVES: ~rows.positive,
             _CALLED: rows.p > threshold,
         }.items()
     }
@@ -150,13 +152,17 @@ def live_metrics(drawn: DrawnObjects, threshold: float, since: int | None = None
         weights,
         rows.object_id,
     )
-    typed, scored = _number(drawn, is_drawn & drawn.is_typed), _number(drawn, use)
+    auc = estimates["auc"]
+    if auc.error > 0:
+        by_numbers = error_of_auc(auc.value, numbers[_POSITIVES], numbers[_NEGATIVES])
+        estimates["auc"] = replace(auc, error=max(auc.error, by_numbers))
+    typed, scored = _number(drawn, drawn.is_typed), _number(drawn, use)
     return LiveMetrics(
         figures={name: _figure(rule, estimates[name], numbers) for name, rule in RULES.items()},
         threshold=threshold,
         lists=(int(drawn.list.min()), int(drawn.list.max())) if len(drawn) else None,
         typed=typed,
-        untyped=_number(drawn, is_drawn & ~drawn.is_typed),
+        untyped=_number(drawn, ~drawn.is_typed),
         unscored=typed - scored,
         effective={name: round(number, 2) for name, number in numbers.items()},
     )

@@ -24,6 +24,7 @@ STREAM = "stream"
 #: One sigma of the prior: of the shift of the log odds, and of the logarithm of the slope. A model
 #: of labels with three times too many positives is off by a shift of about 1.2.
 SPREAD_OF_SHIFT, SPREAD_OF_SLOPE = 1.5, 0.5
+FOLDS = 5
 
 _UNCHANGED = Calibration(None, None, None, 0, "no label was drawn with known odds")
 
@@ -75,3 +76,30 @@ def calibrate_to_stream(
     if not (0 < slope < MOST and abs(intercept) < MOST):  # a fit that failed
         return Calibration(None, None, None, int(use.sum()), f"{why}: no valid curve")
     return Calibration(STREAM, slope, intercept, int(use.sum()), why)
+
+
+def calibrated_by_others(
+    p: npt.NDArray[np.float64],
+    positive: npt.NDArray[np.bool_],
+    weights: npt.NDArray[np.float64],
+    seed: int,
+) -> npt.NDArray[np.float64]:
+    """Calibrate each drawn label by the other ones, in folds; labels that were not drawn by all.
+
+    What a curve learned from cannot judge it.
+
+    Parameters
+    ----------
+    p, positive, weights : array, shape (n,)
+        As in :func:`calibrate_to_stream`; one row an object.
+    seed : int
+        Of the folds.
+    """
+    calibrated = np.array(calibrate_to_stream(p, positive, weights).apply(p))
+    drawn = np.flatnonzero(~np.isnan(p) & (weights > 0))
+    fold = np.random.default_rng(seed).permutation(len(drawn)) % FOLDS
+    for number in range(FOLDS):
+        rows = drawn[fold == number]
+        others = np.where(np.isin(np.arange(len(p)), rows), np.nan, weights)
+        calibrated[rows] = calibrate_to_stream(p, positive, others).apply(p[rows])
+    return calibrated

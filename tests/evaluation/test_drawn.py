@@ -6,8 +6,8 @@ from fink_al.evaluation.typed_chance import chance_of_type
 
 
 def test_a_row_counts_one_over_odds_and_over_lists_of_its_object():
-    rows = drawn(object_id=["a", "b", "b", "b"], odds=[0.1, np.nan, 0.25, 1.0])
-    assert rows.weights() == pytest.approx([10, 0, 4 / 3, 1 / 3])
+    rows = drawn(object_id=["a", "b", "b"], odds=[0.1, 0.25, 1.0], lists=[1, 3, 3])
+    assert rows.weights() == pytest.approx([10, 4 / 3, 1 / 3])
 
 
 def test_a_score_that_remembers_the_object_gives_way_to_the_last_one_before():

@@ -4,6 +4,7 @@ import pytest
 from fink_al.evaluation.jackknife import (
     Estimate,
     confidence,
+    error_of_auc,
     interval,
     interval_of_log_odds,
     interval_of_share,
@@ -40,6 +41,11 @@ def test_intervals_get_wider_with_fewer_labels_and_stay_in_range():
 def test_a_share_of_one_has_an_interval_all_the_same():
     low, high = interval_of_share(Estimate(1.0, 0.0, 0.0), 8)
     assert 0.8 < low < high < 1
+
+
+def test_the_error_of_the_auc_is_that_of_hanley_and_mcneil():
+    # Their table: area 0.75, 50 of each class.
+    assert error_of_auc(0.75, 50, 50) == pytest.approx(0.0487, abs=2e-4)
 
 
 def test_confidence_follows_the_error():

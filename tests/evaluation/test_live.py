@@ -61,6 +61,7 @@ def test_a_version_that_learned_from_an_object_is_not_judged_by_it():
         **both,
         list=[*rows.list.tolist(), *(rows.list + 100).tolist()],
         odds=[*rows.odds.tolist(), *np.ones(n)],
+        lists=[2] * (2 * n),
         p=[*rows.p.tolist(), *rows.positive.astype(float)],
         seen=[False] * n + [True] * n,
     )
