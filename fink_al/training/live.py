@@ -88,9 +88,13 @@ def live_now(loop: Loop, since: int | None = None) -> LiveMetrics:
 
 
 def champion_threshold(registry: Registry) -> float:
-    """Return the champion's threshold; `NO_THRESHOLD` without a champion."""
+    """Return the champion's threshold; `NO_THRESHOLD` without a champion that can be read."""
     champion = registry.champion()
-    return threshold_of(read_manifest(registry.load(champion))) if champion else NO_THRESHOLD
+    try:
+        return threshold_of(read_manifest(registry.load(champion))) if champion else NO_THRESHOLD
+    except ModelError as error:
+        log.warning("The threshold of version %s is unknown: %s", champion, error)
+        return NO_THRESHOLD
 
 
 def with_weights(training: TrainingSet, drawn: DrawnObjects) -> TrainingSet:

@@ -17,8 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fink_al.errors import FinkAlError, ModelError
-from fink_al.evaluation.metrics import Metrics, evaluate
 from fink_al.evaluation.live import live_metrics
+from fink_al.evaluation.metrics import Metrics, evaluate
 from fink_al.evaluation.promotion import (
     LOWER_IS_BETTER,
     Difference,
