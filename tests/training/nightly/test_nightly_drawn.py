@@ -8,6 +8,7 @@ from small_world import decided, sky
 
 from fink_al.loop import Loop
 from fink_al.models.model import Model, read_manifest
+from fink_al.training.history import reproduce
 
 
 def rows_of(alerts: list[dict]) -> list[dict]:
@@ -39,6 +40,7 @@ def test_drawn_labels_calibrate_choose_the_threshold_and_judge(retrain, settings
     loaded = Model.from_bytes(bundle, loop.features.hash)
     assert loaded.to_stream.intercept == manifest["stream_calibration"]["intercept"]
     assert loaded.threshold == manifest["threshold"]["value"] != 0.5
+    assert reproduce(loop, "1").is_same
     # The champion is compared by cross-fitting, beside the test set.
     tell(more)
     write_drawn_table(loop, rows_of([*first, *more]))
