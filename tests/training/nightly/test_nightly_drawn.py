@@ -8,7 +8,9 @@ from small_world import decided, sky
 
 from fink_al.loop import Loop
 from fink_al.models.model import Model, read_manifest
+from fink_al.training import nightly
 from fink_al.training.history import reproduce
+from fink_al.training.live import read_drawn_objects
 
 
 def rows_of(alerts: list[dict]) -> list[dict]:
@@ -24,10 +26,24 @@ def rows_of(alerts: list[dict]) -> list[dict]:
     ]
 
 
-def test_drawn_labels_calibrate_choose_the_threshold_and_judge(retrain, settings, tell):
+@pytest.fixture
+def draw(monkeypatch):
+    """Makes these alerts the drawn objects, whatever lists there are."""
+
+    def on(alerts):
+        def read(loop):
+            write_drawn_table(loop, rows_of(alerts))
+            return read_drawn_objects(loop)
+
+        monkeypatch.setattr(nightly, "read_drawn_objects", read)
+
+    return on
+
+
+def test_drawn_labels_calibrate_choose_the_threshold_and_judge(retrain, settings, tell, draw):
     loop, first, more = Loop.open(settings), sky("A", 40), sky("B", 10)
     tell(first)
-    write_drawn_table(loop, rows_of(first))
+    draw(first)
     summary = retrain(settings)
     assert decided(summary) == ("promoted", "1", "1")
     share = summary.live["figures"]["share"]
@@ -43,7 +59,7 @@ def test_drawn_labels_calibrate_choose_the_threshold_and_judge(retrain, settings
     assert reproduce(loop, "1").is_same
     # The champion is compared by cross-fitting, beside the test set.
     tell(more)
-    write_drawn_table(loop, rows_of([*first, *more]))
+    draw([*first, *more])
     summary = retrain(settings)
     assert summary.drawn_differences["1"]["objects"] == 100
     assert summary.drawn_differences["1"]["judge"] == "labels drawn with known odds"
