@@ -80,6 +80,8 @@ def show(version: str, as_json: bool, config: Path | None) -> None:
         "features": f"{manifest['feature_set']['name']} ({manifest['feature_set']['hash']})",
         "estimator": ", ".join(f"{k} {v}" for k, v in manifest["estimator"].items()),
         "calibration": f"{calibration['method'] or 'none'}: {calibration['why']}",
+        "to the stream": _to_stream(manifest),
+        "positive above": _threshold(manifest),
         "written by": ", ".join(f"{k} {v}" for k, v in manifest["versions"].items()),
     }
     for name, value in rows.items():
@@ -200,6 +202,68 @@ def rollback(to: str | None, why: str, hold: bool, config: Path | None) -> None:
         f"Version {old} is rolled back: version {new} scores from the next micro-batch of a "
         "running stream on."
     )
+
+
+@model.command()
+@click.option(
+    "--since",
+    type=int,
+    metavar="YYYYMMDD",
+    help="First list that counts, by its date.  [default: all]",
+)
+@click.option("--json", "as_json", is_flag=True, help="All numbers, for programs.")
+@_config
+def live(since: int | None, as_json: bool, config: Path | None) -> None:
+    """Show how good the classifier is on the stream within the cuts, from its own labels.
+
+    An object that was drawn from a list with odds of one in twenty stands for twenty. So the
+    figures are those of the stream, not of the labels that were asked for. Only scores of versions
+    that had not learned from an object are judged by it. Each figure has a 68% interval; "too few"
+    says how many labels, in equal ones, it still needs. docs/live.md explains the figures.
+
+    The drawn objects are those that the last fink-al train wrote.
+    """
+    from fink_al.training.live import live_now
+
+    told = live_now(_loop(config), since)
+    if as_json:
+        click.echo(json.dumps(told.to_dict(), indent=1))
+        return
+    if told.lists is None:
+        raise FinkAlError(
+            "No object was drawn with known odds yet: give labels the list that their spectrum was "
+            "taken from (column list of fink-al labels import), then run fink-al train."
+        )
+    from rich.table import Table
+
+    from fink_al.cli.table import show_whole
+
+    table = Table("of the stream", "value", "68% interval", "")
+    for name, figure in told.figures.items():
+        if figure.value is None or figure.interval is None:
+            table.add_row(name, "-", "", figure.why)
+        else:
+            low, high = figure.interval
+            table.add_row(name, f"{figure.value:.3f}", f"{low:z.3f} to {high:z.3f}", "")
+    show_whole(table)
+    first, last = told.lists
+    equal = ", ".join(f"{number:.1f} {name}" for name, number in told.effective.items())
+    click.echo(f"Lists {first} to {last}: {told.typed} drawn objects with a type, worth {equal}.")
+    if told.unscored:
+        click.echo(f"{told.unscored} of them judge nothing: no version scored them unseen.")
+    if told.untyped:
+        click.echo(f"{told.untyped} spectra without a type. Assumed: {told.assumption}.")
+    click.echo(f"Called positive: p above {told.threshold:.3f}, the champion's threshold.")
+
+
+def _to_stream(manifest: dict[str, Any]) -> str:
+    curve = manifest.get("stream_calibration")
+    return f"{curve['method'] or 'none'}: {curve['why']}" if curve else "none"
+
+
+def _threshold(manifest: dict[str, Any]) -> str:
+    chosen = manifest.get("threshold")
+    return f"{chosen['value']:.3f}, {chosen['origin']}" if chosen else "0.5"
 
 
 def _loop(config: Path | None) -> Loop:

@@ -17,8 +17,8 @@ _SEED = 20180405  # of the bootstrap, fixed so that the same objects give the sa
 class Metrics:
     """Metrics of the supernova photometric classification challenge, and of probabilities.
 
-    Those of the challenge (Kessler et al. 2010) count what is called positive, p > 0.5; the others
-    judge p itself. All are NaN if all rows are of one class.
+    Those of the challenge (Kessler et al. 2010) count what is called positive; the others judge p
+    itself. All are NaN if all rows are of one class.
 
     Parameters
     ----------
@@ -73,6 +73,7 @@ def evaluate(
     p: npt.NDArray[np.float64],
     positive: npt.NDArray[np.bool_],
     objects: npt.NDArray[Any] | None = None,
+    threshold: float = 0.5,
 ) -> Metrics:
     """Compute the metrics of the probabilities `p` of alerts of known classes.
 
@@ -84,10 +85,12 @@ def evaluate(
         Class of each row; at least one row.
     objects : array, shape (n,), optional
         Object of each row, for the intervals.  Default: one row an object.
+    threshold : float
+        What lies above it is called positive.
     """
     objects = np.arange(len(p)) if objects is None else objects
-    once = metrics(p, positive, np.ones((1, len(p))))
-    drawn = metrics(p, positive, resample(objects))
+    once = metrics(p, positive, np.ones((1, len(p))), threshold)
+    drawn = metrics(p, positive, resample(objects), threshold)
     return Metrics(
         **{name: float(value[0]) for name, value in once.items()},
         intervals={name: _interval(values) for name, values in drawn.items()},
@@ -118,18 +121,21 @@ def metrics(
     p: npt.NDArray[np.float64],
     positive: npt.NDArray[np.bool_],
     weights: npt.NDArray[Any],
+    threshold: float = 0.5,
 ) -> dict[str, npt.NDArray[np.float64]]:
     """Compute each metric of :class:`Metrics` for each sample of the rows, shape (draws,).
 
     Parameters
     ----------
     p : float array, shape (n,)
-        Probabilities; above 0.5 is called positive. NaN is called negative. The metrics of
+        Probabilities; NaN is called negative. The metrics of
         probabilities count it as the share of positives: the best guess without features.
     positive : bool array, shape (n,)
         Class of each row.
     weights : array, shape (draws, n)
         Weight of each row in each sample, as from :func:`resample`.
+    threshold : float
+        What lies above it is called positive.
 
     Returns
     -------
@@ -139,7 +145,7 @@ def metrics(
     p, positive = np.asarray(p, np.float64), np.asarray(positive, bool)
     weights = np.asarray(weights, np.float64)
     filled = np.where(np.isnan(p), positive.mean(), p)
-    called = p > 0.5
+    called = p > threshold
     tp, fp = weights @ (called & positive), weights @ (called & ~positive)
     positives, total = weights @ positive, weights.sum(axis=1)
     clipped = np.clip(filled, _LEAST_P, 1 - _LEAST_P)

@@ -6,7 +6,7 @@ numbers are learned from out-of-fold probabilities, as a forest is far too sure 
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,9 @@ from fink_al.settings import ModelSettings
 _FOLDS = 5
 #: Distance of probabilities from 0 and 1, whose odds are infinite: the resolution of 1 000 trees.
 _LEAST_P = 1e-3
-_LARGEST = 1e3
+_CURVES = ("platt", "stream")
+#: Largest slope, and largest intercept.
+MOST = 1e3
 
 
 @dataclass(frozen=True)
@@ -31,8 +33,9 @@ class Calibration:
     Parameters
     ----------
     method : str or None
-        ``platt``: the log odds are multiplied by `slope`, then `intercept` is added; None:
-        probabilities stay.
+        ``platt`` and ``stream``: the log odds are multiplied by `slope`, then `intercept` is added.
+        ``stream`` is of labels drawn with known odds (:mod:`fink_al.models.stream_calibration`).
+        None: probabilities stay.
     slope, intercept : float or None
         The two numbers.
     n : int
@@ -51,15 +54,22 @@ class Calibration:
         """Calibrated probabilities, shape (n,), in the order of `p`; NaN stays."""
         if self.slope is None or self.intercept is None:
             return p
-        return np.asarray(expit(self.slope * _log_odds(p) + self.intercept))
+        return np.asarray(expit(self.slope * log_odds(p) + self.intercept))
 
     def to_dict(self) -> dict[str, Any]:
         """The calibration as JSON types."""
         return asdict(self)
 
     @classmethod
-    def of_manifest(cls, manifest: dict[str, Any]) -> Calibration:
+    def of_manifest(cls, manifest: dict[str, Any], key: str = "calibration") -> Calibration:
         """Calibration of a model's manifest, which may come from anywhere.
+
+        Parameters
+        ----------
+        manifest : dict
+            Manifest of a bundle.
+        key : str
+            Entry that holds it.
 
         Raises
         ------
@@ -67,13 +77,13 @@ class Calibration:
             If it is missing, or would not keep the order of probabilities.
         """
         try:
-            calibration = cls(**manifest["calibration"])
+            calibration = cls(**manifest[key])
             numbers = (calibration.slope, calibration.intercept)
             valid = calibration.method is None and numbers == (None, None)
-            if calibration.method == "platt":
+            if calibration.method in _CURVES:
                 slope, intercept = (float(number) for number in numbers if number is not None)
-                valid = 0 < slope < _LARGEST and abs(intercept) < _LARGEST  # false for NaN, too
-                calibration = cls("platt", slope, intercept, calibration.n, calibration.why)
+                valid = 0 < slope < MOST and abs(intercept) < MOST  # false for NaN, too
+                calibration = replace(calibration, slope=slope, intercept=intercept)
         except (KeyError, TypeError, ValueError):
             valid = False
         if not valid:
@@ -176,7 +186,7 @@ def calibrate(
     mean, error = float(gain.mean()), float(gain.std(ddof=1) / np.sqrt(len(gain)))
     figures = f"log loss falls by {mean:.4f} ± {error:.4f} on {len(used)} {of}"
     fitted = _platt(used, truth, figures)
-    if not mean > error or not fitted.slope or not 0 < fitted.slope < _LARGEST:
+    if not mean > error or not fitted.slope or not 0 < fitted.slope < MOST:
         return _none(len(used), f"{figures}: no more than by chance"), p
     calibrated = fitted.apply(p)
     calibrated[use] = by_others
@@ -192,13 +202,14 @@ def _platt(
 ) -> Calibration:
     from sklearn.linear_model import LogisticRegression
 
-    learned = LogisticRegression().fit(_log_odds(p)[:, None], positive)
+    learned = LogisticRegression().fit(log_odds(p)[:, None], positive)
     return Calibration(
         "platt", float(learned.coef_[0, 0]), float(learned.intercept_[0]), len(p), why
     )
 
 
-def _log_odds(p: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def log_odds(p: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Logarithm of p / (1 - p), finite for 0 and 1, too."""
     # Squeezed and not cut off, so that different probabilities stay different.
     return np.asarray(logit(_LEAST_P + (1 - 2 * _LEAST_P) * p))
 

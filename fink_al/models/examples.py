@@ -28,6 +28,9 @@ class TrainingSet:
         Features.
     selected_by : object array, shape (n,), optional
         Query strategy by which the label was requested, None where it was not requested.
+    weights : float64 array, shape (n,), optional
+        Number of objects of the stream that an example stands for: one over the odds that it was
+        drawn with. NaN where it was not drawn.
     """
 
     object_id: npt.NDArray[np.object_]
@@ -35,6 +38,7 @@ class TrainingSet:
     positive: npt.NDArray[np.bool_]
     values: npt.NDArray[np.float64]
     selected_by: npt.NDArray[np.object_] | None = None
+    weights: npt.NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.object_id)
@@ -45,6 +49,11 @@ class TrainingSet:
         if self.selected_by is None:
             return np.zeros(len(self), bool)
         return np.asarray(self.selected_by == RANDOM, bool)
+
+    @property
+    def drawn(self) -> npt.NDArray[np.float64]:
+        """Weight of each example, NaN where it was not drawn with known odds, shape (n,)."""
+        return np.full(len(self), np.nan) if self.weights is None else self.weights
 
     @property
     def snapshot(self) -> str:

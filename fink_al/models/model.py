@@ -19,7 +19,9 @@ import numpy as np
 import numpy.typing as npt
 
 from fink_al.errors import ModelError
+from fink_al.evaluation.effective import effective_number
 from fink_al.evaluation.metrics import Metrics
+from fink_al.evaluation.threshold import NO_THRESHOLD, best_threshold
 from fink_al.features.feature_set import FeatureSet
 from fink_al.models.bundle import pack, read_arrays, unpack
 from fink_al.models.calibration import (
@@ -39,7 +41,10 @@ from fink_al.models.estimators.estimator import (
 )
 from fink_al.models.estimators.prior import Prior
 from fink_al.models.examples import TrainingSet
+from fink_al.models.stream_calibration import calibrate_to_stream, calibrated_by_others
 from fink_al.settings import Target
+
+_NOT_DRAWN = "not chosen: no label was drawn with known odds"
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,8 @@ class Model:
         on labels that were selected at random, library versions, parent version.
     calibration : Calibration
         Applied to the estimator's probabilities.  Default: none.
+    to_stream : Calibration
+        Applied after it: the curve by labels drawn with known odds.  Default: none.
     out_of_fold : float64 array, shape (n,), optional
         Probability of each training example by models that did not see its object, calibrated by
         the other examples; None where no such models were fitted. A bundle does not keep it.
@@ -64,11 +71,17 @@ class Model:
     estimator: Estimator
     manifest: dict[str, Any]
     calibration: Calibration = NO_CALIBRATION
+    to_stream: Calibration = NO_CALIBRATION
     out_of_fold: npt.NDArray[np.float64] | None = None
 
     def predict(self, values: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
         """Probability of the target's class, shape (n,); NaN where an alert has no feature."""
-        return self.calibration.apply(predict(self.estimator, values))
+        return self.to_stream.apply(self.calibration.apply(predict(self.estimator, values)))
+
+    @property
+    def threshold(self) -> float:
+        """Probability above which an alert is called positive."""
+        return threshold_of(self.manifest)
 
     def to_bytes(self) -> bytes:
         """Bundle of the model."""
@@ -94,7 +107,11 @@ class Model:
             )
         n_features = len(manifest["feature_set"]["names"])
         estimator = of_arrays(manifest["estimator"]["estimator"], read_arrays(model), n_features)
-        return cls(estimator, manifest, Calibration.of_manifest(manifest))
+        # Models of 0.1 have no such curve.
+        key = "stream_calibration"
+        to_stream = Calibration.of_manifest(manifest, key) if key in manifest else NO_CALIBRATION
+        threshold_of(manifest)
+        return cls(estimator, manifest, Calibration.of_manifest(manifest), to_stream)
 
 
 def fit(
@@ -108,7 +125,9 @@ def fit(
     """Fit a model of `target` to `training`.
 
     Labels that were selected at random stand for the stream: where there are enough, they alone
-    decide about calibration.
+    decide about calibration. Labels drawn with known odds stand for it by their weights: they
+    correct probabilities for the stream, and choose the threshold above which an alert is called
+    positive.
 
     Parameters
     ----------
@@ -138,9 +157,19 @@ def fit(
     taught_by = prior.identity if prior else None
     estimator = fit_estimator(target.model, values, positive, objects, prior)
     random, unseen = training.is_random, None
-    if random.any() or may_be_calibrated(target.model, positive):
+    drawn = training.drawn
+    if random.any() or (drawn > 0).any() or may_be_calibrated(target.model, positive):
         unseen = out_of_fold(target.model, values, positive, objects, prior)
     calibration, unseen = calibrate(target.model, unseen, positive, random)
+    to_stream, threshold, origin = NO_CALIBRATION, NO_THRESHOLD, _NOT_DRAWN
+    if unseen is not None and (use := (drawn > 0) & ~np.isnan(unseen)).any():
+        to_stream = calibrate_to_stream(unseen, positive, drawn)
+        unseen = calibrated_by_others(unseen, positive, drawn, target.model.seed)
+        threshold = best_threshold(unseen[use], positive[use], drawn[use])
+        origin = (
+            f"largest figure of merit, by {int(use.sum())} labels drawn with known odds, worth "
+            f"{effective_number(drawn[use & positive]):.1f} equal positives, and by p"
+        )
     manifest = {
         "target": target.name,
         "survey": target.survey,
@@ -155,6 +184,8 @@ def fit(
         "estimator": target.model.applied(),
         "teaching_set": taught_by,
         "calibration": calibration.to_dict(),
+        "stream_calibration": to_stream.to_dict(),
+        "threshold": {"value": threshold, "origin": origin},
         "labels": {
             "snapshot": training.snapshot,
             "until": until.isoformat() if until else None,
@@ -172,7 +203,26 @@ def fit(
         "versions": {name: version(name) for name in ("scikit-learn", "numpy", "fink-al")}
         | {"python": platform.python_version()},
     }
-    return Model(estimator, manifest, calibration, unseen)
+    return Model(estimator, manifest, calibration, to_stream, unseen)
+
+
+def threshold_of(manifest: Mapping[str, Any]) -> float:
+    """Return the threshold above which a model calls an alert positive; 0.5 for models of 0.1.
+
+    Raises
+    ------
+    ModelError
+        If it is no number of [0, 1].
+    """
+    try:
+        value = float(manifest.get("threshold", {"value": NO_THRESHOLD})["value"])
+    except (KeyError, TypeError, ValueError):
+        value = np.nan
+    if not 0 <= value <= 1:
+        raise ModelError(
+            "The model's threshold is invalid: fetch the bundle again or run fink-al train."
+        )
+    return value
 
 
 def fingerprint(training: TrainingSet, target: Target, taught_by: str | None = None) -> str:
@@ -187,7 +237,8 @@ def fingerprint(training: TrainingSet, target: Target, taught_by: str | None = N
     taught_by : str, optional
         Identity of the teaching set, if the estimator has one.
     """
-    return _identity(training, target, taught_by)
+    drawn = () if training.weights is None else (repr(training.weights.round(6).tolist()),)
+    return _identity(training, target, taught_by, *drawn)
 
 
 def question(

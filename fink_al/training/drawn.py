@@ -247,7 +247,7 @@ def _completed(loop: Loop, tables: list[pa.Table], days: list[int]) -> pa.Table:
     for day in days:
         members = pq.read_table(_file_of(loop.archive, day), columns=["object_id"])["object_id"]
         number += pc.is_in(names, members.combine_chunks()).to_numpy(zero_copy_only=False)
-    judged = verdicts(loop.labels, loop.target)
+    judged = verdicts(loop.labels, loop.target, loop.taxonomy)
     index = pc.index_in(rows["object_id"], judged["object_id"].combine_chunks())
     lists = pa.array(number).take(pc.index_in(rows["object_id"], names).combine_chunks())
     columns = {name: rows[name] for name in rows.column_names}

@@ -187,9 +187,12 @@ def read_examples(loop: Loop, rows: pa.Table) -> TrainingSet:
 
 
 def rows_of(rows: pa.Table, training: TrainingSet) -> pa.Table:
-    """Select the rows of the examples in `training`, with their class as ``positive``."""
+    """Select the rows of the examples in `training`, with class ``positive`` and ``weight``."""
     index = pc.index_in(pa.array(training.object_id), rows["object_id"].combine_chunks())
-    return rows.take(index).append_column("positive", pa.array(training.positive))
+    rows = rows.take(index).append_column("positive", pa.array(training.positive))
+    if training.weights is None:
+        return rows
+    return rows.append_column("weight", pa.array(training.weights, from_pandas=True))
 
 
 def feature_values(loop: Loop, rows: pa.Table) -> npt.NDArray[np.float64]:

@@ -106,11 +106,16 @@ def compare_versions(loop: Loop, first: str, second: str) -> Comparison:
     test, registry = read_test_set(loop), loop.registry
     if test is None:
         raise FinkAlError("A comparison of models needs a test set: name one as test_set.")
-    p = [load(loop, number).predict(test.rows) for number in (first, second)]
+    both = [load(loop, number) for number in (first, second)]
+    p = [each.predict(test.rows) for each in both]
+    old, new = (each.model.threshold for each in both)
     rule = loop.target.promotion
     return Comparison(
-        metrics=(evaluate(p[0], test.positive), evaluate(p[1], test.positive)),
-        difference=compare(p[1], p[0], test.positive, rule.metric, rule.margin),
+        metrics=(
+            evaluate(p[0], test.positive, threshold=old),
+            evaluate(p[1], test.positive, threshold=new),
+        ),
+        difference=compare(p[1], p[0], test.positive, rule.metric, rule.margin, (new, old)),
         changes=changes(registry.examples(first), registry.examples(second)),
     )
 

@@ -17,8 +17,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fink_al.errors import FinkAlError, ModelError
+from fink_al.evaluation.live import live_metrics
 from fink_al.evaluation.metrics import Metrics, evaluate
-from fink_al.evaluation.promotion import LOWER_IS_BETTER, compare, decide
+from fink_al.evaluation.promotion import (
+    LOWER_IS_BETTER,
+    Difference,
+    compare,
+    decide,
+    is_enough,
+    judge,
+)
 from fink_al.labels.counterparts import (
     counterparts_file,
     places,
@@ -33,6 +41,7 @@ from fink_al.models.registry import DECISION, WHY, Registry
 from fink_al.settings import PromotionSettings
 from fink_al.settings.taxonomy import UNCLASSIFIED
 from fink_al.storage.local import alone
+from fink_al.training.cross_fitting import compare_recipes
 from fink_al.training.drawn import write_drawn
 from fink_al.training.examples import (
     ArchiveReader,
@@ -43,10 +52,11 @@ from fink_al.training.examples import (
     rows_of,
 )
 from fink_al.training.inputs import read_inputs
+from fink_al.training.live import champion_threshold, read_drawn_objects, with_weights
 from fink_al.training.teacher import prior_of
 from fink_al.training.teaching_set import teaching_set_of
 from fink_al.training.test_set import TestSet, read_test_set, reserved_objects
-from fink_al.training.versions import load
+from fink_al.training.versions import Made, load, stored_examples
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +103,12 @@ class Summary:
     metrics, champion_metrics : dict or None
         Metrics of challenger and former champion on the fixed test set.
     differences : dict
-        Difference of the challenger from each version that it was compared with.
+        Difference of the challenger from each version that it was compared with on the test set.
+    drawn_differences : dict
+        The same on labels drawn with known odds, by cross-fitting; empty if they are too few.
+    live : dict or None
+        Metrics of the stream (:class:`fink_al.evaluation.live.LiveMetrics`); None if no label was
+        drawn with known odds.
     seconds : float
         Duration [s].
     """
@@ -109,6 +124,8 @@ class Summary:
     metrics: dict[str, Any] | None = None
     champion_metrics: dict[str, Any] | None = None
     differences: dict[str, Any] = field(default_factory=dict)
+    drawn_differences: dict[str, Any] = field(default_factory=dict)
+    live: dict[str, Any] | None = None
     seconds: float = 0.0
 
 
@@ -173,11 +190,15 @@ def _retrain(loop: Loop, archived: ArchiveReader, progress: Progress) -> Summary
     test, inputs = read_test_set(loop), read_inputs(loop, now)
     teaching = teaching_set_of(loop)
     rows, counts = examples_until(loop, archived, now, progress)
-    training = read_examples(loop, rows)
+    drawn = read_drawn_objects(loop)
+    training = with_weights(read_examples(loop, rows), drawn)
     number = registry.champion()
     positive, negative = int(training.positive.sum()), int((~training.positive).sum())
     others = len(read_counterparts(counterparts_file(loop.archive.folder), now))
     done = Summary("nothing_new", "", None, number, positive, negative, counts, others)
+    if len(drawn):
+        live = live_metrics(drawn, champion_threshold(registry))
+        done = replace(done, live=live.to_dict())
     least = target.model.min_labels_per_class
     if len(training) < target.model.min_labels or min(positive, negative) < least:
         why = (
@@ -195,17 +216,18 @@ def _retrain(loop: Loop, archived: ArchiveReader, progress: Progress) -> Summary
     prior = prior_of(target, target.features, teaching)
     challenger = fit(training, target, number, now, inputs, prior)
     tags = {"examples": str(len(training))}
+    p = None
     if test:
         progress(f"testing on {len(test.positive)} objects")
         p = challenger.predict(feature_values(loop, test.rows))
-        ours = evaluate(p, test.positive)
+        ours = evaluate(p, test.positive, threshold=challenger.threshold)
         challenger = with_metrics(challenger, ours, _on_random(challenger, training))
         score = getattr(ours, target.promotion.metric)
         tags |= {_JUDGED_BY: _judged_by(test, target.promotion), _SCORE: repr(score)}
         done = replace(done, metrics=ours.to_dict())
-        better, why, done = _trial(loop, test, p, done)
-    elif number:
-        better, why = False, "there is no test set to compare on: fink-al model promote decides"
+    if test or number:
+        new = Made("", challenger, loop)
+        better, why, done = _trial(new, training, rows_of(rows, training), test, p, done)
     else:
         better, why = True, "it is the first one; there is no test set to compare on"
     progress("registering")
@@ -296,31 +318,42 @@ def examples_until(
 
 
 def _trial(
-    loop: Loop,
-    test: TestSet,
-    p: npt.NDArray[np.float64],
+    new: Made,
+    training: TrainingSet,
+    rows: pa.Table,
+    test: TestSet | None,
+    p: npt.NDArray[np.float64] | None,
     done: Summary,
 ) -> tuple[bool, str, Summary]:
-    """Return whether probabilities `p` of the test set are as good as the champion's, and why.
+    """Return whether the challenger is as good as the champion, and why.
 
-    They are also compared with the best former champion. Otherwise each night could be worse by
-    less than the margin, and all nights together by much.
+    It is also compared with the best former champion. Otherwise each night could be worse by less
+    than the margin, and all nights together by much. Each comparison is on the test set, `p` being
+    the challenger's probabilities there, or on the drawn labels if they say more.
     """
+    loop = new.loop
     rule = loop.target.promotion
-    others = _rivals(loop.registry, test, rule, done.champion)
     sentences = []
-    for number in others:
+    for number in _rivals(loop.registry, test, rule, done.champion):
         try:
             other = load(loop, number)
         except ModelError as error:
             log.warning("Comparison with version %s failed: %s", number, error)
             sentences.append(f"version {number} cannot be loaded or made again here")
             continue
-        theirs = other.predict(test.rows)
-        if number == done.champion:
-            done = replace(done, champion_metrics=evaluate(theirs, test.positive).to_dict())
-        difference = compare(p, theirs, test.positive, rule.metric, rule.margin)
-        done.differences[number] = difference.to_dict()
+        on_test = None
+        if test and p is not None:
+            theirs, threshold = other.predict(test.rows), other.model.threshold
+            if number == done.champion:
+                champion = evaluate(theirs, test.positive, threshold=threshold)
+                done = replace(done, champion_metrics=champion.to_dict())
+            both = (new.model.threshold, threshold)
+            on_test = compare(p, theirs, test.positive, rule.metric, rule.margin, both)
+            done.differences[number] = on_test.to_dict()
+        if on_drawn := _on_drawn(new, training, rows, other):
+            done.drawn_differences[number] = on_drawn.to_dict()
+        if (difference := judge(on_test, on_drawn)) is None:
+            return False, "there is no test set to compare on: fink-al model promote decides", done
         better, why = decide(rule, difference)
         sentences.append(f"{why} (version {number})")
         if not better:
@@ -328,12 +361,22 @@ def _trial(
     return True, "; ".join(sentences) or "there is nothing to compare with", done
 
 
+def _on_drawn(new: Made, training: TrainingSet, rows: pa.Table, other: Made) -> Difference | None:
+    """Compare with a version on the drawn labels; None if they are too few."""
+    if not is_enough(training.positive, training.drawn):
+        return None
+    examples = stored_examples(other.loop, other.number)
+    return compare_recipes((new.loop, training), (other.loop, examples), rows, training)
+
+
 def _rivals(
-    registry: Registry, test: TestSet, rule: PromotionSettings, champion: str | None
+    registry: Registry, test: TestSet | None, rule: PromotionSettings, champion: str | None
 ) -> list[str]:
     """Champion, then the best former champion on this test set and by this rule."""
     if champion is None:
         return []
+    if test is None:
+        return [champion]
     sign = -1 if rule.metric in LOWER_IS_BETTER else 1
     scores = {
         version.number: sign * float(version.tags[_SCORE])

@@ -98,6 +98,7 @@ def stored_examples(loop: Loop, number: str) -> TrainingSet:
         positive=rows["positive"].to_numpy(),
         values=feature_values(loop, rows),
         selected_by=np.array(rows["selected_by"].to_pylist(), object),
+        weights=rows["weight"].to_numpy() if "weight" in rows.column_names else None,
     )
 
 

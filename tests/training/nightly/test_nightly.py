@@ -31,6 +31,8 @@ def test_too_few_labels_make_no_model(retrain, settings, tell):
         "labels": {"example": 8},
         "by_position": 0,
         "differences": {},
+        "drawn_differences": {},
+        "live": None,
         "seconds": summary.seconds,
     }
 
