@@ -125,7 +125,7 @@ def _ranked(loop: Loop, rows: pa.Table) -> pd.DataFrame:
 
 def form(rows: pd.DataFrame) -> pd.DataFrame:
     """Return a list as a form: an observer enters type and time of each spectrum."""
-    return rows.assign(type="", observed="")[FORM]
+    return rows.assign(mag=rows["mag"].round(2), type="", observed="")[FORM]
 
 
 def _trend(curves: LightCurves, band: np.ndarray) -> np.ndarray:
