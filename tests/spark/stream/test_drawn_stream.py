@@ -22,14 +22,14 @@ from fink_al.spark.stream.sink import Sink
 
 pytestmark = [pytest.mark.spark, pytest.mark.kafka]
 
-BUDGET, BATCH = 12, 130
+BUDGET, BATCH = 8, 150
 #: What a draw is, for each alert.
 DRAW = ["alert_id", "list", "pi", "u", "priority", "t", "strategy_parameters", "is_candidate"]
 
 
 @pytest.fixture
 def drawing(world):
-    """Settings of a stream of small batches that draws twelve objects a list by entropy."""
+    """Settings of a stream of small batches that draws eight objects a list by entropy."""
     made = world()
     limits = {"max_per_night": BUDGET, "bootstrap_fraction": 0.3}
     follow_up = made.target.follow_up.model_copy(update=limits)
