@@ -168,43 +168,6 @@ def metrics(
     return {name: np.where(one_class, np.nan, value) for name, value in values.items()}
 
 
-def best_threshold(
-    p: npt.NDArray[np.float64],
-    positive: npt.NDArray[np.bool_],
-    weights: npt.NDArray[np.float64],
-) -> float:
-    """Return the threshold of `p` above which calls have the largest figure of merit.
-
-    Parameters
-    ----------
-    p : float64 array, shape (n,)
-        Probabilities of labelled objects by models that had not seen them; NaN where missing.
-    positive : bool array, shape (n,)
-        Class of each row.
-    weights : float64 array, shape (n,)
-        Weight of each row.
-
-    Returns
-    -------
-    float
-        Midway between the last p that is called positive and the next one; NaN if the rows with
-        probabilities are of one class. Of several thresholds that are equally good, the largest.
-    """
-    use = ~np.isnan(p)
-    p, positive, weights = p[use], positive[use], weights[use]
-    if len(np.unique(positive)) < 2:
-        return math.nan
-    values, of_row = np.unique(p, return_inverse=True)
-    tp, fp = (
-        np.cumsum(np.bincount(of_row, weights * each, len(values))[::-1], dtype=np.float64)
-        for each in (positive, ~positive)
-    )
-    merit = tp * _ratio(tp, tp + 3 * fp)
-    last = len(values) - 1 - int(np.argmax(merit))
-    below = values[last - 1] if last else 0.0
-    return float((below + values[last]) / 2)
-
-
 def figure_of_merit_at(
     threshold: float,
     p: npt.NDArray[np.float64],

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from fink_al.draws import odds, priorities, smallest_untaken, weights
-from fink_al.evaluation.metrics import best_threshold
+from fink_al.evaluation.threshold import best_threshold
 from fink_al.experiments.fast_growing import grow
 from fink_al.experiments.judge import Judge
 from fink_al.experiments.plan import Arm, Plan

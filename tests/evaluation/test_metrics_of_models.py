@@ -7,7 +7,6 @@ from sklearn.metrics import average_precision_score, log_loss, roc_auc_score
 
 from fink_al.evaluation.metrics import (
     Metrics,
-    best_threshold,
     calibration_error_by_chance,
     evaluate,
     figure_of_merit_at,
@@ -140,19 +139,8 @@ def test_chance_follows_the_objects_and_not_their_alerts():
     assert few > 0.05
 
 
-def test_the_best_threshold_is_that_of_a_search_over_all():
-    p, positive = judged()
-    weights = np.random.default_rng(5).uniform(0.1, 3, len(p))
-    steps = np.unique(p)
-    merits = [figure_of_merit_at(t, p, positive, weights) for t in (steps[1:] + steps[:-1]) / 2]
-    found = best_threshold(p, positive, weights)
-    assert figure_of_merit_at(found, p, positive, weights) == pytest.approx(max(merits))
-    assert found != best_threshold(p, positive, np.where(positive, 0.05, 1.0))
-
-
-def test_a_threshold_needs_both_classes():
+def test_no_threshold_has_no_figure_of_merit():
     p, positive = np.array([0.2, np.nan, 0.6]), np.array([True, False, True])
-    assert math.isnan(best_threshold(p, positive, np.ones(3)))
     assert math.isnan(figure_of_merit_at(math.nan, p, positive, np.ones(3)))
     assert figure_of_merit_at(0.5, p, positive, np.ones(3)) == pytest.approx(0.5)
 
