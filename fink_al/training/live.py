@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from fink_al.archive import Archive
-from fink_al.errors import FinkAlError, ModelError
+from fink_al.errors import ModelError
 from fink_al.evaluation.drawn import DrawnObjects
 from fink_al.evaluation.live import LiveMetrics, live_metrics
 from fink_al.evaluation.threshold import NO_THRESHOLD
@@ -19,25 +15,9 @@ from fink_al.loop import Loop
 from fink_al.models.examples import TrainingSet
 from fink_al.models.model import read_manifest, threshold_of
 from fink_al.models.registry import Registry
+from fink_al.training.drawn import read_drawn
 
 log = logging.getLogger(__name__)
-
-#: Columns of the table that are used; `airmass` may be absent.
-_COLUMNS = {
-    "object_id": pa.string(),
-    "list": pa.int64(),
-    "odds": pa.float64(),
-    "lists": pa.int64(),
-    "p": pa.float64(),
-    "model_version": pa.string(),
-    "positive": pa.bool_(),
-    "mag": pa.float64(),
-}
-
-
-def drawn_file(archive: Archive) -> Path:
-    """Return the path of the table of drawn objects, in the working folder."""
-    return archive.folder.parent.parent / "drawn" / archive.folder.name / "drawn.parquet"
 
 
 def read_drawn_objects(loop: Loop) -> DrawnObjects:
@@ -45,20 +25,10 @@ def read_drawn_objects(loop: Loop) -> DrawnObjects:
 
     Raises
     ------
-    FinkAlError
-        If the table cannot be read or lacks a column.
+    ServiceError
+        If the table cannot be read.
     """
-    file = drawn_file(loop.archive)
-    try:
-        table = pq.read_table(file) if file.exists() else None
-        rows = _empty() if table is None else table.select(list(_COLUMNS))
-        rows = rows.cast(pa.schema(_COLUMNS.items()))
-    except (OSError, KeyError, pa.ArrowException) as error:
-        raise FinkAlError(
-            f"{file} is not a table of drawn objects ({str(error).splitlines()[0]}): move it away; "
-            "fink-al train then writes a new one."
-        ) from None
-    airmass = table["airmass"] if table is not None and "airmass" in table.column_names else None
+    rows = read_drawn(loop.archive)
     objects, positive = rows["object_id"].to_numpy(), rows["positive"]
     return DrawnObjects(
         object_id=objects,
@@ -69,7 +39,7 @@ def read_drawn_objects(loop: Loop) -> DrawnObjects:
         is_typed=positive.is_valid().to_numpy(),
         positive=positive.fill_null(False).to_numpy(),
         mag=rows["mag"].to_numpy(),
-        airmass=np.full(len(rows), np.nan) if airmass is None else airmass.to_numpy(),
+        airmass=np.full(len(rows), np.nan),  # what a spectrum had is not reported
         seen=_seen(loop.registry, objects, rows["model_version"].to_numpy()),
     )
 
@@ -124,7 +94,3 @@ def _seen(registry: Registry, objects: np.ndarray, versions: np.ndarray) -> np.n
         learned = {name for name, *_ in examples}
         seen[of] = [name in learned for name in objects[of]]
     return seen
-
-
-def _empty() -> pa.Table:
-    return pa.schema(_COLUMNS.items()).empty_table()

@@ -6,7 +6,6 @@ from drawn_table import write_drawn_table
 from fink_al.cli.model import model
 from fink_al.errors import FinkAlError
 from fink_al.loop import Loop
-from fink_al.training.live import drawn_file
 
 
 @pytest.fixture
@@ -61,7 +60,7 @@ def test_without_drawn_objects_it_says_what_to_do(run):
 
 
 def test_a_damaged_table_is_named(run, settings):
-    file = drawn_file(Loop.open(settings).archive)
+    file = Loop.open(settings).archive.drawn_folder / "drawn.parquet"
     file.parent.mkdir(parents=True)
     file.write_bytes(b"PAR1")
     with pytest.raises(FinkAlError, match=r"drawn\.parquet is not a table of drawn objects"):
