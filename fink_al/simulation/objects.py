@@ -79,9 +79,10 @@ class Kind:
 #: Figures by name. Sources: peak magnitudes Richardson et al. 2014 (AJ 147, 118), moved by half a
 #: magnitude where a magnitude-limited sample is brighter; rise of SN Ia Miller et al. 2020 (ApJ
 #: 902, 47), of SN II Gonzalez-Gaitan et al. 2015 (MNRAS 451, 2212), of SN Ib and Ic Taddia et al.
-#: 2015 (A&A 574, A60), of SN IIn Nyholm et al. 2020 (A&A 637, A73); decline of SN II, and
-#: its scatter of 0.9 mag in 100 days, Anderson et al. 2014 (ApJ 786, 67); TDE van Velzen et al. 2021 (ApJ 908, 4); AGN MacLeod et al. 2010 (ApJ
-#: 721, 1014); outbursts of cataclysmic variables Otulakowska-Hypka et al. 2016 (MNRAS 460, 2526).
+#: 2015 (A&A 574, A60), of SN IIn Nyholm et al. 2020 (A&A 637, A73); decline of SN II, and its
+#: scatter of 0.9 mag in 100 days, Anderson et al. 2014 (ApJ 786, 67); TDE van Velzen et al. 2021
+#: (ApJ 908, 4); AGN MacLeod et al. 2010 (ApJ 721, 1014); outbursts of cataclysmic variables
+#: Otulakowska-Hypka et al. 2016 (MNRAS 460, 2526).
 #: Shares, and figures that these do not give, are our own round numbers. So is the whole
 #: ultraviolet, where metals absorb the light of thermonuclear and stripped supernovae, and hot gas
 #: does not.
