@@ -112,8 +112,17 @@ def _truth(campaign: Campaign) -> pd.DataFrame:
 
 
 def _is_late(campaign: Campaign) -> npt.NDArray[np.bool_]:
-    """Tell whether each alert is from after its object's peak; never without a peak."""
-    return campaign.alerts["mjd"].to_numpy() > _truth(campaign)["peak_mjd"].to_numpy()
+    """Tell whether each alert is after the night of its object's brightest detection so far.
+
+    Real light curves are cut there, too (:mod:`fink_al.experiments.nightly_alerts`): on a plateau
+    noise decides, weeks after the model's maximum. Objects without a maximum are never late.
+    """
+    points, alerts, day_start = campaign.points, campaign.alerts, campaign.survey.day_start
+    seen = points[points["mag"].notna() & points["is_positive"]]
+    brightest = seen.loc[seen.groupby("object")["flux"].idxmax()].set_index("object")["mjd"]
+    peak = np.floor(brightest - day_start).reindex(points["object"].to_numpy()[alerts["point"]])
+    has_peak = _truth(campaign)["peak_mjd"].notna().to_numpy()
+    return (np.floor(alerts["mjd"].to_numpy() - day_start) > peak.to_numpy()) & has_peak
 
 
 def _labelled(columns: pa.Table, truth: pd.DataFrame, settings: Settings) -> pa.Table:

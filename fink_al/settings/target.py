@@ -31,6 +31,7 @@ class PriorSettings(Section):
     worth_labels: Positive = 40.0
     few_features: Annotated[tuple[str, ...], AfterValidator(distinct)] = ()
     all_features_from: Count = 500
+    survey_features: Annotated[tuple[str, ...], AfterValidator(distinct)] = ()
 
 
 class ModelSettings(Section):

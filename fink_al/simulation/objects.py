@@ -44,6 +44,9 @@ class Kind:
         Shape of the rise: flux is ``sin(pi/2 x) ** power``, x from 0 at first light to 1.
     decline_mag : tuple of 2 x 6 float
         Magnitudes below maximum at `DECLINE_DAYS` in g (and bluer) and in r (and redder).
+    slope_scatter : float
+        Scatter of a straight line added to the decline [mag/day]; where it brightens, maximum
+        comes late.
     duration_days : float
         Duration; an object that lasts less than a night is seen in that night only.
     amplitude_mag : float
@@ -65,6 +68,7 @@ class Kind:
     pace_scatter: float = 0.0
     power: float = 1.0
     decline_mag: tuple[tuple[float, ...], tuple[float, ...]] = _FLAT
+    slope_scatter: float = 0.0
     duration_days: float = np.inf
     amplitude_mag: float = 0.0
     period_days: float = 1.0
@@ -75,9 +79,10 @@ class Kind:
 #: Figures by name. Sources: peak magnitudes Richardson et al. 2014 (AJ 147, 118), moved by half a
 #: magnitude where a magnitude-limited sample is brighter; rise of SN Ia Miller et al. 2020 (ApJ
 #: 902, 47), of SN II Gonzalez-Gaitan et al. 2015 (MNRAS 451, 2212), of SN Ib and Ic Taddia et al.
-#: 2015 (A&A 574, A60), of SN IIn Nyholm et al. 2020 (A&A 637, A73); decline of SN II Anderson et
-#: al. 2014 (ApJ 786, 67); TDE van Velzen et al. 2021 (ApJ 908, 4); AGN MacLeod et al. 2010 (ApJ
-#: 721, 1014); outbursts of cataclysmic variables Otulakowska-Hypka et al. 2016 (MNRAS 460, 2526).
+#: 2015 (A&A 574, A60), of SN IIn Nyholm et al. 2020 (A&A 637, A73); decline of SN II, and its
+#: scatter of 0.9 mag in 100 days, Anderson et al. 2014 (ApJ 786, 67); TDE van Velzen et al. 2021
+#: (ApJ 908, 4); AGN MacLeod et al. 2010 (ApJ 721, 1014); outbursts of cataclysmic variables
+#: Otulakowska-Hypka et al. 2016 (MNRAS 460, 2526).
 #: Shares, and figures that these do not give, are our own round numbers. So is the whole
 #: ultraviolet, where metals absorb the light of thermonuclear and stripped supernovae, and hot gas
 #: does not.
@@ -98,13 +103,13 @@ KINDS: dict[str, Kind] = {
         "SN II", 0.18, "galaxy",
         (-17.2, -17.5, -17.7, -17.7, -17.8, -17.8, -17.8, -17.7),
         0.9, (7.0, 9.5, 12.0), 0.30, 1.0,
-        ((0, 0.05, 0.40, 1.0, 2.0, 3.0), (0, 0.02, 0.15, 0.4, 1.0, 2.0)),
+        ((0, 0.05, 0.35, 0.9, 1.6, 2.4), (0, 0.0, 0.05, 0.2, 0.6, 1.6)), slope_scatter=0.009,
     ),
     "SN IIP": Kind(
         "SN IIP", 0.03, "galaxy",
         (-16.4, -16.8, -17.0, -17.1, -17.3, -17.3, -17.3, -17.2),
         0.7, (6.5, 9.0, 11.0), 0.30, 1.0,
-        ((0, 0.04, 0.30, 0.8, 1.5, 2.7), (0, 0.01, 0.05, 0.1, 0.2, 1.5)),
+        ((0, 0.04, 0.30, 0.8, 1.4, 2.4), (0, 0.0, 0.0, 0.05, 0.15, 1.4)), slope_scatter=0.005,
     ),
     "SN Ib": Kind(
         "SN Ib", 0.02, "galaxy",
@@ -214,6 +219,8 @@ class Objects:
         Mixture of the decline: 0 as in g, 1 as in r.
     power : float64 array
         Power of the rise.
+    slope : float64 array
+        Line added to the decline [mag/day at rest and unit pace].
     amplitude_mag : float64 array, shape (n,)
         Amplitude of variability.
     swing : float64 array, shape (b,)
@@ -230,6 +237,7 @@ class Objects:
     pace: npt.NDArray[np.float64]
     redness: npt.NDArray[np.float64]
     power: npt.NDArray[np.float64]
+    slope: npt.NDArray[np.float64]
     amplitude_mag: npt.NDArray[np.float64]
     swing: npt.NDArray[np.float64]
     frequency: npt.NDArray[np.float64]
@@ -308,6 +316,8 @@ def draw(
         pace=pace,
         redness=np.interp(rest, _G_R_I_NM[:2], [0.0, 1.0]),
         power=figures("power")[kind] * rng.lognormal(0, 0.10, n),
+        # Of a generator of its own: other figures stay those of the same seed.
+        slope=figures("slope_scatter")[kind] * rng.spawn(1)[0].normal(size=n),
         amplitude_mag=amplitude,
         swing=np.interp(view.wavelengths_nm, WAVELENGTHS_NM, _SWING),
         frequency=np.where(figures("is_periodic")[kind][:, None], regular[:, None], walk),
@@ -395,8 +405,9 @@ def _transient(objects: Objects, i: npt.NDArray, mjd: npt.NDArray, band: npt.NDA
         (1 - red) * decline[kind, 0, at] + red * decline[kind, 1, at] for at in (knot, knot + 1)
     )
     part = (days - DECLINE_DAYS[knot]) / np.diff(DECLINE_DAYS)[knot]
+    mag = before + (after - before) * part + objects.slope[i] * days
     is_on = (age >= 0) & (age < figures("duration_days")[kind])
-    return np.where(is_on, rising * 10 ** (-0.4 * (before + (after - before) * part)), 0.0)
+    return np.where(is_on, rising * 10 ** (-0.4 * mag), 0.0)
 
 
 def _variable(objects: Objects, i: npt.NDArray, mjd: npt.NDArray, band: npt.NDArray):

@@ -1,7 +1,8 @@
 """Teacher of an informed forest: a forest fitted to the teaching set.
 
 A teaching set may be simulated, or come from another survey. The teacher therefore reads shapes and
-colours only: depth and cadence of the target's survey are not in it.
+colours only: depth and cadence of the target's survey are not in it, unless
+``prior.survey_features`` names some because they were shown to help on another sky.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ def prior_of(
         If the estimator needs a teaching set, or no alert of it has features of both classes.
     SettingsError
         If ``prior.few_features`` names a feature that does not exist, or the feature set has none
-        of them.
+        of them, or ``prior.survey_features`` a kind that does not exist.
     """
     settings = target.model
     if not settings.is_taught:
@@ -64,7 +65,8 @@ def prior_of(
         raise ModelError(NO_TEACHING_SET)
     names = FeatureSet.from_settings(features).names
     few = _few(target, teaching.survey, features, names)
-    columns = tuple(i for i, name in enumerate(names) if not name.startswith(_OF_THE_SURVEY))
+    left_out = set(_OF_THE_SURVEY) - _also(target)
+    columns = tuple(i for i, name in enumerate(names) if not name.startswith(tuple(left_out)))
     # As text: settings of features hold a dictionary and have no hash.
     forest = _forest(
         teaching, teaching.survey.model_dump_json(), features.model_dump_json(), columns
@@ -77,6 +79,17 @@ def prior_of(
         settings.prior.worth_labels,
         teaching.identity,
     )
+
+
+def _also(target: Target) -> set[str]:
+    """Return the kinds of features of the survey that the teacher reads, too."""
+    wanted = set(target.model.prior.survey_features)
+    if unknown := wanted - set(_OF_THE_SURVEY):
+        raise SettingsError(
+            f"prior.survey_features: unknown kinds {', '.join(sorted(unknown))}; known: "
+            f"{', '.join(_OF_THE_SURVEY)}."
+        )
+    return wanted
 
 
 def _few(

@@ -18,6 +18,7 @@ def one(name, **changes):
         "pace": np.array([1.0]),
         "redness": np.array([[0.0, 1.0, 1.0]]),
         "power": np.array([2.0]),
+        "slope": np.array([0.0]),
         "amplitude_mag": np.array([0.0]),
         "swing": np.array([1.2, 1.0, 0.9]),
         "frequency": np.zeros((1, 24)),
@@ -45,6 +46,12 @@ def test_a_pace_of_two_halves_the_decline():
     np.testing.assert_allclose(
         light_curve(slow, [120, 140], G), 1000 * 10 ** (-0.4 * np.array([0.10, 0.85]))
     )
+
+
+def test_a_slope_that_brightens_moves_the_maximum_behind_the_rise():
+    plateau = one("SN IIP", slope=np.array([-0.01]))
+    mag = -2.5 * np.log10(light_curve(plateau, [110, 125, 140], R) / 1000)
+    np.testing.assert_allclose(mag, [0, -0.15, 0.05 - 0.3])
 
 
 def test_a_moving_object_is_there_for_one_night_only():

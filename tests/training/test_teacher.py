@@ -57,6 +57,16 @@ def test_a_teacher_reads_no_feature_that_depends_on_the_survey(target, names):
     assert not {n for n in seen if n.startswith(("limit", "detections", "nights", "age", "mag"))}
 
 
+def test_a_teacher_reads_the_features_of_the_survey_that_its_target_names(settings, names):
+    target = informed(settings.target, survey_features=("age", "mag"))
+    seen = {names[i] for i in teacher(target).columns}
+    assert {"age", "mag_g", "mag_r", "a_g"} <= seen
+    assert not {n for n in seen if n.startswith(("limit", "detections", "nights"))}
+    target = informed(settings.target, survey_features=("depth",))
+    with pytest.raises(SettingsError, match=r"survey_features: unknown kinds depth; known: limit"):
+        teacher(target)
+
+
 def test_a_teacher_knows_the_classes_of_another_season(settings, target, season):
     prior = prior_of(target, target.features, teaching_set(target, 9000))
     features = FeatureSet.from_settings(target.features)
