@@ -36,7 +36,10 @@ class PriorSettings(Section):
 class ModelSettings(Section):
     """Classifier, and the labels that are needed for one."""
 
-    estimator: Annotated[Literal["informed_forest", "random_forest"], BeforeValidator(_not_removed)]
+    estimator: Annotated[
+        Literal["informed_process", "informed_forest", "random_forest"],
+        BeforeValidator(_not_removed),
+    ]
     n_estimators: Count
     min_samples_leaf: Literal["auto"] | Count = "auto"
     prior: PriorSettings = PriorSettings()
@@ -55,11 +58,11 @@ class ModelSettings(Section):
     @property
     def is_taught(self) -> bool:
         """True if the estimator learns from a teaching set before it has labels."""
-        return self.estimator == "informed_forest"
+        return self.estimator != "random_forest"
 
     def applied(self) -> dict[str, Any]:
         """Settings that apply to the chosen estimator, as JSON types."""
-        unused = set() if self.estimator == "informed_forest" else {"prior"}
+        unused = set() if self.is_taught else {"prior"}
         return self.model_dump(mode="json", exclude=unused)
 
 

@@ -6,7 +6,7 @@ from fink_al.models.estimators.forest import Forest
 from fink_al.models.estimators.growing import grow
 from fink_al.models.estimators.prior import Prior
 
-KINDS = ("random_forest", "informed_forest")
+KINDS = ("random_forest", "informed_forest", "informed_process")
 
 
 @pytest.fixture(params=KINDS)
@@ -20,7 +20,11 @@ def prior() -> Prior:
     """A teacher that knows of one feature only, which the others do not take."""
     values = np.random.default_rng(3).normal(size=(200, 2))
     trees = grow(values, values[:, 0] > 0, np.ones(200), trees=10, leaf=5, seed=1, threads=1)
-    return Prior(Forest(trees), columns=(0, 1), few=(0, 3), all_from=500, worth=10)
+    known = np.random.default_rng(4).normal(size=(40, 5))
+    grid = np.quantile(known[:, [0, 3]], np.linspace(0, 1, 9), axis=0).T
+    return Prior(
+        Forest(trees), columns=(0, 1), few=(0, 3), all_from=500, worth=10, anchors=known, grid=grid
+    )
 
 
 @pytest.fixture
