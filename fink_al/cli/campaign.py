@@ -17,6 +17,7 @@ from fink_al.cli.points import (
     make_folder,
     read_points,
     seeds_option,
+    share_option,
     subset_option,
     without_data,
 )
@@ -44,10 +45,11 @@ if TYPE_CHECKING:
 @click.option(
     "--strategy",
     "strategies",
-    default="random,uncertainty",
+    default="random,entropy",
     show_default=True,
-    metavar="NAME[@FEATURES][/ESTIMATOR],...",
-    help=f"Query strategies to compare. Allowed: {', '.join(names())}.",
+    metavar="[greedy:]NAME[^EXPONENT][+SHARE][@FEATURES][/ESTIMATOR],...",
+    help="Query strategies to compare. NAME draws with odds that follow its scores; greedy:NAME "
+    f"takes the best scores. NAME is one of {', '.join(names())}.",
 )
 @click.option(
     "--mode",
@@ -66,6 +68,7 @@ if TYPE_CHECKING:
 )
 @subset_option
 @alerts_option
+@share_option
 @click.option(
     "--initial",
     default=10,
@@ -123,6 +126,7 @@ def campaign(
     phase: Literal["pre-peak", "all"] | None,
     subset: Literal["all", "published"],
     alerts_per_object: int | None,
+    positive_share: float | None,
     initial: int,
     labels: int,
     per_night: int,
@@ -142,9 +146,14 @@ def campaign(
     trains after each label.
 
     POINTS has the columns objectId, type, jd, fid (1 g, 2 r, 3 i), magpsf and sigmapsf, and may
-    have diffmaglim and isdiffpos. A strategy may name its own feature set and estimator:
-    uncertainty@sigmoid/random_forest is the published method (sigmoid uses that forest unless
-    another estimator is named).
+    have diffmaglim and isdiffpos.
+
+    A strategy draws objects with known odds, as the stream does: entropy^2+0.2 draws in proportion
+    to the square of the entropy, and a share of 0.2 uniformly (default: the target's draw). It may
+    name its own feature set and estimator: greedy:uncertainty@sigmoid/random_forest is the
+    published method (sigmoid uses that forest unless another estimator is named).
+
+    A stream has few positives among many other objects: set --positive-share 0.07.
 
     Writes curves.parquet, queries.parquet, pictures and REPORT.md.
     """
@@ -165,6 +174,7 @@ def campaign(
         seeds=seeds, mode=mode, initial=initial, labels=labels, per_night=per_night,
         alerts_per_object=alerts_per_object, subset=subset,
         delay=Plan.delay if delay is None else delay, budget=budget,
+        positive_share=positive_share,
     )  # fmt: skip
     chosen = {
         arm.feature_set: feature_settings(settings, arm.feature_set or name, **changes)

@@ -17,6 +17,7 @@ from fink_al.cli.points import (
     read_points,
     result,
     seeds_option,
+    share_option,
     subset_option,
     with_untaught_estimator,
     without_data,
@@ -35,6 +36,7 @@ from fink_al.cli.points import (
 @subset_option
 @feature_options
 @alerts_option
+@share_option
 @seeds_option
 @click.option(
     "--output",
@@ -49,6 +51,7 @@ def evaluate(
     subset: Literal["all", "published"],
     name: str | None,
     alerts_per_object: int | None,
+    positive_share: float | None,
     seeds: int,
     output: Path,
     config: Path | None,
@@ -59,6 +62,7 @@ def evaluate(
     POINTS has the columns objectId, type, jd, fid (1 g, 2 r, 3 i), magpsf and sigmapsf, and may
     have diffmaglim and isdiffpos. Light curves are cut into one alert a night with 30 days of
     history. For each seed one half of the objects trains the estimator and the other half tests it.
+    Every object counts alike, however many alerts it has.
 
     The estimator is the target's, but never one trained with a teaching set: that would measure the
     teaching set, not the features.
@@ -82,7 +86,7 @@ def evaluate(
         data = labelled_alerts(curves, chosen, settings.target, phase)
         results = assess(
             data, settings.target, seeds=seeds, subset=subset, alerts_per_object=alerts_per_object,
-            progress=status.update,
+            positive_share=positive_share, progress=status.update,
         ).to_dict()  # fmt: skip
     options = {
         "target": settings.target.name,
@@ -91,6 +95,7 @@ def evaluate(
         "phase": phase,
         "subset": subset,
         "alerts_per_object": alerts_per_object,
+        "requested_positive_share": positive_share,
         "seeds": seeds,
     }
     with result(output) as file:
@@ -104,5 +109,5 @@ def evaluate(
     Console().print(table)
     click.echo(
         f"{results['alerts']} alerts of {results['objects']} objects, "
-        f"{results['positive_share']:.0%} of the alerts positive: {output}"
+        f"{results['positive_share']:.0%} of the objects positive: {output}"
     )

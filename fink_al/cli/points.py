@@ -34,6 +34,13 @@ alerts_option = click.option(
     type=click.IntRange(min=1),
     help="Largest number of alerts an object.  [default: all]",
 )
+share_option = click.option(
+    "--positive-share",
+    type=click.FloatRange(min=0, max=1, min_open=True, max_open=True),
+    metavar="SHARE",
+    help="Leave out positive objects until this share is left: 0.07 is that of a stream. Each "
+    "seed leaves out others.  [default: all stay]",
+)
 seeds_option = click.option(
     "--seeds", default=8, show_default=True, type=click.IntRange(min=1),
     help="Number of random splits of the objects into a training and a test half.",

@@ -17,8 +17,8 @@ _SEED = 20180405  # of the bootstrap, fixed so that the same objects give the sa
 class Metrics:
     """Metrics of the supernova photometric classification challenge, and of probabilities.
 
-    Those of the challenge (Kessler et al. 2010) count what is called positive, p > 0.5; the last
-    three judge p itself. All are NaN if all rows are of one class.
+    Those of the challenge (Kessler et al. 2010) count what is called positive, p > 0.5; the others
+    judge p itself. All are NaN if all rows are of one class.
 
     Parameters
     ----------
@@ -32,6 +32,9 @@ class Metrics:
         Efficiency times TP / (TP + 3 FP).
     auc : float
         Area under the receiver operating characteristic; ties count half.
+    average_precision : float
+        Purity at the p of each positive, averaged over the positives: the area under purity against
+        efficiency, in steps. By chance it is the share of positives.
     log_loss : float
         Mean of -log of the probability of the true class, kept from 0 and 1 by 1e-3.
     calibration_error : float
@@ -48,6 +51,7 @@ class Metrics:
     purity: float
     figure_of_merit: float
     auc: float
+    average_precision: float
     log_loss: float
     calibration_error: float
     intervals: dict[str, tuple[float, float]]
@@ -140,6 +144,7 @@ def metrics(
     positives, total = weights @ positive, weights.sum(axis=1)
     clipped = np.clip(filled, _LEAST_P, 1 - _LEAST_P)
     loss = -np.log(np.where(positive, clipped, 1 - clipped))
+    auc, average_precision = _by_rank(filled, positive, weights)
     excess = np.zeros((len(p), _BINS))  # of p over truth, in the column of its bin
     in_bin = np.minimum((filled * _BINS).astype(int), _BINS - 1)
     excess[np.arange(len(p)), in_bin] = filled - positive
@@ -148,7 +153,8 @@ def metrics(
         "efficiency": _ratio(tp, positives),
         "purity": _ratio(tp, tp + fp),
         "figure_of_merit": _ratio(tp, positives) * _ratio(tp, tp + 3 * fp),
-        "auc": _auc(filled, positive, weights),
+        "auc": auc,
+        "average_precision": average_precision,
         "log_loss": _ratio(weights @ loss, total),
         "calibration_error": _ratio(np.abs(weights @ excess).sum(axis=1), total),
     }
@@ -156,8 +162,65 @@ def metrics(
     return {name: np.where(one_class, np.nan, value) for name, value in values.items()}
 
 
+def best_threshold(
+    p: npt.NDArray[np.float64],
+    positive: npt.NDArray[np.bool_],
+    weights: npt.NDArray[np.float64],
+) -> float:
+    """Return the threshold of `p` above which calls have the largest figure of merit.
+
+    Parameters
+    ----------
+    p : float64 array, shape (n,)
+        Probabilities of labelled objects by models that had not seen them; NaN where missing.
+    positive : bool array, shape (n,)
+        Class of each row.
+    weights : float64 array, shape (n,)
+        Weight of each row.
+
+    Returns
+    -------
+    float
+        Midway between the last p that is called positive and the next one; NaN if the rows with
+        probabilities are of one class. Of several thresholds that are equally good, the largest.
+    """
+    use = ~np.isnan(p)
+    p, positive, weights = p[use], positive[use], weights[use]
+    if len(np.unique(positive)) < 2:
+        return math.nan
+    values, of_row = np.unique(p, return_inverse=True)
+    tp, fp = (
+        np.cumsum(np.bincount(of_row, weights * each, len(values))[::-1])
+        for each in (positive, ~positive)
+    )
+    merit = tp * _ratio(tp, tp + 3 * fp)
+    last = len(values) - 1 - int(np.argmax(merit))
+    below = values[last - 1] if last else 0.0
+    return float((below + values[last]) / 2)
+
+
+def figure_of_merit_at(
+    threshold: float,
+    p: npt.NDArray[np.float64],
+    positive: npt.NDArray[np.bool_],
+    weights: npt.NDArray[np.float64],
+) -> float:
+    """Return the figure of merit if p above `threshold` is called positive.
+
+    NaN if the threshold is, or if all rows are of one class; NaN in `p` is called negative.
+    """
+    if math.isnan(threshold) or len(np.unique(positive)) < 2:
+        return math.nan
+    called = p > threshold
+    tp, fp = (float(weights @ (called & each)) for each in (positive, ~positive))
+    return tp / float(weights @ positive) * (tp / (tp + 3 * fp) if tp else 0.0)
+
+
 def calibration_error_by_chance(
-    p: npt.NDArray[np.float64], objects: npt.NDArray[np.int64], draws: int = 100
+    p: npt.NDArray[np.float64],
+    objects: npt.NDArray[np.int64],
+    draws: int = 100,
+    weights: npt.NDArray[np.float64] | None = None,
 ) -> float:
     """Estimate the calibration error that perfect probabilities would show on such a sample.
 
@@ -173,7 +236,10 @@ def calibration_error_by_chance(
         Object of each alert.
     draws : int
         Number of samples.
+    weights : float64 array, shape (n,), optional
+        Weight of each alert; default: all alike.
     """
+    weights = np.ones(len(p)) if weights is None else weights
     _, object_of_row = np.unique(objects, return_inverse=True)
     p_of_object = np.bincount(object_of_row, p) / np.bincount(object_of_row)
     in_bin = np.minimum((p * _BINS).astype(int), _BINS - 1)
@@ -181,23 +247,29 @@ def calibration_error_by_chance(
     errors = []
     for _ in range(draws):
         drawn = (rng.random(len(p_of_object)) < p_of_object)[object_of_row]
-        errors.append(np.abs(np.bincount(in_bin, p - drawn, _BINS)).sum() / len(p))
+        excess = np.bincount(in_bin, weights * (p - drawn), _BINS)
+        errors.append(np.abs(excess).sum() / weights.sum())
     return float(np.mean(errors))
 
 
-def _auc(
+def _by_rank(
     p: npt.NDArray[np.float64],
     positive: npt.NDArray[np.bool_],
     weights: npt.NDArray[np.float64],
-) -> npt.NDArray[np.float64]:
-    """Share of pairs of a positive and a negative row whose order by `p` is right."""
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """AUC and average precision, which judge the order by `p` alone; both of shape (draws,)."""
     order = np.argsort(p, kind="stable")
     _, starts = np.unique(p[order], return_index=True)
     ordered, is_positive = weights[:, order], positive[order]
     above = np.add.reduceat(ordered * is_positive, starts, axis=1)
     below = np.add.reduceat(ordered * ~is_positive, starts, axis=1)
-    right = (above * (np.cumsum(below, axis=1) - below / 2)).sum(axis=1)
-    return _ratio(right, above.sum(axis=1) * below.sum(axis=1))
+    positives, negatives = above.sum(axis=1), below.sum(axis=1)
+    fewer = np.cumsum(below, axis=1)  # negatives up to each p
+    right = (above * (fewer - below / 2)).sum(axis=1)
+    tp = positives[:, None] - np.cumsum(above, axis=1) + above  # of the calls from each p on
+    fp = negatives[:, None] - fewer + below
+    precision = (above * _ratio(tp, tp + np.maximum(fp, 0))).sum(axis=1)
+    return _ratio(right, positives * negatives), _ratio(precision, positives)
 
 
 def _ratio(

@@ -1,7 +1,8 @@
 """Assessment of a feature set on whole light curves with known types.
 
 Light curves are cut into nightly alerts and objects are split in two halves. A classifier learns
-from one half and is judged on the other, once for each seed. No object is ever in both halves.
+from one half and is judged on the other, once for each seed. No object is ever in both halves, and
+every object counts alike, however many alerts it has.
 """
 
 from __future__ import annotations
@@ -22,16 +23,17 @@ from fink_al.experiments.labelled_alerts import (
     check_objects,
     halves,
     some_of_each,
+    thinned,
 )
 from fink_al.models.estimators.estimator import fit_estimator, predict
 from fink_al.settings import Target
 
 #: Metrics in the order of reports.
 METRICS = (
-    "auc", "log_loss", "calibration_error", "calibration_error_by_chance", "figure_of_merit",
-    "figure_of_merit_of_all", "efficiency", "purity", "accuracy",
+    "auc", "average_precision", "log_loss", "calibration_error", "calibration_error_by_chance",
+    "figure_of_merit", "figure_of_merit_of_all", "efficiency", "purity", "accuracy",
 )  # fmt: skip
-_OF_PROBABILITIES = ("auc", "log_loss", "calibration_error")
+_OF_PROBABILITIES = ("auc", "average_precision", "log_loss", "calibration_error")
 
 
 @dataclass
@@ -43,7 +45,7 @@ class Assessment:
     alerts, objects : int
         Number in both halves together.
     positive_share : float
-        Share of positives among these alerts.
+        Share of positives among these objects.
     by_seed : dict of str to list of float
         Values of each of `METRICS`.
     """
@@ -82,12 +84,13 @@ def assess(
     seeds: int,
     subset: Subset = "all",
     alerts_per_object: int | None = None,
+    positive_share: float | None = None,
     progress: Callable[[str], None] = lambda text: None,
 ) -> Assessment:
     """Judge on one half of the objects an estimator that learned from the other half.
 
     In the metrics of probabilities an alert without any feature has the share of positives among
-    the alerts that teach; it is not called positive.
+    the objects that teach; it is not called positive.
 
     Parameters
     ----------
@@ -101,13 +104,16 @@ def assess(
         Every alert, or only those that pass the published cuts, in both halves.
     alerts_per_object : int, optional
         Largest number of alerts of an object, drawn by the seed; default: all.
+    positive_share : float, optional
+        Share of positives among the objects, reached by leaving positives out by the seed.
     progress : callable, optional
         Called with a line of text after each seed.
 
     Raises
     ------
     LightCurveError
-        If too few objects of both classes are in the subset, or have features.
+        If too few objects of both classes are in the subset, or have features, or there are too few
+        positives for their share.
     """
     if subset == "published":
         data = data.take(data.published)
@@ -115,20 +121,22 @@ def assess(
     done = Assessment(by_seed={name: [] for name in METRICS})
     for seed in range(seeds):
         rng = np.random.default_rng(seed)
-        used = (
-            data.take(some_of_each(data.row, alerts_per_object, rng)) if alerts_per_object else data
-        )
+        used = data if positive_share is None else thinned(data, positive_share, rng)
+        if alerts_per_object:
+            used = used.take(some_of_each(used.row, alerts_per_object, rng))
         done.alerts, done.objects = len(used.row), len(np.unique(used.row))
-        done.positive_share = float(used.positive.mean())
-        learner, test = halves(used, rng)
+        done.positive_share = float(np.average(used.positive, weights=used.by_object))
+        learner, test = halves(used, rng, same_share=positive_share is not None)
         p = _learned(learner, test, target, seed)
-        filled = np.where(np.isnan(p), learner.positive.mean(), p)
-        once = np.ones((1, len(p)))
+        share = np.average(learner.positive, weights=learner.by_object)
+        filled = np.where(np.isnan(p), share, p)
+        once = test.by_object[None]
         values, of_filled = (metrics(each, test.positive, once) for each in (p, filled))
         values |= {name: of_filled[name] for name in _OF_PROBABILITIES}
         of_all = metrics(np.ones(len(p)), test.positive, once)["figure_of_merit"]
-        chance = np.array([calibration_error_by_chance(filled, test.row)])
-        values |= {"figure_of_merit_of_all": of_all, "calibration_error_by_chance": chance}
+        chance = calibration_error_by_chance(filled, test.row, weights=test.by_object)
+        values |= {"figure_of_merit_of_all": of_all}
+        values |= {"calibration_error_by_chance": np.array([chance])}
         for name in METRICS:
             done.by_seed[name].append(float(values[name][0]))
         progress(f"seed {seed + 1} of {seeds}: AUC {values['auc'][0]:.3f}")

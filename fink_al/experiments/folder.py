@@ -48,6 +48,7 @@ def claim(
         "target": target.name,
         "model": target.model.applied(),
         "teaching_set": teaching.identity if teaching else None,
+        "draw": target.draw.model_dump(mode="json"),
         "follow_up": target.follow_up.model_dump(mode="json"),
         "stream_mix": target.stream_mix.model_dump(mode="json"),
         "alerts": {str(name): _digest_of_alerts(each) for name, each in alerts.items()},
@@ -125,7 +126,7 @@ def _joined(before: dict[str, str], arms: dict[str, str], folder: Path) -> dict[
 
 
 def _file_name(arm: str) -> str:
-    return arm.replace("/", "+")
+    return arm.replace("/", "+").replace(":", "=")  # what every file system takes
 
 
 def _short(value: Any) -> str:

@@ -1,4 +1,8 @@
-"""Judge of a campaign's models: metrics on the test half, also weighted to a stream's mix."""
+"""Judge of a campaign's models: metrics on the test half, also weighted to a stream's mix.
+
+Every object counts alike, however many alerts it has: a few with hundreds of them would decide
+otherwise.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +11,14 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from fink_al.evaluation.metrics import metrics
+from fink_al.evaluation.metrics import figure_of_merit_at, metrics
 from fink_al.experiments.labelled_alerts import LabelledAlerts
 from fink_al.settings import StreamMix
 
 #: Metrics of each row of the curves, on the whole test half.
 METRICS = (
-    "accuracy", "efficiency", "purity", "figure_of_merit", "auc", "log_loss", "calibration_error",
+    "accuracy", "efficiency", "purity", "figure_of_merit", "auc", "average_precision", "log_loss",
+    "calibration_error",
 )  # fmt: skip
 #: Samples of the test half, by the suffix of their metrics.
 SAMPLES = ("", "_stream_like", "_bright", "_faint")
@@ -58,15 +63,20 @@ class Judge:
             for name in METRICS
         }
 
+    def figure_of_merit_at(self, threshold: float, p: npt.NDArray[np.float64]) -> float:
+        """Figure of merit on the whole test half if p above `threshold` is called positive."""
+        return figure_of_merit_at(threshold, p, self._test.positive, self._weights[0])
+
     @cached_property
     def _weights(self) -> npt.NDArray[np.float64]:
         bright = self._test.mag < self._mix.bright_magnitude
         within = self._test.mag <= self._faintest
-        stream_like = within.astype(np.float64)
+        by_object = self._test.by_object
+        stream_like = within * by_object
         for _ in range(_ROUNDS):  # raking: each share in turn, until both are right
             stream_like *= _to_share(stream_like, self._test.positive, self._mix.positive_share)
             stream_like *= _to_share(stream_like, bright, self._mix.bright_share)
-        return np.stack([np.ones(len(bright)), stream_like, bright, ~bright]).astype(np.float64)
+        return np.stack([by_object, stream_like, by_object * bright, by_object * ~bright])
 
 
 def _to_share(

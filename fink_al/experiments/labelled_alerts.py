@@ -23,6 +23,7 @@ Phase = Literal["pre-peak", "all"]
 Subset = Literal["all", "published"]
 
 _LEAST_OBJECTS = 20
+_LEAST_THINNED = 10  # positive objects
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,12 @@ class LabelledAlerts:
     def have_features(self) -> npt.NDArray[np.bool_]:
         """True for alerts with any feature, shape (n,)."""
         return np.asarray(~np.isnan(self.values).all(axis=1))
+
+    @property
+    def by_object(self) -> npt.NDArray[np.float64]:
+        """Weights with which every object counts alike: 1 / its number of alerts, shape (n,)."""
+        _, object_of_row, alerts = np.unique(self.row, return_inverse=True, return_counts=True)
+        return np.asarray(1.0 / alerts[object_of_row])
 
     def take(self, rows: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> LabelledAlerts:
         """Alerts of `rows`: a mask of shape (n,), or row numbers."""
@@ -152,10 +159,51 @@ def check_objects(data: LabelledAlerts, target: Target) -> None:
         )
 
 
-def halves(data: LabelledAlerts, rng: np.random.Generator) -> tuple[LabelledAlerts, LabelledAlerts]:
-    """Split alerts into those of one half of the objects, drawn by `rng`, and the others."""
-    objects = rng.permutation(np.unique(data.row))
-    first = np.isin(data.row, objects[: len(objects) // 2])
+def thinned(data: LabelledAlerts, share: float, rng: np.random.Generator) -> LabelledAlerts:
+    """Alerts of all negative objects, and of as many positive ones as make up `share` of both.
+
+    Parameters
+    ----------
+    data : LabelledAlerts
+        Alerts of all objects.
+    share : float
+        Share of positives among the objects.
+    rng : numpy Generator
+        Draws the positive objects that stay.
+
+    Raises
+    ------
+    LightCurveError
+        If there are too few positive objects for the share, or too few would be left.
+    """
+    positives, negatives = (np.unique(data.row[data.positive == each]) for each in (True, False))
+    needed = round(share / (1 - share) * len(negatives))
+    found = (
+        f"--positive-share {share:g} needs {needed} positive objects beside {len(negatives)} "
+        f"negative ones; the alerts have {len(positives)}"
+    )
+    if needed > len(positives):
+        most = len(positives) / (len(positives) + len(negatives))
+        raise LightCurveError(f"{found}: give a share of at most {most:.3f}, or more positives.")
+    if needed < _LEAST_THINNED:
+        raise LightCurveError(
+            f"{found}. At least {_LEAST_THINNED} are needed, half of them to judge: give a larger "
+            "share, or more light curves."
+        )
+    kept = rng.permutation(positives)[:needed]
+    return data.take(~data.positive | np.isin(data.row, kept))
+
+
+def halves(
+    data: LabelledAlerts, rng: np.random.Generator, *, same_share: bool = False
+) -> tuple[LabelledAlerts, LabelledAlerts]:
+    """Split alerts into those of one half of the objects, drawn by `rng`, and the others.
+
+    With `same_share` each class is split by itself, so that both halves have its share.
+    """
+    parts = (data.positive, ~data.positive) if same_share else (np.ones(len(data), bool),)
+    drawn = [rng.permutation(np.unique(data.row[part])) for part in parts]
+    first = np.isin(data.row, np.concatenate([each[: len(each) // 2] for each in drawn]))
     return data.take(first), data.take(~first)
 
 

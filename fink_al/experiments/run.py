@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from fink_al.draws import odds, priorities, smallest_untaken, weights
+from fink_al.evaluation.metrics import best_threshold
 from fink_al.experiments.fast_growing import grow
 from fink_al.experiments.judge import Judge
 from fink_al.experiments.plan import Arm, Plan
@@ -22,6 +24,7 @@ from fink_al.models.estimators.estimator import (
     fit_estimator,
     member_probabilities,
     predict,
+    unseen_probabilities,
 )
 from fink_al.models.examples import RANDOM
 from fink_al.settings import Target
@@ -31,6 +34,9 @@ from fink_al.training.teacher import prior_of
 from fink_al.training.teaching_set import TeachingSet
 
 Rows = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+_LEAST_MEAN = 1e-12  # of scores that are all 0: their draw is uniform
 
 
 @dataclass(frozen=True)
@@ -40,9 +46,12 @@ class Run:
     Parameters
     ----------
     curves : pyarrow.Table
-        One row a training: number of labels, metrics on the test half, telescope time.
+        One row a training: number of labels, metrics on the test half, telescope time. What is
+        called positive is p > 0.5, and in ``figure_of_merit_at_threshold`` p > ``threshold``, the
+        best one by the labels. ``yield`` is the number of positives among those asked for.
     queries : pyarrow.Table
-        One row a spectrum: object, night, reason and type.
+        One row a spectrum: object, night, reason and type; of a drawn one the weight ``pi``, the
+        uniform number ``u``, the ``priority`` and the ``odds`` in its list.
     """
 
     curves: pa.Table
@@ -107,6 +116,7 @@ class _State:
         self.judge = Judge(self.world.test, self.target.stream_mix, follow_up.max_magnitude)
         self.minutes = minutes(pool.mag, follow_up.exposure)
         self.chance = chance_of_a_type(pool.mag, follow_up.exposure)
+        self.have_features = pool.have_features
         self.names = FeatureSet.from_settings(pool.features).names
         self.spent = 0.0
         self.night: int | None = None
@@ -114,8 +124,16 @@ class _State:
         self.uniform = np.random.default_rng([self.seed, 2]).random(len(pool))
         self.labelled = self.world.initial
         self.is_open = ~np.isin(pool.row, pool.row[self.labelled])
+        _, self.object_of = np.unique(pool.row, return_inverse=True)
+        objects = int(self.object_of.max()) + 1
+        self.initial_positives = int(pool.positive[self.labelled].sum())
+        # Lists that each object was in, and its inverse odds in them: 0 where it was not drawn.
+        self.lists, self.inverse_odds = np.zeros(objects), np.zeros(objects)
+        self.odds = np.full(len(pool), np.nan)
+        self.odds[self.labelled] = len(self.labelled) / objects
+        self.enter(np.arange(len(pool)), self.labelled[:0], self.labelled)
         for row in self.labelled:
-            self._note(row, "initial", np.nan, np.nan, np.nan)
+            self._note(row, "initial")
 
     @property
     def n_labels(self) -> int:
@@ -124,9 +142,10 @@ class _State:
     def learn(self) -> None:
         """Fit on all labels, and judge."""
         pool, test = self.world.pool, self.world.test
-        rows = self.labelled[pool.have_features[self.labelled]]
+        rows = self.labelled[self.have_features[self.labelled]]
         self.model: Estimator | None = None
         p = np.full(len(test), np.nan)
+        threshold = np.nan
         if len(set(pool.positive[rows].tolist())) == 2:
             self.model = fit_estimator(
                 self.model_settings,
@@ -138,6 +157,9 @@ class _State:
                 grow=grow,
             )
             p = predict(self.model, test.values)
+            unseen = unseen_probabilities(self.model, pool.values[rows], pool.row[rows])
+            threshold = best_threshold(unseen, pool.positive[rows], self._label_weights(rows))
+        positives = int(pool.positive[self.labelled].sum())
         self.learned = rows
         self.curves.append(
             {
@@ -145,11 +167,16 @@ class _State:
                 "seed": self.seed,
                 "n_labels": self.n_labels,
                 **self.judge.metrics(p),
+                "threshold": _or_none(threshold),
+                "figure_of_merit_at_threshold": _or_none(
+                    self.judge.figure_of_merit_at(threshold, p)
+                ),
                 "agreement": self._agreement(p),
                 "feature_set": pool.features.name,
                 "estimator": self.model_settings.estimator,
                 "stream_like_effective": self.judge.effective,
-                "positive_labels": int(pool.positive[self.labelled].sum()),
+                "positive_labels": positives,
+                "yield": positives - self.initial_positives,
                 "minutes": self.spent,
                 "night": self.night,
                 "initial": len(self.world.initial),
@@ -168,31 +195,98 @@ class _State:
         before = [n for n in self.calls if n <= self.n_labels - STEP]
         return agreement(calls, self.calls[before[-1]]) if before else None
 
+    def enter(self, rows: Rows, certain: Rows, labelled: Rows) -> None:
+        """Enter a list of alerts `rows`, of which `labelled` were drawn and gave a type.
+
+        Objects of `certain`, which are no part of `rows`, had a type before: their odds are 1.
+        """
+        present, typed = (np.unique(self.object_of[each]) for each in (rows, certain))
+        self.lists[present] += 1
+        self.lists[typed] += 1
+        self.inverse_odds[typed] += 1
+        self.inverse_odds[self.object_of[labelled]] += 1 / self.odds[labelled]
+
+    def _label_weights(self, rows: Rows) -> Floats:
+        """Weight of each label, so that labels stand for the pool: inverse odds, mean over lists.
+
+        Labels that were not drawn stand for themselves.
+        """
+        if self.arm.is_greedy:
+            return np.ones(len(rows))
+        of_row = self.object_of[rows]
+        return np.asarray(self.inverse_odds[of_row] / self.lists[of_row])
+
     def ask(self, rows: Rows, slots: int, budget: float | None) -> Rows:
         """Choose rows of the pool from `rows`, one an object, within the budget."""
-        chosen_by = self.arm.strategy if self.model else RANDOM  # as in the stream
-        # Random choice needs no model, and scoring a large pool takes as long as training.
-        shown = self._shown(rows, slots, None if chosen_by == RANDOM else self.model)
-        scores = strategy(chosen_by)(shown)
+        name = self.arm.strategy if self.model else RANDOM  # as in the stream
+        left = np.inf if budget is None else budget
+        is_greedy = self.arm.is_greedy and name != RANDOM
+        return (self._best if is_greedy else self._drawn)(name, rows, slots, left)
+
+    def _best(self, name: str, rows: Rows, slots: int, left: float) -> Rows:
+        """Take the alerts with the best scores."""
+        shown = self._shown(rows, slots, self.model)
+        scores = strategy(name)(shown)
         # Alerts that are equally informative are asked for at random.
         order = np.lexsort((shown.uniform, -np.nan_to_num(scores, nan=-np.inf)))
-        pool = self.world.pool
+        of_row = self.world.pool.row[rows]
         at: list[int] = []
-        left = np.inf if budget is None else budget
         for i in order:
-            row = rows[i]
             if np.isnan(scores[i]) or len(at) == slots:
                 break
-            if pool.row[row] in pool.row[rows[at]] or self.minutes[row] > left:
+            if of_row[i] in of_row[at] or self.minutes[rows[i]] > left:
                 continue
-            left -= self.minutes[row]
-            self.spent += self.minutes[row]
+            left -= self.minutes[rows[i]]
             at.append(i)
+        why = str(replace(self.arm, feature_set=None, estimator=None))
+        for i in at:
+            self._note(rows[i], why, p=shown.p[i], informativeness=scores[i],
+                       minutes=self.minutes[rows[i]])  # fmt: skip
+        return self._spent_on(rows[at])
+
+    def _drawn(self, name: str, rows: Rows, slots: int, left: float) -> Rows:
+        """Draw objects with known odds: those of the smallest priorities, one after the other.
+
+        What exceeds the budget by itself is not in the list. The first spectrum that does not fit
+        into the rest of the budget ends the list, as objects behind it would have no odds.
+        """
+        # The model must be able to score what is in the list.
+        in_list = (self.minutes[rows] <= left) & (self.have_features[rows] | (name == RANDOM))
+        rows = self._one_each(rows[in_list])
+        # Random choice needs no model, and scoring a large pool takes as long as training.
+        shown = self._shown(rows, slots, None if name == RANDOM else self.model)
+        scores, draw = strategy(name)(shown), self.arm.draw_of(self.target)
+        scored = scores[~np.isnan(scores)] ** draw.exponent
+        mean = max(float(scored.mean()), _LEAST_MEAN) if len(scored) else 1.0
+        pi, u = weights(scores, mean, draw), self.rng.random(len(rows))
+        priority = priorities(u, pi)
+        first = np.argsort(priority)[: min(slots, len(scored))]  # NaN is last
+        at = first[np.cumsum(self.minutes[rows[first]]) <= left]
+        is_taken = np.zeros(len(rows), bool)
+        is_taken[at] = True
+        own_odds = odds(pi[at], smallest_untaken(priority, is_taken, np.inf))
         asked, p = rows[at], shown.p[at]
-        if chosen_by == RANDOM and self.model:
-            p = predict(self.model, pool.values[asked])
-        for row, of_row, score in zip(asked, p, scores[at], strict=True):
-            self._note(row, chosen_by, of_row, score, self.minutes[row])
+        self.odds[asked] = own_odds
+        if name == RANDOM and self.model:
+            p = predict(self.model, self.world.pool.values[asked])
+        for i, of_row, its_odds in zip(at, p, own_odds, strict=True):
+            self._note(rows[i], name, p=of_row, informativeness=scores[i],
+                       minutes=self.minutes[rows[i]], pi=pi[i], u=u[i], priority=priority[i],
+                       odds=its_odds)  # fmt: skip
+        return self._spent_on(asked)
+
+    def _one_each(self, rows: Rows) -> Rows:
+        """One alert of each object: a night's last one, or any of an open pool's, drawn uniformly.
+
+        The draw does not look at scores, so the weight of the object is that of the alert.
+        """
+        # Alerts of an object are in order of time.
+        rows = self.rng.permutation(rows) if self.plan.mode == "pool" else rows[::-1]
+        _, first = np.unique(self.object_of[rows], return_index=True)
+        return rows[first]
+
+    def _spent_on(self, asked: Rows) -> Rows:
+        self.spent += float(self.minutes[asked].sum())
         return asked
 
     def _shown(self, rows: Rows, slots: int, model: Estimator | None) -> Pool:
@@ -211,8 +305,9 @@ class _State:
             names=self.names,
         )
 
-    def _note(self, row: int, why: str, p: float, score: float, cost: float) -> None:
+    def _note(self, row: int, why: str, **values: float) -> None:
         pool = self.world.pool
+        names = ("p", "informativeness", "minutes", "pi", "u", "priority", "odds")
         self.queries.append(
             {
                 "strategy": str(self.arm),
@@ -221,13 +316,11 @@ class _State:
                 "object_id": pool.object_id[row],
                 "alert_night": int(pool.night[row]),
                 "why": why,
-                "p": _or_none(p),
-                "informativeness": _or_none(score),
                 "typed": True,
                 "type": pool.types[row],
                 "positive": bool(pool.positive[row]),
                 "mag": _or_none(pool.mag[row]),
-                "minutes": _or_none(cost),
+                **{name: _or_none(values.get(name, np.nan)) for name in names},
             }
         )
 
@@ -238,9 +331,11 @@ def _by_pool(state: _State) -> Iterator[None]:
     while state.n_labels < plan.labels and state.is_open.any():
         left = None if plan.budget is None else plan.budget - state.spent
         slots = min(plan.per_night, plan.labels - state.n_labels)
-        asked = state.ask(np.flatnonzero(state.is_open), slots, left)
+        rows = np.flatnonzero(state.is_open)
+        asked = state.ask(rows, slots, left)
         if not len(asked):
             return
+        state.enter(rows, state.labelled, asked)
         state.labelled = np.concatenate([state.labelled, asked])
         state.is_open &= ~np.isin(pool.row, pool.row[asked])
         state.learn()
@@ -267,11 +362,13 @@ def _by_nights(state: _State) -> Iterator[None]:
         slots = min(plan.per_night, plan.labels - state.n_labels - len(waiting))
         if state.n_labels >= plan.labels:
             return
-        tonight = np.flatnonzero(state.is_open & within & (pool.night == night))
+        is_listed = within & (pool.night == night)
+        tonight = np.flatnonzero(state.is_open & is_listed)
         if slots <= 0 or not len(tonight):
             continue
         asked = state.ask(tonight, slots, plan.budget)
         typed = asked[state.uniform[asked] < state.chance[asked]]
+        state.enter(tonight, np.flatnonzero(is_listed & ~state.is_open), typed)
         state.is_open &= ~np.isin(pool.row, pool.row[typed])
         waiting += [(int(night) + plan.delay, int(row)) for row in typed]
         for query in state.queries[len(state.queries) - len(asked) :]:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fink_al.errors import LightCurveError
-from fink_al.experiments.labelled_alerts import LabelledAlerts, halves, some_of_each
+from fink_al.experiments.labelled_alerts import LabelledAlerts, halves, some_of_each, thinned
 from fink_al.experiments.plan import Plan
 
 _TRIES = 1000
@@ -46,7 +46,7 @@ def draw(alerts: LabelledAlerts, plan: Plan, seed: int, least: int) -> World:
     alerts : LabelledAlerts
         All alerts.
     plan : Plan
-        Subset, alerts an object and number of initial labels.
+        Subset, share of positives, alerts an object and number of initial labels.
     seed : int
         Seed of the draw.
     least : int
@@ -56,14 +56,16 @@ def draw(alerts: LabelledAlerts, plan: Plan, seed: int, least: int) -> World:
     Raises
     ------
     LightCurveError
-        If the pool has too few objects.
+        If the pool has too few objects, or too few positives for their share.
     """
     rng = np.random.default_rng(seed)
     if plan.subset == "published":
         alerts = alerts.take(alerts.published)
+    if plan.positive_share is not None:
+        alerts = thinned(alerts, plan.positive_share, rng)
     if plan.alerts_per_object:
         alerts = alerts.take(some_of_each(alerts.row, plan.alerts_per_object, rng))
-    pool, test = halves(alerts, rng)
+    pool, test = halves(alerts, rng, same_share=plan.positive_share is not None)
     objects = len(np.unique(pool.row))
     if objects <= plan.initial:
         raise LightCurveError(

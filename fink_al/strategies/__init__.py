@@ -1,7 +1,9 @@
 """Query strategies: scores of how much an alert's label would teach.
 
 A strategy is a function of a :class:`~fink_al.strategies.pool.Pool`. It returns the
-informativeness of each alert: larger is better, NaN is missing. Its entry is in `_STRATEGIES`.
+informativeness of each alert, on [0, 1]: larger is better, NaN is missing. Its entry is in
+`_STRATEGIES`. Alerts are drawn with weights that follow the scores (:mod:`fink_al.draws`); a
+campaign may also take the best scores.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ Strategy = Callable[[Pool], Floats]
 
 class _Entry(NamedTuple):
     function: str  # module.function, imported on demand: some need a library
-    in_stream: bool = False  # whether it judges each alert alone, by probability and random number
+    in_stream: bool = False  # whether it judges each alert by itself
     needs: str | None = None  # extra of the package
 
 
@@ -28,10 +30,11 @@ _STRATEGIES = {
     "margin": _Entry("uncertainty.margin", in_stream=True),
     "entropy": _Entry("uncertainty.entropy", in_stream=True),
     "density": _Entry("density.density_weighted"),
-    "cost": _Entry("cost.cost_aware"),
+    "cost": _Entry("cost.cost_aware", in_stream=True),
     "committee": _Entry("active_library.committee", needs="campaign"),
     "vote_entropy": _Entry("active_library.disagreement", needs="campaign"),
-    "diverse": _Entry("active_library.diverse", needs="campaign"),
+    "diverse": _Entry("diverse.diverse"),
+    "falcun": _Entry("active_library.falcun", needs="campaign"),
     "typical": _Entry("active_library.typical", needs="campaign"),
     "coreset": _Entry("active_library.coreset", needs="campaign"),
     "expected_error": _Entry("active_library.expected_error", needs="campaign"),
@@ -64,8 +67,8 @@ def strategy(name: str, *, in_stream: bool = False) -> Strategy:
     entry = _STRATEGIES[name]
     if in_stream and not entry.in_stream:
         raise SettingsError(
-            f"Strategy '{name}' needs more than a stream shows, which is a probability and a "
-            f"random number of each alert. For the stream: {', '.join(names(in_stream=True))}."
+            f"Strategy '{name}' needs more than a stream shows, which is each alert by itself. "
+            f"For the stream: {', '.join(names(in_stream=True))}."
         )
     return _imported(name, entry)
 

@@ -30,24 +30,26 @@ _WIDTH = 0.2  # of the kernel, as a share of all ranks of a feature
 
 
 def committee(pool: Pool) -> Floats:
-    """Mean Kullback-Leibler divergence of the model's members from their mean, shape (n,)."""
+    """Mean Kullback-Leibler divergence of the model's members from their mean [bit], shape (n,)."""
     p = pool.members
     scores = np.full(len(pool), np.nan)
     scored = ~np.isnan(p).any(axis=0)
-    scores[scored] = average_kl_divergence(np.stack([1 - p[:, scored], p[:, scored]], axis=-1))
+    of_classes = np.stack([1 - p[:, scored], p[:, scored]], axis=-1)
+    scores[scored] = np.clip(average_kl_divergence(of_classes) / np.log(2), 0, 1)
     return scores
 
 
 def disagreement(pool: Pool) -> Floats:
-    """Entropy of the members' votes, shape (n,)."""
+    """Entropy of the members' votes [bit], shape (n,)."""
     p = pool.members
     scores = np.full(len(pool), np.nan)
     scored = ~np.isnan(p).any(axis=0)
-    scores[scored] = vote_entropy((p[:, scored] > 0.5).T.astype(int), [0, 1])
+    votes = (p[:, scored] > 0.5).T.astype(int)
+    scores[scored] = vote_entropy(votes, [0, 1]) / np.log(2)
     return scores
 
 
-def diverse(pool: Pool) -> Floats:
+def falcun(pool: Pool) -> Floats:
     """Scores of uncertain alerts whose probabilities differ, for all slots (Falcun)."""
     return _ask(pool, Falcun, clf=_StoredProbabilities(), fit_clf=False)
 
@@ -65,19 +67,25 @@ def coreset(pool: Pool) -> Floats:
 def expected_error(pool: Pool) -> Floats:
     """Expected decrease of a model's error by the label, shape (n,).
 
-    Computed for the 50 most uncertain alerts, by kernel density classifiers; NaN for the others.
+    Computed for the 50 most uncertain alerts, by kernel density classifiers, and given from the
+    smallest decrease among them to the largest; 0 for the others.
     """
     first = np.argsort(-np.nan_to_num(uncertainty(pool), nan=-1.0), kind="stable")[:_CANDIDATES]
+    first = first[~np.isnan(pool.p[first])]
     of_pool, of_labelled = places(pool)
     width = 1 / (2 * _WIDTH**2 * of_pool.shape[1])
     model = ParzenWindowClassifier(classes=[0, 1], metric_dict={"gamma": width})
-    scores = np.full(len(pool), np.nan)
+    scores = np.where(np.isnan(pool.p), np.nan, 0.0)
+    if not len(first):
+        return scores
     x, y = _rows(of_pool[first], of_labelled, pool)
     query = MonteCarloEER(random_state=_seed(pool)).query
     _, utilities = query(
         x, y, clf=model, candidates=np.arange(len(first)), X_eval=of_pool, return_utilities=True
     )
-    scores[first] = utilities[0][: len(first)]
+    decrease = utilities[0][: len(first)]
+    span = decrease.max() - decrease.min()
+    scores[first] = (decrease - decrease.min()) / span if span > 0 else 1.0
     return scores
 
 

@@ -16,14 +16,15 @@ Floats = npt.NDArray[np.float64]
 class Pool:
     """Alerts that can be asked for, with the data that a strategy may use.
 
-    In a stream only `p` and `uniform` are filled, as it sees alerts one by one.
+    A stream, which sees alerts one by one, fills `p`, `uniform`, `chance` and `minutes` only.
 
     Parameters
     ----------
     p : float64 array, shape (n,)
         Probability of the positive class; NaN where not scored.
     uniform : float64 array, shape (n,)
-        Random numbers on [0, 1), the only source of chance in a strategy.
+        Random numbers on [0, 1), the only source of chance in a strategy. They are not the `u` of
+        a draw: weights must not depend on that.
     values : float64 array, shape (n, k), optional
         Features, NaN where missing.
     labelled : float64 array, shape (l, k), optional

@@ -3,18 +3,21 @@ import math
 
 import numpy as np
 import pytest
-from sklearn.metrics import log_loss, roc_auc_score
+from sklearn.metrics import average_precision_score, log_loss, roc_auc_score
 
 from fink_al.evaluation.metrics import (
     Metrics,
+    best_threshold,
     calibration_error_by_chance,
     evaluate,
+    figure_of_merit_at,
     metrics,
     resample,
 )
 
 NAMES = {
-    "accuracy", "efficiency", "purity", "figure_of_merit", "auc", "log_loss", "calibration_error"
+    "accuracy", "efficiency", "purity", "figure_of_merit", "auc", "average_precision", "log_loss",
+    "calibration_error",
 }  # fmt: skip
 
 
@@ -42,6 +45,8 @@ def test_metrics_agree_with_those_computed_by_hand():
             "purity": 3 / 5,
             "figure_of_merit": 3 / 4 * 3 / (3 + 3 * 2),
             "auc": (6 + 4 + 4 + 2.5) / 24,
+            # Purity at 0.9, 0.6, 0.51 and 0.4, of which the last comes with another one.
+            "average_precision": (1 + 2 / 4 + 3 / 5 + 4 / 8) / 4,
             "log_loss": -np.log(1 - np.array(loss)).mean(),
             "calibration_error": np.abs(excess).sum() / 10,
         }
@@ -60,6 +65,8 @@ def test_each_sample_agrees_with_scikit_learn():
     kept = np.clip(p, 1e-3, 1 - 1e-3)
     for draw, w in enumerate(weights):
         assert found["auc"][draw] == pytest.approx(roc_auc_score(positive, p, sample_weight=w))
+        expected = average_precision_score(positive, p, sample_weight=w)
+        assert found["average_precision"][draw] == pytest.approx(expected)
         expected = log_loss(positive, kept, sample_weight=w)
         assert found["log_loss"][draw] == pytest.approx(expected)
 
@@ -131,3 +138,26 @@ def test_chance_follows_the_objects_and_not_their_alerts():
     repeated = calibration_error_by_chance(np.repeat(p, 50), np.repeat(np.arange(100), 50))
     assert few == pytest.approx(repeated, abs=0.01)
     assert few > 0.05
+
+
+def test_the_best_threshold_is_that_of_a_search_over_all():
+    p, positive = judged()
+    weights = np.random.default_rng(5).uniform(0.1, 3, len(p))
+    steps = np.unique(p)
+    merits = [figure_of_merit_at(t, p, positive, weights) for t in (steps[1:] + steps[:-1]) / 2]
+    found = best_threshold(p, positive, weights)
+    assert figure_of_merit_at(found, p, positive, weights) == pytest.approx(max(merits))
+    assert found != best_threshold(p, positive, np.where(positive, 0.05, 1.0))
+
+
+def test_a_threshold_needs_both_classes():
+    p, positive = np.array([0.2, np.nan, 0.6]), np.array([True, False, True])
+    assert math.isnan(best_threshold(p, positive, np.ones(3)))
+    assert math.isnan(figure_of_merit_at(math.nan, p, positive, np.ones(3)))
+    assert figure_of_merit_at(0.5, p, positive, np.ones(3)) == pytest.approx(0.5)
+
+
+def test_chance_weighs_alerts():
+    p, objects = np.array([0.5, 0.9]), np.array([0, 1])
+    only_first = calibration_error_by_chance(p, objects, 20, np.array([1.0, 0.0]))
+    assert only_first == pytest.approx(0.5)

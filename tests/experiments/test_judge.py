@@ -40,3 +40,13 @@ def test_the_weights_have_both_shares_of_the_stream(alerts):
     assert weights[alerts.mag < 19].sum() / weights.sum() == pytest.approx(0.25, abs=1e-6)
     assert weights[alerts.mag > 20].sum() == 0
     assert 1 < judge.effective < (alerts.mag <= 20).sum()
+
+
+def test_every_object_counts_alike(alerts):
+    """An object with many alerts that are all called wrong costs as much as any other."""
+    crowd = np.flatnonzero(alerts.row == 0)
+    many = alerts.take(np.concatenate([np.arange(len(alerts)), np.repeat(crowd, 200)]))
+    p = np.where(many.positive == (many.row != 0), 0.9, 0.1)
+    found = Judge(many, MIX, 25.0).metrics(p)
+    assert found["accuracy"] == pytest.approx(79 / 80)
+    assert found["efficiency"] == pytest.approx(39 / 40)

@@ -11,6 +11,13 @@ from fink_al.experiments.plan import Arm, Plan
         (" uncertainty@sigmoid", Arm("uncertainty", "sigmoid")),
         ("uncertainty@sigmoid/random_forest", Arm("uncertainty", "sigmoid", "random_forest")),
         ("entropy/random_forest", Arm("entropy", None, "random_forest")),
+        ("greedy:entropy@sigmoid", Arm("entropy", "sigmoid", is_greedy=True)),
+        ("entropy^2", Arm("entropy", exponent=2)),
+        (
+            "entropy^0.5+0.2@a+b.yml/random_forest",
+            Arm("entropy", "a+b.yml", "random_forest", exponent=0.5, uniform_share=0.2),
+        ),
+        ("cost+1", Arm("cost", uniform_share=1)),
     ],
 )
 def test_an_arm_is_strategy_features_and_estimator(text, arm):
@@ -50,3 +57,26 @@ def test_an_estimator_that_was_removed_is_not_known():
 
 def test_an_arm_without_an_estimator_has_that_of_the_target(target):
     assert Arm("committee").estimator_of(target, target.features) == target.model.estimator
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("entropy^", r"entropy\^: its numbers cannot be read. Give NAME\^EXPONENT\+SHARE, such as"),
+        ("entropy+0.2^2", "its numbers cannot be read"),
+        ("entropy^0", "the exponent must be above 0"),
+        ("entropy+1.5", "the uniform share above 0 and at most 1"),
+        ("greedy:entropy^2", "a draw by scores, which greedy: has not. Leave them out"),
+        ("random^2", "which random has not"),
+        ("greedy:best", "No strategy 'best'"),
+    ],
+)
+def test_a_draw_has_odds_that_can_be(text, message):
+    with pytest.raises(SettingsError, match=message):
+        Arm.parse(text)
+
+
+def test_an_arm_draws_as_the_target_unless_it_says_otherwise(target):
+    assert Arm("entropy").draw_of(target) == target.draw
+    own = Arm.parse("entropy^3+0.2").draw_of(target)
+    assert (own.exponent, own.uniform_share) == (3, 0.2)

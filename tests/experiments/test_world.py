@@ -43,3 +43,25 @@ def test_too_few_objects_are_refused(alerts):
         draw(alerts, dataclasses.replace(PLAN, initial=40, labels=50), 1, 2)
     with pytest.raises(LightCurveError, match="never had 2 of each class"):
         draw(alerts, dataclasses.replace(PLAN, initial=3), 1, 2)
+
+
+def test_positives_are_left_out_so_that_both_halves_have_the_share(alerts):
+    plan = dataclasses.replace(PLAN, positive_share=0.2)
+    for seed in range(3):
+        world = draw(alerts, plan, seed, 2)
+        for half in (world.pool, world.test):
+            objects, first = np.unique(half.row, return_index=True)
+            assert (len(objects), half.positive[first].sum()) == (25, 5)
+    kept = [set(draw(alerts, plan, seed, 2).pool.row) for seed in range(2)]
+    assert kept[0] != kept[1]
+
+
+def test_too_few_positives_for_their_share_are_refused(alerts):
+    with pytest.raises(
+        LightCurveError,
+        match=r"--positive-share 0.6 needs 60 positive objects beside 40 negative ones; the alerts "
+        r"have 40: give a share of at most 0.500, or more positives",
+    ):
+        draw(alerts, dataclasses.replace(PLAN, positive_share=0.6), 1, 2)
+    with pytest.raises(LightCurveError, match=r"the alerts have 40\. At least 10 are needed, half"):
+        draw(alerts, dataclasses.replace(PLAN, positive_share=0.07), 1, 2)

@@ -41,9 +41,13 @@ def test_a_strategy_ranks_what_is_scored_the_same_each_time(name):
     again = strategy(name)(pool())
     assert np.array_equal(scores, again, equal_nan=True)
     assert np.isfinite(scores).sum() >= 50
-    assert len(np.unique(scores[np.isfinite(scores)])) > 4
+    assert np.nanmin(scores) >= 0
+    assert np.nanmax(scores) <= 1
     if name != "random":
-        assert np.isnan(scores[np.isnan(pool().p)]).all()
+        assert len(np.unique(scores[np.isfinite(scores)])) > 4
+        assert np.array_equal(
+            np.isnan(scores), np.isnan(pool().p)
+        )  # each of the others can be drawn
 
 
 @pytest.mark.parametrize("name", names())
@@ -87,6 +91,15 @@ def test_members_that_disagree_are_asked_about():
     assert best(strategy("committee")(shown)) == 3
 
 
+def test_a_crowd_of_similar_alerts_weighs_no_more_than_a_rare_one():
+    x = np.random.default_rng(2).random(403)
+    values = np.column_stack([x, x])
+    values[:3] = [[-1, 2], [-1.1, 2.1], [-1.2, 2.2]]  # where no other alert is
+    shown = Pool(p=np.full(403, 0.4), uniform=np.full(403, 0.3), values=values)
+    scores = strategy("diverse")(shown)
+    assert scores[:3].min() > 3 * scores[3:].mean()
+
+
 def test_a_core_set_is_far_from_what_is_labelled():
     values = np.linspace(0, 1, 21)[:, None]
     shown = Pool(
@@ -108,8 +121,8 @@ def test_an_unknown_strategy_is_told_the_known_ones():
 def test_what_asks_for_more_than_probabilities_is_not_for_a_stream(name):
     with pytest.raises(
         SettingsError,
-        match=f"'{name}' needs more than a stream shows, which is a probability and a random "
-        "number of each alert. For the stream: random, uncertainty",
+        match=f"'{name}' needs more than a stream shows, which is each alert by itself. "
+        "For the stream: random, uncertainty, margin, entropy, cost",
     ):
         strategy(name, in_stream=True)
 

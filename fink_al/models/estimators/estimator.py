@@ -110,6 +110,26 @@ def member_probabilities(
     return p
 
 
+def unseen_probabilities(
+    estimator: Estimator, values: npt.NDArray[np.floating], objects: npt.NDArray[Any]
+) -> npt.NDArray[np.float64]:
+    """Probability of each example by the trees that had not seen its object, shape (n,).
+
+    NaN where every tree has seen it.
+
+    Parameters
+    ----------
+    estimator : Estimator
+        One that was fitted and not loaded: a bundle does not hold the samples of its trees.
+    values : float64 array, shape (n, k)
+        The examples that it was fitted to, in the same order.
+    objects : array, shape (n,)
+        Object of each example.
+    """
+    _, own = np.unique(objects, return_inverse=True)
+    return estimator.unseen(_bounded(values), own)
+
+
 def to_arrays(estimator: Estimator) -> Arrays:
     """Arrays of numbers that hold all that prediction needs."""
     (kind,) = (kind for kind in _KINDS.values() if type(estimator) is kind.type)

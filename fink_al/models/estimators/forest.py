@@ -33,6 +33,10 @@ class Forest:
         """Probability of the positive class by each tree, shape (trees, n)."""
         return self.trees.shares(values)
 
+    def unseen(self, values: Floats, objects: npt.NDArray[np.int64]) -> Floats:
+        """Probability of each example by the trees that had not seen its object, shape (n,)."""
+        return self.trees.unseen_share(values, objects)
+
 
 def fit_forest(
     settings: ModelSettings,

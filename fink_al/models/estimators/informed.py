@@ -72,6 +72,15 @@ class InformedForest:
         inputs = np.column_stack([values[:, self.own_columns], taught])
         return self._blend(taught, self.own.members(inputs))
 
+    def unseen(self, values: Floats, objects: npt.NDArray[np.int64]) -> Floats:
+        """Probability of each example by own trees that had not seen its object, blended.
+
+        The three numbers of the curve have seen all examples.
+        """
+        taught = _teacher_odds(self.prior, values[:, self.prior_columns])
+        inputs = np.column_stack([values[:, self.own_columns], taught])
+        return self._blend(taught, self.own.unseen(inputs, objects))
+
     def _blend(self, taught: Floats, own: Floats) -> Floats:
         a, b, trust = self.curve
         return trust * expit(a + b * taught) + (1 - trust) * own
