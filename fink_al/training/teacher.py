@@ -22,9 +22,7 @@ from fink_al.settings import FeatureSettings, ModelSettings, Survey, Target
 from fink_al.training.teaching_set import TeachingSet
 
 #: Message if an estimator lacks its teaching set.
-NO_TEACHING_SET = (
-    "{} needs a teaching set: name one as teaching_set, or choose random_forest."
-)
+NO_TEACHING_SET = "{} needs a teaching set: name one as teaching_set, or choose random_forest."
 #: Features that depend on depth, cadence and noise.
 _OF_THE_SURVEY = (
     "limit", "detections", "nights", "age", "mag", "nrise", "snr", "context", "forced",

@@ -77,7 +77,7 @@ class InformedForest:
 
         The three numbers of the curve have seen all examples.
         """
-        taught = _teacher_odds(self.prior, values[:, self.prior_columns])
+        taught = teacher_odds(self.prior, values[:, self.prior_columns])
         inputs = np.column_stack([values[:, self.own_columns], taught])
         return self._blend(taught, self.own.unseen(inputs, objects))
 

@@ -31,7 +31,7 @@ from fink_al.settings import ModelSettings
 _LENGTH = 0.6  # of the kernel, as a share of all ranks of a feature
 _MISSING = 0.2  # distance between a missing feature and a known one
 _ODDS = 0.15  # distance of a unit of the teacher's log odds
-_VARIANCE = 1.0  # of g
+_VARIANCE = 3.0  # of g
 _VARIANCE_OF_A = 10.0  # before there are labels, any shares of the classes may be true
 _VARIANCE_OF_B = 0.05  # and the teacher's odds are taken as they are
 _JITTER = 1e-4  # anchors may coincide
@@ -61,6 +61,8 @@ class InformedProcess:
         ``a``, ``b``, and the weight of each anchor's kernel: the most probable ones.
     drawn : float64 array, shape (s, m + 2)
         The same, drawn from their approximate posterior.
+    by_others : float64 array, shape (n,), optional
+        Probability of each example if its object had not taught; a bundle does not keep it.
     """
 
     prior: Forest
@@ -70,6 +72,7 @@ class InformedProcess:
     anchors: Floats
     weights: Floats
     drawn: Floats
+    by_others: Floats | None = None
 
     def predict_proba(self, values: Floats) -> Floats:
         """Probabilities of both classes, shape (n, 2)."""
@@ -80,17 +83,18 @@ class InformedProcess:
 
     def members(self, values: Floats) -> Floats:
         """Probability of the positive class by each draw of the posterior, shape (s, n)."""
-        return np.asarray(
-            expit(np.hstack([self.drawn @ part.T for part in self._designs(values)]))
-        )
+        return np.asarray(expit(np.hstack([self.drawn @ part.T for part in self._designs(values)])))
+
+    def unseen(self, values: Floats, objects: npt.NDArray[np.int64]) -> Floats:
+        """Probability of each example if its object had not taught, shape (n,)."""
+        assert self.by_others is not None
+        return self.by_others
 
     def _designs(self, values: Floats) -> list[Floats]:
         taught = teacher_odds(self.prior, values[:, self.prior_columns])
         places = _places(values[:, self.columns], taught, self.grid)
         starts = range(0, max(len(values), 1), _ROWS)
-        return [
-            _design(places[i : i + _ROWS], taught[i : i + _ROWS], self.anchors) for i in starts
-        ]
+        return [_design(places[i : i + _ROWS], taught[i : i + _ROWS], self.anchors) for i in starts]
 
 
 def fit_process(
@@ -115,7 +119,9 @@ def fit_process(
         Class of each example.
     weights : float64 array, shape (n,)
         Weight of each example; those of an object add up to 1.
-    threads, objects, grow
+    objects : int64 array, shape (n,)
+        Object of each example, from 0 on.
+    threads, grow
         Not used: nothing is grown.
     prior : Prior
         The teacher, with anchors.
@@ -138,18 +144,20 @@ def fit_process(
     design[:, 2:] = _VARIANCE * solve_triangular(root, design[:, 2:].T, lower=True).T
     mean, precision = np.zeros(design.shape[1]), np.ones(design.shape[1])
     mean[1], precision[:2] = 1, (1 / _VARIANCE_OF_A, 1 / _VARIANCE_OF_B)
-    best, curvature = _most_probable(design, positive.astype(float), weights, mean, precision)
+    truth = positive.astype(np.float64)
+    best, curvature = _most_probable(design, truth, weights, mean, precision)
     noise = np.random.default_rng(settings.seed).normal(size=(len(best), _MEMBERS))
     drawn = best + solve_triangular(cholesky(curvature, lower=True), noise, lower=True, trans="T").T
     both = np.vstack([best, drawn])
     both[:, 2:] = _VARIANCE * solve_triangular(root, both[:, 2:].T, lower=True, trans="T").T
-    return InformedProcess(prior.forest, columns, own, prior.grid, at, both[0], both[1:])
+    unseen = _by_others(design, truth, weights, best, curvature, objects)
+    return InformedProcess(prior.forest, columns, own, prior.grid, at, both[0], both[1:], unseen)
 
 
 def _most_probable(
     design: Floats, positive: Floats, weights: Floats, mean: Floats, precision: Floats
 ) -> tuple[Floats, Floats]:
-    """Most probable coefficients of a logistic model, by Newton's steps, and the curvature there."""
+    """Most probable coefficients of a logistic model, by Newton's steps, and their curvature."""
 
     def cost(at: Floats) -> float:
         odds = design @ at
@@ -171,6 +179,32 @@ def _most_probable(
     return best, curvature
 
 
+def _by_others(
+    design: Floats,
+    positive: Floats,
+    weights: Floats,
+    best: Floats,
+    curvature: Floats,
+    objects: npt.NDArray[np.int64],
+) -> Floats:
+    """Probability of each example without its object, by one Newton step from `best`.
+
+    Source: Pregibon 1981 (one-step deletion in logistic regression, Ann. Stat. 9, 705).
+    """
+    odds = design @ best
+    p = expit(odds)
+    spread = solve_triangular(cholesky(curvature, lower=True), design.T, lower=True)
+    order = np.argsort(objects, kind="stable")
+    for rows in np.split(order, np.flatnonzero(np.diff(objects[order])) + 1):
+        covariance = spread[:, rows].T @ spread[:, rows]
+        own = covariance * (weights[rows] * p[rows] * (1 - p[rows]))
+        step = np.linalg.solve(
+            (np.eye(len(rows)) - own).T, weights[rows] * (p[rows] - positive[rows])
+        )
+        odds[rows] += covariance @ step
+    return np.asarray(expit(odds))
+
+
 def _places(values: Floats, taught: Floats, grid: Floats) -> Floats:
     """Return the places of alerts: rank and absence of each feature, and the teacher's log odds.
 
@@ -178,7 +212,8 @@ def _places(values: Floats, taught: Floats, grid: Floats) -> Floats:
     """
     missing = np.isnan(values)
     share = np.linspace(0, 1, grid.shape[1])
-    ranks = [np.interp(column, quantiles, share) for column, quantiles in zip(values.T, grid)]
+    both = zip(values.T, grid, strict=True)
+    ranks = [np.interp(column, quantiles, share) for column, quantiles in both]
     return np.column_stack(
         [np.where(missing, 0.5, np.stack(ranks, axis=1)), _MISSING * missing, _ODDS * taught]
     )

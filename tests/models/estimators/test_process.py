@@ -12,6 +12,7 @@ from fink_al.models.estimators.estimator import (
     of_arrays,
     predict,
     to_arrays,
+    unseen_probabilities,
 )
 from fink_al.models.estimators.forest import Forest
 from fink_al.models.estimators.growing import grow
@@ -121,3 +122,15 @@ def test_damaged_arrays_are_refused(model, prior, damage):
     arrays = {name: array for name, array in arrays.items() if array is not None}
     with pytest.raises(ModelError, match="no informed process"):
         of_arrays("informed_process", arrays, N_FEATURES)
+
+
+def test_an_object_that_had_not_taught_is_judged_by_the_others(model, prior):
+    values, positive = (np.repeat(a, 2, axis=0) for a in world(40, 3))
+    objects = np.repeat(np.arange(40), 2)
+    p = unseen_probabilities(
+        fit_estimator(model, values, positive, objects, prior), values, objects
+    )
+    for one in range(0, 40, 9):
+        others = objects != one
+        again = fit_estimator(model, values[others], positive[others], objects[others], prior)
+        np.testing.assert_allclose(p[~others], predict(again, values[~others]), atol=0.01)
