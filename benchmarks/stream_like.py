@@ -42,7 +42,8 @@ _LABELS = (20, 60, 100, 150, 200, 300)
 _SHARE, _TREES = 0.07, 100
 _METRICS = {"auc": "AUC", "average_precision": "average precision"}
 _PUBLISHED = "greedy:uncertainty@sigmoid/random_forest"
-_RANDOM, _FORMER = "random", "greedy:uncertainty/informed_forest"
+_RANDOM, _FORMER = "random", "greedy:uncertainty/informed_forest"  # the default before
+_UNTAUGHT = "random/random_forest"
 _FALL, _FACTOR, _CALIBRATION = 0.01, 1.2, 0.03
 Floats = npt.NDArray[np.float64]
 
@@ -68,7 +69,7 @@ def main() -> None:
     target = settings.target.model_copy(update={"model": model})
     settings = settings.model_copy(update={"target": target})
     default = target.strategy
-    arms = (options.arms or ",".join((default, _RANDOM, _PUBLISHED, _FORMER))).split(",")
+    arms = (options.arms or ",".join((default, _RANDOM, _UNTAUGHT, _PUBLISHED))).split(",")
     labels = _LABELS
     if options.quick:
         options.seeds, labels = 2, tuple(n for n in _LABELS if n <= 20)
@@ -186,8 +187,9 @@ def claims_of(name: str, table: pd.DataFrame, default: str) -> list[Claim]:
 def draw(file: Path, table: pd.DataFrame, default: str) -> None:
     """Draw labels against average precision and AUC, with 68% intervals of the mean."""
     names = {
-        default: f"default: {default}",
+        default: "default",
         _RANDOM: "random labels, same model",
+        _UNTAUGHT: "random labels, random forest",
         _FORMER: "most uncertain, informed forest",
         _PUBLISHED: "published method",
     }
@@ -197,11 +199,14 @@ def draw(file: Path, table: pd.DataFrame, default: str) -> None:
     ):
         curves = curves_of(table, metric)
         for i, arm in enumerate(arm for arm in names if arm in curves.values):
-            low, high = interval_of_mean(curves.values[arm])
-            axes.fill_between(curves.labels, low, high, alpha=0.2, color=f"C{i}", lw=0)
-            axes.plot(curves.labels, curves.mean(arm), color=f"C{i}", label=names[arm])
+            rows = table[table["strategy"] == arm]
+            labels = np.sort(rows["n_labels"].unique())
+            at = np.searchsorted(curves.labels, labels)
+            low, high = interval_of_mean(curves.values[arm][:, at])
+            axes.fill_between(labels, low, high, alpha=0.2, color=f"C{i}", lw=0)
+            axes.plot(labels, curves.mean(arm)[at], color=f"C{i}", label=names[arm])
         axes.set(xlabel="labels (spectra with a type)", ylabel=title, xlim=(0, None))
-    figure.axes[1].legend(loc="center right", fontsize="small")
+    figure.axes[0].legend(loc="center right", fontsize="small")
     figure.savefig(file, dpi=150)
 
 
