@@ -22,6 +22,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from claims import Claim, judge
+from fink_al.experiments.nightly_alerts import cut_into_alerts
 from other_sky import bounded, over_splits
 from science import _POINTS
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
@@ -29,7 +30,6 @@ from sklearn.metrics import roc_auc_score
 
 from fink_al.alerts import light_curves
 from fink_al.alerts.points import light_curves_of_points
-from fink_al.experiments.nightly_alerts import cut_into_alerts
 from fink_al.features.feature_set import FeatureSet
 from fink_al.features.nightly import nightly_means
 from fink_al.lightcurve import FLUXCAL_ZERO_POINT, LightCurves

@@ -91,10 +91,10 @@ def decided(summary: Summary) -> tuple[str, str | None, str | None]:
     return summary.outcome, summary.version, summary.champion
 
 
-def informed(target: Target, **changes: object) -> Target:
-    """`target` with an informed forest."""
+def informed(target: Target, kind: str = "informed_forest", **changes: object) -> Target:
+    """`target` with an informed estimator."""
     prior = target.model.prior.model_copy(update=changes)
-    update = {"estimator": "informed_forest", "prior": prior}
+    update = {"estimator": kind, "prior": prior}
     return target.model_copy(update={"model": target.model.model_copy(update=update)})
 
 

@@ -266,10 +266,10 @@ def test_each_target_has_its_own_data_sets():
         load_settings(environment={}, test_set="x/{target}.p")
 
 
-def test_an_informed_forest_needs_a_teaching_set():
+def test_an_informed_estimator_needs_a_teaching_set():
     with pytest.raises(
         SettingsError,
-        match=r"teaching_set is null, and the estimator informed_forest needs one: name a file, or",
+        match="teaching_set is null, and the estimator informed_process needs one: name a file, or",
     ):
         load_settings(environment={"FINK_AL_TEACHING_SET": "null"})
     other = {"FINK_AL_TARGET__MODEL__ESTIMATOR": "random_forest", "FINK_AL_TEACHING_SET": "null"}

@@ -81,7 +81,7 @@ def open_loop(config: Path | None) -> Loop:
 def with_untaught_estimator(settings: Settings) -> Settings:
     """Return `settings` with the published forest in place of one trained with a teaching set."""
     model = settings.target.model
-    if model.estimator != "informed_forest":
+    if not model.is_taught:
         return settings
     model = model.model_copy(update={"estimator": "random_forest"})
     target = settings.target.model_copy(update={"model": model})

@@ -13,11 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from fink_al.errors import LightCurveError
-from fink_al.experiments.nightly_alerts import cut_into_alerts
 from fink_al.features.feature_set import FeatureSet
 from fink_al.lightcurve import LightCurves
 from fink_al.settings import FeatureSettings, Target
 from fink_al.settings.taxonomy import Taxonomy
+from fink_al.training.nightly_alerts import cut_into_alerts
 
 Phase = Literal["pre-peak", "all"]
 Subset = Literal["all", "published"]

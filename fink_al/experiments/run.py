@@ -147,17 +147,19 @@ class _State:
         p = np.full(len(test), np.nan)
         threshold = np.nan
         if len(set(pool.positive[rows].tolist())) == 2:
+            examples = np.concatenate([rows, self._earlier(rows)])
+            values, objects = pool.values[examples], pool.row[examples]
             self.model = fit_estimator(
                 self.model_settings,
-                pool.values[rows],
-                pool.positive[rows],
-                pool.row[rows],
+                values,
+                pool.positive[examples],
+                objects,
                 self.prior,
                 threads=1,
                 grow=grow,
             )
             p = predict(self.model, test.values)
-            unseen = unseen_probabilities(self.model, pool.values[rows], pool.row[rows])
+            unseen = unseen_probabilities(self.model, values, objects)[: len(rows)]
             threshold = best_threshold(unseen, pool.positive[rows], self._label_weights(rows))
         positives = int(pool.positive[self.labelled].sum())
         self.learned = rows
@@ -186,6 +188,15 @@ class _State:
                 "test_objects": len(np.unique(test.row)),
             }
         )
+
+    def _earlier(self, rows: Rows) -> Rows:
+        """Alerts of the pool that come before those of `rows` and are of the same objects."""
+        if not self.model_settings.learns_earlier_alerts:
+            return rows[:0]
+        night = self.world.pool.night
+        until = np.full(len(self.lists), night.min())
+        until[self.object_of[rows]] = night[rows]
+        return np.flatnonzero(self.have_features & (night < until[self.object_of]))
 
     def _agreement(self, p: npt.NDArray[np.float64]) -> float | None:
         """Agreement with the calls of the last model that had `STEP` labels fewer."""

@@ -103,7 +103,7 @@ def _run_all(
         estimator = arm.estimator_of(target, alerts[arm.feature_set].features)
         model = target.model.model_copy(update={"estimator": estimator})
         if model.is_taught and teaching is None:
-            raise SettingsError(f"{arm}: {NO_TEACHING_SET}")
+            raise SettingsError(f"{arm}: {NO_TEACHING_SET.format(estimator)}")
     first, least = alerts[plan.arms[0].feature_set], target.model.min_labels_per_class
     # The same rows for all feature sets.
     asked = [_most(draw(first, plan, seed, least), plan) for seed in range(plan.seeds)]

@@ -16,6 +16,7 @@ from scipy.special import expit, logit
 from fink_al.errors import ModelError
 from fink_al.models.estimators.estimator import fit_estimator, predict
 from fink_al.models.estimators.prior import Prior
+from fink_al.models.examples import Earlier
 from fink_al.settings import ModelSettings
 
 _FOLDS = 5
@@ -102,12 +103,30 @@ def may_be_calibrated(settings: ModelSettings, positive: npt.NDArray[np.bool_]) 
     return least is not None and bool(min(positive.sum(), (~positive).sum()) >= least)
 
 
+def with_earlier(
+    values: npt.NDArray[np.float64],
+    positive: npt.NDArray[np.bool_],
+    objects: npt.NDArray[Any],
+    earlier: Earlier | None,
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_], npt.NDArray[Any]]:
+    """Return values, classes and objects of examples, followed by those of earlier alerts."""
+    if earlier is None:
+        return values, positive, objects
+    of = earlier.example
+    return (
+        np.concatenate([values, earlier.values]),
+        np.concatenate([positive, positive[of]]),
+        np.concatenate([objects, objects[of]]),
+    )
+
+
 def out_of_fold(
     settings: ModelSettings,
     values: npt.NDArray[np.float64],
     positive: npt.NDArray[np.bool_],
     objects: npt.NDArray[Any],
     prior: Prior | None = None,
+    earlier: Earlier | None = None,
 ) -> npt.NDArray[np.float64]:
     """Probability of each example by an estimator that did not see its object, shape (n,).
 
@@ -126,6 +145,8 @@ def out_of_fold(
         Object of each example.
     prior : Prior, optional
         The estimator's teacher.
+    earlier : Earlier, optional
+        Earlier alerts of the objects, which teach, too.
     """
     from sklearn.model_selection import StratifiedGroupKFold  # takes a second, for training only
 
@@ -135,7 +156,12 @@ def out_of_fold(
         return p
     split = StratifiedGroupKFold(folds, shuffle=True, random_state=settings.seed)
     for teach, test in split.split(values, positive, objects):
-        estimator = fit_estimator(settings, values[teach], positive[teach], objects[teach], prior)
+        use = np.isin(np.arange(len(positive)), teach)
+        estimator = fit_estimator(
+            settings,
+            *with_earlier(values[use], positive[use], objects[use], earlier and earlier.of(use)),
+            prior,
+        )
         p[test] = predict(estimator, values[test])
     return p
 

@@ -13,6 +13,27 @@ RANDOM = "random"
 
 
 @dataclass(frozen=True)
+class Earlier:
+    """Earlier alerts of the objects of examples: a label holds for each of them.
+
+    Parameters
+    ----------
+    example : int64 array, shape (m,)
+        Example of whose object each alert is.
+    values : float64 array, shape (m, k)
+        Features.
+    """
+
+    example: npt.NDArray[np.int64]
+    values: npt.NDArray[np.float64]
+
+    def of(self, use: npt.NDArray[np.bool_]) -> Earlier:
+        """Earlier alerts of the examples where `use` is true, which are counted from 0 again."""
+        kept = use[self.example]
+        return Earlier((np.cumsum(use) - 1)[self.example[kept]], self.values[kept])
+
+
+@dataclass(frozen=True)
 class TrainingSet:
     """Examples of a target.
 
@@ -31,6 +52,8 @@ class TrainingSet:
     weights : float64 array, shape (n,), optional
         Number of objects of the stream that an example stands for: one over the odds that it was
         drawn with. NaN where it was not drawn.
+    earlier : Earlier, optional
+        Earlier alerts of the same objects, which teach beside the examples.
     """
 
     object_id: npt.NDArray[np.object_]
@@ -39,6 +62,7 @@ class TrainingSet:
     values: npt.NDArray[np.float64]
     selected_by: npt.NDArray[np.object_] | None = None
     weights: npt.NDArray[np.float64] | None = None
+    earlier: Earlier | None = None
 
     def __len__(self) -> int:
         return len(self.object_id)

@@ -30,6 +30,7 @@ from fink_al.models.calibration import (
     calibrate,
     may_be_calibrated,
     out_of_fold,
+    with_earlier,
 )
 from fink_al.models.estimators.estimator import (
     Estimator,
@@ -155,11 +156,12 @@ def fit(
     features = FeatureSet.from_settings(target.features)
     values, positive, objects = training.values, training.positive, training.object_id
     taught_by = prior.identity if prior else None
-    estimator = fit_estimator(target.model, values, positive, objects, prior)
+    examples = with_earlier(values, positive, objects, training.earlier)
+    estimator = fit_estimator(target.model, *examples, prior)
     random, unseen = training.is_random, None
     drawn = training.drawn
     if random.any() or (drawn > 0).any() or may_be_calibrated(target.model, positive):
-        unseen = out_of_fold(target.model, values, positive, objects, prior)
+        unseen = out_of_fold(target.model, values, positive, objects, prior, training.earlier)
     calibration, unseen = calibrate(target.model, unseen, positive, random)
     to_stream, threshold, origin = NO_CALIBRATION, NO_THRESHOLD, _NOT_DRAWN
     if unseen is not None and (use := (drawn > 0) & ~np.isnan(unseen)).any():

@@ -37,10 +37,14 @@ class PriorSettings(Section):
 class ModelSettings(Section):
     """Classifier, and the labels that are needed for one."""
 
-    estimator: Annotated[Literal["informed_forest", "random_forest"], BeforeValidator(_not_removed)]
+    estimator: Annotated[
+        Literal["informed_process", "informed_forest", "random_forest"],
+        BeforeValidator(_not_removed),
+    ]
     n_estimators: Count
     min_samples_leaf: Literal["auto"] | Count = "auto"
     prior: PriorSettings = PriorSettings()
+    earlier_alerts: bool = True
     calibrate_from: Count | None = 50
     min_labels: Annotated[int, Field(ge=2)]
     min_labels_per_class: Count
@@ -56,11 +60,16 @@ class ModelSettings(Section):
     @property
     def is_taught(self) -> bool:
         """True if the estimator learns from a teaching set before it has labels."""
-        return self.estimator == "informed_forest"
+        return self.estimator != "random_forest"
+
+    @property
+    def learns_earlier_alerts(self) -> bool:
+        """True if a label teaches by the object's earlier alerts, too."""
+        return self.is_taught and self.earlier_alerts
 
     def applied(self) -> dict[str, Any]:
         """Settings that apply to the chosen estimator, as JSON types."""
-        unused = set() if self.estimator == "informed_forest" else {"prior"}
+        unused = set() if self.is_taught else {"prior", "earlier_alerts"}
         return self.model_dump(mode="json", exclude=unused)
 
 

@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from fink_al.evaluation.promotion import Difference, compare_drawn
 from fink_al.loop import Loop
+from fink_al.models.calibration import with_earlier
 from fink_al.models.estimators.estimator import fit_estimator, predict
 from fink_al.models.examples import TrainingSet
 from fink_al.models.stream_calibration import calibrated_by_others
@@ -71,9 +72,9 @@ def recipe_of(loop: Loop, examples: TrainingSet, judged: pa.Table) -> Recipe:
         positive = examples.positive[use]
         if len(set(positive.tolist())) < 2:
             return lambda test: np.full(int(test.sum()), np.nan)
-        estimator = fit_estimator(
-            target.model, examples.values[use], positive, examples.object_id[use], prior
-        )
+        earlier = examples.earlier.of(use) if examples.earlier else None
+        learned = with_earlier(examples.values[use], positive, examples.object_id[use], earlier)
+        estimator = fit_estimator(target.model, *learned, prior)
         return lambda test: predict(estimator, values[test])
 
     return fit

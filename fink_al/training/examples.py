@@ -13,10 +13,12 @@ import pyarrow.parquet as pq
 
 from fink_al.errors import FinkAlError
 from fink_al.identifiers import identifiers
+from fink_al.lightcurve import LightCurves
 from fink_al.loop import Loop
-from fink_al.models.examples import TrainingSet
+from fink_al.models.examples import Earlier, TrainingSet
 from fink_al.settings import Target
 from fink_al.settings.taxonomy import Taxonomy
+from fink_al.training.nightly_alerts import cut_into_alerts
 
 #: Columns of an example beside its light curve; null where a table lacks one.
 PROVENANCE = {
@@ -172,7 +174,8 @@ def read_examples(loop: Loop, rows: pa.Table) -> TrainingSet:
     Rows without features are left out, and so are rows whose type makes no example.
     """
     positive = loop.taxonomy.classify(rows["type"].to_pylist(), loop.target)
-    extracted = loop.features.extract(loop.light_curves(rows))
+    curves = loop.light_curves(rows)
+    extracted = loop.features.extract(curves)
     use = np.array([each is not None for each in positive], bool) & extracted.exist
     selected_by = None
     if "selected_by" in rows.column_names:
@@ -183,7 +186,23 @@ def read_examples(loop: Loop, rows: pa.Table) -> TrainingSet:
         positive=np.array([each is True for each in positive], bool)[use],
         values=extracted.values[use],
         selected_by=selected_by,
+        earlier=earlier_alerts(loop, curves.select(use)),
     )
+
+
+def earlier_alerts(loop: Loop, curves: LightCurves) -> Earlier | None:
+    """Alerts of the nights before an example's, cut from its light curve in `curves`.
+
+    They are what the object showed then: an example holds the history of its last weeks. None if
+    the target's estimator does not learn from them.
+    """
+    if not loop.target.model.learns_earlier_alerts:
+        return None
+    alerts = cut_into_alerts(curves)
+    is_last = np.append(alerts.row[1:] != alerts.row[:-1], True)
+    extracted = loop.features.extract(alerts.light_curves.select(~is_last))
+    exist = extracted.exist
+    return Earlier(alerts.row[~is_last][exist], extracted.values[exist])
 
 
 def rows_of(rows: pa.Table, training: TrainingSet) -> pa.Table:

@@ -1,4 +1,4 @@
-"""Teacher of an informed forest: a forest fitted to the teaching set.
+"""Teacher of an informed estimator: a forest fitted to the teaching set.
 
 A teaching set may be simulated, or come from another survey. The teacher therefore reads shapes and
 colours only: depth and cadence of the target's survey are not in it, unless
@@ -18,18 +18,18 @@ from fink_al.errors import ModelError, SettingsError
 from fink_al.features.feature_set import FeatureSet
 from fink_al.models.estimators.forest import Forest, fit_forest
 from fink_al.models.estimators.prior import Prior
+from fink_al.models.estimators.trees import Floats
 from fink_al.settings import FeatureSettings, ModelSettings, Survey, Target
 from fink_al.training.teaching_set import TeachingSet
 
 #: Message if an estimator lacks its teaching set.
-NO_TEACHING_SET = (
-    "informed_forest needs a teaching set: name one as teaching_set, or choose random_forest."
-)
+NO_TEACHING_SET = "{} needs a teaching set: name one as teaching_set, or choose random_forest."
 #: Features that depend on depth, cadence and noise.
 _OF_THE_SURVEY = (
     "limit", "detections", "nights", "age", "mag", "nrise", "snr", "context", "forced",
 )  # fmt: skip
 _LARGEST = float(np.finfo(np.float32).max)
+_ANCHORS, _QUANTILES = 150, 65
 _FOREST = ModelSettings(
     estimator="random_forest", n_estimators=100, min_samples_leaf=10,
     min_labels=2, min_labels_per_class=1, seed=7100,
@@ -62,13 +62,13 @@ def prior_of(
     if not settings.is_taught:
         return None
     if teaching is None:
-        raise ModelError(NO_TEACHING_SET)
+        raise ModelError(NO_TEACHING_SET.format(settings.estimator))
     names = FeatureSet.from_settings(features).names
     few = _few(target, teaching.survey, features, names)
     left_out = set(_OF_THE_SURVEY) - _also(target)
     columns = tuple(i for i, name in enumerate(names) if not name.startswith(tuple(left_out)))
     # As text: settings of features hold a dictionary and have no hash.
-    forest = _forest(
+    forest, anchors, grid = _learned(
         teaching, teaching.survey.model_dump_json(), features.model_dump_json(), columns
     )
     return Prior(
@@ -78,6 +78,8 @@ def prior_of(
         settings.prior.all_features_from,
         settings.prior.worth_labels,
         teaching.identity,
+        anchors,
+        grid[list(few)],
     )
 
 
@@ -118,8 +120,12 @@ def _few(
 
 
 @lru_cache(maxsize=8)
-def _forest(teaching: TeachingSet, survey: str, features: str, columns: tuple[int, ...]) -> Forest:
-    """Fit a forest with equal weights of both classes, and of the alerts within a class.
+def _learned(
+    teaching: TeachingSet, survey: str, features: str, columns: tuple[int, ...]
+) -> tuple[Forest, Floats, Floats]:
+    """Fit a forest; return it, the features of some alerts, and quantiles of every feature.
+
+    The forest has equal weights of both classes, and of the alerts within a class.
 
     Weights by object, which labels have, cost the default target 0.04 of the AUC on real
     supernovae: an object seen often before its maximum shows more of what is learned.
@@ -138,4 +144,11 @@ def _forest(teaching: TeachingSet, survey: str, features: str, columns: tuple[in
         )
     share = positive.mean()
     weights = np.where(positive, 0.5 / share, 0.5 / (1 - share))
-    return fit_forest(_FOREST, values[:, columns], positive, weights, threads=-1)
+    forest = fit_forest(_FOREST, values[:, columns], positive, weights, threads=-1)
+    drawn = np.random.default_rng(_FOREST.seed).permutation(len(values))[:_ANCHORS]
+    return forest, values[drawn], np.stack([_quantiles(column) for column in values.T])
+
+
+def _quantiles(column: Floats) -> Floats:
+    known = column[~np.isnan(column)]
+    return np.quantile(known, np.linspace(0, 1, _QUANTILES)) if len(known) else np.zeros(_QUANTILES)

@@ -16,7 +16,7 @@ from fink_al.loop import Loop
 from fink_al.models.examples import TrainingSet
 from fink_al.models.model import Model, fit, read_manifest
 from fink_al.settings import FeatureSettings, ModelSettings
-from fink_al.training.examples import feature_values
+from fink_al.training.examples import earlier_alerts, feature_values
 from fink_al.training.teacher import prior_of
 from fink_al.training.teaching_set import teaching_set_of
 
@@ -99,6 +99,7 @@ def stored_examples(loop: Loop, number: str) -> TrainingSet:
         values=feature_values(loop, rows),
         selected_by=np.array(rows["selected_by"].to_pylist(), object),
         weights=rows["weight"].to_numpy() if "weight" in rows.column_names else None,
+        earlier=earlier_alerts(loop, loop.light_curves(rows)),
     )
 
 

@@ -6,10 +6,10 @@ import pytest
 
 from fink_al.alerts.points import light_curves_of_points
 from fink_al.experiments.labelled_alerts import halves, labelled_alerts
-from fink_al.experiments.nightly_alerts import cut_into_alerts
 from fink_al.features.feature_set import FeatureSet
 from fink_al.models.estimators.estimator import fit_estimator, predict
 from fink_al.settings import load_settings
+from fink_al.training.nightly_alerts import cut_into_alerts
 from fink_al.training.teacher import prior_of
 from fink_al.training.teaching_set import read_teaching_set
 

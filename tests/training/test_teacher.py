@@ -45,7 +45,7 @@ def test_a_teacher_is_the_same_every_time(target):
     values = np.random.default_rng(1).normal(size=(50, 100))
     probabilities = []
     for _ in range(2):
-        module._forest.cache_clear()
+        module._learned.cache_clear()
         prior = teacher(target)
         probabilities.append(prior.forest.predict_proba(values[:, prior.columns]))
     np.testing.assert_array_equal(*probabilities)

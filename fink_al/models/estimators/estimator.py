@@ -18,11 +18,17 @@ from fink_al.models.estimators.informed import (
     informed_to_arrays,
 )
 from fink_al.models.estimators.prior import Prior
+from fink_al.models.estimators.process import (
+    InformedProcess,
+    fit_process,
+    process_of_arrays,
+    process_to_arrays,
+)
 from fink_al.models.estimators.trees import Arrays
 from fink_al.settings import ModelSettings
 from fink_al.settings.target import REMOVED_ESTIMATORS
 
-Estimator: TypeAlias = Forest | InformedForest
+Estimator: TypeAlias = Forest | InformedForest | InformedProcess
 
 #: Trees compare in single precision: a runaway fit must not become infinite there.
 _LARGEST = float(np.finfo(np.float32).max)
@@ -40,6 +46,9 @@ _KINDS = {
     "random_forest": _Kind(Forest, fit_forest, forest_to_arrays, forest_of_arrays),
     "informed_forest": _Kind(
         InformedForest, fit_informed, informed_to_arrays, informed_of_arrays, is_taught=True
+    ),
+    "informed_process": _Kind(
+        InformedProcess, fit_process, process_to_arrays, process_of_arrays, is_taught=True
     ),
 }
 #: Names of the estimators.

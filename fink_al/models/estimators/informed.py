@@ -61,14 +61,14 @@ class InformedForest:
 
     def predict_proba(self, values: Floats) -> Floats:
         """Probabilities of both classes, shape (n, 2)."""
-        taught = _teacher_odds(self.prior, values[:, self.prior_columns])
+        taught = teacher_odds(self.prior, values[:, self.prior_columns])
         inputs = np.column_stack([values[:, self.own_columns], taught])
         p = self._blend(taught, self.own.predict_proba(inputs)[:, 1])
         return np.stack([1 - p, p], axis=1)
 
     def members(self, values: Floats) -> Floats:
         """Probability of the positive class by each own tree, blended, shape (trees, n)."""
-        taught = _teacher_odds(self.prior, values[:, self.prior_columns])
+        taught = teacher_odds(self.prior, values[:, self.prior_columns])
         inputs = np.column_stack([values[:, self.own_columns], taught])
         return self._blend(taught, self.own.members(inputs))
 
@@ -77,7 +77,7 @@ class InformedForest:
 
         The three numbers of the curve have seen all examples.
         """
-        taught = _teacher_odds(self.prior, values[:, self.prior_columns])
+        taught = teacher_odds(self.prior, values[:, self.prior_columns])
         inputs = np.column_stack([values[:, self.own_columns], taught])
         return self._blend(taught, self.own.unseen(inputs, objects))
 
@@ -128,7 +128,7 @@ def fit_informed(
         raise ModelError("informed_forest needs a teacher: give the Prior of a teaching set.")
     n = round(weights.sum())
     few = np.array(prior.few if n < prior.all_from else range(values.shape[1]), np.int64)
-    taught = _teacher_odds(prior.forest, values[:, prior.columns])
+    taught = teacher_odds(prior.forest, values[:, prior.columns])
     inputs = np.column_stack([values[:, few], taught])
     a, b = _curve(taught, positive.astype(np.float64), weights)
 
@@ -205,7 +205,8 @@ def informed_of_arrays(arrays: Arrays, n_features: int) -> InformedForest:
     return InformedForest(prior, own, columns[0], columns[1], curve)
 
 
-def _teacher_odds(prior: Forest, values: Floats) -> Floats:
+def teacher_odds(prior: Forest, values: Floats) -> Floats:
+    """Log odds of the positive class by a teacher, shape (n,)."""
     p = prior.predict_proba(values)[:, 1]
     return np.asarray(logit(np.clip(p, _CLIPPED_P, 1 - _CLIPPED_P)))
 

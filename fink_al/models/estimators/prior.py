@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fink_al.models.estimators.forest import Forest
+from fink_al.models.estimators.trees import Floats
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,10 @@ class Prior:
         Weight of the teacher, in labelled objects.
     identity : str
         Identity of the teaching set.
+    anchors : float64 array, shape (m, all features), optional
+        Features of alerts drawn from the teaching set; an informed process needs them.
+    grid : float64 array, shape (few, q), optional
+        Quantiles of each of the few features in the teaching set, rising; as `anchors`.
     """
 
     forest: Forest
@@ -33,3 +38,5 @@ class Prior:
     all_from: int
     worth: float
     identity: str = ""
+    anchors: Floats | None = None
+    grid: Floats | None = None

@@ -9,6 +9,13 @@ from fink_al.errors import ModelError
 from fink_al.models.bundle import unpack
 from fink_al.models.model import Model
 
+#: Array of the trees of each kind.
+NODES = {
+    "random_forest": "nodes",
+    "informed_forest": "own_nodes",
+    "informed_process": "prior_nodes",
+}
+
 
 def test_altered_trees_are_refused_or_give_probabilities(bundle, kind, hash_):
     """The checksum is made to fit: what is accepted can be followed by any alert to its end."""
@@ -19,7 +26,7 @@ def test_altered_trees_are_refused_or_give_probabilities(bundle, kind, hash_):
     for _ in range(100):
 
         def change(arrays):
-            raw = arrays["nodes" if kind == "random_forest" else "own_nodes"].view(np.uint8)
+            raw = arrays[NODES[kind]].view(np.uint8)
             raw[rng.integers(0, len(raw), 3)] = rng.integers(0, 256, 3)
 
         try:

@@ -12,6 +12,7 @@ from fink_al.lightcurve import FLUXCAL_ZERO_POINT, LightCurves
 
 #: Length of an alert's history [day].
 HISTORY_DAYS = 30.0
+_OF_POINTS = ("mjd", "band", "flux", "flux_err", "is_upper_limit", "is_forced")
 
 
 @dataclass(frozen=True)
@@ -46,11 +47,13 @@ def cut_into_alerts(whole: LightCurves, history_days: float = HISTORY_DAYS) -> N
     Parameters
     ----------
     whole : LightCurves
-        Light curves whose points are in order of time.
+        Light curves; their points may be in any order.
     history_days : float
         Length of an alert's history [day].
     """
     owner = whole.alert_of_point()
+    in_time = np.lexsort((whole.mjd, owner))
+    whole = replace(whole, **{name: getattr(whole, name)[in_time] for name in _OF_POINTS})
     # As for the features: a point without band or error makes no alert, and no maximum.
     seen = whole.is_detection & (whole.band >= 0) & (whole.flux_err > 0)
     seen &= np.isfinite(whole.flux_err)
@@ -71,10 +74,7 @@ def cut_into_alerts(whole: LightCurves, history_days: float = HISTORY_DAYS) -> N
     lengths = end - begin
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     taken = np.arange(offsets[-1]) + np.repeat(begin - offsets[:-1], lengths)
-    points = {
-        name: getattr(whole, name)[taken]
-        for name in ("mjd", "band", "flux", "flux_err", "is_upper_limit", "is_forced")
-    }
+    points = {name: getattr(whole, name)[taken] for name in _OF_POINTS}
     context = whole.context
     if context.num_columns:
         context = context.take(pa.array(object_row))

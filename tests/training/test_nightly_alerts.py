@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 
 from fink_al.alerts.points import light_curves_of_points
-from fink_al.experiments.nightly_alerts import cut_into_alerts
+from fink_al.training.nightly_alerts import cut_into_alerts
 
 
 def whole(*objects):
