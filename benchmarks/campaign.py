@@ -32,7 +32,7 @@ from fink_al.settings import Target, load_settings
 
 POOL, TEST, LABELS, FEATURES = 23_500, 2_340, 310, 12
 TARGET_RATIO, TARGET_MINUTES = 2.5, 30.0
-STRATEGIES = ("random", "uncertainty", "committee", "cost")
+STRATEGIES = ("random", "entropy", "greedy:uncertainty", "greedy:committee")
 
 
 def main() -> None:
@@ -84,7 +84,7 @@ def side_by_side(target: Target, loops: int, processes: int) -> float:
 
 def timed_loops(target: Target, loops: int, seed: int) -> float:
     """Wall time [s] of `loops` loops of a campaign, after its first model."""
-    plan = Plan((Arm("uncertainty"),), initial=LABELS, labels=LABELS + loops + 1)
+    plan = Plan((Arm("uncertainty", is_greedy=True),), initial=LABELS, labels=LABELS + loops + 1)
     stamps: list[float] = []
     run(world_of(seed), plan.arms[0], plan, target, seed,
         lambda labels: stamps.append(time.perf_counter()))  # fmt: skip
@@ -93,7 +93,7 @@ def timed_loops(target: Target, loops: int, seed: int) -> float:
 
 def whole_campaign(target: Target) -> float:
     """Wall time [min] of 4 strategies, 8 seeds and 310 labels on 7 000 alerts."""
-    plan = Plan(tuple(map(Arm, STRATEGIES)), seeds=8, labels=LABELS)
+    plan = Plan(tuple(map(Arm.parse, STRATEGIES)), seeds=8, labels=LABELS)
     alerts = alerts_of(7000, 40, np.random.default_rng(1))
     begin = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:

@@ -4,9 +4,11 @@ Needs ``../shared/data/labelled/ztf_fink_tns_alerts.parquet`` beside the project
 of whole light curves (``objectId type jd fid magpsf sigmapsf``). Light curves are cut into nightly
 alerts with 30 days of history; half of the objects teach, half are judged; mean and error of the
 mean over seeds. On the published subset learning and judging are both on alerts with both bands
-fitted. Beside the calibration error stands what perfect probabilities would show on such a sample.
+fitted. Every object counts alike. Beside the calibration error stands what perfect probabilities
+would show on such a sample. With --positive-share objects are left out as in a stream.
 
-    python benchmarks/science.py [--points FILE] [--seeds 8] [--check] [--quick]
+    python benchmarks/science.py [--points FILE] [--seeds 8] [--positive-share 0.07] [--check]
+        [--quick]
 """
 
 from __future__ import annotations
@@ -38,6 +40,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--points", type=Path, default=_POINTS, help="whole light curves, Parquet")
     parser.add_argument("--seeds", type=int, default=8, help="splits of the objects")
+    parser.add_argument("--positive-share", type=float, help="of the objects; default: as it is")
     parser.add_argument("--check", action="store_true", help="exit 1 if a target is missed")
     parser.add_argument("--quick", action="store_true", help="two seeds, few trees")
     options = parser.parse_args()
@@ -53,7 +56,10 @@ def main() -> None:
     found = {}
     for subset in ("all", "published"):
         for name in _NAMES:
-            made = assess(data[name], settings.target, seeds=options.seeds, subset=subset).to_dict()
+            made = assess(
+                data[name], settings.target, seeds=options.seeds, subset=subset,
+                positive_share=options.positive_share,
+            ).to_dict()  # fmt: skip
             found[subset, name] = made["metrics"]
             told = "  ".join(
                 f"{metric} {made['metrics'][metric]['mean']:.3f}"
@@ -104,14 +110,15 @@ def importance(data: LabelledAlerts, settings: Settings, seeds: int) -> None:
         learner, test = halves(data, rng)
         model = settings.target.model.model_copy(update={"seed": seed})
         forest = fit_estimator(model, learner.values, learner.positive, learner.row)
-        whole = roc_auc_score(test.positive, predict(forest, test.values))
+        weights = test.by_object
+        whole = roc_auc_score(test.positive, predict(forest, test.values), sample_weight=weights)
         donors = other_objects(test.row, rng)
         for i, where in enumerate(columns):
             mixed = test.values.copy()
             mixed[:, where] = test.values[donors, where]
             p = predict(forest, mixed)
             p[np.isnan(p)] = learner.positive.mean()
-            loss[seed, i] = whole - roc_auc_score(test.positive, p)
+            loss[seed, i] = whole - roc_auc_score(test.positive, p, sample_weight=weights)
     mean, error = loss.mean(axis=0), loss.std(axis=0, ddof=1) / np.sqrt(seeds)
     print("loss of AUC without a feature (exchanged between objects), mean ± error over seeds")
     for i in np.argsort(-mean):

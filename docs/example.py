@@ -96,7 +96,7 @@ def campaign(alerts, folder: Path, small: bool) -> dict:
     model = SETTINGS.target.model.model_copy(update=changes)
     target = SETTINGS.target.model_copy(update={"model": model})
     plan = Plan(
-        arms=(Arm("random"), Arm("uncertainty")), seeds=2 if small else 6,
+        arms=(Arm("random"), Arm("entropy")), seeds=2 if small else 6,
         labels=20 if small else 80, alerts_per_object=2,
     )  # fmt: skip
     table = run_all({None: alerts}, plan, target, folder).curves.to_pandas()

@@ -30,6 +30,12 @@ if TYPE_CHECKING:
     from fink_al.settings import FeatureSettings, Settings
 
 
+_METRICS = (
+    "figure_of_merit", "figure_of_merit_at_threshold", "auc", "average_precision", "efficiency",
+    "purity", "accuracy",
+)  # fmt: skip
+
+
 @click.command()
 @click.option(
     "--points",
@@ -109,6 +115,14 @@ if TYPE_CHECKING:
     "--processes", type=click.IntRange(min=1), help="Parallel processes.  [default: one a core]"
 )
 @click.option(
+    "--metric",
+    "metrics",
+    metavar="NAME,...",
+    help="Metrics by which the arms are compared: "
+    f"{', '.join(_METRICS)}.  [default: figure_of_merit; with --positive-share: "
+    "auc,average_precision]",
+)
+@click.option(
     "--output",
     required=True,
     type=click.Path(file_okay=False, writable=True, path_type=Path),
@@ -135,6 +149,7 @@ def campaign(
     seeds: int,
     trees: int | None,
     processes: int | None,
+    metrics: str | None,
     output: Path,
     config: Path | None,
     **changes: Any,
@@ -180,9 +195,24 @@ def campaign(
         arm.feature_set: feature_settings(settings, arm.feature_set or name, **changes)
         for arm in plan.arms
     }
+    compared = _metrics(metrics, plan)
     make_folder(output / "REPORT.md")
     alerts = _alerts(settings, plan, chosen, points, archive, labels_store, phase)
-    _run(alerts, plan, settings, output, processes)
+    _run(alerts, plan, settings, output, processes, compared)
+
+
+def _metrics(asked: str | None, plan: Plan) -> tuple[str, ...]:
+    from fink_al.report.campaign import main_metrics
+
+    if asked is None:
+        return main_metrics(plan)
+    chosen = tuple(each.strip() for each in asked.split(","))
+    if unknown := sorted(set(chosen) - set(_METRICS)):
+        raise SettingsError(
+            f"--metric has {', '.join(map(repr, unknown))}; allowed: {', '.join(_METRICS)}. Of "
+            "the others, which curves.png shows, less is better."
+        )
+    return chosen
 
 
 def _alerts(
@@ -240,6 +270,7 @@ def _run(
     settings: Settings,
     output: Path,
     processes: int | None,
+    metrics: tuple[str, ...],
 ) -> None:
     import pyarrow.parquet as pq
     from rich.console import Console
@@ -266,9 +297,10 @@ def _run(
     pq.write_table(results.curves, output / "curves.parquet")
     pq.write_table(results.queries, output / "queries.parquet")
     table = results.curves.to_pandas()
-    draw_curves(output / "curves.png", table)
+    draw_curves(output / "curves.png", table, metrics)
     draw_asked(output / "asked.png", results.queries.to_pandas())
-    text = page(table, plan, settings.target.stream_mix, results.seeds)
+    text = page(table, plan, settings.target.stream_mix, results.seeds, metrics)
     (output / "REPORT.md").write_text(text, "utf-8")
-    click.echo(verdict(table))
+    for metric in metrics:
+        click.echo(verdict(table, metric))
     click.echo(f"{output}: REPORT.md, curves.png, asked.png, curves.parquet, queries.parquet")

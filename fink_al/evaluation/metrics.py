@@ -190,7 +190,7 @@ def best_threshold(
         return math.nan
     values, of_row = np.unique(p, return_inverse=True)
     tp, fp = (
-        np.cumsum(np.bincount(of_row, weights * each, len(values))[::-1])
+        np.cumsum(np.bincount(of_row, weights * each, len(values))[::-1], dtype=np.float64)
         for each in (positive, ~positive)
     )
     merit = tp * _ratio(tp, tp + 3 * fp)

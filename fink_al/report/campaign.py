@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -26,13 +26,21 @@ _FALSE_ALARMS = 0.05  # share of false winners among equally good arms
 METRIC = "figure_of_merit"
 
 
-def verdict(table: pd.DataFrame) -> str:
+def main_metrics(plan: Plan) -> tuple[str, ...]:
+    """Metrics by which the arms of a campaign are compared, unless others are asked for.
+
+    Where positives are few, hardly any p is above 0.5, so the order by p decides.
+    """
+    return (METRIC,) if plan.positive_share is None else ("auc", "average_precision")
+
+
+def verdict(table: pd.DataFrame, metric: str = METRIC) -> str:
     """Name the best arm, the labels that it saves and the confidence, in a sentence or two.
 
     The best arm is picked by the same seeds and may be any of them. The test is therefore
     two-sided, and its level is shared among all other arms (Bonferroni).
     """
-    curves = curves_of(table, METRIC)
+    curves = curves_of(table, metric)
     arms = best_first(curves)
     if len(arms) == 1:
         return f"There is one arm only: nothing to compare {arms[0]} with."
@@ -46,7 +54,7 @@ def verdict(table: pd.DataFrame) -> str:
     if lead.gain <= 0:
         return f"No arm is ahead up to {end} labels: {best[0]} and {rest[0]} are level."
     who = f"{best[0]} has" if len(best) == 1 else f"{_and(best)}, which are equal here, have"
-    text = f"{who} the best {in_words(METRIC)} up to {end} labels: {_beside(lead, rest[0])}"
+    text = f"{who} the best {in_words(metric)} up to {end} labels: {_beside(lead, rest[0])}"
     if lead.confidence is None:
         return f"{text}. One seed cannot show whether that is chance: give --seeds 8."
     reached = crossing(curves, best[0], rest[0])
@@ -92,7 +100,11 @@ def _and(arms: list[str]) -> str:
 
 
 def page(
-    table: pd.DataFrame, plan: Plan, mix: StreamMix, seeds: Mapping[str, int] | None = None
+    table: pd.DataFrame,
+    plan: Plan,
+    mix: StreamMix,
+    seeds: Mapping[str, int] | None = None,
+    metrics: Sequence[str] | None = None,
 ) -> str:
     """Write the verdict and the figures behind it, as Markdown.
 
@@ -106,45 +118,86 @@ def page(
         Mix to which the stream-like figures are weighted.
     seeds : mapping of str to int, optional
         Number of finished seeds of each arm; `table` has those that all arms have.
+    metrics : sequence of str, optional
+        Metrics of which more is better; the first puts the arms in order. Default:
+        :func:`main_metrics`.
     """
-    curves = curves_of(table, METRIC)
-    arms, reference = best_first(curves), _reference(curves)
-    level_at = curves.labels[curves.last(reference)]
+    metrics = metrics or main_metrics(plan)
+    arms = best_first(curves_of(table, metrics[0]))
     setup = (
         f"{plan.mode} mode, {_seeds(table, seeds or {})}, {plan.initial} labels at the "
         f"beginning, up to {plan.labels}{_short(table, plan)}, {plan.per_night} a night"
-        f"{_limits(plan)}; subset {plan.subset}, "
+        f"{_limits(plan)}; subset {plan.subset}{_share(plan)}, "
         f"{plan.alerts_per_object or 'all'} alerts an object. Pool: {_span(table, 'pool_alerts')} "
         f"alerts of {_span(table, 'pool_objects')} objects; test half: "
         f"{_span(table, 'test_alerts')} of {_span(table, 'test_objects')}. "
-        "Pool, test half and initial labels of a seed are the same for all arms. Intervals are "
+        "Pool, test half and initial labels of a seed are the same for all arms. Every object of "
+        "the test half counts alike, however many alerts it has. Intervals are "
         "68% over seeds, by Student's t. Intervals of labels, and the share that reaches a level, "
         "are by resampling seeds. Confidence is that of a paired t test of the seeds. As the best "
         "arm is picked by the same seeds, 97.5% is needed to be sure of it, and more among more "
         "arms. Each seed splits the same objects again, so the spread of other samples of objects "
         "is not included."
     )
-    name = in_words(METRIC)
     return "\n".join(
         [
-            f"# Campaign: {', '.join(curves.arms)}\n",
-            f"{verdict(table)}\n",
+            f"# Campaign: {', '.join(table['strategy'].unique())}\n",
+            *(f"{verdict(table, metric)}\n" for metric in metrics),
             f"{setup}\n",
             *_learners(table),
-            f"Labels from which the mean {name} holds the level of `{reference}` with "
-            f"{level_at}:\n",
-            f"| arm | labels | 68% | reached in | {name} at its end | with labels "
-            f"| over the curve, less `{reference}` | better with confidence |",
-            "|---|---|---|---|---|---|---|---|",
-            *(_row(curves, arm, reference) for arm in arms),
-            "",
+            *(line for metric in metrics for line in _needed(curves_of(table, metric))),
             "An arm's end is the last number of labels that all of its seeds have.\n",
+            *_called(table, arms),
             *_bought(table, arms, plan),
-            *_stopped(table, arms),
+            *_stopped(table, arms, metrics[0]),
             *_samples(table, arms, mix),
             "",
         ]
     )
+
+
+def _needed(curves: Curves) -> list[str]:
+    """Table of the labels that each arm needs for the level of the reference arm."""
+    reference, name = _reference(curves), in_words(curves.metric)
+    level_at = curves.labels[curves.last(reference)]
+    return [
+        f"Labels from which the mean {name} holds the level of `{reference}` with {level_at}:\n",
+        f"| arm | labels | 68% | reached in | {name} at its end | with labels "
+        f"| over the curve, less `{reference}` | better with confidence |",
+        "|---|---|---|---|---|---|---|---|",
+        *(_row(curves, arm, reference) for arm in best_first(curves)),
+        "",
+    ]
+
+
+def _called(table: pd.DataFrame, arms: list[str]) -> list[str]:
+    """Table of calls at the threshold that the labels chose, and of what the labels are."""
+    last = _last_models(table)
+    lines = [
+        "Each seed's last model: calls above 0.5, calls above the threshold that has the best "
+        "figure of merit on the labels (out of bag; drawn labels by their inverse odds), and the "
+        "positives among the labels that were asked for (mean ± error of the mean over seeds):",
+        "",
+        "| arm | with labels | figure of merit above 0.5 | threshold | above the threshold | AUC "
+        "| average precision | positives | telescope time [min] |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for arm in arms:
+        rows = last[last["strategy"] == arm]
+        cells = [
+            _mean(rows[name].astype(np.float64))
+            for name in ("figure_of_merit", "threshold", "figure_of_merit_at_threshold", "auc",
+                         "average_precision")
+        ]  # fmt: skip
+        cells += [f"{rows['yield'].mean():.1f}", f"{rows['minutes'].mean():.0f}"]
+        lines.append(f"| `{arm}` | {rows['n_labels'].mean():.1f} | {' | '.join(cells)} |")
+    return [*lines, ""]
+
+
+def _share(plan: Plan) -> str:
+    if plan.positive_share is None:
+        return ""
+    return f", positives left out until {plan.positive_share:.1%} of the objects are"
 
 
 def _seeds(table: pd.DataFrame, done: Mapping[str, int]) -> str:
@@ -209,13 +262,13 @@ def _last_models(table: pd.DataFrame) -> pd.DataFrame:
     return table.sort_values("n_labels").groupby(["strategy", "seed"]).tail(1)
 
 
-def _stopped(table: pd.DataFrame, arms: list[str]) -> list[str]:
+def _stopped(table: pd.DataFrame, arms: list[str], metric: str) -> list[str]:
     """Table of where a rule that needs no types would have stopped, and of its cost."""
-    by_arm = stops(table, METRIC)
+    by_arm = stops(table, metric)
     lines = [
         "Where the campaign could have stopped: a model's calls agree with those of a model with "
         f"{STEP} labels fewer (Cohen's kappa of at least {SETTLED}), for which no type is needed. "
-        f"{in_words(METRIC).capitalize()} left behind, beside each seed's last model: mean ± error "
+        f"{_upper(in_words(metric))} left behind, beside each seed's last model: mean ± error "
         "of the mean over the seeds that stop.",
         "",
         "| arm | stops in | with labels | left behind |",
@@ -241,6 +294,10 @@ def _reference(curves: Curves) -> str:
 def in_words(metric: str) -> str:
     """Name of a metric in a text."""
     return "AUC" if metric == "auc" else metric.replace("_", " ")
+
+
+def _upper(text: str) -> str:
+    return text[0].upper() + text[1:]
 
 
 def _row(curves: Curves, arm: str, reference: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,15 @@ from fink_al.errors import SettingsError
 from fink_al.experiments.outcome import curves_of, interval_of_mean
 from fink_al.report.campaign import in_words
 
-_SHOWN = ("figure_of_merit", "auc", "log_loss", "calibration_error")
+_SHOWN = (
+    "figure_of_merit", "auc", "average_precision", "log_loss", "figure_of_merit_at_threshold",
+    "calibration_error",
+)  # fmt: skip
 _DASH, _HANDLE = 3, 5  # of lines [widths], and of the legend's lines [letters]
 
 
-def draw_curves(file: Path, table: pd.DataFrame) -> None:
-    """Draw four metrics against the number of labels, each arm with its 68% band over seeds.
+def draw_curves(file: Path, table: pd.DataFrame, metrics: Sequence[str] = ()) -> None:
+    """Draw six metrics against the number of labels, each arm with its 68% band over seeds.
 
     Parameters
     ----------
@@ -26,9 +30,12 @@ def draw_curves(file: Path, table: pd.DataFrame) -> None:
         PNG.
     table : pandas.DataFrame
         Rows of ``curves.parquet``.
+    metrics : sequence of str
+        Metrics that come first.
     """
-    figure = Figure(figsize=(11, 7.5), layout="constrained")
-    for axes, metric in zip(figure.subplots(2, 2).flat, _SHOWN, strict=True):
+    figure = Figure(figsize=(15, 7.5), layout="constrained")
+    shown = list(dict.fromkeys((*metrics, *_SHOWN)))[: len(_SHOWN)]
+    for axes, metric in zip(figure.subplots(2, 3).flat, shown, strict=True):
         curves = curves_of(table, metric)
         for i, arm in enumerate(curves.arms):
             axes.fill_between(curves.labels, *curves.interval(arm), alpha=0.2, color=f"C{i}", lw=0)

@@ -37,6 +37,8 @@ def test_arms_with_features_of_their_own_are_compared(points, tmp_path):
         (["--strategy", "best"], "No strategy 'best'; known: random, uncertainty"),
         (["--strategy", "random@best"], "Feature set: name"),
         (["--strategy", "random/best"], "No estimator 'best'; known: random_forest"),
+        (["--strategy", "entropy^x"], "its numbers cannot be read"),
+        (["--metric", "auc,log_loss"], "--metric has 'log_loss'; allowed: figure_of_merit, "),
         (["--labels", "10"], "--labels 10 must be more than --initial"),
         (["--budget", "nan"], "--budget nan is not a time"),
         (["--budget", "inf"], "--budget inf is not a time"),
@@ -77,3 +79,18 @@ def test_alerts_come_from_a_table_or_an_archive(points, tmp_path):
     for arguments in ([], ["--points", points, "--archive", tmp_path], ["--archive", tmp_path]):
         with pytest.raises(SettingsError, match="--points with a table of complete light curves"):
             run(*arguments, "--output", tmp_path / "out")
+
+
+def test_a_stream_like_campaign_thins_positives_and_compares_by_rank(points, tmp_path):
+    out = tmp_path / "out"
+    done = run("--points", points, "--strategy", "random,entropy^2,greedy:cost", "--labels", 13,
+               "--initial", 12, "--trees", 5, "--seeds", 2, "--positive-share", 0.25,
+               "--output", out)  # fmt: skip
+    assert done.exit_code == 0
+    for metric in ("AUC", "average precision"):
+        assert metric in done.output
+        assert f"the mean {metric} holds the level of `random`" in (out / "REPORT.md").read_text()
+    queries = pd.read_parquet(out / "queries.parquet")
+    assert set(queries["why"]) == {"initial", "random", "entropy", "greedy:cost"}
+    drawn = queries["why"].isin(["random", "entropy"])
+    assert queries["odds"].notna().equals(drawn)

@@ -154,3 +154,16 @@ def test_a_pipe_is_written_and_not_replaced(points, tmp_path):
     finally:
         os.close(reader)
     assert pipe.is_fifo()
+
+
+def test_positives_are_thinned_to_a_share(points, tmp_path):
+    out = tmp_path / "out.json"
+    done = run(evaluate, "--points", points, "--positive-share", 0.25, "--seeds", 2,
+               "--output", out)  # fmt: skip
+    assert "40 objects, 25% of the objects positive" in done.output
+    told = json.loads(out.read_text())
+    assert told["requested_positive_share"] == 0.25
+    assert told["positive_share"] == pytest.approx(0.25)
+    assert 0 <= told["metrics"]["average_precision"]["mean"] <= 1
+    with pytest.raises(LightCurveError, match=r"give a share of at most 0\.500"):
+        run(evaluate, "--points", points, "--positive-share", 0.9, "--output", out)

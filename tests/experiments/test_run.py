@@ -31,8 +31,8 @@ def test_a_pool_is_asked_one_object_after_the_other(alerts, target, name):
     assert curves["positive_labels"].iloc[-1] == queries["positive"].sum()
     assert curves["yield"].iloc[-1] == queries["positive"][queries["why"] == name].sum()
     assert curves["threshold"].between(0, 1).all()
-    best = curves["figure_of_merit_at_threshold"]
-    assert best.mean() > curves["figure_of_merit"].mean() - 0.1
+    at_threshold = curves["figure_of_merit_at_threshold"]
+    assert at_threshold.mean() > curves["figure_of_merit"].mean() - 0.15
 
 
 def test_uncertainty_asks_for_the_alert_nearest_to_one_half(alerts, target):

@@ -36,6 +36,9 @@ def table(gain=0.1, noise=0.001):
                         "estimator": "random_forest",
                         "stream_like_effective": 17.0,
                         "minutes": 10.0 * n,
+                        "threshold": None if n == 10 else 0.25,
+                        "figure_of_merit_at_threshold": None if n == 10 else value + 0.2,
+                        "yield": n / 10,
                         "seed": seed,
                         "n_labels": n,
                         "agreement": 0.9 + n / 1000 if arm == "uncertainty" else 0.9,
@@ -169,7 +172,14 @@ def test_pictures_are_drawn(tmp_path, drawn):
         assert len(np.unique(pixels, axis=0)) > 50
     labels = {name: [axes.get_ylabel() for axes in drawn[name].axes] for name in drawn}
     assert labels == {
-        "curves": ["figure of merit", "AUC", "log loss", "calibration error"],
+        "curves": [
+            "figure of merit",
+            "AUC",
+            "average precision",
+            "log loss",
+            "figure of merit at threshold",
+            "calibration error",
+        ],
         "asked": [
             "share of positives among those asked for",
             "median magnitude of those asked for [mag]",
@@ -255,3 +265,25 @@ def test_one_night_is_one_night():
     ]
     assert "labels after 1 night;" in told[0]
     assert "labels after 2 nights;" in told[1]
+
+
+def test_a_stream_is_judged_by_the_order_of_p():
+    plan = dataclasses.replace(PLAN, positive_share=0.07)
+    rows = table(noise=0.0)
+    rows["average_precision"] = -rows["auc"]
+    text = page(rows, plan, StreamMix())
+    assert "uncertainty has the best AUC up to 50 labels: +0.100" in text
+    assert "random has the best average precision up to 50 labels: +0.100" in text
+    assert "Labels from which the mean average precision holds the level of `random`" in text
+    assert "positives left out until 7.0% of the objects are" in text
+    assert "figure of merit holds" not in text
+    asked_for = page(rows, plan, StreamMix(), metrics=["efficiency"])
+    assert "uncertainty has the best efficiency" in asked_for
+    assert "best AUC" not in asked_for
+
+
+def test_the_page_has_the_calls_at_the_threshold():
+    line = "| `uncertainty` | 50.0 | 0.600 ± 0.000 | 0.250 ± 0.000 | 0.800 ± 0.000 | 0.600 ±"
+    text = page(table(noise=0.0), PLAN, StreamMix())
+    assert line in text
+    assert "| 5.0 | 500 |" in text
