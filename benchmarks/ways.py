@@ -67,7 +67,7 @@ def main() -> None:
     )
     parser.add_argument("--splits", type=int, default=4, help="splits of the objects")
     parser.add_argument("--check", action="store_true", help="exit 1 if a target is missed")
-    parser.add_argument("--quick", action="store_true", help="few objects, two splits, few trees")
+    parser.add_argument("--quick", action="store_true", help="few objects, one split, few trees")
     options = parser.parse_args()
     if missing := [f for f in (options.points, options.contaminants) if not f.exists()]:
         print(f"ways: no whole light curves at {missing[0]}: nothing was measured")
@@ -77,7 +77,7 @@ def main() -> None:
     prior = prior_of(settings.target, settings.target.features, teaching)
     assert prior
     assert teaching
-    splits, trees = (2, 10) if options.quick else (options.splits, 100)
+    splits, trees = (1, 3) if options.quick else (options.splits, 100)
     draws = 20 if options.quick else _DRAWS
     best = (0.0, 0.0)
     for name, points in tables(options.points, options.contaminants, options.quick).items():
