@@ -145,7 +145,9 @@ def phases_of(alerts: pd.DataFrame, curves: LightCurves) -> dict[str, np.ndarray
 
 def teacher(settings: Settings, values: np.ndarray) -> np.ndarray:
     """Probability by the teacher of the target's default estimator, shape (n,)."""
-    teaching = read_teaching_set(settings.teaching_set, settings.target, (), settings.survey)
+    teaching = read_teaching_set(
+        settings.teaching_set, settings.target, settings.taxonomy, survey=settings.survey
+    )
     prior = prior_of(settings.target, settings.target.features, teaching)
     assert prior
     return prior.forest.predict_proba(bounded(values[:, prior.columns]))[:, 1]

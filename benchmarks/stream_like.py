@@ -5,12 +5,16 @@ light curves of DIR/ztf_supernovae.parquet with their limits. `contaminants` add
 DIR/ztf_fink_nonIa_fullLC.parquet that are no supernovae. That file has no non-detections, so they
 are left out of both, or a model would learn which file a row comes from.
 
+With --simulated the mix is a simulated season of the target's survey instead, for surveys without
+labelled light curves: FINK_AL_TARGET=early_snia_lsst python benchmarks/stream_like.py --simulated.
+Its sky is the teacher's own, which flatters what the teaching set taught.
+
 Half of the objects are the pool, half judge; four alerts an object; ten labels at first, five a
 night. Metrics weigh every object alike; errors are those of the mean over seeds, of differences
 paired by seed. Finished runs are kept in FOLDER.
 
-    python benchmarks/stream_like.py [--data DIR | --points FILE] [--seeds 8] [--arms ARMS]
-        [--output FOLDER] [--picture FILE] [--check] [--quick]
+    python benchmarks/stream_like.py [--data DIR | --points FILE | --simulated] [--seeds 8]
+        [--arms ARMS] [--output FOLDER] [--picture FILE] [--check] [--quick]
 """
 
 from __future__ import annotations
@@ -18,7 +22,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations
 from pathlib import Path
 
@@ -29,11 +33,12 @@ from claims import Claim, judge
 from matplotlib.figure import Figure
 
 from fink_al.alerts.points import light_curves_of_points
-from fink_al.experiments.labelled_alerts import labelled_alerts
+from fink_al.demo.season import season
+from fink_al.experiments.labelled_alerts import LabelledAlerts, labelled_alerts
 from fink_al.experiments.outcome import curves_of, interval_of_mean
 from fink_al.experiments.plan import Arm, Plan
 from fink_al.experiments.side_by_side import run_all
-from fink_al.settings import Settings, load_settings
+from fink_al.settings import FeatureSettings, Settings, load_settings
 from fink_al.training.teaching_set import read_teaching_set
 
 _DATA = Path(__file__).parents[2] / "shared/data/labelled"
@@ -45,7 +50,10 @@ _PUBLISHED = "greedy:uncertainty@sigmoid/random_forest"
 _RANDOM, _FORMER = "random", "greedy:uncertainty/informed_forest"  # the default before
 _UNTAUGHT = "random/random_forest"
 _FALL, _FACTOR, _CALIBRATION = 0.01, 1.2, 0.03
+#: Seed of the simulated season, which no teaching set has.
+_SEASON = 11
 Floats = npt.NDArray[np.float64]
+Reader = Callable[[FeatureSettings], LabelledAlerts]
 
 
 def main() -> None:
@@ -53,6 +61,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=_DATA, help="folder of the two tables")
     parser.add_argument("--points", type=Path, help="one mix, of this table, instead")
+    parser.add_argument("--simulated", action="store_true", help="a simulated season instead")
     parser.add_argument("--seeds", type=int, default=8, help="splits of the objects")
     parser.add_argument("--arms", help="arms to compare, as fink-al campaign takes them")
     parser.add_argument("--output", type=Path, help="folder of finished runs")
@@ -61,7 +70,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="two seeds, few labels, one mix")
     options = parser.parse_args()
     first = options.points or options.data / _SUPERNOVAE
-    if not first.exists():
+    if not options.simulated and not first.exists():
         print(f"stream_like: no light curves at {first}: nothing was measured")
         sys.exit(1 if options.check else 0)
     settings = load_settings(starting_set=None, test_set=None)
@@ -70,7 +79,7 @@ def main() -> None:
     settings = settings.model_copy(update={"target": target})
     default = target.strategy
     arms = (options.arms or ",".join((default, _RANDOM, _UNTAUGHT, _PUBLISHED))).split(",")
-    labels = _LABELS
+    labels: tuple[int, ...] = _LABELS
     if options.quick:
         options.seeds, labels = 2, tuple(n for n in _LABELS if n <= 20)
     plan = Plan(
@@ -80,8 +89,9 @@ def main() -> None:
     claims: list[Claim] = []
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.output or Path(scratch)
-        for i, (name, points) in enumerate(mixes(first, options)):
-            table = measure(points, settings, plan, folder / name)
+        skies = seasons(settings) if options.simulated else mixes(first, options, settings)
+        for i, (name, read) in enumerate(skies):
+            table = measure(read, settings, plan, folder / name)
             print_table(name, table, labels)
             if not options.quick and {default, _RANDOM} <= set(arms):
                 claims += claims_of(name, table, default)
@@ -90,10 +100,12 @@ def main() -> None:
     judge(claims, options.check)
 
 
-def mixes(first: Path, options: argparse.Namespace) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Yield name and points of each mix."""
+def mixes(
+    first: Path, options: argparse.Namespace, settings: Settings
+) -> Iterator[tuple[str, Reader]]:
+    """Yield name and reader of each mix."""
     points = pd.read_parquet(first)
-    yield first.stem if options.points else "supernovae", points
+    yield first.stem if options.points else "supernovae", reader(points, settings)
     others = options.data / _OTHERS
     if options.points or options.quick or not others.exists():
         return
@@ -102,19 +114,31 @@ def mixes(first: Path, options: argparse.Namespace) -> Iterator[tuple[str, pd.Da
     contaminants = contaminants[~is_supernova & ~contaminants["objectId"].isin(points["objectId"])]
     columns = ["objectId", "type", "jd", "fid", "magpsf", "sigmapsf"]
     seen = points[points["magpsf"].notna()]
-    yield "contaminants", pd.concat([seen[columns], contaminants[columns]], ignore_index=True)
+    both = pd.concat([seen[columns], contaminants[columns]], ignore_index=True)
+    yield "contaminants", reader(both, settings)
 
 
-def measure(points: pd.DataFrame, settings: Settings, plan: Plan, folder: Path) -> pd.DataFrame:
-    """Run all arms on one mix; return the rows of their curves."""
+def seasons(settings: Settings) -> Iterator[tuple[str, Reader]]:
+    """Yield the simulated season of the target's survey."""
+    yield "simulated", lambda features: season(settings, _SEASON, features)
+
+
+def reader(points: pd.DataFrame, settings: Settings) -> Reader:
+    """Reader of alerts cut from whole light curves."""
     whole = light_curves_of_points(points, settings.survey, by="objectId", also=("type",))
+    return lambda features: labelled_alerts(whole, features, settings.target, settings.taxonomy)
+
+
+def measure(read: Reader, settings: Settings, plan: Plan, folder: Path) -> pd.DataFrame:
+    """Run all arms on one mix; return the rows of their curves."""
     target = settings.target
     chosen = {arm.feature_set: arm.feature_set or target.features.name for arm in plan.arms}
     alerts = {
-        key: labelled_alerts(whole, target.features.model_copy(update={"name": name}), target)
-        for key, name in chosen.items()
+        key: read(target.features.model_copy(update={"name": name})) for key, name in chosen.items()
     }
-    teaching = read_teaching_set(settings.teaching_set, target)
+    teaching = read_teaching_set(
+        settings.teaching_set, target, settings.taxonomy, survey=settings.survey
+    )
     made = run_all(alerts, plan, target, folder, teaching=teaching, processes=1)
     return made.curves.to_pandas()
 

@@ -22,7 +22,6 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from claims import Claim, judge
-from fink_al.experiments.nightly_alerts import cut_into_alerts
 from other_sky import bounded, over_splits
 from science import _POINTS
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
@@ -35,7 +34,7 @@ from fink_al.features.nightly import nightly_means
 from fink_al.lightcurve import FLUXCAL_ZERO_POINT, LightCurves
 from fink_al.models.estimators.prior import Prior
 from fink_al.settings import Settings, load_settings
-from fink_al.settings.taxonomy import Taxonomy
+from fink_al.training.nightly_alerts import cut_into_alerts
 from fink_al.training.teacher import prior_of
 from fink_al.training.teaching_set import TeachingSet, read_teaching_set
 
@@ -73,14 +72,15 @@ def main() -> None:
         print(f"ways: no whole light curves at {missing[0]}: nothing was measured")
         sys.exit(1 if options.check or not options.quick else 0)
     settings = load_settings(starting_set=None, test_set=None)
-    teaching = read_teaching_set(settings.teaching_set, settings.target)
+    teaching = read_teaching_set(settings.teaching_set, settings.target, settings.taxonomy)
     prior = prior_of(settings.target, settings.target.features, teaching)
     assert prior
     assert teaching
     splits, trees = (1, 3) if options.quick else (options.splits, 100)
     draws = 20 if options.quick else _DRAWS
     best = (0.0, 0.0)
-    for name, points in tables(options.points, options.contaminants, options.quick).items():
+    mixes = tables(options.points, options.contaminants, settings, options.quick)
+    for name, points in mixes.items():
         sky = sky_of(points, settings)
         few = sky.detections <= _FEW_DETECTIONS
         print(
@@ -107,7 +107,9 @@ def main() -> None:
     )
 
 
-def tables(file: Path, contaminants: Path, quick: bool) -> dict[str, pd.DataFrame]:
+def tables(
+    file: Path, contaminants: Path, settings: Settings, quick: bool
+) -> dict[str, pd.DataFrame]:
     """Points of the supernovae, and of both tables without non-detections."""
     supernovae, others = pd.read_parquet(file), pd.read_parquet(contaminants)
     if quick:
@@ -115,7 +117,7 @@ def tables(file: Path, contaminants: Path, quick: bool) -> dict[str, pd.DataFram
             part[part["objectId"].isin(part["objectId"].unique()[::15])]
             for part in (supernovae, others)
         )
-    families = Taxonomy.load().families
+    families = settings.taxonomy.families
     kinds = [kind for kind in others["type"].unique() if families.get(kind) in _FAMILIES]
     others = others[others["type"].isin(kinds) & ~others["objectId"].isin(supernovae["objectId"])]
     seen = supernovae[supernovae["magpsf"].notna()]
@@ -128,7 +130,7 @@ def sky_of(points: pd.DataFrame, settings: Settings) -> Sky:
     """Cut whole light curves into nightly alerts up to the peak, with features."""
     whole = light_curves_of_points(points, settings.survey, by="objectId", also=("type",))
     types = np.array(whole.context["type"].to_pylist(), object)
-    classes = Taxonomy.load().classify(types.tolist(), settings.target)
+    classes = settings.taxonomy.classify(types.tolist(), settings.target)
     alerts = cut_into_alerts(whole)
     use = np.array([each is not None for each in classes], bool)[alerts.row] & alerts.is_pre_peak
     curves, row = alerts.light_curves.select(use), alerts.row[use]
@@ -212,7 +214,7 @@ def differences(sky: Sky, teaching: TeachingSet, settings: Settings) -> None:
     """Print the features that tell simulated from real alerts best, by their AUC alone."""
     features = FeatureSet.from_settings(settings.target.features)
     simulated = features.extract(light_curves(teaching.rows, settings.survey)).values
-    families = Taxonomy.load().families
+    families = settings.taxonomy.families
     told = [[families.get(str(kind)) for kind in kinds]
             for kinds in (teaching.rows["type"].to_pylist(), sky.types)]  # fmt: skip
     for family in ("SN Ia", "SN II"):

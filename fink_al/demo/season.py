@@ -14,7 +14,7 @@ from fink_al.experiments.labelled_alerts import LabelledAlerts, some_of_each, wi
 from fink_al.experiments.outcome import Crossing, crossing, curves_of
 from fink_al.experiments.plan import Arm, Plan
 from fink_al.experiments.side_by_side import run_all
-from fink_al.settings import Settings
+from fink_al.settings import FeatureSettings, Settings
 from fink_al.simulation.nights import simulate
 from fink_al.simulation.objects import CLASSIFIED_MIX, KINDS
 
@@ -93,12 +93,23 @@ def fast_forward(
     return Season(done.curves.to_pandas(), arm, len(first), float(alerts.positive[first].mean()))
 
 
-def season(settings: Settings, seed: int) -> LabelledAlerts:
+def season(
+    settings: Settings, seed: int, features: FeatureSettings | None = None
+) -> LabelledAlerts:
     """Return alerts up to maximum of a sky with a stream's share of positives.
 
     The share is the target's (``stream_mix``). All other types have the shares that surveys with
     spectra find (:data:`fink_al.simulation.objects.CLASSIFIED_MIX`). An object has at most four
     alerts.
+
+    Parameters
+    ----------
+    settings : Settings
+        Target and survey.
+    seed : int
+        Seed of the sky.
+    features : FeatureSettings, optional
+        Feature set; default: the target's.
     """
     survey, target = settings.survey, settings.target
     types = [str(KINDS[name].type) for name in CLASSIFIED_MIX]
@@ -118,7 +129,7 @@ def season(settings: Settings, seed: int) -> LabelledAlerts:
     alerts = sky.alerts.iloc[rows]
     return with_features(
         light_curves(sky.columns().take(rows), survey),
-        target.features,
+        features or target.features,
         positive=np.array(of_alert, object)[rows].astype(bool),
         row=number.astype(np.int64),
         object_id=alerts["object_id"].to_numpy(object),
