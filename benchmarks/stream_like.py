@@ -38,6 +38,7 @@ from fink_al.experiments.labelled_alerts import LabelledAlerts, labelled_alerts
 from fink_al.experiments.outcome import curves_of, interval_of_mean
 from fink_al.experiments.plan import Arm, Plan
 from fink_al.experiments.side_by_side import run_all
+from fink_al.loop import Loop
 from fink_al.settings import FeatureSettings, Settings, load_settings
 from fink_al.training.teaching_set import read_teaching_set
 
@@ -120,7 +121,8 @@ def mixes(
 
 def seasons(settings: Settings) -> Iterator[tuple[str, Reader]]:
     """Yield the simulated season of the target's survey."""
-    yield "simulated", lambda features: season(settings, _SEASON, features)
+    loop = Loop.open(settings)
+    yield "simulated", lambda features: season(loop, _SEASON, features)
 
 
 def reader(points: pd.DataFrame, settings: Settings) -> Reader:

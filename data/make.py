@@ -13,9 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fink_al.alerts import adapter, light_curves
-from fink_al.cuts import places
+from fink_al.cuts import failures, places
 from fink_al.features.feature_set import FeatureSet
-from fink_al.selection import inputs, select
+from fink_al.selection import inputs
 from fink_al.settings import Settings, load_settings
 from fink_al.simulation.nights import Campaign, simulate
 from fink_al.simulation.objects import CLASSIFIED_MIX
@@ -77,30 +77,20 @@ def early_alerts(settings: Settings, seed: int, alerts_per_night: int) -> pa.Tab
     campaign = simulate(_NIGHTS, alerts_per_night, seed, survey=settings.survey.name)
     columns = campaign.columns()
     curves = light_curves(columns, settings.survey)
-    n, none = len(curves), np.zeros(len(curves), bool)
-    cuts, present = settings.target.cuts, columns.column_names
+    n, cuts, present = len(curves), settings.target.cuts, columns.column_names
     context = {
         name: curves.context_column(name)
         if words is None
         else places(columns[name].to_pylist() if name in present else [None] * n, words)
         for name, words in inputs(cuts).items()
     }
-    selection = select(
-        context,
-        cuts=cuts,
-        follow_up=settings.target.follow_up,
-        strategy=None,
-        history_start_mjd=curves.first_detection_mjd(),
-        p=np.full(n, np.nan),
-        has_features=FeatureSet.from_settings(settings.target.features).extract(curves).exist,
-        uniform=np.zeros(n),
-        is_labelled=none,
-        is_published=none,
-        is_night_full=none,
-    )
+    fails = failures(cuts, context, curves.first_detection_mjd())
+    fails["too_faint"] = context["mag"] > settings.target.follow_up.max_magnitude
+    has_features = FeatureSet.from_settings(settings.target.features).extract(curves).exist
+    accepted = has_features & ~np.any(list(fails.values()), axis=0)
     truth = _truth(campaign)
     is_typed = truth["type"].notna().to_numpy()
-    usable = np.nonzero((selection.rejected == 0) & ~_is_late(campaign) & is_typed)[0]
+    usable = np.nonzero(accepted & ~_is_late(campaign) & is_typed)[0]
     usable = np.random.default_rng(seed).permutation(usable)
     _, first = np.unique(truth.index.to_numpy()[usable], return_index=True)
     return _labelled(columns, truth, settings).take(usable[np.sort(first)])
@@ -114,7 +104,7 @@ def _truth(campaign: Campaign) -> pd.DataFrame:
 def _is_late(campaign: Campaign) -> npt.NDArray[np.bool_]:
     """Tell whether each alert is after the night of its object's brightest detection so far.
 
-    Real light curves are cut there, too (:mod:`fink_al.experiments.nightly_alerts`): on a plateau
+    Real light curves are cut there, too (:mod:`fink_al.training.nightly_alerts`): on a plateau
     noise decides, weeks after the model's maximum. Objects without a maximum are never late.
     """
     points, alerts, day_start = campaign.points, campaign.alerts, campaign.survey.day_start

@@ -137,6 +137,7 @@ def demo(survey: str, nights: int, alerts_per_night: int, spectra: int,
 def _fast_forward(console, settings, seed: int, seeds: int) -> None:
     from fink_al.demo.season import fast_forward
     from fink_al.demo.summary import saving
+    from fink_al.loop import Loop
     from fink_al.report.campaign_pictures import draw_curves
 
     with console.status("a season fast forward: simulating its alerts") as status:
@@ -146,7 +147,8 @@ def _fast_forward(console, settings, seed: int, seeds: int) -> None:
 
         if not console.is_terminal:
             console.print(f"a season fast forward, {seeds} seeds", highlight=False)
-        season = fast_forward(settings, settings.work_dir / "season", seed, seeds, progress)
+        loop = Loop.open(settings)
+        season = fast_forward(loop, settings.work_dir / "season", seed, seeds, progress)
     draw_curves(settings.report_dir / "season.png", season.curves)
     console.print(saving(season), highlight=False, markup=False, soft_wrap=True)
 

@@ -14,7 +14,8 @@ from fink_al.experiments.labelled_alerts import LabelledAlerts, some_of_each, wi
 from fink_al.experiments.outcome import Crossing, crossing, curves_of
 from fink_al.experiments.plan import Arm, Plan
 from fink_al.experiments.side_by_side import run_all
-from fink_al.settings import FeatureSettings, Settings
+from fink_al.loop import Loop
+from fink_al.settings import FeatureSettings
 from fink_al.simulation.nights import simulate
 from fink_al.simulation.objects import CLASSIFIED_MIX, KINDS
 
@@ -61,7 +62,7 @@ class Season:
 
 
 def fast_forward(
-    settings: Settings,
+    loop: Loop,
     folder: Path,
     seed: int,
     seeds: int,
@@ -71,8 +72,8 @@ def fast_forward(
 
     Parameters
     ----------
-    settings : Settings
-        Target and survey.
+    loop : Loop
+        Target, survey and taxonomy.
     folder : path
         Folder of the campaign's runs.
     seed : int
@@ -82,10 +83,10 @@ def fast_forward(
     progress : callable, optional
         Called with the labels used so far and the labels of all runs.
     """
-    target = settings.target
+    target = loop.target
     model = target.model.model_copy(update={"estimator": "random_forest", "n_estimators": _TREES})
     target = target.model_copy(update={"model": model})
-    alerts = season(settings, seed)
+    alerts = season(loop, seed)
     arm = target.strategy
     plan = Plan(arms=(Arm(arm), Arm(RANDOM)), seeds=seeds, labels=_LABELS, per_night=_PER_NIGHT)
     done = run_all({None: alerts}, plan, target, folder, progress=progress)
@@ -93,9 +94,7 @@ def fast_forward(
     return Season(done.curves.to_pandas(), arm, len(first), float(alerts.positive[first].mean()))
 
 
-def season(
-    settings: Settings, seed: int, features: FeatureSettings | None = None
-) -> LabelledAlerts:
+def season(loop: Loop, seed: int, features: FeatureSettings | None = None) -> LabelledAlerts:
     """Return alerts up to maximum of a sky with a stream's share of positives.
 
     The share is the target's (``stream_mix``). All other types have the shares that surveys with
@@ -104,22 +103,22 @@ def season(
 
     Parameters
     ----------
-    settings : Settings
-        Target and survey.
+    loop : Loop
+        Target, survey and taxonomy.
     seed : int
         Seed of the sky.
     features : FeatureSettings, optional
         Feature set; default: the target's.
     """
-    survey, target = settings.survey, settings.target
+    survey, target = loop.survey, loop.target
     types = [str(KINDS[name].type) for name in CLASSIFIED_MIX]
-    classes = settings.taxonomy.classify(types, target)
+    classes = loop.taxonomy.classify(types, target)
     sky = simulate(
         _NIGHTS, _ALERTS_PER_NIGHT, seed, mix=_mix(classes, target.stream_mix.positive_share),
         survey=survey.name,
     )  # fmt: skip
     truth = sky.truth.set_index("object_id").loc[sky.alerts["object_id"]]
-    of_alert = settings.taxonomy.classify(truth["type"].tolist(), target)
+    of_alert = loop.taxonomy.classify(truth["type"].tolist(), target)
     is_late = sky.alerts["mjd"].to_numpy() > truth["peak_mjd"].to_numpy()
     use = np.array([each is not None for each in of_alert]) & ~is_late
     rows = np.flatnonzero(use & sky.alerts["is_positive"].to_numpy(bool))

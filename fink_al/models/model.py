@@ -248,7 +248,7 @@ def question(
 ) -> str:
     """Identity of all that decides a promotion, except the champion: fit, test set and rule."""
     rule = [] if test_set is None else [test_set, target.promotion.model_dump_json()]
-    return _identity(training, target, taught_by, *rule)
+    return _identity(training, target, taught_by, *_others(target), *rule)
 
 
 def recipe(training: TrainingSet, target: Target, taught_by: str | None = None) -> str:
@@ -260,7 +260,12 @@ def recipe(training: TrainingSet, target: Target, taught_by: str | None = None) 
     settings = target.model.applied()
     for name in ("min_labels", "min_labels_per_class"):
         del settings[name]
-    return _hash(*_parts(training, target, settings, taught_by))
+    return _hash(*_parts(training, target, settings, taught_by), *_others(target))
+
+
+def _others(target: Target) -> list[str]:
+    """Challengers of the target, as a part of an identity; none without."""
+    return [json.dumps(target.challengers, sort_keys=True)] if target.challengers else []
 
 
 def _identity(training: TrainingSet, target: Target, taught_by: str | None, *others: str) -> str:

@@ -52,11 +52,12 @@ class Settings(Section):
                 except ValueError as error:
                     raise ValueError(f"{key} of target '{target.name}': {error}") from None
                 object.__setattr__(self, key, file)
-        if self.target.model.is_taught and self.teaching_set is None:
-            raise ValueError(
-                f"teaching_set is null, and the estimator {self.target.model.estimator} needs one: "
-                "name a file, or choose random_forest as target.model.estimator."
-            )
+        for model in self.target.recipes.values():
+            if model.is_taught and self.teaching_set is None:
+                raise ValueError(
+                    f"teaching_set is null, and the estimator {model.estimator} needs one: "
+                    "name a file, or choose random_forest as target.model.estimator."
+                )
         topics = self.target.candidates_topic, self.target.dead_letter_topic
         if len({*topics, self.target.ledger_topic}) < 3:
             raise ValueError("candidates, dead letters and ledger need three different topics.")

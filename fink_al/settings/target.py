@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
 from fink_al.settings.cuts import Cuts
 from fink_al.settings.features import FeatureSettings
@@ -139,6 +139,20 @@ class StreamMix(Section):
     bright_share: Annotated[float, Field(gt=0, lt=1)] = 0.25
 
 
+_Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+#: Name of the target's own model among those that the nightly job fits.
+OWN = "model"
+
+
+def _over(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Values with `changes`, section by section."""
+    changed = {
+        key: _over(values[key], value) if isinstance(values.get(key), dict) else value
+        for key, value in changes.items()
+    }
+    return values | changed
+
+
 class Target(Section):
     """One turn of the loop (``conf/targets/NAME.yml``).
 
@@ -146,7 +160,7 @@ class Target(Section):
     survey where the name ends with that, ``fink_al_NAME_dead_letters`` and ``fink_al_NAME_ledger``.
     """
 
-    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+    name: _Name
     survey: str
     positive: Annotated[tuple[str, ...], Field(min_length=1)]
     excluded: dict[str, str]
@@ -154,6 +168,7 @@ class Target(Section):
     strategy: str
     draw: DrawSettings = DrawSettings()
     model: ModelSettings
+    challengers: Annotated[dict[_Name, dict[str, Any]], Field(default_factory=dict)]
     promotion: PromotionSettings
     cuts: Cuts
     follow_up: FollowUp
@@ -161,6 +176,28 @@ class Target(Section):
     candidates_topic: TopicName
     dead_letter_topic: TopicName
     ledger_topic: TopicName
+
+    @property
+    def recipes(self) -> dict[str, ModelSettings]:
+        """Models that the nightly job fits, by name: ``model``, then the challengers."""
+        own = self.model.model_dump()
+        others = {name: _over(own, changes) for name, changes in self.challengers.items()}
+        return {OWN: self.model} | {
+            name: ModelSettings.model_validate(settings) for name, settings in others.items()
+        }
+
+    @model_validator(mode="after")
+    def _has_challengers(self) -> Target:
+        if OWN in self.challengers:
+            raise ValueError(f"challengers: {OWN} is the target's own model; choose another name")
+        for name, changes in self.challengers.items():
+            try:
+                ModelSettings.model_validate(_over(self.model.model_dump(), changes))
+            except ValidationError as error:
+                first = error.errors()[0]
+                key = ".".join(map(str, (name, *first["loc"])))
+                raise ValueError(f"challengers.{key}: {first['msg']}") from None
+        return self
 
     @model_validator(mode="before")
     @classmethod

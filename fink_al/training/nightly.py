@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from fink_al.errors import FinkAlError, ModelError
 from fink_al.evaluation.live import live_metrics
-from fink_al.evaluation.metrics import Metrics, evaluate
+from fink_al.evaluation.metrics import evaluate
 from fink_al.evaluation.promotion import (
     LOWER_IS_BETTER,
     Difference,
@@ -36,24 +36,23 @@ from fink_al.labels.counterparts import (
 from fink_al.labels.verdict import CONFLICT, verdicts
 from fink_al.loop import Loop
 from fink_al.models.examples import TrainingSet
-from fink_al.models.model import Model, fit, question, recipe, with_metrics
+from fink_al.models.model import Model, question, recipe
 from fink_al.models.registry import DECISION, WHY, Registry
 from fink_al.settings import PromotionSettings
 from fink_al.settings.taxonomy import UNCLASSIFIED
 from fink_al.storage.local import alone
+from fink_al.training.contest import entrants, winner
 from fink_al.training.cross_fitting import compare_recipes
 from fink_al.training.drawn import write_drawn
 from fink_al.training.examples import (
     ArchiveReader,
     Matcher,
     collect,
-    feature_values,
     read_examples,
     rows_of,
 )
 from fink_al.training.inputs import read_inputs
 from fink_al.training.live import champion_threshold, read_drawn_objects, with_weights
-from fink_al.training.teacher import prior_of
 from fink_al.training.teaching_set import teaching_set_of
 from fink_al.training.test_set import TestSet, read_test_set, reserved_objects
 from fink_al.training.versions import Made, load, stored_examples
@@ -70,6 +69,8 @@ _RECIPE = "recipe"
 #: Former name of the tag `question`, still read so that what a person rolled back stays so. The
 #: manifest's fingerprint is another digest: of the fit alone.
 _FORMER_QUESTION = "fingerprint"
+#: Tag of a version: its name among the models that the job fitted.
+_ENTRANT = "entrant"
 #: Tags of a version: metric and test set, and the value of the metric.
 _JUDGED_BY, _SCORE = "judged_by", "score"
 
@@ -109,6 +110,8 @@ class Summary:
     live : dict or None
         Metrics of the stream (:class:`fink_al.evaluation.live.LiveMetrics`); None if no label was
         drawn with known odds.
+    challengers : dict of str to float
+        Metric of the promotion of each fitted model, by name; empty if there is only one.
     seconds : float
         Duration [s].
     """
@@ -126,6 +129,7 @@ class Summary:
     differences: dict[str, Any] = field(default_factory=dict)
     drawn_differences: dict[str, Any] = field(default_factory=dict)
     live: dict[str, Any] | None = None
+    challengers: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
 
 
@@ -213,23 +217,24 @@ def _retrain(loop: Loop, archived: ArchiveReader, progress: Progress) -> Summary
         why = f"version {decided} was decided on the same examples and settings"
         return replace(done, why=why)
     progress(f"training on {positive} positive and {negative} negative examples")
-    prior = prior_of(target, target.features, teaching)
-    challenger = fit(training, target, number, now, inputs, prior)
-    tags = {"examples": str(len(training))}
-    p = None
     if test:
         progress(f"testing on {len(test.positive)} objects")
-        p = challenger.predict(feature_values(loop, test.rows))
-        ours = evaluate(p, test.positive, threshold=challenger.threshold)
-        challenger = with_metrics(challenger, ours, _on_random(challenger, training))
-        score = getattr(ours, target.promotion.metric)
+    made = entrants(loop, training, test, teaching, number, now, inputs, progress)
+    first, chosen_because, scores = winner(made, training, target.promotion.metric)
+    challenger, tags = first.model, {"examples": str(len(training)), _ENTRANT: first.name}
+    if len(made) > 1:
+        done = replace(done, challengers=scores)
+    if test and first.metrics:
+        score = getattr(first.metrics, target.promotion.metric)
         tags |= {_JUDGED_BY: _judged_by(test, target.promotion), _SCORE: repr(score)}
-        done = replace(done, metrics=ours.to_dict())
+        done = replace(done, metrics=first.metrics.to_dict())
     if test or number:
-        new = Made("", challenger, loop)
-        better, why, done = _trial(new, training, rows_of(rows, training), test, p, done)
+        new = Made("", challenger, first.loop)
+        better, why, done = _trial(new, training, rows_of(rows, training), test, first.p, done)
     else:
         better, why = True, "it is the first one; there is no test set to compare on"
+    if chosen_because:
+        why = f"{chosen_because}; {why}"
     progress("registering")
     tags |= {_QUESTION: identity, _RECIPE: ingredients, _AGAINST: number or "", WHY: why}
     version = registry.register(challenger, tags, rows_of(rows, training))
@@ -277,14 +282,6 @@ def _is_loadable(loop: Loop, number: str) -> bool:
         log.warning("The champion, version %s, cannot be loaded: %s", number, error)
         return False
     return True
-
-
-def _on_random(challenger: Model, training: TrainingSet) -> Metrics | None:
-    """Evaluate on the labels that were asked for at random, by models that did not see them."""
-    use, p = training.is_random, challenger.out_of_fold
-    if p is None or not use.any():
-        return None
-    return evaluate(p[use], training.positive[use])
 
 
 def examples_until(

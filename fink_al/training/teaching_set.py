@@ -46,7 +46,7 @@ class TeachingSet:
 
 def teaching_set_of(loop: Loop) -> TeachingSet | None:
     """Read a loop's teaching set without objects of its test set; None if nothing is taught."""
-    if not loop.target.model.is_taught:
+    if not any(model.is_taught for model in loop.target.recipes.values()):
         return None
     settings = loop.settings
     reserved = reserved_objects(settings.test_set)

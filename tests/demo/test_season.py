@@ -3,6 +3,7 @@
 import numpy as np
 
 from fink_al.demo import season
+from fink_al.loop import Loop
 from fink_al.settings import load_settings
 
 
@@ -10,7 +11,7 @@ def test_a_season_has_the_share_of_positives_of_a_stream(monkeypatch):
     monkeypatch.setattr(season, "_NIGHTS", 20)
     monkeypatch.setattr(season, "_ALERTS_PER_NIGHT", 600)
     settings = load_settings(starting_set=None, test_set=None)
-    alerts = season.season(settings, 1)
+    alerts = season.season(Loop.open(settings), 1)
     _, first = np.unique(alerts.row, return_index=True)
     assert len(first) > 150
     share = settings.target.stream_mix.positive_share

@@ -219,7 +219,7 @@ def test_a_model_whose_teacher_was_simulated_is_read(run, learn, settings, monke
 
 def test_what_judged_a_model_is_shown(run, learn, judges, monkeypatch):
     monkeypatch.setattr(
-        "fink_al.training.nightly._on_random",
+        "fink_al.training.contest._on_random",
         lambda model, training: evaluate(np.array([0.9, 0.1]), np.array([True, False])),
     )
     learn(sky("A", 10), test_set=judges)

@@ -33,6 +33,7 @@ def test_too_few_labels_make_no_model(retrain, settings, tell):
         "differences": {},
         "drawn_differences": {},
         "live": None,
+        "challengers": {},
         "seconds": summary.seconds,
     }
 
