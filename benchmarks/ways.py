@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,8 +33,10 @@ from fink_al.alerts.points import light_curves_of_points
 from fink_al.features.feature_set import FeatureSet
 from fink_al.features.nightly import nightly_means
 from fink_al.lightcurve import FLUXCAL_ZERO_POINT, LightCurves
+from fink_al.models.estimators.estimator import fit_estimator, predict
+from fink_al.models.estimators.forest import fit_forest
 from fink_al.models.estimators.prior import Prior
-from fink_al.settings import Settings, load_settings
+from fink_al.settings import ModelSettings, Settings, load_settings
 from fink_al.training.nightly_alerts import cut_into_alerts
 from fink_al.training.teacher import prior_of
 from fink_al.training.teaching_set import TeachingSet, read_teaching_set
@@ -89,7 +92,7 @@ def main() -> None:
         )
         if name == "supernovae":
             differences(sky, teaching, settings)
-        for way, p in ways(sky, prior, splits, trees).items():
+        for way, p in ways(sky, prior, settings.target.model, splits, trees).items():
             judged = [
                 over_splits(p, sky.positive, sky.row, mask, by_object=True, draws=draws)
                 for mask in (np.ones_like(few), few)
@@ -160,7 +163,9 @@ def recent_nights(curves: LightCurves) -> np.ndarray:
     return columns
 
 
-def ways(sky: Sky, prior: Prior, splits: int, trees: int) -> dict[str, np.ndarray]:
+def ways(
+    sky: Sky, prior: Prior, model: ModelSettings, splits: int, trees: int
+) -> dict[str, np.ndarray]:
     """Probabilities of the judging half by each way, shape (splits, n), NaN in the other half."""
     n = len(sky.row)
     _, own, counts = np.unique(sky.row, return_inverse=True, return_counts=True)
@@ -205,9 +210,31 @@ def ways(sky: Sky, prior: Prior, splits: int, trees: int) -> dict[str, np.ndarra
             told["all labels: forest, recent nights, teacher"]
             + told["all labels: boosting, recent nights, teacher"]
         ) / 2
+        few = ten_of(sky, ~teaches, seed)
+        real = {"estimator": "random_forest", "n_estimators": trees, "min_samples_leaf": 10}
+        learned = fit_forest(
+            model.model_copy(update=real), sky.values[teaches][:, columns],
+            sky.positive[teaches], np.ones(int(teaches.sum())), threads=1,
+        )  # fmt: skip
+        for name, teacher in (("simulated", prior.forest), ("real", learned)):
+            taught_by = replace(prior, forest=teacher)
+            bent = fit_estimator(
+                model, sky.values[few], sky.positive[few], sky.row[few], taught_by, threads=1
+            )
+            # The ten do not judge.
+            told[f"ten labels: {name} teacher"] = np.where(few, np.nan, predict(bent, sky.values))[
+                ~teaches
+            ]
         for name, p in told.items():
             found.setdefault(name, np.full((splits, n), np.nan))[seed, ~teaches] = p
     return found
+
+
+def ten_of(sky: Sky, use: np.ndarray, seed: int) -> np.ndarray:
+    """Alerts of five positive and five negative objects where `use` is true, shape (n,)."""
+    rng = np.random.default_rng([seed, 10])
+    objects = [np.unique(sky.row[use & (sky.positive == each)]) for each in (True, False)]
+    return np.isin(sky.row, np.concatenate([rng.permutation(each)[:5] for each in objects]))
 
 
 def differences(sky: Sky, teaching: TeachingSet, settings: Settings) -> None:
