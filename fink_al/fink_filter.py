@@ -20,7 +20,7 @@ from fink_al.alerts.ztf import FINK_LIGHT_CURVE, MJD_OF_JD0
 from fink_al.cuts import Bools, Floats, Words, places
 from fink_al.draws import MOST_T, closing_fraction, closing_mjd, lists_of
 from fink_al.errors import SettingsError
-from fink_al.followup.sky import is_observable
+from fink_al.followup.dark import is_observable
 from fink_al.lightcurve import LightCurves
 from fink_al.selection import Draws, inputs, select
 from fink_al.settings import Settings, load_settings

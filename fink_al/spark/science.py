@@ -17,8 +17,8 @@ from pyspark.sql.pandas.functions import pandas_udf
 
 from fink_al.alerts.series import curves_of
 from fink_al.draws import closing_fraction, closing_mjd
+from fink_al.followup.dark import is_observable
 from fink_al.followup.exposure import chance_of_a_type, minutes
-from fink_al.followup.sky import is_observable
 from fink_al.loop import Loop
 from fink_al.selection import RANDOM, Draws, inputs, reasons, score, select
 from fink_al.spark import expressions as exp

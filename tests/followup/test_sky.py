@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from fink_al.followup.sky import darkness, hours_above_airmass_2, is_observable, sexagesimal
+from fink_al.followup.dark import darkness, is_observable
+from fink_al.followup.sky import hours_above_airmass_2, sexagesimal
 from fink_al.settings import Site
 
 SIDING_SPRING = Site(
