@@ -62,6 +62,11 @@ def strategy(name: str, *, in_stream: bool = False) -> Strategy:
         If there is no such strategy, it does not suit a stream, its entry names a missing module or
         function, or its library is not installed.
     """
+    if in_stream and name.startswith("greedy:"):
+        raise SettingsError(
+            f"Strategy '{name}' takes the best scores, so its labels have no known odds and say "
+            f"nothing about the stream. For the stream: {', '.join(names(in_stream=True))}."
+        )
     if name not in _STRATEGIES:
         raise SettingsError(f"No strategy '{name}'; known: {', '.join(names())}.")
     entry = _STRATEGIES[name]
