@@ -167,7 +167,7 @@ def test_scores_of_the_strategies_of_a_stream():
         "entropy": [nan, 0, 1, 0.468996],
         "uncertainty": [nan, 0, 1, 0.2],
         "margin": [nan, 0, 1, 0.2],
-        "cost": [nan, 0, 0.025, 0.005],
+        "cost": [nan, 0, 0.025, 0.468996 * 0.025],
     }
     for name, values in expected.items():
         np.testing.assert_allclose(score(name, p, chance, minutes), values, atol=1e-6)
