@@ -51,7 +51,7 @@ def archive(settings):
         folder.mkdir(parents=True, exist_ok=True)
         types = {
             "object_id": pa.string(), "alert_id": pa.int64(), "mjd": pa.float64(),
-            "is_candidate": pa.bool_(), "strategy": pa.string(),
+            "is_candidate": pa.bool_(), "strategy": pa.string(), "informativeness": pa.float64(),
             "reasons": pa.list_(pa.string()), "ra": pa.float64(), "dec": pa.float64(),
         }  # fmt: skip
         rows = pa.Table.from_pylist(
