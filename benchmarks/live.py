@@ -18,8 +18,7 @@ import itertools
 import numpy as np
 
 from fink_al.evaluation.drawn import DrawnObjects
-from fink_al.evaluation.live import RULES, LiveMetrics, live_metrics
-from fink_al.evaluation.weighted import weighted_metrics
+from fink_al.evaluation.live import RULES, LiveMetrics, live_metrics, stream_metrics
 from fink_al.simulation.drawn import DrawnCampaign, DrawnSky, draw_campaign
 
 _THRESHOLD = 0.3
@@ -62,7 +61,7 @@ def campaign(seed: int) -> tuple[LiveMetrics, dict[str, float]]:
     )
     rows = draw_campaign(sky, rng)
     in_lists = np.bincount(rows.object_id)[rows.object_id]
-    truth = weighted_metrics(rows.p, rows.positive, 1 / in_lists[None], _THRESHOLD)
+    truth = stream_metrics(rows.p, rows.positive, 1 / in_lists[None], _THRESHOLD)
     return live_metrics(drawn_objects(rows), _THRESHOLD), {k: float(v[0]) for k, v in truth.items()}
 
 

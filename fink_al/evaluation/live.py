@@ -24,7 +24,9 @@ from fink_al.evaluation.jackknife import (
     interval_of_share,
     jackknife,
 )
-from fink_al.evaluation.weighted import weighted_metrics
+from fink_al.evaluation.metrics import metrics
+
+Floats = npt.NDArray[np.float64]
 
 ASSUMPTION = (
     "given magnitude, airmass and p, whether a spectrum shows a type does not depend on the type"
@@ -148,7 +150,7 @@ def live_metrics(drawn: DrawnObjects, threshold: float, since: int | None = None
         }.items()
     }
     estimates = jackknife(
-        lambda many: weighted_metrics(rows.p, rows.positive, many, threshold),
+        lambda many: stream_metrics(rows.p, rows.positive, many, threshold),
         weights,
         rows.object_id,
     )
@@ -166,6 +168,39 @@ def live_metrics(drawn: DrawnObjects, threshold: float, since: int | None = None
         unscored=typed - scored,
         effective={name: round(number, 2) for name, number in numbers.items()},
     )
+
+
+def stream_metrics(
+    p: Floats, positive: npt.NDArray[np.bool_], weights: Floats, threshold: float
+) -> dict[str, Floats]:
+    """Compute each figure for each set of weights, shape (m,).
+
+    Parameters
+    ----------
+    p : float64 array, shape (n,)
+        Probabilities, none missing.
+    positive : bool array, shape (n,)
+        Class of each row.
+    weights : float64 array, shape (m, n)
+        Weight of each row in each set, not negative.
+    threshold : float
+        What lies above it is called positive.
+
+    Returns
+    -------
+    dict of str to float64 array
+        By the names of `RULES`; ``excess`` is the mean of p minus class, ``share`` that of
+        positives. NaN without rows; the others also where a set is of one class only.
+    """
+    if not len(p):
+        return {name: np.full(len(weights), np.nan) for name in RULES}
+    total = weights.sum(axis=1)
+    total[total == 0] = np.nan  # the only object is left out
+    values = metrics(p, positive, weights, threshold) | {
+        "excess": weights @ (p - positive) / total,
+        "share": weights @ positive / total,
+    }
+    return {name: values[name] for name in RULES}
 
 
 def _figure(rule: _Rule, estimate: Estimate, numbers: dict[str, float]) -> Figure:

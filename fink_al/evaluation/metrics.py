@@ -178,11 +178,9 @@ def figure_of_merit_at(
 
     NaN if the threshold is, or if all rows are of one class; NaN in `p` is called negative.
     """
-    if math.isnan(threshold) or len(np.unique(positive)) < 2:
+    if math.isnan(threshold):
         return math.nan
-    called = p > threshold
-    tp, fp = (float(weights @ (called & each)) for each in (positive, ~positive))
-    return tp / float(weights @ positive) * (tp / (tp + 3 * fp) if tp else 0.0)
+    return float(metrics(p, positive, weights[None], threshold)["figure_of_merit"][0])
 
 
 def calibration_error_by_chance(
