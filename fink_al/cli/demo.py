@@ -29,7 +29,7 @@ _MOST_SEEDS = 7000  # larger seeds made the starting set and the test set
     help="Survey whose alerts are simulated, with its cadence, bands and packets.",
 )
 @click.option(
-    "--nights", default=6, show_default=True, type=click.IntRange(1, 60), help="Simulated nights."
+    "--nights", default=3, show_default=True, type=click.IntRange(1, 60), help="Simulated nights."
 )
 @click.option(
     "--alerts-per-night",

@@ -39,6 +39,7 @@ from fink_al.models.estimators.estimator import (
     of_arrays,
     predict,
     to_arrays,
+    unseen_probabilities,
 )
 from fink_al.models.estimators.prior import Prior
 from fink_al.models.examples import TrainingSet
@@ -160,8 +161,11 @@ def fit(
     estimator = fit_estimator(target.model, *examples, prior)
     random, unseen = training.is_random, None
     drawn = training.drawn
-    if random.any() or (drawn > 0).any() or may_be_calibrated(target.model, positive):
+    if random.any() or may_be_calibrated(target.model, positive):
         unseen = out_of_fold(target.model, values, positive, objects, prior, training.earlier)
+    elif (drawn > 0).any():
+        # Five more fits would take longer than the rest of the job.
+        unseen = unseen_probabilities(estimator, examples[0], examples[2])[: len(positive)]
     calibration, unseen = calibrate(target.model, unseen, positive, random)
     to_stream, threshold, origin = NO_CALIBRATION, NO_THRESHOLD, _NOT_DRAWN
     if unseen is not None and (use := (drawn > 0) & ~np.isnan(unseen)).any():
