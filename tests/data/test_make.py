@@ -27,7 +27,10 @@ def test_a_folder_holds_what_the_command_makes(settings, tmp_path):
         ours, made = (
             folder / settings.target.name / f"{name}.parquet" for folder in (DATA, tmp_path)
         )
-        assert pq.read_table(ours).equals(pq.read_table(made))
+        rows, again = pq.read_table(ours), pq.read_table(made)
+        assert rows.drop_columns("mag").equals(again.drop_columns("mag"))
+        # The last bit of a logarithm depends on the processor.
+        np.testing.assert_allclose(rows["mag"].to_numpy(), again["mag"].to_numpy(), rtol=1e-12)
         # Sizes differ by the footers, which follow pyarrow's version.
         assert made.stat().st_size == pytest.approx(ours.stat().st_size, rel=0.1)
         assert ours.stat().st_size < 1_000_000
