@@ -57,8 +57,8 @@ class Loop:
         ------
         SettingsError
             If the survey has no adapter, is not the target's or lacks this source of alerts, the
-            stream cannot use the query strategy, or the target names families that the taxonomy
-            lacks.
+            stream cannot use the query strategy, a model is to do without features that the target
+            lacks, or the target names families that the taxonomy lacks.
         """
         alerts = adapter(settings.survey)
         if settings.survey.name != settings.target.survey:
@@ -72,6 +72,10 @@ class Loop:
                 f"{list(alerts.SOURCES)}."
             )
         strategy(settings.target.strategy, in_stream=True)
+        if any(model.without_features for model in settings.target.recipes.values()):
+            from fink_al.features.feature_set import check_models  # takes a second
+
+            check_models(settings.target)
         taxonomy = settings.taxonomy
         taxonomy.check(settings.target)
         return cls(

@@ -173,8 +173,10 @@ def campaign(
     Writes curves.parquet, queries.parquet, pictures and REPORT.md.
     """
     from fink_al.experiments.plan import Arm, Plan
+    from fink_al.features.feature_set import check_models
 
     settings = without_data(config)
+    check_models(settings.target)
     if trees:
         model = settings.target.model.model_copy(update={"n_estimators": trees})
         target = settings.target.model_copy(update={"model": model})

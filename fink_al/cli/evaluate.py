@@ -75,9 +75,11 @@ def evaluate(
     from fink_al.alerts.points import light_curves_of_points
     from fink_al.experiments.assessment import METRICS, assess
     from fink_al.experiments.labelled_alerts import labelled_alerts
+    from fink_al.features.feature_set import check_models
 
     make_folder(output, points)
     settings = with_untaught_estimator(without_data(config))
+    check_models(settings.target)
     chosen = feature_settings(settings, name, **changes)
     table = read_points(points)
     console = Console(stderr=True)

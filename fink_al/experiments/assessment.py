@@ -25,6 +25,7 @@ from fink_al.experiments.labelled_alerts import (
     some_of_each,
     thinned,
 )
+from fink_al.features.feature_set import FeatureSet
 from fink_al.models.estimators.estimator import fit_estimator, predict
 from fink_al.settings import Target
 
@@ -154,5 +155,8 @@ def _learned(
             "alerts of each or another feature set are needed."
         )
     settings = target.model.model_copy(update={"seed": seed})
-    model = fit_estimator(settings, learner.values, learner.positive, learner.row, grow=grow)
+    columns = FeatureSet.from_settings(learner.features).columns(settings.without_features)
+    model = fit_estimator(
+        settings, learner.values, learner.positive, learner.row, grow=grow, columns=columns
+    )
     return predict(model, test.values)

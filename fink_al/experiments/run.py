@@ -117,7 +117,8 @@ class _State:
         self.minutes = minutes(pool.mag, follow_up.exposure)
         self.chance = chance_of_a_type(pool.mag, follow_up.exposure)
         self.have_features = pool.have_features
-        self.names = FeatureSet.from_settings(pool.features).names
+        features = FeatureSet.from_settings(pool.features)
+        self.names, self.columns = features.names, features.columns(settings.without_features)
         self.spent = 0.0
         self.night: int | None = None
         self.rng = np.random.default_rng([self.seed, 1])
@@ -157,6 +158,7 @@ class _State:
                 self.prior,
                 threads=1,
                 grow=grow,
+                columns=self.columns,
             )
             p = predict(self.model, test.values)
             unseen = unseen_probabilities(self.model, values, objects)[: len(rows)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -25,7 +26,8 @@ from fink_al.features.rainbow.feature import Rainbow
 from fink_al.features.rate import Rate
 from fink_al.features.sigmoid import Sigmoid
 from fink_al.lightcurve import LightCurves
-from fink_al.settings import FeatureSettings
+from fink_al.settings import FeatureSettings, Target
+from fink_al.settings.target import OWN
 
 #: All kinds of features, in the order of the documentation.
 FEATURES = (Sigmoid, Magnitude, Rate, Noise, Limit, Colour, History, Context, Forced, Rainbow)
@@ -117,6 +119,28 @@ class FeatureSet:
         described = [[type(f).__name__, asdict(f)] for f in self.features]  # type: ignore[call-overload]
         return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:16]
 
+    def columns(self, without: Sequence[str] = ()) -> npt.NDArray[np.int64]:
+        """Return the columns that a model looks at, in ascending order.
+
+        Parameters
+        ----------
+        without : sequence of str
+            Features that it does not look at: a name, or the first words of several (``colour`` is
+            ``colour_g_r`` and ``colour_rate_g_r``, not ``c_g``). What this set lacks has no effect.
+
+        Raises
+        ------
+        SettingsError
+            If no feature is left.
+        """
+        left = [i for i, name in enumerate(self.names) if not any(_is(name, w) for w in without)]
+        if not left:
+            raise SettingsError(
+                f"model.without_features {list(without)} leaves none of {', '.join(self.names)}: "
+                "name fewer."
+            )
+        return np.array(left, np.int64)
+
     def extract(self, light_curves: LightCurves) -> Features:
         """Return the features of `light_curves`."""
         parts = [feature.extract(light_curves) for feature in self.features]
@@ -124,6 +148,34 @@ class FeatureSet:
             values=np.hstack([values for values, _ in parts]),
             codes=np.stack([codes for _, codes in parts], axis=1),
         )
+
+
+def _is(name: str, words: str) -> bool:
+    return f"{name}_".startswith(f"{words}_")
+
+
+def check_models(target: Target) -> None:
+    """Refuse a target with a model that is left without features, or without unknown ones.
+
+    Raises
+    ------
+    SettingsError
+        If ``without_features`` of the model or a challenger names no feature of the target, or
+        leaves none.
+    """
+    features = FeatureSet.from_settings(target.features)
+    for model, settings in target.recipes.items():
+        without = settings.without_features
+        unknown = [w for w in without if not any(_is(name, w) for name in features.names)]
+        if unknown:
+            key = model if model == OWN else f"challengers.{model}"
+            allowed = sorted({name.split("_")[0] for name in features.names})
+            raise SettingsError(
+                f"{key}.without_features: the features of target '{target.name}' have no "
+                f"{', '.join(unknown)}; allowed are {', '.join(allowed)}, or more words of a name "
+                "in docs/features.md."
+            )
+        features.columns(without)
 
 
 def extract(light_curves: LightCurves, features: FeatureSet) -> pa.Table:

@@ -127,6 +127,7 @@ def out_of_fold(
     objects: npt.NDArray[Any],
     prior: Prior | None = None,
     earlier: Earlier | None = None,
+    columns: npt.NDArray[np.int64] | None = None,
 ) -> npt.NDArray[np.float64]:
     """Probability of each example by an estimator that did not see its object, shape (n,).
 
@@ -147,6 +148,8 @@ def out_of_fold(
         The estimator's teacher.
     earlier : Earlier, optional
         Earlier alerts of the objects, which teach, too.
+    columns : int64 array, optional
+        Features that the estimator looks at; default: all.
     """
     from sklearn.model_selection import StratifiedGroupKFold  # takes a second, for training only
 
@@ -161,6 +164,7 @@ def out_of_fold(
             settings,
             *with_earlier(values[use], positive[use], objects[use], earlier and earlier.of(use)),
             prior,
+            columns=columns,
         )
         p[test] = predict(estimator, values[test])
     return p

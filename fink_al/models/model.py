@@ -55,8 +55,8 @@ class Model:
 
     Parameters
     ----------
-    estimator : Forest or InformedForest
-        Fitted; takes missing features as they are.
+    estimator : Estimator
+        Fitted; takes missing features as they are, and selects those that it looks at.
     manifest : dict
         Target, fingerprint, feature set, settings of the estimator, identity of its teaching set,
         calibration, examples and their snapshot, metrics with intervals on the frozen test set and
@@ -136,7 +136,8 @@ def fit(
     training : TrainingSet
         Examples.
     target : Target
-        Features, estimator, and number of labels from which its probabilities are calibrated.
+        Features, those of them that the model looks at, estimator, and number of labels from which
+        its probabilities are calibrated.
     parent : str or None
         Version of the champion, which the model may replace.
     until : datetime, optional
@@ -158,11 +159,14 @@ def fit(
     values, positive, objects = training.values, training.positive, training.object_id
     taught_by = prior.identity if prior else None
     examples = with_earlier(values, positive, objects, training.earlier)
-    estimator = fit_estimator(target.model, *examples, prior)
+    columns = features.columns(target.model.without_features)
+    estimator = fit_estimator(target.model, *examples, prior, columns=columns)
     random, unseen = training.is_random, None
     drawn = training.drawn
     if random.any() or may_be_calibrated(target.model, positive):
-        unseen = out_of_fold(target.model, values, positive, objects, prior, training.earlier)
+        unseen = out_of_fold(
+            target.model, values, positive, objects, prior, training.earlier, columns
+        )
     elif (drawn > 0).any():
         # Five more fits would take longer than the rest of the job.
         unseen = unseen_probabilities(estimator, examples[0], examples[2])[: len(positive)]

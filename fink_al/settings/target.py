@@ -43,6 +43,7 @@ class ModelSettings(Section):
     ]
     n_estimators: Count
     min_samples_leaf: Literal["auto"] | Count = "auto"
+    without_features: Annotated[tuple[str, ...], AfterValidator(distinct)] = ()
     prior: PriorSettings = PriorSettings()
     earlier_alerts: bool = True
     calibrate_from: Count | None = 50
@@ -70,6 +71,8 @@ class ModelSettings(Section):
     def applied(self) -> dict[str, Any]:
         """Settings that apply to the chosen estimator, as JSON types."""
         unused = set() if self.is_taught else {"prior", "earlier_alerts"}
+        if not self.without_features:  # identities of models that look at all features stay
+            unused.add("without_features")
         return self.model_dump(mode="json", exclude=unused)
 
 

@@ -66,6 +66,7 @@ def recipe_of(loop: Loop, examples: TrainingSet, judged: pa.Table) -> Recipe:
     """
     target = loop.target
     prior = prior_of(target, target.features, teaching_set_of(loop))
+    columns = loop.features.columns(target.model.without_features)
     values = feature_values(loop, judged)
 
     def fit(use: npt.NDArray[np.bool_]) -> Callable[[npt.NDArray[np.bool_]], Floats]:
@@ -74,7 +75,7 @@ def recipe_of(loop: Loop, examples: TrainingSet, judged: pa.Table) -> Recipe:
             return lambda test: np.full(int(test.sum()), np.nan)
         earlier = examples.earlier.of(use) if examples.earlier else None
         learned = with_earlier(examples.values[use], positive, examples.object_id[use], earlier)
-        estimator = fit_estimator(target.model, *learned, prior)
+        estimator = fit_estimator(target.model, *learned, prior, columns=columns)
         return lambda test: predict(estimator, values[test])
 
     return fit

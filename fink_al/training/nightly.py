@@ -53,6 +53,7 @@ from fink_al.training.examples import (
 )
 from fink_al.training.inputs import read_inputs
 from fink_al.training.live import champion_threshold, read_drawn_objects, with_weights
+from fink_al.training.teacher import check_teachers
 from fink_al.training.teaching_set import teaching_set_of
 from fink_al.training.test_set import TestSet, read_test_set, reserved_objects
 from fink_al.training.versions import Made, load, stored_examples
@@ -158,8 +159,11 @@ def retrain(
     ------
     AlreadyRunning
         If another nightly job of this installation is running.
+    SettingsError
+        If a model of the target or its teacher has no features.
     """
     begin = time.monotonic()
+    check_teachers(loop)
     folder = loop.settings.work_dir
     folder.mkdir(parents=True, exist_ok=True)
     lock = folder / f"training_{loop.target.name}.lock"

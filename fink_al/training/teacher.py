@@ -12,10 +12,12 @@ import json
 from functools import lru_cache
 
 import numpy as np
+import numpy.typing as npt
 
 from fink_al.alerts import light_curves
 from fink_al.errors import ModelError, SettingsError
 from fink_al.features.feature_set import FeatureSet
+from fink_al.loop import Loop
 from fink_al.models.estimators.forest import Forest, fit_forest
 from fink_al.models.estimators.prior import Prior
 from fink_al.models.estimators.trees import Floats
@@ -55,32 +57,63 @@ def prior_of(
     ModelError
         If the estimator needs a teaching set, or no alert of it has features of both classes.
     SettingsError
-        If ``prior.few_features`` names a feature that does not exist, or the feature set has none
-        of them, or ``prior.survey_features`` a kind that does not exist.
+        If ``prior.few_features`` names a feature that does not exist, or the model looks at none
+        of them, or ``prior.survey_features`` names a kind that does not exist, or the teacher has
+        no feature to read.
     """
     settings = target.model
     if not settings.is_taught:
         return None
     if teaching is None:
         raise ModelError(NO_TEACHING_SET.format(settings.estimator))
-    names = FeatureSet.from_settings(features).names
-    few = _few(target, teaching.survey, features, names)
-    left_out = set(_OF_THE_SURVEY) - _also(target)
-    columns = tuple(i for i, name in enumerate(names) if not name.startswith(tuple(left_out)))
+    looked_at, columns, few = _columns(target, teaching.survey, features)
     # As text: settings of features hold a dictionary and have no hash.
     forest, anchors, grid = _learned(
         teaching, teaching.survey.model_dump_json(), features.model_dump_json(), columns
     )
+    place = {column: i for i, column in enumerate(looked_at.tolist())}
     return Prior(
         forest,
-        columns,
-        few,
+        tuple(place[i] for i in columns),
+        tuple(place[i] for i in few),
         settings.prior.all_features_from,
         settings.prior.worth_labels,
         teaching.identity,
-        anchors,
+        anchors[:, looked_at],
         grid[list(few)],
     )
+
+
+def check_teachers(loop: Loop) -> None:
+    """Refuse settings with which the teacher of the target's model or a challenger has no features.
+
+    Raises
+    ------
+    SettingsError
+        As :func:`prior_of`.
+    """
+    for settings in loop.target.recipes.values():
+        if settings.is_taught:
+            own = loop.target.model_copy(update={"model": settings})
+            _columns(own, loop.survey, own.features)
+
+
+def _columns(
+    target: Target, survey: Survey, features: FeatureSettings
+) -> tuple[npt.NDArray[np.int64], tuple[int, ...], tuple[int, ...]]:
+    """Return the columns that the model looks at, those of its teacher and those of few labels."""
+    feature_set = FeatureSet.from_settings(features)
+    looked_at = feature_set.columns(target.model.without_features)
+    names = {feature_set.names[i]: i for i in looked_at.tolist()}
+    few = _few(target, survey, features, names)
+    left_out = tuple(set(_OF_THE_SURVEY) - _also(target))
+    columns = tuple(i for name, i in names.items() if not name.startswith(left_out))
+    if not columns:
+        raise SettingsError(
+            f"model.without_features leaves the teacher nothing to read: of {', '.join(names)} it "
+            "reads what prior.survey_features names; name fewer, or choose random_forest."
+        )
+    return looked_at, columns, few
 
 
 def _also(target: Target) -> set[str]:
@@ -95,26 +128,29 @@ def _also(target: Target) -> set[str]:
 
 
 def _few(
-    target: Target, survey: Survey, features: FeatureSettings, names: tuple[str, ...]
+    target: Target, survey: Survey, features: FeatureSettings, names: dict[str, int]
 ) -> tuple[int, ...]:
-    """Return the columns of the features that are learned from few labels."""
+    """Return the columns of the features that are learned from few labels, by `names`."""
     wanted = target.model.prior.few_features
     everything = {"name": "early_v1", "bands": survey.bands, "forced": True, "rainbow": True}
     everything |= {"wavelengths_nm": {}}
     all_names = FeatureSet.from_settings(
         features.model_copy(update=everything).of_survey(survey)
     ).names
-    if unknown := [name for name in wanted if name not in (*all_names, *names)]:
+    known = (*all_names, *FeatureSet.from_settings(features).names)
+    if unknown := [name for name in wanted if name not in known]:
         near = [difflib.get_close_matches(name, all_names, 1) for name in unknown]
         raise SettingsError(
             f"prior.few_features: unknown features {', '.join(unknown)}; nearest: "
             f"{', '.join(match[0] for match in near if match) or 'none'}. See docs/features.md."
         )
-    few = tuple(names.index(name) for name in wanted if name in names)
+    few = tuple(names[name] for name in wanted if name in names)
     if not few:
+        without = target.model.without_features
+        left = f" without {', '.join(without)}" if without else ""
         raise SettingsError(
-            f"prior.few_features {list(wanted)}: feature set '{features.name}' has none of them; "
-            f"it has {', '.join(names)}."
+            f"prior.few_features {list(wanted)}: feature set '{features.name}'{left} has none of "
+            f"them; it has {', '.join(names)}."
         )
     return few
 

@@ -3,6 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from fink_al.experiments.assessment import assess
 from fink_al.experiments.plan import Arm, Plan
 from fink_al.experiments.run import _by_pool, _State, run
 from fink_al.experiments.world import draw
@@ -165,3 +166,19 @@ def test_a_night_shows_the_last_alert_of_an_object(alerts, target):
     state = _State(draw(twice, plan, 1, 2), plan.arms[0], plan, target, 1, None)
     rows = np.flatnonzero(state.world.pool.night == state.world.pool.night[-1])
     assert set(state._one_each(rows)) == set(rows[1::2])
+
+
+def test_an_arm_does_without_the_features_that_its_target_leaves_out(alerts, target):
+    # Columns of the test's alerts, by the names of a set of as many.
+    features = target.features.model_copy(update={"name": "sigmoid", "bands": ("g",)})
+    more = np.column_stack([alerts.values, np.zeros((len(alerts), 2))])
+    wide = dataclasses.replace(alerts, values=more, features=features)
+    telling = target.model.model_copy(update={"without_features": ("a",)})  # the first one tells
+    _, seeing, _ = made(wide, target)
+    _, blind, _ = made(wide, target.model_copy(update={"model": telling}))
+    assert seeing["auc"].iloc[-1] > 0.75 > 0.65 > blind["auc"].iloc[-1]
+    assessed = [
+        assess(wide, each, seeds=2).to_dict()["metrics"]["auc"]["mean"]
+        for each in (target, target.model_copy(update={"model": telling}))
+    ]
+    assert assessed[0] > 0.75 > 0.65 > assessed[1]

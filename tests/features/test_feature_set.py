@@ -1,11 +1,16 @@
+import re
+
 import numpy as np
 import pyarrow as pa
+import pytest
 
 from fink_al.alerts import ztf
+from fink_al.errors import SettingsError
 from fink_al.features.feature_set import FeatureSet, extract
 from fink_al.features.sigmoid import Sigmoid
 from fink_al.lightcurve import LightCurves
-from fink_al.settings import FeatureSettings
+from fink_al.loop import Loop
+from fink_al.settings import FeatureSettings, load_settings
 
 SETTINGS = {
     "name": "sigmoid",
@@ -110,3 +115,41 @@ def test_empty_batch():
     found = feature_set().extract(curves())
     assert found.values.shape == (0, 12)
     assert found.codes.shape == (0, 2)
+
+
+def test_a_model_may_do_without_features_by_their_first_words():
+    features = feature_set(name="early_v1")
+    everything = features.columns()
+    assert everything.tolist() == list(range(len(features.names)))
+    left = [features.names[i] for i in features.columns(("colour", "c_g", "flux_rate", "rainbow"))]
+    gone = [name for name in features.names if name not in left]
+    assert gone == [
+        "c_g", "flux_rate_g", "flux_rate_r", "colour_g_r", "colour_err_g_r", "colour_rate_g_r",
+    ]  # fmt: skip
+
+
+def test_a_model_without_all_features_is_refused():
+    with pytest.raises(
+        SettingsError, match=r"\['a', 'b'.*\] leaves none of a_g, b_g, .*nrise_r: name fewer"
+    ):
+        feature_set().columns(("a", "b", "c", "snratio", "mse", "nrise"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        (
+            {"model": {"without_features": ["hue", "age", "col"]}},
+            "model.without_features: the features of target 'early_snia' have no hue, col; allowed "
+            "are a, age, amplitude, b, bend, c, colour, ",
+        ),
+        (
+            {"challengers": {"plain": {"without_features": ["sun"]}}},
+            "challengers.plain.without_features: the features of target 'early_snia' have no sun;",
+        ),
+    ],
+)  # fmt: skip
+def test_features_that_a_target_lacks_cannot_be_left_out(changes, sentence):
+    settings = load_settings(environment={}, target=changes)
+    with pytest.raises(SettingsError, match=re.escape(sentence)):
+        Loop.open(settings)

@@ -9,7 +9,15 @@ from fink_al.errors import ModelError
 from fink_al.evaluation.metrics import evaluate
 from fink_al.features.feature_set import FeatureSet
 from fink_al.models.examples import TrainingSet
-from fink_al.models.model import Model, fingerprint, fit, question, read_manifest, with_metrics
+from fink_al.models.model import (
+    Model,
+    fingerprint,
+    fit,
+    question,
+    read_manifest,
+    recipe,
+    with_metrics,
+)
 
 
 def examples(n: int = 40) -> TrainingSet:
@@ -135,3 +143,33 @@ def test_labels_selected_at_random_are_judged_by_models_that_did_not_see_them(se
     assert manifest["metrics_random"] == json.loads(json.dumps(theirs.to_dict()))
     assert manifest["metrics_random"]["n"] == 10
     assert "metrics_random" not in with_metrics(model, metrics).manifest
+
+
+def test_a_model_that_looks_at_some_features_takes_the_place_of_one_that_looks_at_all(
+    settings, model, features
+):
+    target = without(settings.target, "colour")
+    narrow = fit(examples(), target, "3")
+    manifest = read_manifest(narrow.to_bytes())
+    assert manifest["estimator"]["without_features"] == ["colour"]
+    assert manifest["feature_set"] == model.manifest["feature_set"]
+    values = examples(200).values
+    p = Model.from_bytes(narrow.to_bytes(), features.hash).predict(values)
+    np.testing.assert_array_equal(p, narrow.predict(values))
+    assert (p != model.predict(values)).any()
+    values[:, [name.startswith("colour") for name in features.names]] = 7.0
+    np.testing.assert_array_equal(narrow.predict(values), p)
+
+
+def test_identities_follow_the_features_that_a_model_looks_at(settings):
+    training, target = examples(), settings.target
+    narrow = without(target, "colour")
+    assert "without_features" not in target.model.applied()
+    for identity in (fingerprint, recipe):
+        assert identity(training, narrow) != identity(training, target)
+    assert question(training, narrow, None) != question(training, target, None)
+
+
+def without(target, *names):
+    model = target.model.model_copy(update={"without_features": names})
+    return target.model_copy(update={"model": model})

@@ -7,11 +7,12 @@ from fink_al.alerts import light_curves
 from fink_al.errors import ModelError, SettingsError
 from fink_al.evaluation.metrics import evaluate
 from fink_al.features.feature_set import FeatureSet
+from fink_al.loop import Loop
 from fink_al.models.estimators.forest import forest_to_arrays
 from fink_al.simulation.nights import simulate
 from fink_al.simulation.objects import CLASSIFIED_MIX
 from fink_al.training import teacher as module
-from fink_al.training.teacher import prior_of
+from fink_al.training.teacher import check_teachers, prior_of
 from fink_al.training.teaching_set import read_teaching_set
 
 
@@ -127,3 +128,35 @@ def test_the_teacher_does_not_look_at_scores_of_the_survey(target):
     seen = {names[i] for i in prior_of(target, with_context, teaching_set(target)).columns}
     assert "rate_g" in seen
     assert not [name for name in seen if name.startswith(("context", "forced", "mag"))]
+
+
+def without(target, *names):
+    model = target.model.model_copy(update={"without_features": names})
+    return target.model_copy(update={"model": model})
+
+
+def test_a_teacher_reads_no_feature_that_its_model_does_not_look_at(target, names):
+    prior, whole = teacher(without(target, "colour", "age", "mag")), teacher(target)
+    left = [n for n in names if not n.startswith(("colour", "age", "mag_"))]
+    read = {names[i] for i in whole.columns if not names[i].startswith("colour")}
+    assert {left[i] for i in prior.columns} == read
+    assert [left[i] for i in prior.few] == ["a_g", "a_r", "flux_rate_g", "flux_rate_r"]
+    at = [names.index(name) for name in left]
+    np.testing.assert_array_equal(prior.anchors, whole.anchors[:, at])
+    np.testing.assert_array_equal(prior.grid, whole.grid[: len(prior.few)])
+
+
+def test_a_model_without_all_of_the_few_features_is_refused(target):
+    narrow = without(target, "a", "flux_rate", "colour", "age")
+    with pytest.raises(SettingsError, match=r"'early_v1' without a, flux_rate, .* has none of"):
+        teacher(narrow)
+
+
+def test_a_teacher_without_anything_to_read_is_refused_before_the_night_begins(settings, names):
+    first = {name.split("_")[0] for name in names} - {"age", "mag"}
+    target = without(informed(settings.target, few_features=("age",)), *first)
+    loop = Loop.open(settings.model_copy(update={"target": target}))
+    with pytest.raises(
+        SettingsError, match=r"leaves the teacher nothing to read: of mag_g, mag_r, age"
+    ):
+        check_teachers(loop)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -24,12 +25,44 @@ from fink_al.models.estimators.process import (
     process_of_arrays,
     process_to_arrays,
 )
-from fink_al.models.estimators.trees import Arrays
+from fink_al.models.estimators.trees import Arrays, Floats
 from fink_al.settings import ModelSettings
 from fink_al.settings.target import REMOVED_ESTIMATORS
 
-Estimator: TypeAlias = Forest | InformedForest | InformedProcess
 
+@dataclass(frozen=True)
+class Narrowed:
+    """An estimator that looks at some of the features.
+
+    Parameters
+    ----------
+    estimator : Forest, InformedForest or InformedProcess
+        Fitted to these features alone.
+    columns : int64 array, shape (m,)
+        Columns of the features that it looks at, ascending.
+    """
+
+    estimator: Forest | InformedForest | InformedProcess
+    columns: npt.NDArray[np.int64]
+
+    def predict_proba(self, values: Floats) -> Floats:
+        """Probabilities of both classes, shape (n, 2)."""
+        return self.estimator.predict_proba(values[:, self.columns])
+
+    def members(self, values: Floats) -> Floats:
+        """Probability of the positive class by each member, shape (members, n)."""
+        return self.estimator.members(values[:, self.columns])
+
+    def unseen(self, values: Floats, objects: npt.NDArray[np.int64]) -> Floats:
+        """Probability of each example by what had not seen its object, shape (n,)."""
+        return self.estimator.unseen(values[:, self.columns], objects)
+
+
+Estimator: TypeAlias = Forest | InformedForest | InformedProcess | Narrowed
+
+#: Array of a narrowed estimator's columns. No estimator has one of this name, so versions of
+#: fink-al that do not know it refuse the bundle.
+_LOOKED_AT = "looked_at_columns"
 #: Trees compare in single precision: a runaway fit must not become infinite there.
 _LARGEST = float(np.finfo(np.float32).max)
 
@@ -63,6 +96,7 @@ def fit_estimator(
     prior: Prior | None = None,
     threads: int = -1,
     grow: Grow = grow,
+    columns: npt.NDArray[np.int64] | None = None,
 ) -> Estimator:
     """Fit an estimator to labelled examples, in which every object has the same weight.
 
@@ -78,12 +112,20 @@ def fit_estimator(
         Object of each example. Alerts of one object are not independent: counted one by one they
         make trees sure of what is one object's history.
     prior : Prior, optional
-        The target's teacher, from :func:`fink_al.training.teacher.prior_of`.
+        The target's teacher, from :func:`fink_al.training.teacher.prior_of`, whose columns are
+        counted among those of `columns`.
     threads : int
         Threads; -1 for one a core.
     grow : callable
         Grows the trees.
+    columns : int64 array, shape (m,), optional
+        Features that the estimator looks at
+        (:meth:`fink_al.features.feature_set.FeatureSet.columns`); default: all.
     """
+    if columns is not None and len(columns) < values.shape[1]:
+        narrow = values[:, columns]
+        fitted = fit_estimator(settings, narrow, positive, objects, prior, threads, grow)
+        return Narrowed(fitted, columns)  # type: ignore[arg-type]  # all columns: not narrowed again
     _, own, counts = np.unique(objects, return_inverse=True, return_counts=True)
     kind = _KINDS[settings.estimator]
     taught = {"prior": prior, "objects": own} if kind.is_taught else {}
@@ -92,7 +134,11 @@ def fit_estimator(
 
 
 def predict(estimator: Estimator, values: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
-    """Probability of the positive class, shape (n,); NaN where an alert has no feature at all."""
+    """Probability of the positive class, shape (n,); NaN where an alert has no feature at all.
+
+    An alert has features or not whatever the estimator looks at: all models of a target score the
+    same alerts.
+    """
     p = np.full(len(values), np.nan)
     have_features = ~np.isnan(values).all(axis=1)
     p[have_features] = estimator.predict_proba(_bounded(values[have_features]))[:, 1]
@@ -132,6 +178,8 @@ def unseen_probabilities(
 
 def to_arrays(estimator: Estimator) -> Arrays:
     """Arrays of numbers that hold all that prediction needs."""
+    if isinstance(estimator, Narrowed):
+        return to_arrays(estimator.estimator) | {_LOOKED_AT: estimator.columns}
     (kind,) = (kind for kind in _KINDS.values() if type(estimator) is kind.type)
     return kind.to_arrays(estimator)
 
@@ -158,7 +206,14 @@ def of_arrays(name: str, arrays: Arrays, n_features: int) -> Estimator:
     ModelError
         If the arrays cannot be such an estimator.
     """
-    return _KINDS[name].of_arrays(arrays, n_features)
+    if (columns := arrays.get(_LOOKED_AT)) is None:
+        return _KINDS[name].of_arrays(arrays, n_features)
+    valid = columns.dtype == np.int64 and columns.ndim == 1 and len(columns) > 0
+    valid = valid and bool(((columns >= 0) & (columns < n_features)).all())
+    if not valid or (np.diff(columns) <= 0).any():
+        raise ModelError("The model's columns are no features: fetch it again or train.")
+    rest = {key: array for key, array in arrays.items() if key != _LOOKED_AT}
+    return Narrowed(_KINDS[name].of_arrays(rest, len(columns)), columns)
 
 
 def _bounded(values: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:

@@ -1,7 +1,15 @@
 import numpy as np
 import pytest
 
-from fink_al.models.estimators.estimator import fit_estimator, of_arrays, predict, to_arrays
+from fink_al.errors import ModelError
+from fink_al.models.estimators.estimator import (
+    fit_estimator,
+    member_probabilities,
+    of_arrays,
+    predict,
+    to_arrays,
+    unseen_probabilities,
+)
 from fink_al.models.estimators.forest import Forest
 from fink_al.models.estimators.growing import grow
 from fink_al.models.estimators.prior import Prior
@@ -81,3 +89,61 @@ def test_twenty_examples_make_an_estimator_that_tells_them_apart(settings, kind,
     positive = values[:, 0] > 0
     p = predict(fit_estimator(model, values, positive, np.arange(20), prior), values)
     assert p[positive].min() > p[~positive].max()
+
+
+#: Columns of six of which five are those of `values`.
+LOOKED_AT = np.array([0, 1, 2, 4, 5])
+
+
+@pytest.fixture
+def wide(values) -> np.ndarray:
+    """As `values`, with a column more, which tells nothing."""
+    return np.insert(values, 3, np.random.default_rng(5).normal(size=60), axis=1)
+
+
+@pytest.fixture
+def narrowed(model, values, wide, prior):
+    positive = np.nan_to_num(values[:, 0]) > 0
+    return fit_estimator(model, wide, positive, np.arange(60), prior, columns=LOOKED_AT)
+
+
+def test_an_estimator_that_looks_at_some_columns_is_one_of_these_alone(
+    estimator, narrowed, values, wide
+):
+    objects = np.arange(60)
+    for ask in (predict, member_probabilities):
+        np.testing.assert_array_equal(ask(narrowed, wide), ask(estimator, values))
+    np.testing.assert_array_equal(
+        unseen_probabilities(narrowed, wide, objects),
+        unseen_probabilities(estimator, values, objects),
+    )
+
+
+def test_it_scores_every_alert_that_has_features(narrowed):
+    p = predict(narrowed, np.array([[np.nan] * 6, [np.nan] * 3 + [1.0] + [np.nan] * 2]))
+    assert np.isnan(p).tolist() == [True, False]
+
+
+def test_it_survives_as_arrays(model, narrowed, wide):
+    arrays = to_arrays(narrowed)
+    again = of_arrays(model.estimator, arrays, 6)
+    np.testing.assert_array_equal(predict(again, wide), predict(narrowed, wide))
+    # A version that does not know such estimators refuses it: it would read other columns.
+    assert arrays.keys() - to_arrays(narrowed.estimator) == {"looked_at_columns"}
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        np.empty(0, np.int64),
+        np.array([0.0, 1, 2, 4, 5]),
+        np.array([[0, 1, 2, 4, 5]]),
+        np.array([0, 1, 2, 4, 6]),
+        np.array([-1, 1, 2, 4, 5]),
+        np.array([0, 1, 1, 4, 5]),
+    ],
+)
+def test_columns_that_are_no_features_are_refused(model, narrowed, columns):
+    arrays = to_arrays(narrowed) | {"looked_at_columns": columns}
+    with pytest.raises(ModelError, match="columns are no features"):
+        of_arrays(model.estimator, arrays, 6)

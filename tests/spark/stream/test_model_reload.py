@@ -39,10 +39,13 @@ def run_until(settings, alerts, seconds=300):
         time.sleep(0.3)
 
 
-@pytest.mark.parametrize("estimator", ["random_forest", "informed_forest"])
-def test_a_running_stream_takes_up_the_new_champion(spark, world, estimator):
+@pytest.mark.parametrize(
+    ("estimator", "without"), [("random_forest", ()), ("informed_forest", ("colour", "mag"))]
+)
+def test_a_running_stream_takes_up_the_new_champion(spark, world, estimator, without):
     settings = world()
-    model = settings.target.model.model_copy(update={"estimator": estimator})
+    changes = {"estimator": estimator, "without_features": without}
+    model = settings.target.model.model_copy(update=changes)
     target = settings.target.model_copy(update={"model": model})
     settings = settings.model_copy(update={"target": target})
     sky = campaign()

@@ -1,16 +1,21 @@
 """Several models of one night: the best one is tried, and the record says which and why."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from pydantic import ValidationError
-from small_world import decided, sky
+from small_world import decided, sky, table
 
 from fink_al.errors import SettingsError
 from fink_al.loop import Loop
 from fink_al.models.examples import TrainingSet
-from fink_al.models.model import read_manifest
+from fink_al.models.model import Model, read_manifest
 from fink_al.settings import Settings, Target, load_settings
 from fink_al.training.contest import Entrant, winner
+from fink_al.training.cross_fitting import compare_recipes
+from fink_al.training.examples import read_examples
+from fink_al.training.history import compare_versions, reproduce
 
 
 def with_challengers(settings: Settings, **challengers: dict) -> Settings:
@@ -97,3 +102,54 @@ def test_a_challenger_that_needs_a_teaching_set_is_refused_without():
     }
     with pytest.raises(SettingsError, match="the estimator informed_forest needs one"):
         load_settings(environment={}, **changes)
+
+
+@pytest.mark.parametrize("estimator", ["random_forest", "informed_process"])
+def test_a_challenger_may_look_at_features_that_the_champion_does_not(
+    retrain, settings, tell, estimator
+):
+    # In this world only the brightness and what follows from it tell classes apart.
+    names = {name.split("_")[0] for name in Loop.open(settings).features.names}
+    brightness = tuple(sorted(names - {"a", "age", "nights", "nrise"}))
+    few = ("a_g", "mag_g", "mag_r")
+    prior = {"few_features": few, "survey_features": ["mag"]}
+    model = settings.target.model.model_dump() | {
+        "estimator": estimator, "without_features": brightness,
+        "prior": settings.target.model.prior.model_dump() | prior,
+    }  # fmt: skip
+    target = Target.model_validate(settings.target.model_dump() | {"model": model})
+    narrow = settings.model_copy(update={"target": target})
+    tell(sky("A", 12))
+    assert decided(retrain(narrow)) == ("promoted", "1", "1")
+    several = with_challengers(narrow, seeing={"without_features": []})
+    summary = retrain(several)
+    assert decided(summary) == ("promoted", "2", "2")
+    assert summary.why.startswith("seeing is best of 2 fitted models by log_loss on the test set")
+    loop = Loop.open(several)
+    old, new = (loop.registry.load(number) for number in ("1", "2"))
+    # The stream computes the same features for both.
+    for bundle in (old, new):
+        Model.from_bytes(bundle, loop.features.hash)
+    assert read_manifest(old)["estimator"]["without_features"] == list(brightness)
+    assert "without_features" not in read_manifest(new)["estimator"]
+    for number in ("1", "2"):
+        assert reproduce(loop, number).is_same
+    difference = compare_versions(loop, "1", "2").difference
+    assert difference.gain > 0
+
+
+def test_recipes_of_other_features_are_compared_by_the_labels_that_were_drawn(settings):
+    rows = table(sky("A", 60))
+    loops = [Loop.open(with_model(settings, without_features=w)) for w in ((), ("mag", "c"))]
+    examples = read_examples(loops[0], rows)
+    judged = replace(examples, weights=np.ones(len(examples)))
+    both = [(loop, examples) for loop in loops]
+    found = compare_recipes(*both, rows, judged)
+    same = compare_recipes(both[1], both[1], rows, judged)
+    assert found.gain != same.gain == 0
+
+
+def with_model(settings: Settings, **changes: object) -> Settings:
+    target = settings.target
+    model = target.model.model_copy(update=changes)
+    return settings.model_copy(update={"target": target.model_copy(update={"model": model})})
