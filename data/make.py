@@ -61,7 +61,7 @@ def _season(settings: Settings, seed: int) -> pa.Table:
     )
     columns, truth = season.columns(), _truth(season)
     classes = settings.taxonomy.classify(truth["type"].tolist(), settings.target)
-    early = np.array([each is not None for each in classes], bool) & ~_is_late(season)
+    early = np.array([each is not None for each in classes], bool) & ~is_late(season)
     rows = _labelled(columns, truth, settings).filter(pa.array(early))
     features = FeatureSet.from_settings(settings.target.features)
     usable = np.flatnonzero(features.extract(light_curves(rows, survey)).exist)
@@ -90,7 +90,7 @@ def early_alerts(settings: Settings, seed: int, alerts_per_night: int) -> pa.Tab
     accepted = has_features & ~np.any(list(fails.values()), axis=0)
     truth = _truth(campaign)
     is_typed = truth["type"].notna().to_numpy()
-    usable = np.nonzero(accepted & ~_is_late(campaign) & is_typed)[0]
+    usable = np.nonzero(accepted & ~is_late(campaign) & is_typed)[0]
     usable = np.random.default_rng(seed).permutation(usable)
     _, first = np.unique(truth.index.to_numpy()[usable], return_index=True)
     return _labelled(columns, truth, settings).take(usable[np.sort(first)])
@@ -101,7 +101,7 @@ def _truth(campaign: Campaign) -> pd.DataFrame:
     return campaign.truth.set_index("object_id").loc[campaign.alerts["object_id"]]
 
 
-def _is_late(campaign: Campaign) -> npt.NDArray[np.bool_]:
+def is_late(campaign: Campaign) -> npt.NDArray[np.bool_]:
     """Tell whether each alert is after the night of its object's brightest detection so far.
 
     Real light curves are cut there, too (:mod:`fink_al.training.nightly_alerts`): on a plateau
@@ -120,7 +120,9 @@ def _labelled(columns: pa.Table, truth: pd.DataFrame, settings: Settings) -> pa.
     columns = columns.append_column("type", pa.array(truth["type"], pa.string()))
     survey = adapter(settings.survey)
     lists = [name for name in survey.LIGHT_CURVE | survey.FORCED if name in columns.column_names]
-    return columns.select([*_COLUMNS, *lists])
+    # A target that looks at the alert itself, as at its host, learns from it.
+    asked = [name for name in settings.target.features.context if name in columns.column_names]
+    return columns.select([*dict.fromkeys([*_COLUMNS, *asked]), *lists])
 
 
 def settings_of(target: str) -> Settings:

@@ -20,6 +20,7 @@ import pyarrow.dataset as ds
 from fink_al.alerts import Adapter
 from fink_al.alerts.lists import with_absent
 from fink_al.errors import FinkAlError
+from fink_al.settings.kinds import HOST
 
 if TYPE_CHECKING:  # compiled features take a second to import
     import pandas as pd
@@ -33,7 +34,7 @@ NIGHT = "night"
 _ADDED = {
     "is_known_asteroid": pa.bool_(),
     "list": pa.int32(),
-    **dict.fromkeys(("pi", "u", "priority", "t"), pa.float64()),
+    **dict.fromkeys(("pi", "u", "priority", "t", *HOST), pa.float64()),
     "strategy_parameters": pa.string(),
 }
 

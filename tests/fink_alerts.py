@@ -17,6 +17,7 @@ from fink_al.features.feature_set import FeatureSet
 from fink_al.loop import Loop
 from fink_al.models.model import Model, fit
 from fink_al.settings import Settings, find_resource, load_settings
+from fink_al.settings.kinds import HOST
 from fink_al.spark.science import Champion, Science, with_science
 from fink_al.training.examples import read_examples
 
@@ -25,7 +26,7 @@ FILES = ["ztf_raw", "ztf_science_2", "ztf_science_3", "ztf_science_hostless"]
 #: The published features, and ours with numbers of the alert itself among them.
 FEATURE_SETS: dict[str, dict[str, Any]] = {
     "sigmoid": {},
-    "early_v1": {"name": "early_v1", "context": ("deep_real_bogus", "galactic_latitude")},
+    "early_v1": {"name": "early_v1", "context": ("deep_real_bogus", "galactic_latitude", *HOST)},
 }
 
 
@@ -79,6 +80,12 @@ def without_spark(model: Model, settings: Settings, file: Path) -> dict[int, flo
         name: pa.array([row["candidate"].get(field) for row in rows], pa.float64())
         for name, field in numbers.items()
     }
+    g, r, i = (
+        np.array([_known(row["candidate"][f"s{band}mag1"]) for row in rows]) for band in "gri"
+    )
+    near = [[_known(row["candidate"][name]) for row in rows] for name in ("magnr", "distnr")]
+    hosts = zip(HOST, (r, g - r, r - i, *near), strict=True)
+    columns |= {name: pa.array(values, pa.float64()) for name, values in hosts}
     columns["first_detection_mjd"] = pa.array(
         [row["candidate"]["jdstarthist"] - 2400000.5 for row in rows]
     )
@@ -90,6 +97,10 @@ def without_spark(model: Model, settings: Settings, file: Path) -> dict[int, flo
 def _value(point: dict[str, Any], field: str) -> float | None:
     signs = {"t": 1, "1": 1, "f": 0, "0": 0, None: None}
     return signs[point[field]] if field == "isdiffpos" else point[field]
+
+
+def _known(value: float | None) -> float:
+    return np.nan if value in (None, -999.0) else value
 
 
 def of_the_stream(alerts: DataFrame, model: Model, settings: Settings) -> DataFrame:

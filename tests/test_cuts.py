@@ -10,6 +10,7 @@ from fink_al.cuts import columns_of, failures, places
 from fink_al.features.context import galactic_latitude
 from fink_al.settings import Cut, load_survey
 from fink_al.settings.cuts import CONTEXT
+from fink_al.settings.kinds import HOST
 
 _NUMBERS = {"mag": np.array([18.9, 19.0, 19.1, nan])}
 
@@ -126,4 +127,6 @@ def test_words_of_a_column_are_looked_for_once():
 def test_every_survey_makes_the_columns_that_cuts_may_name(survey):
     packets = adapter(load_survey(survey))
     lists = {*packets.LIGHT_CURVE, *packets.FORCED}
-    assert set(packets.COLUMNS) - lists - {"object_id", "alert_id"} == set(CONTEXT)
+    columns = set(packets.COLUMNS) - lists - {"object_id", "alert_id"}
+    assert columns - set(HOST) == set(CONTEXT)  # what hosts tell is for features
+    assert set(HOST) <= columns

@@ -20,6 +20,7 @@ import pyarrow as pa
 from fink_al.alerts.lists import flat_lists
 from fink_al.lightcurve import LightCurves
 from fink_al.settings import Survey
+from fink_al.settings.kinds import HOST
 
 #: Where alerts may come from, by the names of ``stream.source``.
 SOURCES = ("kafka",)
@@ -185,6 +186,7 @@ COLUMNS = {
     "classtar": "1D - alert.diaSource.extendedness",
     "star_score": "cast(NULL AS DOUBLE)",
     "star_distance_arcsec": "cast(NULL AS DOUBLE)",
+    **dict.fromkeys(HOST, "cast(NULL AS DOUBLE)"),
     # A source without an object was attributed to a solar-system object.
     "asteroid_distance_arcsec": f"CASE WHEN {_OBJECT} IS NULL THEN 0D"
     " ELSE alert.ssSource.ephOffset END",

@@ -45,8 +45,13 @@ FIELDS = {
         "drb": "double",
         "nbad": "int",
         "classtar": "double",
+        "sgmag1": "double",
+        "srmag1": "double",
+        "simag1": "double",
         "sgscore1": "double",
         "distpsnr1": "double",
+        "magnr": "double",
+        "distnr": "double",
         "ssdistnr": "double",
         "ssnamenr": "string",
         "ndethist": "int",
@@ -159,6 +164,12 @@ def _of_points(field: str) -> str:
     return f"concat({history}, array(alert.candidate.{field}))"
 
 
+def _of_source(field: str) -> str:
+    """SQL: `field` of a catalogue, null where it is the survey's number for no value."""
+    # Fink's rows hold single precision, in which a difference of magnitudes would be rounded.
+    return f"nullif(cast(alert.candidate.{field} AS DOUBLE), -999.0D)"
+
+
 #: SQL expression of each column over the decoded record ``alert``.
 COLUMNS = (
     {
@@ -175,9 +186,14 @@ COLUMNS = (
         "deep_real_bogus": "alert.candidate.drb",
         "n_bad_pixels": "alert.candidate.nbad",
         "classtar": "alert.candidate.classtar",
-        "star_score": "nullif(alert.candidate.sgscore1, -999.0D)",
-        "star_distance_arcsec": "nullif(alert.candidate.distpsnr1, -999.0D)",
-        "asteroid_distance_arcsec": "nullif(alert.candidate.ssdistnr, -999.0D)",
+        "star_score": _of_source("sgscore1"),
+        "star_distance_arcsec": _of_source("distpsnr1"),
+        "host_mag": _of_source("srmag1"),
+        "host_colour_g_r": f"{_of_source('sgmag1')} - {_of_source('srmag1')}",
+        "host_colour_r_i": f"{_of_source('srmag1')} - {_of_source('simag1')}",
+        "reference_mag": _of_source("magnr"),
+        "reference_distance_arcsec": _of_source("distnr"),
+        "asteroid_distance_arcsec": _of_source("ssdistnr"),
         # The survey writes the word null where there is no asteroid.
         "is_known_asteroid": "coalesce(alert.candidate.ssnamenr, 'null') NOT IN ('null', '')",
         "n_detections": "alert.candidate.ndethist",

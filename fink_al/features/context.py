@@ -23,12 +23,17 @@ class Context:
     ``deep_real_bogus``, ``classtar``, ``star_score``), distances [arcsec]
     (``star_distance_arcsec``, ``asteroid_distance_arcsec``), ``n_detections`` as the survey
     counts them, ``is_positive`` (1: brighter than the template), and ``galactic_latitude`` [deg],
-    which is computed from the position.
+    which is computed from the position. Of the nearest catalogued source, which may be the host:
+    ``host_mag`` [AB, r], ``host_colour_g_r`` and ``host_colour_r_i`` [mag]; of the nearest source
+    in the survey's reference image ``reference_mag`` [AB, in the alert's band] and
+    ``reference_distance_arcsec``.
 
     Source: the alert packet; pole of our galaxy by Blaauw et al. 1960.
     Missing: ``no_context`` where the alert has none of them; a single one where the alert lacks it.
-    No default model uses them, because light curves from tables and the simulated starting set lack
-    them: name them in the settings (``context``) when all training rows have them.
+    LSST's alerts name no catalogued source and none of a reference image: what is known of them is
+    missing there. No default model uses these features, because light curves from tables and the
+    simulated sets lack them: name them in the settings (``context``) when all training rows have
+    them, or for a challenger.
 
     Parameters
     ----------

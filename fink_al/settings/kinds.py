@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
@@ -87,8 +87,17 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 
+#: Context columns of the nearest catalogued source, which may be the host, and of the nearest one
+#: in the survey's reference image.
+HostName = Literal[
+    "host_mag", "host_colour_g_r", "host_colour_r_i", "reference_mag",
+    "reference_distance_arcsec",
+]  # fmt: skip
+HOST: tuple[str, ...] = get_args(HostName)
+
 #: Context columns that a feature set may be asked for.
 ContextName = Literal[
+    HostName,
     "real_bogus", "deep_real_bogus", "classtar", "star_score", "star_distance_arcsec",
     "asteroid_distance_arcsec", "n_detections", "is_positive", "galactic_latitude",
 ]  # fmt: skip

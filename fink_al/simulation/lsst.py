@@ -27,6 +27,8 @@ VIEW = View(
     dusk=0.8,
     is_deep=True,
 )
+#: Packets tell of no catalogue.
+HAS_CATALOGUE = False
 #: Objects drawn for each alert wanted: a field is seen every third night.
 OBJECTS_PER_ALERT = 2.0
 #: Packets hold these as 32-bit floats; simulated values are those that their reader gets.

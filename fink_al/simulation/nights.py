@@ -15,7 +15,9 @@ import pyarrow as pa
 from fink_al.alerts import adapter
 from fink_al.errors import SettingsError
 from fink_al.settings import MJD_EPOCH, Survey, load_survey
+from fink_al.settings.kinds import HOST
 from fink_al.simulation import exposures, lsst, scores, ztf
+from fink_al.simulation.hosts import hosts
 from fink_al.simulation.objects import KINDS, MOVING, Objects, default_mix, draw, figures
 
 #: Modules with the particulars of each simulated survey, by its name.
@@ -136,7 +138,9 @@ def simulate(
     points, is_alert = points[chosen].reset_index(drop=True), is_alert[chosen]
 
     neighbours = scores.surroundings(objects, sky.SURVEY_BEGIN_MJD, span[0], rng)
-    neighbours = _single(neighbours, sky)
+    # Of a generator of their own: other figures stay those of the same seed.
+    near = hosts(objects, neighbours, rng.spawn(1)[0]) if sky.HAS_CATALOGUE else None
+    neighbours = pd.concat([_single(neighbours, sky), near], axis=1)
     points = _detections(points, objects, rng)
     points = _single(sky.numbered(points, field), sky)
     first_seen = points[points["mag"].notna()].groupby("object")["mjd"].min().reindex(range(n))
@@ -201,6 +205,7 @@ def _alerts(
             "star_score": near["star_score"].to_numpy(),
             "star_distance_arcsec": near["star_distance_arcsec"].to_numpy(),
             "asteroid_distance_arcsec": near["asteroid_distance_arcsec"].to_numpy(),
+            **_host(near, rows["band"].to_numpy(), survey),
             "n_detections": past + rows["n_detections"],
             "n_exposures": past + rows["n_exposures"],
             "first_detection_mjd": first_mjd.to_numpy()[index],
@@ -208,6 +213,17 @@ def _alerts(
             "point": point,
         }
     )
+
+
+def _host(near: pd.DataFrame, band: npt.NDArray[np.int64], survey: Survey) -> dict[str, np.ndarray]:
+    """Return the host columns of alerts in `band`, missing without a catalogue."""
+    if not SKIES[survey.name].HAS_CATALOGUE:
+        return dict.fromkeys(HOST, np.full(len(near), np.nan))
+    of_bands = near[[f"reference_mag_{name}" for name in survey.bands]].to_numpy()
+    mag = of_bands[np.arange(len(near)), band]
+    distance = near["reference_distance_arcsec"].where(~np.isnan(mag))
+    near = near.assign(reference_mag=mag, reference_distance_arcsec=distance)
+    return {name: near[name].to_numpy() for name in HOST}
 
 
 def _truth(

@@ -325,6 +325,12 @@ def draw(
     )
 
 
+def distance_mpc(redshift: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return luminosity distances, to second order in redshift as in `draw`."""
+    per_redshift = 1 + (1 - _DECELERATION) / 2 * redshift
+    return _LIGHT_KM_S / _HUBBLE_KM_S_MPC * redshift * per_redshift
+
+
 def _redshift(
     kind: npt.NDArray[np.int64],
     peak: npt.NDArray[np.float64],
@@ -341,8 +347,8 @@ def _redshift(
         dust = _DUST_IN_G - np.interp(reference_nm[:, 0], WAVELENGTHS_NM, _REDDENING)
         if view.is_deep:
             brightest = brightest - 2.5 * np.log10(1 + np.nan_to_num(redshift))
-        distance_mpc = 10 ** (0.2 * (peak - dust * reddening - brightest - 25))
-        x = distance_mpc * _HUBBLE_KM_S_MPC / _LIGHT_KM_S
+        distance = 10 ** (0.2 * (peak - dust * reddening - brightest - 25))
+        x = distance * _HUBBLE_KM_S_MPC / _LIGHT_KM_S
         redshift = (np.sqrt(1 + 2 * (1 - _DECELERATION) * x) - 1) / (1 - _DECELERATION)
         if view.is_deep:
             rest = observed / (1 + np.nan_to_num(redshift))[:, None]

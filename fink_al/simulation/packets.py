@@ -161,6 +161,7 @@ def _head(alert: dict[str, Any], point: dict[str, Any]) -> dict[str, Any]:
         "drbversion": "d6_m7",
         "ssdistnr": asteroid if asteroid == asteroid else _NO_NEIGHBOUR,
         "ssnamenr": "2020 AA1" if asteroid == asteroid else "null",
+        **_source(alert),
         "sgscore1": alert["star_score"],
         "distpsnr1": alert["star_distance_arcsec"],
         "ndethist": alert["n_detections"],
@@ -182,6 +183,20 @@ def _head(alert: dict[str, Any], point: dict[str, Any]) -> dict[str, Any]:
         "objectId": alert["object_id"],
         "candid": alert["alert_id"],
         "candidate": candidate,
+    }
+
+
+def _source(alert: dict[str, Any]) -> dict[str, float | None]:
+    """Return the nearest sources of catalogue and reference, from what an alert shows of them."""
+    r = alert["host_mag"]
+    mags = {
+        "sgmag1": r + alert["host_colour_g_r"],
+        "srmag1": r,
+        "simag1": r - alert["host_colour_r_i"],
+    }
+    near = {"magnr": alert["reference_mag"], "distnr": alert["reference_distance_arcsec"]}
+    return {k: v if v == v else _NO_NEIGHBOUR for k, v in mags.items()} | {
+        k: v if v == v else None for k, v in near.items()
     }
 
 

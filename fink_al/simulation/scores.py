@@ -31,9 +31,9 @@ def surroundings(
         ``star_score star_distance_arcsec`` of the nearest source in Pan-STARRS1: galaxies score
         near 0 (Tachibana & Miller 2018, PASP 130, 128001), one in twenty wrongly so; stars near 1,
         within 1.5 arcsec; supernovae lie some arcsec from their host's centre, one in ten has no
-        host there. ``asteroid_distance_arcsec``, NaN without a known one. ``past_detections
-        past_mjd``, number and first time of detections before all simulated nights; mostly 0 and
-        NaN.
+        host there (``is_by_chance``). ``asteroid_distance_arcsec``, NaN without a known one.
+        ``past_detections past_mjd``, number and first time of detections before all simulated
+        nights; mostly 0 and NaN.
     """
     n = len(objects)
     near = figures("neighbour")[objects.kind]
@@ -47,6 +47,7 @@ def surroundings(
     is_old = rng.random(n) < figures("is_old")[objects.kind]
     return pd.DataFrame(
         {
+            "is_by_chance": is_chance,
             "star_score": np.where(is_chance, rng.random(n), score),
             "star_distance_arcsec": np.where(is_chance, rng.uniform(2, 20, n), distance),
             "asteroid_distance_arcsec": asteroid,

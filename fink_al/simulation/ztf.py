@@ -22,6 +22,8 @@ LEAD_DAYS = HISTORY_DAYS = 30
 VIEW = View((475.3, 636.9, 791.5), 0, (15.5, 20.5), bogus_bands=2, dusk=0.0, is_deep=False)
 #: Objects drawn for each alert wanted: in the default mix one has four alerts in five nights.
 OBJECTS_PER_ALERT = 0.5
+#: Packets tell of catalogued sources near an alert.
+HAS_CATALOGUE = True
 #: Packets hold these as 32-bit floats; simulated values are those that their reader gets.
 SINGLE = (
     "mag",

@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from fink_al.loop import Loop
+from fink_al.settings import load_settings
 from fink_al.training.examples import read_examples
 from fink_al.training.teaching_set import read_teaching_set
 
@@ -57,3 +58,12 @@ def test_every_alert_of_the_teaching_set_is_read(settings):
     assert len(teaching) == len(teaching.rows) == 9000
     names = teaching.rows["object_id"].to_numpy()
     assert (np.unique(names, return_counts=True)[1] > 1).any()
+
+
+def test_a_target_that_reads_hosts_learns_from_hosts():
+    settings = load_settings(
+        environment={}, target={"features": {"context": ["host_mag", "galactic_latitude"]}}
+    )
+    rows = make.early_alerts(settings, seed=3, alerts_per_night=60)
+    assert rows.column_names[:9] == [*make._COLUMNS, "host_mag"]
+    assert 0 <= rows["host_mag"].null_count < len(rows) / 4

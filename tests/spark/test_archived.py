@@ -19,15 +19,16 @@ def test_a_night_of_both_versions_is_read_whole(spark, tmp_path):
     folder.mkdir(parents=True)
     new = {name: pa.array([[1]], kind) for name, kind in LIGHT_CURVE.items()}
     new |= {name: pa.array([2], pa.int64()) for name in COLUMNS if name not in new}
-    new["is_known_asteroid"] = pa.array([True])
-    old = {n: column for n, column in new.items() if n not in ("cisdiffpos", "is_known_asteroid")}
+    new |= {"is_known_asteroid": pa.array([True]), "host_mag": pa.array([18.5])}
+    later = ("cisdiffpos", "is_known_asteroid", "host_mag")
+    old = {n: column for n, column in new.items() if n not in later}
     for name in ("a", "b"):  # whichever of them Spark looks at
         for number, part in enumerate([old, new] if name == "a" else [new, old]):
             pq.write_table(pa.table(part), folder / f"{name}{number}.parquet")
-        rows = read_archive(spark, archive, 20260110).select("cisdiffpos", "is_known_asteroid")
+        rows = read_archive(spark, archive, 20260110).select(*later)
         assert sorted(map(str, rows.collect())) == [
-            "Row(cisdiffpos=None, is_known_asteroid=None)",
-            "Row(cisdiffpos=[1], is_known_asteroid=True)",
+            "Row(cisdiffpos=None, is_known_asteroid=None, host_mag=None)",
+            "Row(cisdiffpos=[1], is_known_asteroid=True, host_mag=18.5)",
         ]
         for file in folder.iterdir():
             file.unlink()

@@ -1,6 +1,10 @@
+import textwrap
+from pathlib import Path
+
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import yaml
 from small_world import TAXONOMY, informed, sky, table, teacher, teaching_set
 
 from fink_al.alerts import light_curves
@@ -9,6 +13,8 @@ from fink_al.evaluation.metrics import evaluate
 from fink_al.features.feature_set import FeatureSet
 from fink_al.loop import Loop
 from fink_al.models.estimators.forest import forest_to_arrays
+from fink_al.settings import load_settings
+from fink_al.settings.kinds import HOST
 from fink_al.simulation.nights import simulate
 from fink_al.simulation.objects import CLASSIFIED_MIX
 from fink_al.training import teacher as module
@@ -160,3 +166,20 @@ def test_a_teacher_without_anything_to_read_is_refused_before_the_night_begins(s
         SettingsError, match=r"leaves the teacher nothing to read: of mag_g, mag_r, age"
     ):
         check_teachers(loop)
+
+
+def test_the_documented_challenger_with_the_host_can_be_fitted():
+    page = (Path(__file__).parents[2] / "docs" / "models.md").read_text("utf-8")
+    block = page.split("A challenger that reads it:\n\n")[1].split("\n\nThe feature set's")[0]
+    settings = load_settings(environment={}, target=yaml.safe_load(textwrap.dedent(block)))
+    loop = Loop.open(settings)
+    check_teachers(loop)
+    names = loop.features.names
+    hosts = {name for name in names if name.startswith("context_")}
+    assert set(HOST) <= {name.removeprefix("context_") for name in hosts}
+    own, other = (settings.target.recipes[name] for name in ("model", "with_host"))
+    assert hosts.isdisjoint(names[i] for i in loop.features.columns(own.without_features))
+    target = settings.target.model_copy(update={"model": other})
+    prior = teacher(target)
+    assert {names[i] for i in prior.few} > hosts
+    assert hosts.isdisjoint(names[i] for i in prior.columns)  # the teaching set has none

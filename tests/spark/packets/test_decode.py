@@ -17,6 +17,7 @@ from fink_al.alerts.schema import canonical
 from fink_al.alerts.ztf import LIGHT_CURVE
 from fink_al.loop import Loop
 from fink_al.settings import load_settings
+from fink_al.settings.kinds import HOST
 from fink_al.simulation.packets import packets
 from fink_al.spark.packets.containers import Containers, with_known_alert
 from fink_al.spark.packets.decode import java_accepts
@@ -75,6 +76,20 @@ def test_the_history_of_real_packets_has_its_sign(spark, real_packets):
     negative = [point["isdiffpos"] in ("f", "0") for point in seen]
     assert (curves.flux[curves.is_detection] < 0).tolist() == negative
     assert 0 < sum(negative) < len(seen)
+
+
+def test_hosts_of_real_packets_are_read_and_the_surveys_number_for_no_value_is_null(
+    spark, real_packets
+):
+    rows, _ = both_ways(spark, real_packets)
+    candidates = [next(fastavro.reader(io.BytesIO(p)))["candidate"] for p in real_packets]
+    expected = []
+    for c in candidates:
+        mags = [None if c[f"s{band}mag1"] == -999.0 else c[f"s{band}mag1"] for band in "gri"]
+        g_r, r_i = (None if None in pair else pair[0] - pair[1] for pair in (mags[:2], mags[1:]))
+        expected.append((mags[1], g_r, r_i, c["magnr"], c["distnr"]))
+    assert [tuple(row[name] for name in HOST) for row in rows] == expected
+    assert sum(None in host for host in expected) == 1
 
 
 def written_again(packet, change):
@@ -156,8 +171,9 @@ def test_simulated_packets_are_the_same_both_ways_and_what_was_simulated(spark):
     values = list(packets(sky, night))[:40]
     fast, slow = both_ways(spark, values)
     assert fast == slow
-    names = ("object_id", "alert_id", "mag", "cjd", "cfid", "cmagpsf", "star_score")
+    names = ("object_id", "alert_id", "mag", "cjd", "cfid", "cmagpsf", "star_score", *HOST)
     expected = sky.columns(night).slice(0, 40).to_pylist()
+    assert {row["reference_mag"] is None for row in expected} == {True, False}
     assert [[row[name] for name in names] for row in fast] == [
         [row[name] for name in names] for row in expected
     ]
