@@ -5,8 +5,8 @@ from click.testing import CliRunner
 
 from fink_al.cli.replay import replay
 from fink_al.errors import FinkAlError
+from fink_al.settings.nights import LATE_HOURS
 from fink_al.spark.nights.replay import Agreement
-from fink_al.spark.stream.topics import LATE_HOURS
 
 pytestmark = pytest.mark.spark
 

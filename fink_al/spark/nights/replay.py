@@ -15,18 +15,18 @@ from fink_al.kafka import Cluster
 from fink_al.loop import Loop
 from fink_al.models.registry import Registry
 from fink_al.settings import Settings
+from fink_al.settings.nights import (
+    LATE_HOURS,
+    has_topic_a_night,
+    sending_times,
+    topics_of_night,
+)
 from fink_al.spark.archived import read_archive
 from fink_al.spark.packets.decode import SOURCE
 from fink_al.spark.packets.framing import decode, packets
 from fink_al.spark.science import Champion, Science, with_science
 from fink_al.spark.session import spark_session
-from fink_al.spark.stream.topics import (
-    LATE_HOURS,
-    has_topic_a_night,
-    read_night,
-    sending_times,
-    topics_of_night,
-)
+from fink_al.spark.stream.topics import read_night
 
 Origin = Literal["archive", "topic"]
 

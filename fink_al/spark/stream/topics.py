@@ -14,7 +14,13 @@ from fink_al.alerts import Adapter
 from fink_al.errors import ServiceError, SettingsError
 from fink_al.kafka import Cluster, Topic, ends
 from fink_al.loop import Loop
-from fink_al.settings import Kafka, Settings, Survey
+from fink_al.settings import Kafka, Settings
+from fink_al.settings.nights import (
+    LATE_HOURS,
+    has_topic_a_night,
+    sending_times,
+    topics_of_night,
+)
 from fink_al.spark.packets.framing import Packets, decode, packets
 from fink_al.spark.stream.ledger import Ledger
 from fink_al.spark.stream.part import Part
@@ -24,16 +30,6 @@ log = logging.getLogger(__name__)
 
 #: Reading and decoding need no Python, so their tasks cost little.
 _PIECES_PER_TASK = 4
-
-#: Hours after a night's end within which its alerts are assumed to be sent. That is enough to catch
-#: up after an outage, and in Chile, where nights end at noon UT, has little of the next night.
-LATE_HOURS = 12.0
-
-# No alert is sent before its exposure, but clocks differ, and TAI is 37 s ahead.
-_EARLY = timedelta(hours=1)
-
-#: Stands for the night in a pattern of topics.
-_NIGHT = "[0-9]{8}"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -224,32 +220,6 @@ def read_night(
     begin, end = sending_times(settings.survey, night, late_hours)
     log.info("Reading messages sent from %s to %s to topics %s", begin, end, pattern)
     return read_topics(spark, settings, pattern, begin, end)
-
-
-def sending_times(
-    survey: Survey, night: int, late_hours: float = LATE_HOURS
-) -> tuple[datetime, datetime]:
-    """First and last time of sending at which alerts of `night` (YYYYMMDD) are looked for."""
-    begin, end = _begin_and_end(survey, night)
-    return begin - _EARLY, end + timedelta(hours=late_hours)
-
-
-def has_topic_a_night(topics: str) -> bool:
-    """Return whether the pattern `topics` names a night."""
-    return _NIGHT in topics
-
-
-def topics_of_night(topics: str, survey: Survey, night: int) -> str:
-    """Pattern of those of `topics` that hold one night, and possibly others."""
-    # Topics may be named after nights or after dates, and a night may have two dates.
-    begin, end = _begin_and_end(survey, night)
-    days = sorted({f"{time:%Y%m%d}" for time in (begin, end - timedelta(milliseconds=1))})
-    return topics.replace(_NIGHT, days[0] if len(days) == 1 else f"({'|'.join(days)})")
-
-
-def _begin_and_end(survey: Survey, night: int) -> tuple[datetime, datetime]:
-    begin = datetime.strptime(f"{night}+0000", "%Y%m%d%z") + timedelta(days=survey.day_start)
-    return begin, begin + timedelta(days=1)
 
 
 def _milliseconds(time: datetime) -> str:

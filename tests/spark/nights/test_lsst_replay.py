@@ -2,7 +2,6 @@
 
 import logging
 from collections import Counter
-from datetime import UTC, datetime, timedelta
 
 import pytest
 from confluent_kafka import Producer
@@ -20,7 +19,7 @@ from fink_al.loop import Loop
 from fink_al.models.model import fit
 from fink_al.spark.archived import read_archive
 from fink_al.spark.nights.replay import Agreement, compare, replay, run
-from fink_al.spark.stream.topics import read_night, sending_times, topics_of_night
+from fink_al.spark.stream.topics import read_night
 from fink_al.training.examples import read_examples, rows_of
 
 pytestmark = [pytest.mark.spark, pytest.mark.kafka]
@@ -189,14 +188,3 @@ def test_messages_without_a_time_are_read_whole_and_that_is_said(spark, settings
         found = replay(spark, Loop.open(settings), _NIGHTS[1], origin="topic")
     assert "without a time of sending: all are read" in caplog.text
     assert sorted(row[0] for row in found.select("alert_id").collect()) == [100, 101, 102, 103]
-
-
-def test_a_night_in_chile_is_from_noon_to_noon(settings):
-    hour = timedelta(hours=1)
-    noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
-    assert sending_times(settings.survey, 20260101) == (noon - hour, noon + 36 * hour)
-    # Were its topics called after dates, it would be in two of them.
-    stream = settings.stream.model_copy(update={"topics": "alerts_[0-9]{8}"})
-    dated = settings.model_copy(update={"stream": stream})
-    assert topics_of_night(dated.topics, dated.survey, 20251231) == "alerts_(20251231|20260101)"
-    assert topics_of_night(settings.topics, settings.survey, 20251231) == settings.topics
