@@ -13,6 +13,7 @@ import ssl
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -262,8 +263,16 @@ def produce(kafka: Kafka, topic: str, values: Iterable[bytes]) -> int:
     return sent
 
 
-def read(kafka: Kafka, topic: str, start: dict[int, int] | None = None) -> Iterator[Message]:
-    """Committed messages of `topic` from the offsets `start`, or all, to its present end."""
+def read(
+    kafka: Kafka,
+    topic: str,
+    start: Mapping[int, int] | None = None,
+    stop: Mapping[int, int] | None = None,
+) -> Iterator[Message]:
+    """Committed messages of `topic` from the offsets `start`, or all, to its present end.
+
+    They end before the offsets `stop`, by partition, where these come first.
+    """
     faults = _Faults(kafka)
     consumer = _consumer(kafka, faults)
     try:
@@ -278,6 +287,7 @@ def read(kafka: Kafka, topic: str, start: dict[int, int] | None = None) -> Itera
                 where = TopicPartition(topic, partition)
                 low, high = consumer.get_watermark_offsets(where, _TIMEOUT_S)
                 first = max(low, (start or {}).get(partition, low))
+                high = min(high, (stop or {}).get(partition, high))
                 if first < high:
                     ends[partition] = (first, high)
             consumer.assign([TopicPartition(topic, p, low) for p, (low, _) in ends.items()])
@@ -326,6 +336,113 @@ def fetch(kafka: Kafka, topic: str, partition: int, offset: int) -> bytes | None
     return message.value()
 
 
+def sent_between(
+    kafka: Kafka, topic: str, begin: datetime, end: datetime
+) -> dict[int, tuple[int, int, int]]:
+    """Offsets of the messages of `topic` that were sent at `begin` or later, and before `end`.
+
+    Returns
+    -------
+    dict of int to tuple of int
+        By partition: the first offset that the topic still keeps, the first one sent at `begin` or
+        later, and the first one sent at `end` or later. Empty if there is no such topic.
+    """
+    faults = _Faults(kafka)
+    consumer = _consumer(kafka, faults)
+    try:
+        with _clear(faults):
+            found = consumer.list_topics(topic, _TIMEOUT_S).topics[topic]
+            if found.error and found.error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+                return {}
+            bounds = {}
+            for partition in found.partitions:
+                where = TopicPartition(topic, partition)
+                low, high = consumer.get_watermark_offsets(where, _TIMEOUT_S)
+                begins, ends = (
+                    _offset_at(consumer, topic, partition, time) for time in (begin, end)
+                )
+                # A time behind the last message has no offset of its own.
+                bounds[partition] = (
+                    low,
+                    high if begins < 0 else begins,
+                    high if ends < 0 else ends,
+                )
+            return bounds
+    finally:
+        consumer.close()
+
+
+def _offset_at(consumer: Consumer, topic: str, partition: int, time: datetime) -> int:
+    where = TopicPartition(topic, partition, int(time.timestamp() * 1000))
+    (answer,) = consumer.offsets_for_times([where], _TIMEOUT_S)
+    if answer.error:
+        raise KafkaException(answer.error)
+    return int(answer.offset)
+
+
+def look_up(
+    kafka: Kafka, topic: str, partition: int, ranges: Iterable[tuple[int, int]], most: int
+) -> tuple[list[int], list[tuple[int, int]], int]:
+    """Tell which offsets of `ranges` hold a committed message.
+
+    Parameters
+    ----------
+    ranges : iterable of tuple of int
+        First offset and the one after the last.
+    most : int
+        Largest number of messages or ends of the topic that are fetched.
+
+    Returns
+    -------
+    list of int
+        Offsets that hold a message.
+    list of tuple of int
+        Ranges that hold none, as they are marks of transactions, aborted or compacted. Offsets in
+        neither list expired, or were not asked for because of `most`.
+    int
+        Number of fetches.
+    """
+    faults = _Faults(kafka)
+    # One packet at a time, since more would be fetched in vain, and without the client's pauses,
+    # which are a tenth of a second a fetch.
+    single = {
+        "queued.min.messages": 1,
+        "max.partition.fetch.bytes": 1 << 16,
+        "fetch.wait.max.ms": 10,
+        "fetch.queue.backoff.ms": 10,
+    }
+    consumer = _consumer(kafka, faults, single)
+    held: list[int] = []
+    empty: list[tuple[int, int]] = []
+    fetches = 0
+    try:
+        with _clear(faults):
+            for first, until in ranges:
+                while first < until and fetches < most:
+                    fetches += 1
+                    consumer.assign([TopicPartition(topic, partition, first)])
+                    message = consumer.poll(_TIMEOUT_S)
+                    if message is None:
+                        reason = faults.reason(None)
+                        raise ServiceError(f"Topic '{topic}' at {kafka.servers}: {reason}.")
+                    error = message.error()
+                    if error and error.code() != KafkaError._PARTITION_EOF:
+                        raise KafkaException(error)
+                    # At the end of the topic the message has the end's offset.
+                    next_ = min(message.offset() or 0, until)
+                    if next_ > first:
+                        empty.append((first, next_))
+                    if next_ < until and not error:
+                        held.append(next_)
+                    first = until if error else next_ + 1
+            # Asked last: what has expired meanwhile was not seen.
+            where = TopicPartition(topic, partition)
+            low, _ = consumer.get_watermark_offsets(where, _TIMEOUT_S)
+    finally:
+        consumer.close()
+    return held, [(max(a, low), b) for a, b in empty if b > low], fetches
+
+
 def ends(kafka: Kafka, topics: Mapping[str, Topic]) -> dict[tuple[str, int], int]:
     """Offset behind the last message of each partition of `topics`."""
     faults = _Faults(kafka)
@@ -355,7 +472,7 @@ def _hand_over(producer: Producer, *message: Any, **options: Any) -> None:
             producer.poll(0.1)
 
 
-def _consumer(kafka: Kafka, faults: _Faults) -> Consumer:
+def _consumer(kafka: Kafka, faults: _Faults, further: Mapping[str, Any] | None = None) -> Consumer:
     options = {
         "group.id": "fink-al-reader",  # required by the library; nothing is committed to it
         "enable.auto.commit": False,
@@ -363,7 +480,7 @@ def _consumer(kafka: Kafka, faults: _Faults) -> Consumer:
         "auto.offset.reset": "earliest",
         "enable.partition.eof": True,
     }
-    return _open(Consumer, kafka, faults, options)
+    return _open(Consumer, kafka, faults, options | dict(further or {}))
 
 
 def _open(

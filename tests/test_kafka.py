@@ -1,13 +1,15 @@
 """The Kafka rim: what fails is one error with its reason, and transactions end as Kafka wants."""
 
 import time
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
 from fink_al import kafka as rim
 from fink_al.errors import ServiceError
-from fink_al.kafka import Cluster, Publisher, produce, read
+from fink_al.kafka import Cluster, Publisher, look_up, produce, read, sent_between
 from fink_al.settings import Kafka
 
 
@@ -100,3 +102,30 @@ def test_a_value_that_no_topic_takes_is_a_service_error(broker):
     with sender.transaction() as out:
         out.send("long_values", b"short")
     assert [message.value() for message in read(cluster, "long_values")] == [b"short"]
+
+
+@pytest.mark.kafka
+def test_offsets_that_hold_no_message_are_told_from_those_that_do(broker):
+    cluster = Kafka(servers=broker.servers)
+    Cluster(cluster).create_topic("marks")
+    sender = Publisher(cluster, "marks")
+    before = datetime.now(UTC) - timedelta(minutes=1)
+    for number in range(3):
+        with suppress(ValueError), sender.transaction() as out:
+            out.send("marks", b"a")
+            out.send("marks", b"b")
+            if number == 1:
+                sender._producer.flush()
+                raise ValueError("aborted")
+    # Two messages and a mark each.
+    assert [message.offset() for message in read(cluster, "marks")] == [0, 1, 6, 7]
+    assert [message.offset() for message in read(cluster, "marks", {0: 1}, {0: 7})] == [1, 6]
+    begin = time.monotonic()
+    asked = [(1, 7), (8, 9)]
+    assert look_up(cluster, "marks", 0, asked, 100) == ([1, 6], [(2, 6), (8, 9)], 3)
+    assert look_up(cluster, "marks", 0, asked, 1) == ([1], [], 1)
+    assert time.monotonic() - begin < 10
+    after = datetime.now(UTC) + timedelta(minutes=1)
+    assert sent_between(cluster, "marks", before, after) == {0: (0, 0, 9)}
+    assert sent_between(cluster, "marks", after, after) == {0: (0, 9, 9)}
+    assert sent_between(cluster, "no such topic", before, after) == {}
