@@ -7,7 +7,7 @@ micro-batch adds one. A folder without files does not count as a night.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -140,6 +140,38 @@ class Archive:
         files = [file for night in self.nights() for file in self.files(night)]
         return self._read(files, columns, filter)
 
+    def parts(self, night: int) -> set[str]:
+        """Names of the published parts that have alerts of `night`."""
+        return {_part_of(file) for file in self.files(night)}
+
+    def read_parts(
+        self, parts: Collection[str], columns: Iterable[str]
+    ) -> Iterator[tuple[str, int, pa.Table | FinkAlError]]:
+        """Yield the rows that published `parts` have added to any night, file by file.
+
+        Parameters
+        ----------
+        parts : collection of str
+            Names of parts, as in the ledger.
+        columns : iterable of str
+            Columns to read.
+
+        Yields
+        ------
+        str, int
+            Part and night.
+        pyarrow.Table or FinkAlError
+            Rows of one file, or why it cannot be read.
+        """
+        names = list(columns)
+        for night in self.nights():
+            for file in self.files(night):
+                if (part := _part_of(file)) in parts:
+                    try:
+                        yield part, night, self._read([file], names, None)
+                    except FinkAlError as error:
+                        yield part, night, error
+
     def frame(self, night: int, columns: Iterable[str]) -> pd.DataFrame:
         """Rows of `night` as a pandas frame."""
         return self.read(night, columns).to_pandas()
@@ -170,16 +202,21 @@ class Archive:
         return self.folder / f"{NIGHT}={night}"
 
 
+def _part_of(file: Path) -> str:
+    """Part that added a file, whose name :meth:`Archive.add` makes of the part's."""
+    return file.stem.rpartition("-")[0]
+
+
 @contextmanager
 def _readable(files: list[Path]) -> Iterator[None]:
     try:
         yield
     except (pa.ArrowException, OSError) as error:
-        folders = ", ".join(sorted({str(file.parent) for file in files}))
+        places = files if len(files) == 1 else sorted({file.parent for file in files})
         reason = str(error).partition("\n")[0].rstrip(".")
         raise FinkAlError(
-            f"Cannot read {folders} ({reason}): restore its files from a copy, or move the "
-            "damaged one away."
+            f"Cannot read {', '.join(map(str, places))} ({reason}): restore it from a copy, or "
+            "move what is damaged away."
         ) from None
 
 

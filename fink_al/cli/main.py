@@ -21,6 +21,7 @@ _COMMANDS = {
     "stream": ("fink_al.cli.stream", "Alerts in, candidates out: run until stopped."),
     "train": ("fink_al.cli.train", "Labels in, a better model out: the nightly job."),
     "replay": ("fink_al.cli.replay", "Score a night again, from its topic or from the archive."),
+    "audit": ("fink_al.cli.audit", "Prove that nothing of a night was lost or published twice."),
     "candidates": ("fink_al.cli.candidates", "Tonight's list for observers."),
     "features": ("fink_al.cli.features", "Features of a table of points."),
     "evaluate": ("fink_al.cli.evaluate", "Measure how well a feature set separates types."),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -15,7 +15,10 @@ from fink_al.settings import Kafka
 
 
 def read_candidates(
-    kafka: Kafka, topic: str, start: dict[int, int] | None = None
+    kafka: Kafka,
+    topic: str,
+    start: Mapping[int, int] | None = None,
+    stop: Mapping[int, int] | None = None,
 ) -> Iterator[tuple[int, int, dict[str, Any]]]:
     """Yield partition, offset and record of each committed message of `topic`, up to its end now.
 
@@ -25,10 +28,10 @@ def read_candidates(
         The cluster.
     topic : str
         A follow-up topic.
-    start : dict of int to int, optional
-        First offset of each partition; default: the whole topic.
+    start, stop : mapping of int to int, optional
+        First offset of each partition, and the one after the last; default: the whole topic.
     """
-    for message in read(kafka, topic, start):
+    for message in read(kafka, topic, start, stop):
         key, value = message.key(), message.value()
         assert key is not None
         assert value is not None

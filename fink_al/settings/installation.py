@@ -93,6 +93,11 @@ class Settings(Section):
         """The model that scored last, for a start without the registry."""
         return self.work_dir / "champion" / self.target.name
 
+    @cached_property
+    def audit_dir(self) -> Path:
+        """Proofs that nothing was lost and nothing published twice, a file a night."""
+        return self.work_dir / "audit" / self.target.name
+
     @property
     def labels_dir(self) -> str:
         """Folder or URI of the label store, shared by all targets."""
