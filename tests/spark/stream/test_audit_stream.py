@@ -1,0 +1,144 @@
+"""A night of the stream is proved to be whole, and whatever is taken from it is named."""
+
+import json
+from contextlib import suppress
+from itertools import islice
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AdminClient
+from science_files import put, spoil, table_of
+from streaming import drain, fill, topic_of
+
+from fink_al.audit.kept import last_audit
+from fink_al.audit.proof import audit
+from fink_al.cli.audit import audit as command
+from fink_al.kafka import Cluster, Publisher, produce, read
+from fink_al.loop import Loop
+from fink_al.simulation.packets import packets
+
+pytestmark = [pytest.mark.spark, pytest.mark.kafka]
+
+
+def abort(settings, topic, values):
+    """Send `values` in a transaction that is aborted."""
+    publisher = Publisher(settings.source, f"source of {topic}")
+    with suppress(InterruptedError), publisher.transaction() as out:
+        for value in values:
+            out.send(topic, value)
+        publisher._producer.flush()
+        raise InterruptedError
+
+
+def numbers(proof):
+    return {
+        name: number
+        for name, number in proof.topics[0].items()
+        if isinstance(number, int) and number
+    }
+
+
+def change(file, edit):
+    """Change the rows of a file of the archive."""
+    with pq.ParquetFile(file) as parquet:
+        rows = parquet.read()
+    pq.write_table(edit(rows), file)
+
+
+def forget(settings, topic):
+    """Delete all messages of `topic`, as if they had expired."""
+    admin = AdminClient({"bootstrap.servers": settings.sink.servers})
+    (end,) = (message.offset() + 1 for message in list(read(settings.sink, topic))[-1:])
+    for future in admin.delete_records([TopicPartition(topic, 0, end)]).values():
+        future.result()
+
+
+def test_a_night_adds_up_until_something_is_taken(spark, world, sky, monkeypatch):
+    settings, night = world(), sky.nights[0]
+    loop, topic = Loop.open(settings), topic_of(settings, night)
+    alerts = packets(sky, night)
+    fill(settings, night, [*islice(alerts, 150), b"no alert", b""])
+    abort(settings, topic, [b"a", b"b"])
+    produce(settings.source, topic, islice(alerts, 50))
+    drain(spark, settings)
+    # Marks of transactions before a batch are no losses, and an alert may come again.
+    abort(settings, topic, [b"a"])
+    produce(settings.source, topic, islice(packets(sky, night), 1))
+    drain(spark, settings)
+    proof = audit(loop)
+    assert proof.faults == []
+    found = numbers(proof)
+    assert {name: found[name] for name in ("offsets", "dead_letters", "empty")} == {
+        "offsets": 150 + 2 + 3 + 50 + 2 + 1, "dead_letters": 2, "empty": 5,
+    }  # fmt: skip
+    assert sum(found.get(n, 0) for n in ("candidates", "rejected", "not_scored")) == 201
+    assert proof.repeated_alerts == 1
+    assert proof.candidates["archived"] == proof.candidates["published"] == found["candidates"] > 10
+    file = settings.audit_dir / f"night-{night}.json"
+    assert json.loads(file.read_text()) == json.loads(json.dumps(proof.to_dict()))
+    assert last_audit(settings.audit_dir) == (night, 0)
+
+    monkeypatch.setattr("fink_al.cli.audit.open_loop", lambda config: loop)
+    done = CliRunner().invoke(command, ["--night", str(night)])
+    assert done.exit_code == 0, done.output
+    assert done.output.endswith(f"Night {night} adds up.\n")
+
+    # The topics forget: what was read of them still counts.
+    forget(settings, settings.target.candidates_topic)
+    forget(settings, settings.target.dead_letter_topic)
+    Cluster(settings.source).delete_topic(topic)
+    proof = audit(loop)
+    assert (proof.faults, numbers(proof)) == ([], found)
+    assert [note for note in proof.notes if "expired are those that the audit of" in note] != []
+
+    # A row and a candidate are taken from the archive; the candidate's message is one too many.
+    files = loop.archive.files(night)
+    largest = max(files, key=lambda path: path.stat().st_size)
+    whole = largest.read_bytes()
+    rows = pq.ParquetFile(largest).read().sort_by("offset")
+    at = next(i for i in range(5, len(rows)) if not rows["is_candidate"][i].as_py())
+    gone = rows.slice(at, 1).to_pylist()[0]
+    of = next(row for row in rows.to_pylist() if row["is_candidate"])
+    kept = rows.filter(pa.array([i != at for i in range(len(rows))]))
+    index = kept["offset"].to_pylist().index(of["offset"])
+    flags = kept["is_candidate"].to_pylist()
+    flags[index] = False
+    column = kept.schema.get_field_index("is_candidate")
+    change(largest, lambda _: kept.set_column(column, "is_candidate", pa.array(flags)))
+    done = CliRunner().invoke(command, ["--json"])
+    assert done.exit_code == 1
+    assert json.loads(done.output)["faults"] == [
+        f"Topic {topic}, partition 0, offset {gone['offset']}: missing; the topic no longer "
+        "exists.",
+        f"{of['object_id']} (alert {of['alert_id']}, list {of['list']}) is published, and not "
+        "archived as a candidate.",
+    ]
+    largest.write_bytes(whole[: len(whole) // 2])
+    proof = audit(loop)
+    assert proof.faults[0].startswith(f"Cannot read {largest} (")
+    assert proof.faults[1].endswith("missing; unreadable.")
+    assert proof.missing >= len(rows)
+
+
+def test_rows_of_science_files_are_accounted_for(spark, science, sky, rows):
+    night, some = sky.nights[0], rows[sky.nights[0]]
+    put(science, f"{night}/part-0.parquet", table_of(some[:40]), row_group_size=20, age_s=3600)
+    file = put(science, f"{night}/part-1.parquet", table_of(some[40:80]), row_group_size=20)
+    spoil(file, "candidate.", 1)
+    (file.parent / "part-2.parquet").write_bytes(b"PAR1 and no footer")
+    from science_files import aged
+
+    aged(file.parent / "part-2.parquet")
+    drain(spark, science)
+    proof = audit(Loop.open(science))
+    assert proof.faults == []
+    assert [(t["offsets"], t["dead_letters"], t["lost"]) for t in proof.topics] == [
+        (40, 0, 0), (40, 1, 19), (1, 1, 0),
+    ]  # fmt: skip
+    assert proof.notes == [
+        "The ledger counts 19 offsets as lost: they expired, or were unreadable.",
+        f"Nobody knows how many rows of {night}/part-2.parquet are lost.",
+    ]
