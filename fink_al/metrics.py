@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Info, start_http_server
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 from fink_al.errors import SettingsError
 
@@ -31,6 +33,30 @@ _counts = {
 }
 
 
+class LastAudit(Collector):
+    """Number of what the last audit did not find; nothing before the first.
+
+    Parameters
+    ----------
+    ask : callable
+        Returns the audited night and the number, or None. Audits are other processes, so it is
+        called whenever the metrics are read.
+    """
+
+    def __init__(self, ask: Callable[[], tuple[int, int] | None]):
+        self._ask = ask
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        missing = GaugeMetricFamily(
+            "fink_al_audit_missing",
+            "Offsets and candidates that the last audit did not find.",
+            labels=["night"],
+        )
+        if last := self._ask():
+            missing.add_metric([str(last[0])], last[1])
+        yield missing
+
+
 def count_batch(counts: Mapping[str, int]) -> None:
     """Add the `counts` of a published micro-batch."""
     _batches.inc()
@@ -39,8 +65,17 @@ def count_batch(counts: Mapping[str, int]) -> None:
 
 
 @contextmanager
-def serving(port: int | None) -> Iterator[None]:
+def serving(
+    port: int | None, last_audit: Callable[[], tuple[int, int] | None] = lambda: None
+) -> Iterator[None]:
     """Serve the metrics on `port` of this machine only, or not at all if None.
+
+    Parameters
+    ----------
+    port : int or None
+        The port.
+    last_audit : callable, optional
+        As for :class:`LastAudit`.
 
     Raises
     ------
@@ -57,9 +92,12 @@ def serving(port: int | None) -> Iterator[None]:
             f"stream.metrics_port: port {port} cannot be opened ({error.strerror}): choose a "
             "free one for each stream, or null for no metrics."
         ) from None
+    audits = LastAudit(last_audit)
+    REGISTRY.register(audits)
     try:
         yield
     finally:
+        REGISTRY.unregister(audits)
         server.shutdown()
         server.server_close()
         thread.join()

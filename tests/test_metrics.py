@@ -44,6 +44,19 @@ def test_a_batch_is_added_to_what_is_served():
         figures(port)
 
 
+def test_the_last_audit_is_served_once_there_is_one():
+    port, served, last = free_port(), [], []
+    with metrics.serving(port, lambda: last[-1] if last else None):
+        for audited in ((20260105, 3), (20260106, 0), (20260106, 0)):
+            served.append({n: v for n, v in figures(port).items() if "audit" in n})
+            last.append(audited)
+    assert served == [
+        {},
+        {'fink_al_audit_missing{night="20260105"}': 3},
+        {'fink_al_audit_missing{night="20260106"}': 0},
+    ]
+
+
 def test_only_this_machine_is_answered():
     port = free_port()
     with metrics.serving(port), socket.socket() as other:

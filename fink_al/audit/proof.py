@@ -20,6 +20,7 @@ from fink_al.audit.numbers import numbers_of
 from fink_al.audit.ranges import Range
 from fink_al.audit.topics import Scope, Span, ask, dead_letters, ledger_records, published
 from fink_al.errors import FinkAlError, ServiceError
+from fink_al.kafka import Cluster
 from fink_al.loop import Loop
 
 log = logging.getLogger(__name__)
@@ -101,6 +102,7 @@ def audit(loop: Loop, night: int | None = None) -> Proof:
     settings, target = loop.settings, loop.target
     sink = settings.sink
     try:
+        Cluster(sink).identifier()  # a wrong address is said soon
         records = ledger_records(sink, target.ledger_topic)
         marks = read_marks(records, settings.topics, loop.survey, night)
         spans = (

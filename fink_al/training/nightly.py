@@ -62,6 +62,8 @@ log = logging.getLogger(__name__)
 
 Outcome = Literal["promoted", "kept", "nothing_new", "too_few_labels"]
 Progress = Callable[[str], None]
+#: Audits the last night; returns ``night``, ``adds_up`` and ``missing``.
+Auditor = Callable[[Loop], dict[str, Any]]
 
 #: Tags of a version: digest of the question that was decided, and the champion at that time.
 _QUESTION, _AGAINST = "question", "against"
@@ -113,6 +115,9 @@ class Summary:
         drawn with known odds.
     challengers : dict of str to float
         Metric of the promotion of each fitted model, by name; empty if there is only one.
+    audit : dict or None
+        Night, whether it adds up, and number of what is missing, or why the audit failed; None if
+        there was none.
     seconds : float
         Duration [s].
     """
@@ -131,6 +136,7 @@ class Summary:
     drawn_differences: dict[str, Any] = field(default_factory=dict)
     live: dict[str, Any] | None = None
     challengers: dict[str, float] = field(default_factory=dict)
+    audit: dict[str, Any] | None = None
     seconds: float = 0.0
 
 
@@ -139,6 +145,7 @@ def retrain(
     archived: ArchiveReader,
     progress: Progress = log.info,
     matched: Matcher | None = None,
+    audited: Auditor | None = None,
 ) -> Summary:
     """Train a challenger on all labels, compare and register it, promote it if it is as good.
 
@@ -154,6 +161,9 @@ def retrain(
         Finds counterparts in the archive
         (:func:`fink_al.spark.nights.counterparts.archived_counterparts`); by default the recorded
         ones are kept.
+    audited : callable, optional
+        Audits the last night (:func:`fink_al.audit.proof.audit`). Whatever it finds, and if it
+        fails, the job goes on.
 
     Raises
     ------
@@ -172,6 +182,8 @@ def retrain(
             _match(loop, matched, progress)
         write_drawn(loop, progress)
         summary = _retrain(loop, archived, progress)
+    if audited and loop.archive.nights():
+        summary = replace(summary, audit=_audit(loop, audited, progress))
     summary = replace(summary, seconds=round(time.monotonic() - begin, 1))
     folder = loop.settings.report_dir
     folder.mkdir(parents=True, exist_ok=True)
@@ -180,6 +192,23 @@ def retrain(
     file.write_text(json.dumps(asdict(summary), indent=1), "utf-8")
     progress(f"{summary.outcome}: {summary.why}")
     return summary
+
+
+def _audit(loop: Loop, audited: Auditor, progress: Progress) -> dict[str, Any]:
+    """Audit the last night; a failure is only recorded, because the training is done."""
+    try:
+        found = audited(loop)
+    except Exception as error:  # not only ours: no fault of the audit may fail the job
+        log.warning("The audit failed: %s", error, exc_info=not isinstance(error, FinkAlError))
+        return {"failed": str(error)}
+    if found["adds_up"]:
+        progress(f"audit: night {found['night']} adds up")
+    else:
+        log.warning(
+            "Audit: night %s does not add up, %s missing: fink-al audit --night %s names them",
+            found["night"], found["missing"], found["night"],
+        )  # fmt: skip
+    return found
 
 
 def _match(loop: Loop, matched: Matcher, progress: Progress) -> None:

@@ -60,6 +60,10 @@ def test_a_nightly_job_reads_the_archive_and_ends_with_zero(spark, settings, run
     Loop.open(settings).labels.store.add(found)
     assert run(train)[0] == 0
     assert run(train)[0] == 0  # nothing new
+    records = [json.loads(f.read_text()) for f in settings.report_dir.glob("training_*.json")]
+    assert len(records) == 2
+    for record in records:
+        assert re.fullmatch(r"Kafka request to 127.0.0.1:1 failed.*", record["audit"]["failed"])
     assert [v.is_champion for v in Loop.open(settings).registry.versions()] == [True]
     code, output = run(model, "reproduce", "1", "--archive")
     assert code == 0

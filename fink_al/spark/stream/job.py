@@ -6,12 +6,14 @@ import logging
 import signal
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from py4j.protocol import Py4JError
 from pyspark.errors import StreamingQueryException
 from pyspark.sql import SparkSession
 
+from fink_al.audit.kept import last_audit
 from fink_al.errors import ServiceError
 from fink_al.kafka import Cluster
 from fink_al.loop import Loop
@@ -55,7 +57,7 @@ def run(settings: Settings, *, available_now: bool = False) -> None:
     _leave_ctrl_c_to_python(spark)
     log.info("Streaming %s", description)
     try:
-        with serving(settings.stream.metrics_port):
+        with serving(settings.stream.metrics_port, partial(last_audit, settings.audit_dir)):
             keep_streaming(lambda: Pipeline(spark, loop), stopping, available_now=available_now)
         spark.stop()
     except StreamingQueryException as error:

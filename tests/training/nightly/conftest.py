@@ -52,7 +52,7 @@ def tell(settings: Settings, archive: Callable[..., None]) -> Callable[..., None
 def retrain(archived: ArchiveReader) -> Callable[..., Summary]:
     """The nightly job on that archive."""
 
-    def run(settings, progress=print):
-        return retrain_with(Loop.open(settings), archived, progress)
+    def run(settings, progress=print, **others):
+        return retrain_with(Loop.open(settings), archived, progress, **others)
 
     return run

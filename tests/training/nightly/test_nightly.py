@@ -34,6 +34,7 @@ def test_too_few_labels_make_no_model(retrain, settings, tell):
         "drawn_differences": {},
         "live": None,
         "challengers": {},
+        "audit": None,
         "seconds": summary.seconds,
     }
 
@@ -179,3 +180,26 @@ def test_a_second_nightly_job_at_once_is_refused(retrain, settings):
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(AlreadyRunning, match=r"Another nightly job holds .*: wait for its end"):
             retrain(settings)
+
+
+@pytest.mark.parametrize("missing", [0, 3])
+def test_the_audit_is_a_line_of_log_and_record(retrain, settings, tell, caplog, missing):
+    tell(sky("A", 4))
+    told, found = [], {"night": 20260105, "adds_up": not missing, "missing": missing}
+    summary = retrain(settings, told.append, audited=lambda loop: found)
+    assert summary.audit == found
+    assert ("audit: night 20260105 adds up" in told) == (not missing)
+    assert ("night 20260105 does not add up, 3 missing: fink-al audit" in caplog.text) == (
+        missing > 0
+    )
+
+
+def test_an_audit_that_fails_fails_nothing(retrain, settings, tell, caplog):
+    def fail(loop):
+        raise ZeroDivisionError("once")
+
+    assert retrain(settings, audited=fail).audit is None  # there is no archive yet
+    tell(sky("A", 4))
+    summary = retrain(settings, audited=fail)
+    assert (summary.outcome, summary.audit) == ("too_few_labels", {"failed": "once"})
+    assert "The audit failed: once" in caplog.text
