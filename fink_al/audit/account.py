@@ -14,7 +14,16 @@ import numpy as np
 
 from fink_al.audit.archived import CLASSES, Archived
 from fink_al.audit.marks import Identity, Marks, Record, Stretch
-from fink_al.audit.ranges import NOTHING, Offsets, Range, offsets_of, ranges_of
+from fink_al.audit.ranges import (
+    NOTHING,
+    Offsets,
+    Range,
+    as_array,
+    clipped,
+    offsets_of,
+    ranges_of,
+    within,
+)
 
 #: Why an offset is missing.
 HELD, UNREADABLE = "still in the topic", "unreadable"
@@ -43,10 +52,10 @@ class Letters:
         left = self._left.get((stretch.topic, stretch.partition))
         if not left:
             return NOTHING
-        wanted = set(offsets.tolist())
-        # Nobody knows the length of a file whose footer is damaged; its letter is behind the end.
-        behind = stretch.until if stretch.lost is None else np.inf
-        taken = sorted(offset for offset in left if offset in wanted or offset >= behind)
+        taken = [offset for offset in offsets.tolist() if offset in left]
+        if stretch.lost is None:
+            # Nobody knows the length of a file with a damaged footer; its letter is behind the end.
+            taken += sorted(offset for offset in left if offset >= stretch.until)
         for offset in taken:
             left[offset] -= 1
             if not left[offset]:
@@ -68,14 +77,14 @@ class Answer:
     ----------
     held : array
         Offsets at which the topic has a message now.
-    empty : tuple of ranges
-        Offsets that hold no message.
+    empty : array, shape (n, 2)
+        Ranges of offsets that hold no message (:func:`fink_al.audit.ranges.as_array`).
     why : str
         Why nothing is known of any other.
     """
 
     held: Offsets = field(default_factory=lambda: NOTHING)
-    empty: tuple[Range, ...] = ()
+    empty: Offsets = field(default_factory=lambda: as_array([]))
     why: str = UNASKED
 
 
@@ -140,10 +149,9 @@ class Tally:
         found = sum(int(((o < first) | (o >= self.stretch.until)).sum()) for o in others)
         return self.stretch.until - first + found
 
-    @property
-    def questions(self) -> list[Range]:
-        """Ranges of which only the topic can tell what they hold."""
-        asked = ranges_of(self.rest)
+    def questions(self, known: Offsets) -> list[Range]:
+        """Ranges of which only the topic can tell what they hold, without those `known`."""
+        asked = ranges_of(np.setdiff1d(self.rest, within(self.rest, known), assume_unique=True))
         if self.gap:
             asked.append(self.gap)
         elif self.stretch.done is None and self.stretch.first:
@@ -179,9 +187,12 @@ def _tally(stretch: Stretch, archived: Archived, letters: Letters) -> Tally:
     )
 
 
-def recall(each: Tally, dead: Iterable[Range]) -> None:
-    """Count what an earlier audit has read as dead letters, as their topic no longer has them."""
-    known = _within(each.rest, dead)
+def recall(each: Tally, dead: Offsets) -> None:
+    """Count the ranges `dead`, as :func:`fink_al.audit.ranges.as_array`, as dead letters.
+
+    An earlier audit has read them, and their topic no longer has them.
+    """
+    known = within(each.rest, dead)
     each.dead = np.union1d(each.dead, known)
     each.rest = np.setdiff1d(each.rest, known, assume_unique=True)
 
@@ -233,7 +244,7 @@ def settle(
 
 def _explain(each: Tally, answer: Answer) -> Offsets:
     """Take offsets without a message and the ledger's losses from the rest; return what is left."""
-    each.empty = _within(each.rest, answer.empty)
+    each.empty = within(each.rest, answer.empty)
     left = np.setdiff1d(each.rest, np.union1d(each.empty, answer.held))
     stretch = each.stretch
     gap = each.gap
@@ -261,7 +272,7 @@ def _bridge(each: Tally, answer: Answer) -> None:
         if stretch.done is None:  # what the topic had before the stream first saw it
             _miss(each, HELD, answer.held[answer.held < stretch.first])
         return
-    empty = offsets_of(_clipped(answer.empty, gap))
+    empty = offsets_of(clipped(answer.empty, gap))
     held = answer.held[(answer.held >= gap[0]) & (answer.held < gap[1])]
     each.empty = np.union1d(each.empty, empty)
     _miss(each, HELD, held)
@@ -276,16 +287,3 @@ def _bridge(each: Tally, answer: Answer) -> None:
 def _miss(each: Tally, why: str, offsets: Offsets) -> None:
     if len(offsets):
         each.missing[why] = np.union1d(each.missing.get(why, NOTHING), offsets)
-
-
-def _within(offsets: Offsets, ranges: Iterable[Range]) -> Offsets:
-    """Return those of `offsets` that are in one of `ranges`."""
-    is_in = np.zeros(len(offsets), bool)
-    for first, until in ranges:
-        is_in[np.searchsorted(offsets, first) : np.searchsorted(offsets, until)] = True
-    return offsets[is_in]
-
-
-def _clipped(ranges: Iterable[Range], to: Range) -> list[Range]:
-    clipped = [(max(a, to[0]), min(b, to[1])) for a, b in ranges]
-    return [(a, b) for a, b in clipped if a < b]

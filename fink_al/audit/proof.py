@@ -17,7 +17,7 @@ from fink_al.audit.faults import faults_of
 from fink_al.audit.kept import Former, write
 from fink_al.audit.marks import Identity, Marks, NoRecord, read_marks
 from fink_al.audit.numbers import numbers_of
-from fink_al.audit.ranges import Range
+from fink_al.audit.ranges import Range, as_array
 from fink_al.audit.topics import Scope, Span, ask, dead_letters, ledger_records, published
 from fink_al.errors import FinkAlError, ServiceError
 from fink_al.kafka import Cluster
@@ -161,7 +161,7 @@ def _account(
     if former.has_more(spans[1], "dead_letters"):
         before = former.ranges("dead_ranges")
         for each in tallies:
-            recall(each, before.get(each.stretch.identity, ()))
+            recall(each, as_array(before.get(each.stretch.identity, ())))
         letters.is_complete = former.was_complete("dead_letters", ledger)
         notes.append(f"Dead letters that expired are those that the audit of {former.made} read.")
     elif not letters.is_complete:
@@ -214,17 +214,17 @@ def _ask(
     loop: Loop, tallies: Iterable[Tally], before: Mapping[Identity, Sequence[Range]]
 ) -> dict[Identity, Answer]:
     """Ask what offsets hold, unless an earlier audit was told that they hold nothing."""
+    known = {key: as_array(ranges) for key, ranges in before.items()}
     questions: dict[Identity, tuple[str, list[Range]]] = {}
     for each in tallies:
-        known = before.get(each.stretch.identity, ())
-        asked = [(a, b) for a, b in each.questions if not any(x <= a and b <= y for x, y in known)]
-        if asked:
-            key = each.stretch.identity
+        key = each.stretch.identity
+        if asked := each.questions(known.get(key, as_array([]))):
             questions.setdefault(key, (each.stretch.topic, []))[1].extend(asked)
     answers = ask(loop, questions)
     for key, ranges in before.items():
         answer = answers.get(key, Answer())
-        answers[key] = replace(answer, empty=(*answer.empty, *ranges))
+        empty = as_array([*map(tuple, answer.empty.tolist()), *ranges])
+        answers[key] = replace(answer, empty=empty)
     return answers
 
 

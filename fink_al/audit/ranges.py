@@ -28,6 +28,27 @@ def ranges_of(offsets: Offsets) -> list[Range]:
     return list(zip(firsts.tolist(), (lasts + 1).tolist(), strict=True))
 
 
+def as_array(ranges: Iterable[Range]) -> Offsets:
+    """Return `ranges` as an array of shape (n, 2) for :func:`within`; they may overlap."""
+    rows = np.array(sorted(ranges), np.int64).reshape(-1, 2)
+    rows[:, 1] = np.maximum.accumulate(rows[:, 1])
+    return rows
+
+
+def within(offsets: Offsets, ranges: Offsets) -> Offsets:
+    """Return those of `offsets` that are in one of the `ranges` of :func:`as_array`."""
+    if not len(ranges) or not len(offsets):
+        return NOTHING
+    at = np.searchsorted(ranges[:, 0], offsets, side="right") - 1
+    return offsets[(at >= 0) & (offsets < ranges[at, 1])]
+
+
+def clipped(ranges: Offsets, to: Range) -> list[Range]:
+    """Return what of the `ranges` of :func:`as_array` is in `to`."""
+    touching = ranges[(ranges[:, 1] > to[0]) & (ranges[:, 0] < to[1])]
+    return [(a, b) for a, b in np.clip(touching, *to).tolist()]
+
+
 def offsets_of(ranges: Iterable[Range]) -> Offsets:
     """Return the offsets of `ranges`, sorted and each once."""
     arrays = [np.arange(first, until, dtype=np.int64) for first, until in ranges]

@@ -15,7 +15,7 @@ import numpy as np
 from fink_al.audit.account import EXPIRED, UNASKED, Answer
 from fink_al.audit.archived import Candidate
 from fink_al.audit.marks import Identity, Marks
-from fink_al.audit.ranges import Range
+from fink_al.audit.ranges import Range, as_array
 from fink_al.errors import ServiceError
 from fink_al.followup.subscriber import read_candidates
 from fink_al.kafka import Cluster, look_up, read, sent_between
@@ -150,7 +150,7 @@ def ask(
                 held, empty, fetches = look_up(settings.source, topic, key[2], ranges, left)
                 left -= fetches
                 why = EXPIRED if left else f"{UNASKED}, as there are more than {_MOST_FETCHES}"
-                answers[key] = Answer(np.unique(np.array(held, np.int64)), tuple(empty), why)
+                answers[key] = Answer(np.unique(np.array(held, np.int64)), as_array(empty), why)
     except ServiceError as error:
         away = Answer(why=f"{UNASKED}, as the source does not answer: {str(error).rstrip('.')}")
         return {key: answers.get(key, away) for key in questions}

@@ -11,6 +11,7 @@ from fink_al.audit.candidates import compare
 from fink_al.audit.faults import faults_of
 from fink_al.audit.marks import Marks, read_marks
 from fink_al.audit.numbers import NUMBERS, numbers_of
+from fink_al.audit.ranges import as_array
 from fink_al.settings.survey import load_survey
 
 NIGHT = 20260105
@@ -96,7 +97,7 @@ class Night:
         tallies = tally(marks, archived, letters)
         answers = {
             ("C", "T", partition): Answer(
-                np.array(held, np.int64), tuple(self.empty.get(partition, ())), why
+                np.array(held, np.int64), as_array(self.empty.get(partition, ())), why
             )
             for partition in range(3)
         }
