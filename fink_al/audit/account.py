@@ -187,14 +187,15 @@ def _tally(stretch: Stretch, archived: Archived, letters: Letters) -> Tally:
     )
 
 
-def recall(each: Tally, dead: Offsets) -> None:
+def recall(each: Tally, dead: Offsets) -> int:
     """Count the ranges `dead`, as :func:`fink_al.audit.ranges.as_array`, as dead letters.
 
-    An earlier audit has read them, and their topic no longer has them.
+    An earlier audit has read them. Return how many the topic no longer has.
     """
     known = within(each.rest, dead)
     each.dead = np.union1d(each.dead, known)
     each.rest = np.setdiff1d(each.rest, known, assume_unique=True)
+    return len(known)
 
 
 def settle(

@@ -56,18 +56,29 @@ class Former:
         """Time of that audit, UTC."""
         return str(self._proof["made"])
 
-    def has_more(self, span: Span, name: str) -> bool:
-        """Return whether `span` may lack what was read then, as `candidates` or `dead_letters`."""
-        if not self._proof:
-            return False
-        return not span.is_complete or span.topic_id != self._proof[name]["read"]["topic_id"]
+    def is_complete(self, span: Span, name: str, ledger: Mapping[str, Any]) -> bool:
+        """Return whether `span` and what was read then are all of `name`.
 
-    def was_complete(self, name: str, ledger: Mapping[str, Any]) -> bool:
-        """Return whether all of the night's records were read then, as `name`."""
-        return bool(self._proof["ledger"] == ledger and self._proof[name]["compared"])
+        Parameters
+        ----------
+        span : Span
+            What the topic has now.
+        name : str
+            ``candidates`` or ``dead_letters``.
+        ledger : mapping
+            Marks of the night now.
+        """
+        if not self._proof:
+            return span.is_complete
+        then = self._proof[name]
+        if self._proof["ledger"] == ledger and then["compared"]:
+            return True
+        return bool(span.is_complete and span.topic_id == then["read"]["topic_id"])
 
     def candidates(self, topic_id: str | None) -> list[tuple[Candidate, Range | None]]:
         """Candidates that were read, and where they are in the topic if it is still the same."""
+        if not self._proof:
+            return []
         read = self._proof["candidates"]
         is_same = read["read"]["topic_id"] == topic_id
         return [

@@ -146,28 +146,28 @@ def _account(
     own: list[tuple[Candidate, Range | None]] = [
         (candidate, at) for candidate, at in sent if scope.holds(*candidate[3:])
     ]
-    are_all, letters.is_complete = spans[0].is_complete, spans[1].is_complete
-    if former.has_more(spans[0], "candidates"):
-        present = {at for _, at in own}
-        earlier = former.candidates(spans[0].topic_id)
-        own += [(c, at) for c, at in earlier if at is None or at not in present]
-        are_all = former.was_complete("candidates", ledger)
+    present = {at for _, at in own}
+    recalled = [
+        (candidate, at)
+        for candidate, at in former.candidates(spans[0].topic_id)
+        if at is None or at not in present
+    ]
+    own += recalled
+    are_all = former.is_complete(spans[0], "candidates", ledger)
+    if recalled:
         notes.append(f"Candidates that expired are those that the audit of {former.made} read.")
     elif not are_all:
         notes.append(f"{spans[0].topic} no longer has all candidates: none counts as missing.")
     # The archive comes last: a part that was just published moves there at once.
     archived = read_archived(loop, marks)
     tallies = tally(marks, archived, letters)
-    if former.has_more(spans[1], "dead_letters"):
-        before = former.ranges("dead_ranges")
-        for each in tallies:
-            recall(each, as_array(before.get(each.stretch.identity, ())))
-        letters.is_complete = former.was_complete("dead_letters", ledger)
+    dead = {key: as_array(ranges) for key, ranges in former.ranges("dead_ranges").items()}
+    n_recalled = sum(recall(t, dead.get(t.stretch.identity, as_array([]))) for t in tallies)
+    letters.is_complete = former.is_complete(spans[1], "dead_letters", ledger)
+    if n_recalled:
         notes.append(f"Dead letters that expired are those that the audit of {former.made} read.")
     elif not letters.is_complete:
-        notes.append(
-            f"{spans[1].topic} no longer has all dead letters: the ledger's number counts."
-        )
+        notes.append(f"{spans[1].topic} no longer has all dead letters: the ledger counts them.")
     answers = _ask(loop, tallies, former.ranges("empty_ranges"))
     settle(marks, tallies, answers, letters, archived.unreadable)
     compared = compare(

@@ -29,6 +29,9 @@ _HEADINGS = {
     "missing": "missing",
 }
 
+#: Of more topics only those are shown from which something is missing.
+_MOST_TOPICS = 20
+
 
 @click.command()
 @click.option("--night", help="YYYYMMDD or YYYY-MM-DD.  [default: the ledger's last]")
@@ -66,11 +69,13 @@ def _show(proof: Proof) -> None:
     for heading in _HEADINGS.values():
         table.add_column(heading, justify="right")
     rows = [(topic["topic"], topic) for topic in proof.topics]
-    if len(rows) > 1:
+    if len(rows) > _MOST_TOPICS:  # a science file is one
+        rows = [(name, topic) for name, topic in rows if topic["missing"]][:_MOST_TOPICS]
+    if len(proof.topics) > 1:
         total = Counter[str]()
         for topic in proof.topics:
             total.update({name: topic[name] for name in _HEADINGS})
-        rows.append(("all", total))
+        rows.append((f"all {len(proof.topics)}", total))
     for name, numbers in rows:
         table.add_row(name, *(str(numbers[key]) for key in _HEADINGS))
     show_whole(table)

@@ -89,16 +89,34 @@ def test_a_night_adds_up_until_something_is_taken(spark, world, sky, monkeypatch
     assert done.exit_code == 0, done.output
     assert done.output.endswith(f"Night {night} adds up.\n")
 
+    # A file that no record explains, as from a copy.
+    files = loop.archive.files(night)
+    stray = files[0].with_name("20260101T000000-0123456789ab-00000.parquet")
+    stray.write_bytes(files[0].read_bytes())
+    assert audit(loop).faults == [
+        f"The archive has part {stray.stem[:-6]} in night {night}, which the ledger does not name."
+    ]
+    stray.unlink()
+    assert audit(loop).adds_up
+
     # The topics forget: what was read of them still counts.
     forget(settings, settings.target.candidates_topic)
     forget(settings, settings.target.dead_letter_topic)
     Cluster(settings.source).delete_topic(topic)
     proof = audit(loop)
     assert (proof.faults, numbers(proof)) == ([], found)
-    assert [note for note in proof.notes if "expired are those that the audit of" in note] != []
+    assert sum("expired are those that the audit of" in note for note in proof.notes) == 2
+    kept = file.read_bytes()
+    file.unlink()
+    proof = audit(loop)
+    assert [fault.partition(": ")[2] for fault in proof.faults] == [
+        "missing; the topic no longer exists."  # the last marks: nobody knows what they were
+    ]
+    assert (proof.missing, proof.candidates["missing"]) == (2, [])
+    assert sum("no longer has all" in note for note in proof.notes) == 2
+    file.write_bytes(kept)
 
     # A row and a candidate are taken from the archive; the candidate's message is one too many.
-    files = loop.archive.files(night)
     largest = max(files, key=lambda path: path.stat().st_size)
     whole = largest.read_bytes()
     rows = pq.ParquetFile(largest).read().sort_by("offset")
