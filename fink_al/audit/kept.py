@@ -29,7 +29,7 @@ def write(folder: Path, night: int, proof: Mapping[str, Any]) -> None:
     file = _file(folder, night)
     try:
         with whole(file) as partial:
-            partial.write_text(json.dumps(proof, indent=1), "utf-8")
+            partial.write_text(json.dumps(proof), "utf-8")
     except OSError as error:
         raise ServiceError(f"Cannot write {file}: {error.strerror}.") from None
 

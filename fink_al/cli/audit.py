@@ -92,7 +92,8 @@ def _show(proof: Proof) -> None:
         click.echo(f"{proof.repeated_alerts} alerts came at more than one offset.")
     for sentence in (*proof.notes, *proof.faults):
         click.echo(sentence)
-    verdict = "adds up" if proof.adds_up else f"does not add up: {proof.missing} missing"
+    missing = f" ({proof.missing} missing)" if proof.missing else ""
+    verdict = "adds up" if proof.adds_up else f"does not add up{missing}"
     click.echo(f"Night {proof.night} {verdict}.")
 
 

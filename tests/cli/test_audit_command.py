@@ -57,5 +57,5 @@ def test_without_a_record_of_the_night_that_is_said(run, world):
     done = run(settings)
     assert done.exit_code == 1
     assert "offsets 0-1: missing; it is of another cluster." in done.output
-    assert done.output.endswith("Night 20260105 does not add up: 2 missing.\n")
+    assert done.output.endswith("Night 20260105 does not add up (2 missing).\n")
     assert json.loads(run(settings, "--json").output)["missing"] == 2
