@@ -34,7 +34,7 @@ _counts = {
 
 
 class LastAudit(Collector):
-    """Number of what the last audit did not find; nothing before the first.
+    """Number of faults that the last audit named; nothing before the first.
 
     Parameters
     ----------
@@ -47,14 +47,14 @@ class LastAudit(Collector):
         self._ask = ask
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        missing = GaugeMetricFamily(
-            "fink_al_audit_missing",
-            "Offsets and candidates that the last audit did not find.",
+        faults = GaugeMetricFamily(
+            "fink_al_audit_faults",
+            "Faults that the last audit named; 0 if the night adds up.",
             labels=["night"],
         )
         if last := self._ask():
-            missing.add_metric([str(last[0])], last[1])
-        yield missing
+            faults.add_metric([str(last[0])], last[1])
+        yield faults
 
 
 def count_batch(counts: Mapping[str, int]) -> None:

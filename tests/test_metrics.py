@@ -52,8 +52,8 @@ def test_the_last_audit_is_served_once_there_is_one():
             last.append(audited)
     assert served == [
         {},
-        {'fink_al_audit_missing{night="20260105"}': 3},
-        {'fink_al_audit_missing{night="20260106"}': 0},
+        {'fink_al_audit_faults{night="20260105"}': 3},
+        {'fink_al_audit_faults{night="20260106"}': 0},
     ]
 
 

@@ -95,10 +95,10 @@ class Former:
 
 
 def last_audit(folder: Path) -> tuple[int, int] | None:
-    """Return night and number of missing of the latest night that has a proof in `folder`."""
+    """Return night and number of faults of the latest night that has a proof in `folder`."""
     files = sorted(folder.glob("night-*.json"))
     proof = _read(files[-1]) if files else {}
-    return (proof["night"], proof["missing"]) if proof else None
+    return (proof["night"], len(proof["faults"])) if proof else None
 
 
 def _file(folder: Path, night: int) -> Path:

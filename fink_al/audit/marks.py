@@ -138,7 +138,8 @@ def read_marks(
     if chosen is None:
         raise NoRecord("no record of any alert: run fink-al stream, or choose another target.")
     if not kept:
-        known = f"{min(nights)} to {max(nights)}" if nights else "none: run fink-al stream"
+        first, last = min(nights, default=0), max(nights, default=0)
+        known = f"{first} to {last}" if first < last else str(first or "none: run fink-al stream")
         raise NoRecord(f"no record of night {chosen}; nights there: {known}.")
     return Marks(chosen, tuple(kept), frozenset(parts), tuple(repeated))
 
