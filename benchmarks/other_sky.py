@@ -198,19 +198,25 @@ def over_splits(
     mask: np.ndarray,
     by_object: bool = False,
     draws: int = _DRAWS,
+    beside: np.ndarray | None = None,
 ) -> tuple[float, float, float]:
     """Return AUC, mean over splits, and its 68% interval over splits and resampled objects.
 
-    With `by_object` every object weighs the same, however many alerts it has.
+    With `by_object` every object weighs the same, however many alerts it has. With the
+    probabilities of another way `beside`, of the shape of `p`, it is by how much the AUC is higher,
+    sample by sample.
     """
     means, drawn = [], []
-    for each in p:
+    for split, each in enumerate(p):
         use = mask & ~np.isnan(each)
         _, own, counts = np.unique(row[use], return_inverse=True, return_counts=True)
         weights = 1 / counts[own] if by_object else np.ones(len(own))
-        judged = each[use], positive[use]
-        means.append(metrics(*judged, weights[None])["auc"][0])
-        drawn.append(metrics(*judged, weights * resample(row[use], draws))["auc"])
+        samples = np.vstack([weights, weights * resample(row[use], draws)])
+        auc = metrics(each[use], positive[use], samples)["auc"]
+        if beside is not None:
+            auc = auc - metrics(beside[split, use], positive[use], samples)["auc"]
+        means.append(auc[0])
+        drawn.append(auc[1:])
     # A sample of few objects may be of one class.
     low, high = np.nanpercentile(np.concatenate(drawn), [16, 84])
     return float(np.mean(means)), float(low), float(high)
