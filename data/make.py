@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -43,13 +44,13 @@ def test_set(settings: Settings) -> pa.Table:
     return early_alerts(settings, _TEST_SEED, _TEST_ALERTS)[:_TEST_OBJECTS]
 
 
-def teaching_set(settings: Settings) -> pa.Table:
-    """9 000 alerts before maximum, with features, of the types that surveys with spectra find.
+def teaching_set(settings: Settings, seeds: Iterable[int] = _TEACHING_SEEDS) -> pa.Table:
+    """3 000 alerts a season, up to maximum, of the types that surveys with spectra find.
 
-    An object has as many alerts as were drawn, and the target's cuts are not asked: the more
-    shapes, the better the teacher.
+    All have features. An object has as many alerts as were drawn, and the target's cuts are not
+    asked: the more shapes, the better the teacher.
     """
-    seasons = [_season(settings, seed) for seed in _TEACHING_SEEDS]
+    seasons = [_season(settings, seed) for seed in seeds]
     # Alerts of an object repeat its history: side by side they are compressed to half the size.
     return pa.concat_tables(seasons).sort_by([("object_id", "ascending"), ("mjd", "ascending")])
 
