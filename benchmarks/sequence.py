@@ -14,8 +14,8 @@ alerts. Differences are computed sample by sample.
 
 JAX is no dependency of the project: `pip install jax` into an environment of its own.
 
-    python benchmarks/sequence.py [--points FILE] [--contaminants FILE] [--splits 4] [--check]
-        [--quick]
+    python benchmarks/sequence.py [--points FILE] [--contaminants FILE] [--splits 4]
+        [--seasons 10] [--no-labels] [--check] [--quick]
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ except ImportError:
     jax = None
 
 LEAST_GAIN = 0.02  # of AUC, on all alerts and on few detections of both skies: worth a dependency
-_SEASONS = range(7200, 7210)  # seeds that make no other data set
+_FIRST_SEASON = 7200  # seeds from here on make no other data set
 _BANDS = ("g", "r")
 _LENGTH = 30  # nights and limits of a sequence
 _HIDDEN, _BATCH, _RATE = 32, 256, 2e-3
@@ -70,14 +70,16 @@ _SMALLEST_P = 1e-3
 _LEAF = 6
 
 _NETWORK = "no label: network"
+_FOREST = "no label: forest, the network's simulation"
 _COMPARED = (
     ("network, no label", _NETWORK, "no label: simulated teacher"),
-    (
-        "more simulation",
-        "no label: forest, the network's simulation",
-        "no label: simulated teacher",
-    ),
+    ("network, same simulation", _NETWORK, _FOREST),
     ("mean, no label", "no label: mean of network and teacher", "no label: simulated teacher"),
+    (
+        "mean, network for forest",
+        "no label: mean of network and teacher",
+        "no label: mean of forest and teacher",
+    ),
     ("ten labels", "ten labels: network", "ten labels: simulated teacher"),
     ("all labels, network read", "all labels: forest, network", "all labels: forest, teacher"),
     ("all labels, network", "all labels: network, simulation first", "all labels: forest"),
@@ -107,6 +109,8 @@ def main() -> None:
     )
     parser.add_argument("--splits", type=int, default=4, help="splits of the objects")
     parser.add_argument("--networks", type=int, default=3, help="networks whose mean is taken")
+    parser.add_argument("--seasons", type=int, default=10, help="simulated seasons that teach")
+    parser.add_argument("--no-labels", action="store_true", help="leave out what labels are for")
     parser.add_argument("--check", action="store_true", help="exit 1 if a target is missed")
     parser.add_argument("--quick", action="store_true", help="few objects, one split, one pass")
     options = parser.parse_args()
@@ -125,9 +129,7 @@ def main() -> None:
     assert prior
     assert prior.anchors is not None
     quick = options.quick
-    seasons, networks, passes = (
-        (_SEASONS[:1], 1, 1) if quick else (_SEASONS, options.networks, _PASSES)
-    )
+    seasons, networks, passes = (1, 1, 1) if quick else (options.seasons, options.networks, _PASSES)
     splits, trees, draws = (1, 3, 20) if quick else (options.splits, 100, 100)
     curves, simulated = simulation(settings, seasons, min(_VERSIONS, passes))
     taught = [fitted(simulated, seed, passes) for seed in range(networks)]
@@ -143,10 +145,15 @@ def main() -> None:
     for name, points in tables(options.points, options.contaminants, settings, quick).items():
         sky = sky_of(points, settings)
         print(f"{name}: {len(sky.row)} alerts of {len(np.unique(sky.row))} objects")
-        found = ways(sky, settings, prior, reader, forest, nets, splits, trees, passes)
+        inputs = sequences(sky.curves)
+        found = without_labels(sky, inputs, prior, forest, nets, splits)
+        if not options.no_labels:
+            found |= with_labels(sky, inputs, settings, prior, reader, nets, splits, trees, passes)
         for way, p in found.items():
             shown(way, p, sky, draws)
         for label, way, other in _COMPARED:
+            if way not in found:
+                continue
             gain = shown(f"gain: {label}", found[way], sky, draws, beside=found[other])
             if way == _NETWORK:
                 gains.append([each[0] for each in gain])
@@ -167,11 +174,9 @@ class _Reads:
         return np.column_stack([1 - values[:, 0], values[:, 0]])
 
 
-def simulation(
-    settings: Settings, seasons: Sequence[int], versions: int
-) -> tuple[LightCurves, Taught]:
+def simulation(settings: Settings, seasons: int, versions: int) -> tuple[LightCurves, Taught]:
     """Simulated light curves, and the sequences of versions with fewer nights."""
-    rows = teaching_set(settings, seasons)
+    rows = teaching_set(settings, range(_FIRST_SEASON, _FIRST_SEASON + seasons))
     classes = settings.taxonomy.classify(rows["type"].to_pylist(), settings.target)
     positive = np.array([each is True for each in classes], bool)
     _, objects = np.unique(rows["object_id"].to_numpy(), return_inverse=True)
@@ -259,27 +264,38 @@ def limits_of(curves: LightCurves, mjd: np.ndarray, offsets: np.ndarray) -> np.n
     return rows[order][is_last]
 
 
-def ways(
-    sky: Sky, settings: Settings, prior: Prior, reader: Prior, forest: RandomForestClassifier,
-    nets: Sequence[Weights], splits: int, trees: int, passes: int,
+def without_labels(
+    sky: Sky, inputs: np.ndarray, prior: Prior, forest: RandomForestClassifier,
+    nets: Sequence[Weights], splits: int,
 ) -> dict[str, np.ndarray]:  # fmt: skip
-    """Probabilities of the judging half by each way, shape (splits, n), NaN in the other half."""
+    """Probabilities of the judging half by what was simulated, shape (splits, n), else NaN."""
     shapes = bounded(sky.values[:, list(prior.columns)])
     taught = prior.forest.predict_proba(shapes)[:, 1]
-    inputs = sequences(sky.curves)
+    other, network = forest.predict_proba(shapes)[:, 1], answer(nets, inputs)
+    p = {
+        "no label: simulated teacher": taught,
+        _FOREST: other,
+        _NETWORK: network,
+        "no label: mean of forest and teacher": (other + taught) / 2,
+        "no label: mean of network and teacher": (network + taught) / 2,
+    }
+    teaches = np.stack([teaching_half(sky, seed) for seed in range(splits)])
+    return {name: np.where(teaches, np.nan, each) for name, each in p.items()}
+
+
+def with_labels(
+    sky: Sky, inputs: np.ndarray, settings: Settings, prior: Prior, reader: Prior,
+    nets: Sequence[Weights], splits: int, trees: int, passes: int,
+) -> dict[str, np.ndarray]:  # fmt: skip
+    """Probabilities of the judging half by what labels taught, too, shape (splits, n), else NaN."""
+    taught = prior.forest.predict_proba(bounded(sky.values[:, list(prior.columns)]))[:, 1]
     network = answer(nets, inputs)
     values = np.column_stack([sky.values, network])
     own = weight_of_alerts(sky)
-    untaught = {
-        "no label: simulated teacher": taught,
-        "no label: forest, the network's simulation": forest.predict_proba(shapes)[:, 1],
-        _NETWORK: network,
-        "no label: mean of network and teacher": (network + taught) / 2,
-    }
     of_splits: dict[str, np.ndarray] = {}
     for seed in range(splits):
         teaches = teaching_half(sky, seed)
-        p = dict(untaught)
+        p: dict[str, np.ndarray] = {}
         few = ten_of(sky, ~teaches, seed)
         for name, teacher in (("simulated teacher", prior), ("network", reader)):
             bent = fit_estimator(
