@@ -11,12 +11,12 @@ from click.testing import CliRunner
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 from science_files import aged, put, spoil, table_of
-from streaming import drain, fill, topic_of
+from streaming import drain, fill, topic_of, wait_until
 
 from fink_al.audit.kept import last_audit
 from fink_al.audit.proof import audit
 from fink_al.cli.audit import audit as command
-from fink_al.kafka import Cluster, Publisher, produce, read, read_ledger
+from fink_al.kafka import Cluster, Publisher, ends, produce, read, read_ledger
 from fink_al.loop import Loop
 from fink_al.simulation.packets import packets
 
@@ -24,13 +24,20 @@ pytestmark = [pytest.mark.spark, pytest.mark.kafka]
 
 
 def abort(settings, topic, values):
-    """Send `values` in a transaction that is aborted."""
+    """Send `values` in a transaction that is aborted, and wait for its mark behind them."""
+
+    def end():
+        (offset,) = ends(settings.source, Cluster(settings.source).topics(topic)).values()
+        return offset
+
+    before = end()
     publisher = Publisher(settings.source, f"source of {topic}")
     with suppress(InterruptedError), publisher.transaction() as out:
         for value in values:
             out.send(topic, value)
         publisher._producer.flush()
         raise InterruptedError
+    wait_until(lambda: end() == before + len(values) + 1, 60)
 
 
 def numbers(proof):
