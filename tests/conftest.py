@@ -19,15 +19,6 @@ from fink_al.settings import Settings, load_settings
 from fink_al.training.examples import PROVENANCE, ArchiveReader
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give all tests of Spark to one process, which starts it once, and others file by file."""
-    for item in items:
-        is_spark = item.get_closest_marker("spark")
-        group = "spark" if is_spark else str(item.path.relative_to(Path(__file__).parent))
-        item.add_marker(pytest.mark.xdist_group(group))
-
-
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Folder of real alerts and reference values that lies beside the project on some machines."""
