@@ -430,6 +430,8 @@ def look_up(
                         raise KafkaException(error)
                     # At the end of the topic the message has the end's offset.
                     next_ = min(message.offset() or 0, until)
+                    if next_ < first:  # the topic ends before: nothing is known of these
+                        break
                     if next_ > first:
                         empty.append((first, next_))
                     if next_ < until and not error:

@@ -176,10 +176,13 @@ def _account(
         _around(loop, archived, sent, scope),
         is_complete=are_all,
     )
+    # Names begin with their time: later parts were published after the ledger was read.
+    last = max(marks.parts)
     unknown = [
         (night, part)
         for night in sorted(archived.nights)
         for part in sorted(loop.archive.parts(night) - marks.parts)
+        if part < last
     ]
     return Proof(
         target=loop.target.name,
