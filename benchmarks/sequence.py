@@ -20,7 +20,6 @@ JAX is no dependency of the project: `pip install jax` into an environment of it
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -31,11 +30,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from claims import Claim, judge
 from other_sky import bounded
-from science import _POINTS
 from scipy.special import expit, logit
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import roc_auc_score
-from ways import Sky, shown, sky_of, tables, teaching_half, ten_of, weight_of_alerts
+from ways import Sky, parser_of, shown, sky_of, tables, teaching_half, ten_of, weight_of_alerts
 
 from fink_al.alerts import light_curves
 from fink_al.features.feature_set import FeatureSet
@@ -101,18 +99,10 @@ class Taught(NamedTuple):
 
 def main() -> None:
     """Teach, judge, and print."""
-    folder = _POINTS.parent
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--points", type=Path, default=folder / "ztf_supernovae.parquet")
-    parser.add_argument(
-        "--contaminants", type=Path, default=folder / "ztf_fink_nonIa_fullLC.parquet"
-    )
-    parser.add_argument("--splits", type=int, default=4, help="splits of the objects")
+    parser = parser_of(__doc__.splitlines()[0])
     parser.add_argument("--networks", type=int, default=3, help="networks whose mean is taken")
     parser.add_argument("--seasons", type=int, default=10, help="simulated seasons that teach")
     parser.add_argument("--no-labels", action="store_true", help="leave out what labels are for")
-    parser.add_argument("--check", action="store_true", help="exit 1 if a target is missed")
-    parser.add_argument("--quick", action="store_true", help="few objects, one split, one pass")
     options = parser.parse_args()
     missing = [f"file {f}" for f in (options.points, options.contaminants) if not f.exists()]
     if jax is None:

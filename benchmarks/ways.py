@@ -62,10 +62,10 @@ class Sky(NamedTuple):
     detections: np.ndarray
 
 
-def main() -> None:
-    """Measure, print, and judge."""
+def parser_of(description: str) -> argparse.ArgumentParser:
+    """Return a parser of the options of benchmarks that judge on real alerts."""
     folder = _POINTS.parent
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--points", type=Path, default=folder / "ztf_supernovae.parquet")
     parser.add_argument(
         "--contaminants", type=Path, default=folder / "ztf_fink_nonIa_fullLC.parquet"
@@ -73,7 +73,12 @@ def main() -> None:
     parser.add_argument("--splits", type=int, default=4, help="splits of the objects")
     parser.add_argument("--check", action="store_true", help="exit 1 if a target is missed")
     parser.add_argument("--quick", action="store_true", help="few objects, one split, few trees")
-    options = parser.parse_args()
+    return parser
+
+
+def main() -> None:
+    """Measure, print, and judge."""
+    options = parser_of(__doc__.splitlines()[0]).parse_args()
     if missing := [f for f in (options.points, options.contaminants) if not f.exists()]:
         print(f"ways: no whole light curves at {missing[0]}: nothing was measured")
         sys.exit(1 if options.check or not options.quick else 0)

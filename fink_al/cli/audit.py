@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import rich_click as click
 
+from fink_al.cli.night import read_night
 from fink_al.cli.points import config_option, open_loop
-from fink_al.errors import SettingsError
 
 if TYPE_CHECKING:
     from fink_al.audit.proof import Proof
@@ -41,14 +40,14 @@ def audit(night: str | None, as_json: bool, config: Path | None) -> None:
     """Prove that nothing of a night was lost, and nothing published twice.
 
     Each offset that the ledger says to be done is archived, a dead letter, without a message, or
-    counted as lost; what is none of these is missing. Archived and published candidates are
+    counted as lost; any other offset is missing. Archived and published candidates are
     compared. work_dir/audit keeps the proof. A night's topics tell its records, or the time at
     which they were written where a topic holds all nights.
 
     Exit code 0: it adds up; 1: it does not, and a sentence names each fault; 2: an invalid setting,
     no record of the night, or a cluster that does not answer.
     """
-    chosen = _date(night)
+    chosen = read_night(night)
     from fink_al.audit.proof import audit as prove
 
     proof = prove(open_loop(config), chosen)
@@ -95,12 +94,3 @@ def _show(proof: Proof) -> None:
     missing = f" ({proof.missing} missing)" if proof.missing else ""
     verdict = "adds up" if proof.adds_up else f"does not add up{missing}"
     click.echo(f"Night {proof.night} {verdict}.")
-
-
-def _date(text: str | None) -> int | None:
-    if text is None:
-        return None
-    try:
-        return int(f"{date.fromisoformat(text):%Y%m%d}")
-    except ValueError:
-        raise SettingsError(f"--night is '{text}'; write YYYYMMDD or YYYY-MM-DD.") from None

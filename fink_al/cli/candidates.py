@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import sys
-from datetime import date
 from pathlib import Path
 
 import rich_click as click
 
-from fink_al.errors import SettingsError
+from fink_al.cli.night import read_night
 from fink_al.settings import load_settings
 
 _WIDTH = 130  # one line a candidate: a narrower terminal folds it
@@ -45,7 +44,7 @@ def candidates(night: str | None, top: int, form: str, config: Path | None) -> N
     from fink_al.followup.tonight import form as form_of
     from fink_al.loop import Loop
 
-    listed, rows = list_of(Loop.open(settings), _date(night))
+    listed, rows = list_of(Loop.open(settings), read_night(night))
     rows = rows.head(top)
     if form != "table":
         (form_of(rows) if form == "form" else rows).to_csv(sys.stdout, index=False)
@@ -71,15 +70,6 @@ def candidates(night: str | None, top: int, form: str, config: Path | None) -> N
         )  # fmt: skip
     width = Console().width
     Console(width=max(width, _WIDTH)).print(table)
-
-
-def _date(text: str | None) -> int | None:
-    if text is None:
-        return None
-    try:
-        return int(f"{date.fromisoformat(text):%Y%m%d}")
-    except ValueError:
-        raise SettingsError(f"--night is '{text}'; write YYYYMMDD or YYYY-MM-DD.") from None
 
 
 def _number(value: float, form: str) -> str:

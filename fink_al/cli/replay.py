@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import rich_click as click
 
-from fink_al.errors import SettingsError
+from fink_al.cli.night import read_night
 from fink_al.settings import load_settings
 
 if TYPE_CHECKING:  # a real import would load pyspark before it is needed
@@ -54,7 +53,12 @@ def replay(
     from fink_al.spark.nights.replay import run
 
     agreement = run(
-        settings, _date(night), origin=origin, version=version, late_hours=late_hours, output=output
+        settings,
+        read_night(night, "The night"),
+        origin=origin,
+        version=version,
+        late_hours=late_hours,
+        output=output,
     )
     click.echo(f"{agreement.replayed} alerts scored again, {agreement.archived} in the archive.")
     click.echo(_comparison(agreement))
@@ -78,10 +82,3 @@ def _comparison(agreement: Agreement) -> str:
         f"Now {now}, then {', '.join(scored)}: nothing to compare. "
         f"To score with the model of that night, add --model {scored[-1]}."
     )
-
-
-def _date(text: str) -> int:
-    try:
-        return int(f"{date.fromisoformat(text):%Y%m%d}")
-    except ValueError:
-        raise SettingsError(f"The night is '{text}'; write YYYYMMDD or YYYY-MM-DD.") from None
