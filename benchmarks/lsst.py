@@ -382,7 +382,7 @@ def show(run: Run, plan: Plan) -> list[Claim]:
     print(f"  CPU a visit, of {os.cpu_count() * plan.pause_s:g} s: {text}")
     batches = run.counts["batches"] / len(run.visits)
     print(f"  micro-batches: {batches:.1f} a visit, warm-up included")
-    print(f"  disk of the broker: {run.disk_bytes / 1e9:.1f} GB at the most")
+    print(f"  disk of the broker: {run.disk_bytes / 1e9:.1f} GB at most")
     claims = [
         _claim("lsst_visit", max(ended), "s", plan.pause_s),
         _claim("lsst_lost", run.counts["lost"] + run.counts["dead_letters"], "alerts", 0),

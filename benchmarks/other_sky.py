@@ -165,7 +165,7 @@ def host(alerts: pd.DataFrame) -> np.ndarray:
 
 
 def redshift(alerts: pd.DataFrame) -> np.ndarray:
-    """Photometric redshift of the host and its error; NaN where there is none."""
+    """Photometric redshift of the host and its error; NaN without one."""
     found = alerts[["hostgal_zphot", "hostgal_zphot_err"]].to_numpy(float, copy=True)
     found[found < 0] = np.nan
     return found

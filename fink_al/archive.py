@@ -135,7 +135,7 @@ class Archive:
         Raises
         ------
         FinkAlError
-            If a file is damaged or not of the archive, or there is none.
+            If a file is damaged or not of the archive, or there is no file.
         """
         files = [file for night in self.nights() for file in self.files(night)]
         return self._read(files, columns, filter)

@@ -67,7 +67,7 @@ def fink_alerts(
 
 
 def without_spark(model: Model, settings: Settings, file: Path) -> dict[int, float]:
-    """Probability of each alert of `file` by its number, NaN where there is none."""
+    """Probability of each alert of `file` by its number, NaN without one."""
     rows = pq.read_table(file, columns=["candid", "candidate", "prv_candidates"]).to_pylist()
     points = [[*(row["prv_candidates"] or []), row["candidate"]] for row in rows]
     lists = {

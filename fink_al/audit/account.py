@@ -1,6 +1,6 @@
 """Accounting of offsets: each one of the ledger's is archived, a dead letter, no message, or lost.
 
-What is none of these is missing. Nothing here reads anything: rows, dead letters and what Kafka
+Any other offset is missing. Nothing here reads anything: rows, dead letters and what Kafka
 says of single offsets come as arrays.
 """
 

@@ -64,7 +64,7 @@ class DrawnObjects:
         """Replace each score of a version that had learned from the object.
 
         Such a score would judge a memory. The object's last score before it takes its place; it is
-        NaN if there is none.
+        NaN without one.
         """
         p = np.where(self.seen, np.nan, self.p)
         order = np.lexsort((self.list, self.object_id))

@@ -84,7 +84,7 @@ class TnsFolder:
     ) -> Fetched:
         """Fetch what is new, and import each file before the next one is fetched.
 
-        First comes what an earlier run left; then the whole catalogue, if there is none or it is a
+        First comes what an earlier run left; then the whole catalogue, if it is absent or a
         week old; the changes of each day since then; those of each hour of today, UTC. A file that
         TNS refuses is asked for again by the next run; the others are fetched all the same.
 
