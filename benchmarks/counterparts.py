@@ -29,11 +29,13 @@ def write_night(settings: Settings, night: int, ra: np.ndarray, dec: np.ndarray,
     """One alert of each object, a tenth of an arcsecond from where it is."""
     shift = np.random.default_rng(seed).normal(0, 0.1 / 3600, len(ra))
     names = pa.array([str(i) for i in range(len(ra))])
-    folder = Archive(settings.archive_dir).night_folder(night)
+    archive = Archive(settings.archive_dir)
+    folder = archive.folder / f"night={night}"
     folder.mkdir(parents=True)
     at = {"mjd": np.full(len(ra), 61041.0 + seed), "ra": ra, "dec": np.clip(dec + shift, -90, 90)}
     table = pa.table({"object_id": names, **at})
     pq.write_table(table, folder / "part-0.parquet")
+    archive.adopt()
 
 
 def places(ra: np.ndarray, dec: np.ndarray, n: int) -> pa.Table:
@@ -60,7 +62,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="fink-al-benchmark-") as folder:
         settings = load_settings(work_dir=folder, starting_set=None, test_set=None)
         for nights in (few, 4 * few):
-            for night in range(len(list(settings.archive_dir.glob("*"))), nights):
+            for night in range(len(list(settings.archive_dir.glob("night=*"))), nights):
                 write_night(settings, 20260101 + night, ra, dec, night)
             for labels in (n // 4, n):
                 given = places(ra, dec, labels)

@@ -111,7 +111,7 @@ def measure(folder: Path, sizes: tuple[int, int], labels: int) -> list[Run]:
     for n in sizes:
         settings = settings_of(folder / str(n))
         labelled = write_archive(settings, night, n, labels)
-        size = sum(file.stat().st_size for file in settings.archive_dir.rglob("*.parquet"))
+        size = sum(file.stat().st_size for file in Archive(settings.archive_dir).files())
         print(
             f"{n} alerts archived, {size / 1e6:.0f} MB; {labels} labelled objects have {labelled}",
             flush=True,
@@ -167,15 +167,14 @@ def write_archive(settings: Settings, night: pa.Table, n: int, labels: int) -> i
     owners = np.repeat(np.arange(labels), rng.integers(1, _MOST_ALERTS + 1, labels))
     batch_of = rng.integers(0, batches, len(owners))
     usable = _usable(night)
+    archive = Archive(settings.archive_dir)
     for batch in range(batches):
         day, part = divmod(batch, _BATCHES_A_NIGHT)
         mine = owners[batch_of == batch]
         rows = rng.choice(usable, len(mine), replace=False)
         labelled = dict(zip(rows.tolist(), (names[i] for i in mine), strict=True))
         alerts = copy(night, batch, day, part, labelled)
-        folder = Archive(settings.archive_dir).night_folder(
-            int(f"{_START + timedelta(days=day):%Y%m%d}")
-        )
+        folder = archive.folder / f"night={_START + timedelta(days=day):%Y%m%d}"
         folder.mkdir(parents=True, exist_ok=True)
         half = -(-len(alerts) // 2)
         for task in range(2):
@@ -185,6 +184,7 @@ def write_archive(settings: Settings, night: pa.Table, n: int, labels: int) -> i
             pq.write_table(
                 piece, file, compression="zstd", row_group_size=rows_a_group, store_schema=False
             )
+    archive.adopt()
     return len(owners)
 
 

@@ -1,13 +1,15 @@
 """The archive of one target: scored alerts by night, and their columns.
 
-Only this file knows where nights lie. A night is a folder of Parquet files, to which each published
-micro-batch adds one. A folder without files does not count as a night.
+Only this file knows where nights lie. The archive is a Delta table with one partition a night, to
+which each published micro-batch adds a file. Files are merged behind the stream, and sorted by
+object when a night is over.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,11 +18,13 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 
 from fink_al.alerts import Adapter
 from fink_al.alerts.lists import with_absent
 from fink_al.errors import FinkAlError
 from fink_al.settings.kinds import HOST
+from fink_al.storage.table import Table
 
 if TYPE_CHECKING:  # compiled features take a second to import
     import pandas as pd
@@ -30,16 +34,22 @@ if TYPE_CHECKING:  # compiled features take a second to import
 #: Column by which rows are divided into folders: YYYYMMDD, null for packets that could not be read.
 NIGHT = "night"
 
+#: Column of the number of the ledger's record of an alert.
+NUMBER = "ledger_number"
+
 #: Columns of later versions of the archive, beside those of light curves.
 _ADDED = {
     "is_known_asteroid": pa.bool_(),
     "list": pa.int32(),
     **dict.fromkeys(("pi", "u", "priority", "t", *HOST), pa.float64()),
     "strategy_parameters": pa.string(),
+    NUMBER: pa.int64(),
 }
 
+#: Files of a night beyond which the stream merges them: a reader takes a millisecond a file.
+_MANY_FILES = 200
+
 _NIGHTS = f"{NIGHT}={'[0-9]' * 8}"
-_FILES = "*.parquet"
 
 
 class Archive:
@@ -56,6 +66,7 @@ class Archive:
 
     def __init__(self, folder: Path, lists: Mapping[str, pa.DataType] | None = None):
         self.folder = folder
+        self._table = Table(folder, NIGHT)
         self._lists = dict(lists or {})
 
     @property
@@ -65,12 +76,18 @@ class Archive:
 
     def nights(self) -> list[int]:
         """Nights that have alerts, YYYYMMDD, in order."""
-        files = self.folder.glob(f"{_NIGHTS}/{_FILES}")
-        return sorted({int(file.parent.name.removeprefix(f"{NIGHT}=")) for file in files})
+        self._check()
+        return self._table.partitions()
 
-    def files(self, night: int) -> list[Path]:
-        """Parquet files of `night`, by name; empty if there is no such night."""
-        return sorted(self.night_folder(night).glob(_FILES))
+    def files(self, *nights: int) -> list[Path]:
+        """Parquet files of `nights`, by path; without arguments of all nights."""
+        self._check()
+        return self._table.files(*nights)
+
+    def number(self) -> int:
+        """Number of the last ledger record whose alerts are here; -1 without one."""
+        self._check()
+        return self._table.number()
 
     def read(
         self, night: int, columns: Iterable[str], filter: ds.Expression | None = None
@@ -100,7 +117,7 @@ class Archive:
         """
         middle = datetime.strptime(str(day), "%Y%m%d")
         around = (middle + timedelta(days=days) for days in (-1, 0, 1))
-        return [file for each in around for file in self.files(int(f"{each:%Y%m%d}"))]
+        return self.files(*(int(f"{each:%Y%m%d}") for each in around))
 
     def read_list(
         self, day: int, columns: Iterable[str], filter: ds.Expression | None = None
@@ -137,8 +154,7 @@ class Archive:
         FinkAlError
             If a file is damaged or not of the archive, or there is no file.
         """
-        files = [file for night in self.nights() for file in self.files(night)]
-        return self._read(files, columns, filter)
+        return self._read(self.files(), columns, filter)
 
     def parts(self, night: int) -> set[str]:
         """Names of the published parts that have alerts of `night`."""
@@ -176,13 +192,61 @@ class Archive:
         """Rows of `night` as a pandas frame."""
         return self.read(night, columns).to_pandas()
 
-    def add(self, part: Path) -> None:
-        """Move the files of a committed part, a folder laid out by night, into the archive."""
+    def add(self, part: Path, number: int | None = None) -> None:
+        """Move the files of a published part, a folder laid out by night, into the archive.
+
+        Parameters
+        ----------
+        part : Path
+            The folder, whose name is in the ledger.
+        number : int, optional
+            Number of its record in the ledger. What is here already is not added again.
+        """
+        self._check()
         for file in part.glob(f"{_NIGHTS}/part-*.parquet"):
             night = self.folder / file.parent.name
             night.mkdir(parents=True, exist_ok=True)
+            with file.open() as written:
+                os.fsync(written)  # the log must not name what a crash of the machine takes away
             file.replace(night / f"{part.name}-{file.name.split('-')[1]}.parquet")
+        self._table.commit(self.folder.glob(f"{_NIGHTS}/{part.name}-*.parquet"), number)
         shutil.rmtree(part)
+
+    def compact(self, night: int) -> None:
+        """Merge small files of a night, if there are many; readers and writers go on."""
+        if len(self.files(night)) > _MANY_FILES:
+            self._table.compact(night)
+
+    def tidy(self, hours: int, progress: Callable[[str], None]) -> None:
+        """Sort by object the nights before the last one, and remove files that were replaced.
+
+        Parameters
+        ----------
+        hours : int
+            Age from which replaced files are removed: longer than any reader takes.
+        progress : callable
+            Takes a line for each night.
+        """
+        for night in self.nights()[:-1]:
+            if self._table.sort(night, "object_id"):
+                progress(f"the archive's night {night} is sorted by object")
+        self._table.vacuum(hours)
+
+    def adopt(self) -> list[Path]:
+        """Take up the files of a version that kept no log; return damaged ones, which are left out.
+
+        Files that are in the archive are not added again.
+        """
+        whole, damaged = [], []
+        for file in sorted(self.folder.glob(f"{_NIGHTS}/*.parquet")):
+            try:
+                pq.read_schema(file)
+            except (pa.ArrowException, OSError):
+                damaged.append(file)
+            else:
+                whole.append(file)
+        self._table.commit(whole)
+        return damaged
 
     def _read(
         self, files: list[Path], columns: Iterable[str], filter: ds.Expression | None
@@ -197,9 +261,13 @@ class Archive:
         # The schema is that of one file, which may be of an earlier version.
         return rows.replace_schema(with_absent(rows.schema, self.added_columns))
 
-    def night_folder(self, night: int) -> Path:
-        """Folder of `night`, for Spark to read or a test to fill."""
-        return self.folder / f"{NIGHT}={night}"
+    def _check(self) -> None:
+        """Refuse an archive of a version that kept no log."""
+        if not self._table.exists and next(self.folder.glob(f"{_NIGHTS}/*.parquet"), None):
+            raise FinkAlError(
+                f"{self.folder} was made by a version before 0.2: run fink-al archive adopt once, "
+                "while no stream runs."
+            )
 
 
 def _part_of(file: Path) -> str:

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from archive_files import put_rows
 from small_world import MJD, table
 
 from fink_al.archive import Archive
@@ -181,10 +182,7 @@ def archive(settings: Settings) -> Callable[..., None]:
     def write(*alerts: dict) -> None:
         loop = Loop.open(settings)
         assert loop.labels.store.version  # the stream's start makes the store
-        folder = Archive(settings.archive_dir).night_folder(settings.survey.night_of(MJD))
-        folder.mkdir(parents=True, exist_ok=True)
-        part = len(list(folder.iterdir()))
         rows = table(alerts).drop_columns("type")
-        pq.write_table(rows, folder / f"part-{part}.parquet", store_schema=False)
+        put_rows(Archive(settings.archive_dir), settings.survey.night_of(MJD), rows)
 
     return write

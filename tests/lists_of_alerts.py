@@ -1,7 +1,7 @@
 """Archived alerts of lists, with the columns of a draw alone."""
 
 import pyarrow as pa
-import pyarrow.parquet as pq
+from archive_files import put_rows
 
 from fink_al.archive import Archive
 from fink_al.settings import MJD_EPOCH
@@ -43,7 +43,4 @@ def alert(object_id: str, alert_id: int, mjd: float, *, pi=1.0, u=0.5, t=1e6, da
 
 def put(archive: Archive, night: int, *alerts: dict) -> None:
     """Add one more part to a night of the archive."""
-    folder = archive.night_folder(night)
-    folder.mkdir(parents=True, exist_ok=True)
-    rows = pa.Table.from_pylist(list(alerts), _SCHEMA)
-    pq.write_table(rows, folder / f"{len(list(folder.iterdir()))}.parquet", store_schema=False)
+    put_rows(archive, night, pa.Table.from_pylist(list(alerts), _SCHEMA))

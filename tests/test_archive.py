@@ -1,46 +1,108 @@
-"""The archive refuses files that are not its own in one sentence."""
+"""The archive: a log says which files count; old and damaged ones are named in one sentence."""
+
+import os
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from archive_files import put_rows
 
+from fink_al import archive as archives
 from fink_al.archive import Archive
 from fink_al.errors import FinkAlError
 
 ROWS = pa.table({"object_id": ["a", "b"]})
-
-
-def put(archive, name, content=None):
-    file = archive.folder / name
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(content) if content is not None else pq.write_table(ROWS, file)
+NIGHT = 20260105
+ALL = pc.scalar(True)
 
 
 @pytest.fixture
 def archive(tmp_path):
     archive = Archive(tmp_path / "archive")
-    put(archive, "night=20260105/a.parquet")
+    put_rows(archive, NIGHT, ROWS)
     return archive
 
 
-def test_only_parquet_files_of_nights_are_read(archive):
-    for name in ("night=2026010x/a.parquet", "night=202601055/a.parquet"):
-        put(archive, name)
-    for name in ("night=20260105/notes.txt", "notes.txt", "night=20260106"):
-        put(archive, name, b"x")
-    assert archive.nights() == [20260105]
+def part(folder, name, night=NIGHT, rows=ROWS):
+    """A part as Spark writes it."""
+    of_night = folder / name / f"night={night}"
+    of_night.mkdir(parents=True)
+    pq.write_table(rows, of_night / "part-00000-7f.c000.zstd.parquet")
+    (folder / name / "_SUCCESS").touch()
+    return folder / name
+
+
+def ids(archive):
+    return sorted(archive.read_all(["object_id"], ALL)["object_id"].to_pylist())
+
+
+def test_only_what_was_committed_is_read(archive):
+    folder = archive.folder / f"night={NIGHT}"
+    pq.write_table(ROWS, folder / "not-committed.parquet")
+    (folder / "notes.txt").write_bytes(b"x")
+    assert archive.nights() == [NIGHT]
     rows = archive.read_all(["object_id"], pc.field("object_id") == "a")
     assert rows.to_pydict() == {"object_id": ["a"]}
 
 
+def test_a_part_is_added_once_whatever_was_done_before(archive, tmp_path):
+    archive.add(part(tmp_path, "one"), 7)
+    assert (archive.number(), ids(archive)) == (7, ["a", "a", "b", "b"])
+    archive.add(part(tmp_path, "one"), 7)  # a crash before the part was removed
+    assert len(archive.files(NIGHT)) == 2
+    # A crash between the move and the commit: files lie there already, and the part has none.
+    two = part(tmp_path, "two", NIGHT + 1)
+    moved = archive.folder / f"night={NIGHT + 1}" / "two-00000.parquet"
+    moved.parent.mkdir()
+    (two / f"night={NIGHT + 1}" / "part-00000-7f.c000.zstd.parquet").rename(moved)
+    archive.add(two, 8)
+    assert (archive.number(), archive.nights()) == (8, [NIGHT, NIGHT + 1])
+    assert not list(tmp_path.glob("two"))
+    assert Archive(archive.folder).files() == archive.files()
+
+
+def test_a_reader_sees_every_row_once_while_files_are_merged(archive, tmp_path, monkeypatch):
+    monkeypatch.setattr(archives, "_MANY_FILES", 3)
+    for number in range(4):
+        archive.add(part(tmp_path, f"p{number}"), number)
+    before = archive.files(NIGHT)
+    writer = Archive(archive.folder)
+    writer.add(part(tmp_path, "p4", rows=pa.table({"object_id": ["c"], "mag": [19.0]})), 4)
+    archive.compact(NIGHT)
+    assert len(writer.files(NIGHT)) == 1
+    assert ids(writer) == ["a"] * 5 + ["b"] * 5 + ["c"]
+    assert all(file.exists() for file in before)  # whoever listed them still reads them
+    assert archive.number() == 4
+
+
+def test_nights_that_are_over_are_sorted_once_and_replaced_files_removed(archive, tmp_path):
+    for number, name in enumerate("zyx"):
+        archive.add(part(tmp_path, name, rows=pa.table({"object_id": [name, "m"]})), number)
+    archive.add(part(tmp_path, "next", NIGHT + 1), 3)
+    told = []
+    archive.tidy(0, told.append)
+    assert told == [f"the archive's night {NIGHT} is sorted by object"]
+    (file,) = archive.files(NIGHT)
+    assert pq.read_table(file)["object_id"].to_pylist() == list("abmmmxyz")
+    assert [path.name for path in file.parent.iterdir()] == [file.name]
+    archive.tidy(0, told.append)
+    assert len(told) == 1
+    archive.add(part(tmp_path, "late"), 4)
+    archive.tidy(24, told.append)
+    assert len(told) == 2
+    assert len(archive.files(NIGHT)) == 1
+
+
 @pytest.mark.parametrize("content", [b"", b"PAR1", None])
 def test_a_damaged_file_is_named_with_a_remedy(archive, content):
-    put(archive, "night=20260105/b.parquet", content)
+    file = put_rows(archive, NIGHT, ROWS)
+    if content is not None:
+        file.write_bytes(content)
     columns = ["mjd"] if content is None else ["object_id"]
     for read in (
-        lambda: archive.read(20260105, columns),
-        lambda: archive.read_all(columns, pc.scalar(True)),
+        lambda: archive.read(NIGHT, columns),
+        lambda: archive.read_all(columns, ALL),
     ):
         with pytest.raises(FinkAlError, match=r"Cannot read .*night=20260105 \(.*move") as error:
             read()
@@ -50,8 +112,30 @@ def test_a_damaged_file_is_named_with_a_remedy(archive, content):
 def test_nights_without_alerts_cannot_be_read(tmp_path):
     archive = Archive(tmp_path)
     for read in (
-        lambda: archive.read(20260105, ["object_id"]),
-        lambda: archive.read_all(["object_id"], pc.scalar(True)),
+        lambda: archive.read(NIGHT, ["object_id"]),
+        lambda: archive.read_all(["object_id"], ALL),
     ):
         with pytest.raises(FinkAlError, match="has no alerts of these nights: run fink-al stream"):
             read()
+
+
+def test_an_archive_without_a_log_is_taken_up_by_command(tmp_path):
+    archive = Archive(tmp_path)
+    folder = tmp_path / f"night={NIGHT}"
+    folder.mkdir()
+    pq.write_table(ROWS, folder / "20260105T000000-0a-00000.parquet")
+    (folder / "torn.parquet").write_bytes(b"PAR1")
+    for refused in (archive.nights, archive.files, archive.number):
+        with pytest.raises(FinkAlError, match=r"before 0\.2: run fink-al archive adopt"):
+            refused()
+    assert archive.adopt() == [folder / "torn.parquet"]
+    assert archive.adopt() == [folder / "torn.parquet"]
+    assert (archive.nights(), ids(archive), archive.number()) == ([NIGHT], ["a", "b"], -1)
+
+
+def test_a_log_that_cannot_be_read_is_named(archive):
+    log = archive.folder / "_delta_log"
+    for file in log.iterdir():
+        os.truncate(file, 3)
+    with pytest.raises(FinkAlError, match=r"The table .* cannot be used \("):
+        Archive(archive.folder).nights()

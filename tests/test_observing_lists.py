@@ -1,8 +1,8 @@
 """The objects of a list, whatever nights hold their alerts."""
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
+from archive_files import put_rows
 from lists_of_alerts import alert, put
 
 from fink_al.archive import Archive
@@ -48,9 +48,7 @@ def test_a_list_may_span_two_nights(archive):
 
 
 def test_a_night_without_lists_has_none(archive):
-    folder = archive.night_folder(DAY)
-    folder.mkdir(parents=True)
     plain = {"object_id": ["A"], "alert_id": [1], "mjd": [MJD], "mag": [19.0], "p": [0.5]}
     rows = pa.table(plain | {"model_version": ["1"], "is_candidate": [True]})
-    pq.write_table(rows, folder / "part.parquet")
+    put_rows(archive, DAY, rows)
     assert len(read_list(archive, DAY)) == len(read_list(archive, 20250101)) == 0

@@ -26,6 +26,7 @@ _COMMANDS = {
     "features": ("fink_al.cli.features", "Features of a table of points."),
     "evaluate": ("fink_al.cli.evaluate", "Measure how well a feature set separates types."),
     "campaign": ("fink_al.cli.campaign", "Compare what query strategies gain per spectrum."),
+    "archive": ("fink_al.cli.archive", "Scored alerts: take up old ones, sort, merge."),
     "labels": ("fink_al.cli.labels", "Types of the objects: add, import, list, export."),
     "model": ("fink_al.cli.model", "Models of the registry: list, compare, roll back."),
 }  # fmt: skip

@@ -29,4 +29,5 @@ def read_whole_archive(
     spark: SparkSession, archive: Archive, schema: str | StructType
 ) -> DataFrame:
     """Scored alerts of all nights, with the columns of `schema`."""
-    return spark.read.schema(schema).parquet(str(archive.folder))
+    reader = spark.read.schema(schema).option("basePath", str(archive.folder))
+    return reader.parquet(*map(str, archive.files()))

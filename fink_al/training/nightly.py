@@ -184,6 +184,7 @@ def retrain(
         summary = _retrain(loop, archived, progress)
     if audited and loop.archive.nights():
         summary = replace(summary, audit=_audit(loop, audited, progress))
+        loop.archive.tidy(loop.settings.stream.keep_replaced_hours, progress)
     summary = replace(summary, seconds=round(time.monotonic() - begin, 1))
     folder = loop.settings.report_dir
     folder.mkdir(parents=True, exist_ok=True)

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from archive_files import put_rows
 from click.testing import CliRunner
 
 from fink_al.archive import Archive
@@ -45,9 +46,7 @@ def settings(tmp_path, monkeypatch, night):
     """Settings, also in the environment, over an archive that holds the night."""
     monkeypatch.setenv("FINK_AL_WORK_DIR", str(tmp_path))
     loaded = load_settings(starting_set=None, test_set=None)
-    folder = Archive(loaded.archive_dir).night_folder(night[0])
-    folder.mkdir(parents=True)
-    pq.write_table(night[1], folder / "part.parquet", store_schema=False)
+    put_rows(Archive(loaded.archive_dir), *night)
     return loaded
 
 

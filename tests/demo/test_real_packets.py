@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
+from archive_files import put_rows
 
 from fink_al.archive import Archive
 from fink_al.demo import telescope
@@ -36,9 +36,7 @@ def settings(tmp_path):
         "reasons": [["not_drawn"], [], []],
     }
     rows |= {name: [0.5] * 3 for name in FeatureSet.from_settings(made.target.features).names}
-    folder = Archive(made.archive_dir).night_folder(NIGHT)
-    folder.mkdir(parents=True)
-    pq.write_table(pa.table(rows), folder / "part.parquet")
+    put_rows(Archive(made.archive_dir), NIGHT, pa.table(rows))
     return made
 
 

@@ -10,6 +10,7 @@ import pyarrow.dataset as ds
 import pytest
 import yaml
 
+from fink_al.archive import Archive
 from fink_al.demo.oracle import Oracle
 from fink_al.demo.stream_job import StreamJob
 from fink_al.demo.telescope import Telescope
@@ -156,7 +157,8 @@ def wait_until_some_is_done(campaign, topics):
 
 def check_archive(campaign):
     """Every alert is there once, and names the champion of its night."""
-    rows = ds.dataset(campaign.settings.archive_dir, partitioning="hive").to_table(
+    files = Archive(campaign.settings.archive_dir).files()
+    rows = ds.dataset(list(map(str, files)), partitioning="hive").to_table(
         columns=["night", "alert_id", "model_version"]
     )
     found = Counter(zip(*(rows[name].to_pylist() for name in ("night", "alert_id")), strict=True))

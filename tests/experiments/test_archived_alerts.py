@@ -4,10 +4,11 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
+from archive_files import put_rows
 
 from fink_al.alerts.ztf import FORCED
+from fink_al.archive import Archive
 from fink_al.errors import FinkAlError
 from fink_al.experiments.archived_alerts import archived_alerts
 from fink_al.features.feature_set import FeatureSet
@@ -28,14 +29,12 @@ def archive(tmp_path_factory):
     sky = simulate(NIGHTS, ALERTS, 11)
     for night in sky.nights:
         rows = sky.columns(night)
-        of_night = folder / "nights" / f"night={night}"
-        of_night.mkdir(parents=True)
         refused = [["real_bogus"] if i % 7 == 0 else [] for i in range(len(rows))]
         rows = rows.append_column("reasons", pa.array(refused, pa.list_(pa.string())))
         for name, kind in FORCED.items():
             if name not in rows.column_names:
                 rows = rows.append_column(name, pa.nulls(len(rows), kind))
-        pq.write_table(rows, of_night / "part.parquet")
+        put_rows(Archive(folder / "nights"), night, rows)
     store = LabelStore(folder / "labels")
     store.make()
     typed = sky.truth.dropna(subset="type")

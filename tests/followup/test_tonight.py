@@ -1,8 +1,8 @@
 """Tonight's list from an archive of a few alerts."""
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
+from archive_files import put_rows
 
 from fink_al.archive import Archive
 from fink_al.errors import FinkAlError
@@ -30,10 +30,7 @@ def archive(settings, candidate):
         rows = pa.Table.from_pylist([candidate(**common | alert) for alert in alerts])
         for name, kind in (("p_reason", pa.string()), ("first_detection_mjd", pa.float64())):
             rows = rows.set_column(rows.column_names.index(name), name, rows[name].cast(kind))
-        folder = Archive(settings.archive_dir).night_folder(night)
-        folder.mkdir(parents=True, exist_ok=True)
-        part = f"{len(list(folder.iterdir()))}.parquet"
-        pq.write_table(rows.drop_columns("night"), folder / part, store_schema=False)
+        put_rows(Archive(settings.archive_dir), night, rows.drop_columns("night"))
 
     return write
 
@@ -172,9 +169,6 @@ def test_the_latest_night_with_candidates_is_the_default_and_it_grows(settings, 
     archive({"object_id": "old"}, night=20260109)
     archive({"object_id": "A", "informativeness": 0.5})
     archive({"object_id": "none yet", "is_candidate": False}, night=20260111)
-    (
-        Archive(settings.archive_dir).night_folder(20260112)
-    ).mkdir()  # its first part is about to come
     assert listed(settings) == (NIGHT, ["A"])
     archive({"object_id": "B", "informativeness": 0.6})
     assert listed(settings) == (NIGHT, ["B", "A"])

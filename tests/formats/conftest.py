@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from fink_al.loop import Loop
 from fink_al.settings import Settings, load_settings
 
 
@@ -46,6 +47,8 @@ def registry_of_ztf(ztf: Settings) -> Settings:
 def _opened(folder: Path, tmp_path: Path, target: str) -> Settings:
     work = tmp_path / folder.name
     shutil.copytree(folder, work)
-    return load_settings(
+    settings = load_settings(
         environment={"FINK_AL_TARGET": target}, work_dir=work, starting_set=None, test_set=None
     )
+    assert not Loop.open(settings).archive.adopt()
+    return settings

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from fink_al.archive import Archive
 from fink_al.followup.subscriber import read_candidates
 from fink_al.kafka import Cluster, produce, read, read_ledger
 from fink_al.loop import Loop
@@ -77,7 +78,7 @@ def ledger_counts(settings: Settings) -> Counter[str]:
 
 def archive(settings: Settings) -> pd.DataFrame:
     """All archived alerts."""
-    files = sorted(settings.archive_dir.rglob("*.parquet"))
+    files = Archive(settings.archive_dir).files()
     return pd.concat([pd.read_parquet(file, partitioning=None) for file in files]).reset_index(
         drop=True
     )

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
+from archive_files import put_rows
 from lsst_alerts import lsst_settings
 from small_world import MAGNITUDES
 
@@ -47,8 +47,6 @@ def archive(settings):
     """Archives alerts: name, number, position and what else is not as ever."""
 
     def write(*alerts):
-        folder = Archive(settings.archive_dir).night_folder(20260109)
-        folder.mkdir(parents=True, exist_ok=True)
         types = {
             "object_id": pa.string(), "alert_id": pa.int64(), "mjd": pa.float64(),
             "is_candidate": pa.bool_(), "strategy": pa.string(), "informativeness": pa.float64(),
@@ -57,8 +55,7 @@ def archive(settings):
         rows = pa.Table.from_pylist(
             list(alerts), pa.schema([*(types | LIGHT_CURVE | FORCED).items()])
         )
-        number = len(list(folder.iterdir()))
-        pq.write_table(rows, folder / f"part-{number}.parquet", store_schema=False)
+        put_rows(Archive(settings.archive_dir), 20260109, rows)
 
     return write
 

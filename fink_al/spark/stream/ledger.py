@@ -29,26 +29,31 @@ class Ledger:
         Id of the source's cluster.
     records : list of dict
         The ledger's records, oldest first.
+    least_number : int
+        Smallest number of the next record: the archive has taken those before it.
 
     Attributes
     ----------
-    parts : set of str
-        Names of the parts.
+    parts : dict of str to int
+        Number of the record of each part. Records of versions before 0.2 are counted from 0.
     thresholds : Thresholds
         Scores of the lists. Records of versions before 0.2 have none.
     """
 
-    def __init__(self, cluster: str, records: list[dict[str, Any]]):
+    def __init__(self, cluster: str, records: list[dict[str, Any]], least_number: int = 0):
         self.cluster = cluster
-        self.parts: set[str] = set()
+        self.parts: dict[str, int] = {}
+        self.next_number = 0
         self.thresholds = Thresholds()
         self._done: dict[tuple[str, str, int], int] = {}
         for record in records:
             self.add(record)
+        self.next_number = max(self.next_number, least_number)
 
     def add(self, record: dict[str, Any]) -> None:
         """Add one more record."""
-        self.parts.add(record["part"])
+        number = record.get("number", self.next_number)
+        self.parts[record["part"]], self.next_number = number, number + 1
         for row in record["offsets"]:
             key = (row["cluster"], row["topic_id"], row["partition"])
             self._done[key] = max(row["until"], self._done.get(key, 0))
@@ -95,8 +100,10 @@ def ledger_record(
     topics: Mapping[str, Topic],
     version: str | None,
     draw: dict[str, Any] | None = None,
+    number: int | None = None,
 ) -> dict[str, Any]:
     """Record of `part`: its offsets and counts, the alerts that were lost before it, its draw."""
+    number = ledger.next_number if number is None else number
     offsets = []
     for (topic, partition), (first, until) in sorted(part.offsets.items()):
         done = ledger.done(topics[topic], partition)
@@ -114,6 +121,7 @@ def ledger_record(
         )
     record = {
         "part": part.name,
+        "number": number,
         "written": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
         "model_version": version,
         "counts": part.counts,

@@ -8,8 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
 from fink_al import metrics
+from fink_al.archive import NUMBER
 from fink_al.kafka import Cluster, Publisher, read_ledger
 from fink_al.loop import Loop
 from fink_al.spark.science import with_science
@@ -88,7 +90,7 @@ class Pipeline:
         # The publisher comes first: it ends open transactions before the ledger is read.
         publisher = Publisher(settings.sink, f"fink-al-{target.name}")
         records = read_ledger(settings.sink, target.ledger_topic)
-        self.ledger = Ledger(self.source.identifier, records)
+        self.ledger = Ledger(self.source.identifier, records, loop.archive.number() + 1)
         self._sink = Sink(loop, publisher)
         self._sink.recover(self.ledger)
         self._state = State(spark, loop, self.ledger.thresholds)
@@ -113,9 +115,9 @@ class Pipeline:
             science = self._state.science()
             alerts = batch.alerts()
             watch.lap("prepare")
-            part, staged = stage(
-                with_science(alerts, science), self._staging, set(batch.known_headers)
-            )
+            scored = with_science(alerts, science)
+            scored = scored.withColumn(NUMBER, F.lit(self.ledger.next_number).cast("long"))
+            part, staged = stage(scored, self._staging, set(batch.known_headers))
             watch.lap("compute")
             # For an old list, its published objects are loaded and the batch is computed again.
             if batch.accounts_for(part, staged) and not self._state.load_lists(part.lists):
@@ -127,7 +129,9 @@ class Pipeline:
             published = self._sink.publish(part, staged, self.ledger, batch.topics, version, draw)
             self._state.add_lists(part.lists, published, science.strategy)
             watch.lap("publish")
-        self._sink.archive(part)
+            self._sink.archive(part, self.ledger)
+        else:
+            self._sink.discard(part)
         batch.learn(part)
         watch.lap("archive")
         if part.offsets:

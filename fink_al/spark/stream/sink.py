@@ -21,6 +21,7 @@ from pyspark.sql import functions as F
 from fink_al.followup.messages import CandidateWriter
 from fink_al.kafka import Publisher, Topic
 from fink_al.loop import Loop
+from fink_al.spark.stream.compaction import Compaction
 from fink_al.spark.stream.ledger import Ledger, ledger_record
 from fink_al.spark.stream.part import Part, new_name
 
@@ -51,6 +52,7 @@ class Sink:
         self._target, self._archive = loop.target, loop.archive
         self._staging = loop.settings.staging_dir
         self._publisher = publisher
+        self._compaction = Compaction(loop.archive)
         self._writer = CandidateWriter(loop.alerts, loop.features)
 
     def publish(
@@ -109,16 +111,21 @@ class Sink:
             Part(new_name(), Path(), dict(offsets[i : i + _MOST_OFFSETS]))
             for i in range(0, len(offsets), _MOST_OFFSETS)
         ]
-        records = [ledger_record(part, ledger, topics, None) for part in parts]
+        first = ledger.next_number
+        records = [
+            ledger_record(part, ledger, topics, None, number=first + i)
+            for i, part in enumerate(parts)
+        ]
         with self._publisher.transaction() as out:
             for record in records:
                 out.send(self._target.ledger_topic, json.dumps(record).encode())
         for record in records:
             ledger.add(record)
 
-    def archive(self, part: Part) -> None:
-        """Move the committed `part` into the archive."""
-        self._archive.add(part.folder)
+    def archive(self, part: Part, ledger: Ledger) -> None:
+        """Move the published `part` into the archive."""
+        self._archive.add(part.folder, ledger.parts[part.name])
+        self._compaction.step()
 
     def discard(self, part: Part) -> None:
         """Remove `part`, which was not published."""
@@ -126,10 +133,12 @@ class Sink:
 
     def recover(self, ledger: Ledger) -> None:
         """Archive or remove the parts that an earlier run left in the staging folder."""
-        for folder in sorted(self._staging.glob("*")):
+        # By number: the archive takes a record's alerts before those of later ones, or never.
+        folders = sorted(self._staging.glob("*"), key=lambda f: ledger.parts.get(f.name, -1))
+        for folder in folders:
             if folder.name in ledger.parts:
                 log.info("Part %s was published: it moves into the archive", folder.name)
-                self._archive.add(folder)
+                self._archive.add(folder, ledger.parts[folder.name])
             else:
                 log.info("Part %s was not published: its alerts are read again", folder.name)
                 shutil.rmtree(folder)

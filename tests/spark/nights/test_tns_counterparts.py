@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from archive_files import put_rows
 from importing import import_file
 from tns_table_2024 import ZTF_NAME, read_tns_table
 
@@ -31,8 +32,6 @@ def test_typed_rows_without_ztf_names_meet_their_alerts(spark, shared_data, tmp_
     assert import_file(settings, tmp_path / "tns.csv").added == len(table)
 
     loop = Loop.open(settings)
-    night = loop.archive.night_folder(20240101)
-    night.mkdir(parents=True)
     mjd = pc.subtract(alerts["alert_jd"], 2_400_000.5)
     columns = {
         "object_id": alerts["objectId"],
@@ -40,7 +39,7 @@ def test_typed_rows_without_ztf_names_meet_their_alerts(spark, shared_data, tmp_
         "ra": alerts["ra"],
         "dec": alerts["dec"],
     }
-    pq.write_table(pa.table(columns), night / "part.parquet")
+    put_rows(loop.archive, 20240101, pa.table(columns))
     pairs = archived_counterparts(loop, places(loop.labels.store.read())).to_pylist()
     met = {row["said_of"].removeprefix("TNS "): row["object_id"] for row in pairs}
 

@@ -122,7 +122,7 @@ def figures():
 def parts(settings):
     """Model versions of the archived alerts, by the part that holds them."""
     found = defaultdict(set)
-    for file in settings.archive_dir.rglob("*.parquet"):
+    for file in Archive(settings.archive_dir).files():
         rows = pd.read_parquet(file, partitioning=None)
         found["-".join(file.stem.split("-")[:2])] |= set(rows["model_version"])
     return found

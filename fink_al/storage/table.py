@@ -1,0 +1,235 @@
+"""A folder of Parquet files as a Delta table, whose log says which of them count.
+
+Files are written by others, Spark above all, and committed here by delta-rs, which needs no Java.
+Readers take the list of files from the log, so they see a commit wholly or not at all, during
+compaction too. Format: https://github.com/delta-io/delta/blob/master/PROTOCOL.md.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from functools import cached_property
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from deltalake import DeltaTable, Schema
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from deltalake.transaction import AddAction, CommitProperties, RemoveAction, Transaction
+
+from fink_al.errors import ServiceError
+
+#: Size to which small files are merged [byte]: few files a night, each read in a second.
+FILE_BYTES = 128 << 20
+
+#: Applications of numbered commits, and of sorting a partition: its number is that of its rows.
+_COMMITS, _SORTED = "commits", "sorted "
+
+_SETTINGS = {
+    # Whoever opens the table reads the last checkpoint and the commits after it.
+    "delta.checkpointInterval": "100",
+    # A night of small micro-batches is 18 000 commits, each a file of the log.
+    "delta.logRetentionDuration": "interval 1 days",
+}
+
+
+class Table:
+    """A Delta table of Parquet files, partitioned by one column of whole numbers.
+
+    Parameters
+    ----------
+    folder : Path
+        Its folder, which need not exist.
+    partition : str
+        Column by which files are divided into folders ``COLUMN=VALUE``; files do not hold it.
+
+    Raises
+    ------
+    ServiceError
+        By every method, if the file system refuses the request or the log is damaged.
+    """
+
+    def __init__(self, folder: Path, partition: str):
+        self.folder, self.partition = folder, partition
+
+    @property
+    def exists(self) -> bool:
+        """Whether anything was ever committed."""
+        return self._log is not None
+
+    def partitions(self) -> list[int]:
+        """Return values of the partition column that have files, in order."""
+        if (log := self._updated()) is None:
+            return []
+        return sorted(int(each[self.partition]) for each in log.partitions())
+
+    def files(self, *values: int) -> list[Path]:
+        """Return files of these partitions, by path; without `values` all files."""
+        if (log := self._updated()) is None:
+            return []
+        chosen = [(self.partition, "in", [str(value) for value in values])] if values else None
+        with _readable(self.folder):
+            return sorted(map(Path, log.file_uris(file_pruning_predicate=chosen)))
+
+    def number(self) -> int:
+        """Return the number of the last numbered commit; -1 without one."""
+        return self._number(_COMMITS)
+
+    def commit(self, files: Iterable[Path], number: int | None = None) -> None:
+        """Add `files`, which lie in the table's folder, in one step.
+
+        Files that are in the table, and commits whose number was reached, are not added again.
+
+        Parameters
+        ----------
+        files : iterable of Path
+            Complete Parquet files in folders ``COLUMN=VALUE``. They may lack columns of the table,
+            and have more.
+        number : int, optional
+            Number of the commit. Numbers grow.
+        """
+        if number is not None and number <= self.number():
+            return
+        files = list(files)
+        present = set(self.files(*{self._value(file) for file in files}))
+        added = [file for file in files if file not in present]
+        if not added:
+            return
+        schema = pa.unify_schemas([_layout(file) for file in added])
+        schema = schema.append(pa.field(self.partition, pa.int32()))
+        mark = None if number is None else Transaction(_COMMITS, number)
+        with _readable(self.folder):
+            log = self._log or self._create(schema)
+            if missing := [
+                f for f in Schema.from_arrow(schema).fields if f.name not in _names(log)
+            ]:
+                log.alter.add_columns(missing)
+            self._append(log, [self._action(file) for file in added], mark)
+
+    def compact(self, value: int) -> None:
+        """Merge small files of a partition; readers and writers go on meanwhile.
+
+        If another process does it at the moment, nothing is done.
+        """
+        if log := self._updated():
+            with _readable(self.folder), suppress(CommitFailedError):
+                log.optimize.compact(self._of(value), target_size=FILE_BYTES)
+
+    def sort(self, value: int, column: str) -> bool:
+        """Sort a partition by `column`, so that rows of one value are found without reading all.
+
+        Readers and writers go on meanwhile.
+
+        Returns
+        -------
+        bool
+            False if nothing was done, because it has the rows that it had when it was sorted, or
+            another process changes it at the moment.
+        """
+        log, rows, mark = self._updated(), self._rows(value), f"{_SORTED}{value}"
+        if log is None or rows == self._number(mark):
+            return False
+        with _readable(self.folder):
+            try:
+                log.optimize.z_order([column], self._of(value), target_size=FILE_BYTES)
+            except CommitFailedError:
+                return False
+            self._append(log, [], Transaction(mark, rows))
+        return True
+
+    def vacuum(self, hours: int) -> None:
+        """Remove files that were replaced more than `hours` ago, and old parts of the log."""
+        if log := self._updated():
+            with _readable(self.folder):
+                log.vacuum(hours, dry_run=False, enforce_retention_duration=False)
+                log.cleanup_metadata()
+
+    def _number(self, application: str) -> int:
+        log = self._updated()
+        found = log.transaction_version(application) if log else None
+        return -1 if found is None else int(found)
+
+    def _rows(self, value: int) -> int:
+        if (log := self._updated()) is None:
+            return 0
+        files = pa.table(log.get_add_actions(flatten=True))
+        chosen = files.filter(pc.field(f"partition.{self.partition}") == value)
+        return int(pc.sum(chosen["num_records"]).as_py() or 0)
+
+    def _of(self, value: int) -> list[tuple[str, str, str]]:
+        return [(self.partition, "=", str(value))]
+
+    @cached_property
+    def _opened(self) -> dict[str, DeltaTable]:
+        return {}
+
+    @property
+    def _log(self) -> DeltaTable | None:
+        if "log" not in self._opened:
+            with _readable(self.folder):
+                try:
+                    self._opened["log"] = DeltaTable(str(self.folder))
+                except TableNotFoundError:
+                    return None
+        return self._opened["log"]
+
+    def _updated(self) -> DeltaTable | None:
+        log = self._log
+        if log is not None:
+            with _readable(self.folder):
+                log.update_incremental()
+        return log
+
+    def _create(self, schema: pa.Schema) -> DeltaTable:
+        made = DeltaTable.create(
+            str(self.folder), schema, mode="ignore", partition_by=[self.partition],
+            configuration=_SETTINGS,
+        )  # fmt: skip
+        return self._opened.setdefault("log", made)
+
+    def _append(
+        self, log: DeltaTable, actions: list[AddAction | RemoveAction], mark: Transaction | None
+    ) -> None:
+        log.create_write_transaction(
+            actions,
+            mode="append",
+            schema=log.schema(),
+            partition_by=[self.partition],
+            commit_properties=CommitProperties(app_transactions=[mark] if mark else None),
+        )
+        log.update_incremental()
+
+    def _value(self, file: Path) -> int:
+        return int(file.parent.name.removeprefix(f"{self.partition}="))
+
+    def _action(self, file: Path) -> AddAction:
+        status = file.stat()
+        rows = pq.read_metadata(file).num_rows
+        return AddAction(
+            path=str(file.relative_to(self.folder)),
+            size=status.st_size,
+            partition_values={self.partition: str(self._value(file))},
+            modification_time=int(status.st_mtime * 1000),
+            data_change=True,
+            stats=json.dumps({"numRecords": rows}),
+        )
+
+
+def _names(log: DeltaTable) -> set[str]:
+    return {field.name for field in log.schema().fields}
+
+
+def _layout(file: Path) -> pa.Schema:
+    return pq.read_schema(file).remove_metadata()
+
+
+@contextmanager
+def _readable(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except (DeltaError, OSError) as error:
+        reason = str(error).partition("\n")[0].rstrip(".")
+        raise ServiceError(f"The table {folder} cannot be used ({reason}).") from error
