@@ -45,7 +45,7 @@ _METRICS = (
 @click.option(
     "--archive",
     type=click.Path(path_type=Path),
-    help="Archived nights, in place of POINTS: a folder of folders night=YYYYMMDD.",
+    help="Archived nights, in place of POINTS: archive/TARGET of a work_dir.",
 )
 @click.option("--labels-store", help="Label store of the archive's objects: a folder or URI.")
 @click.option(

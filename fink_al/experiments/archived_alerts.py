@@ -32,7 +32,7 @@ def archived_alerts(
     loop : Loop
         Target and survey.
     folder : path
-        Folder with a folder ``night=YYYYMMDD`` for each night, as the stream writes it. Labels by
+        Archive as the stream writes it. Labels by
         position count if it is in the stream's working folder.
     labels_store : str
         Folder or URI of the label store.
@@ -49,8 +49,8 @@ def archived_alerts(
     archive = Archive(folder.absolute(), loop.alerts.LIGHT_CURVE | loop.alerts.FORCED)
     if not archive.nights():
         raise FinkAlError(
-            f"{folder} has no nights: give the folder that holds night=YYYYMMDD, which the stream "
-            "fills (archive/TARGET in its work_dir)."
+            f"{folder} has no nights: give the archive that the stream fills (archive/TARGET in its "
+            "work_dir)."
         )
     # With the names in other surveys, which fink-al train has matched to the archive's objects.
     labels = OwnNames(LabelStore(labels_store), counterparts_file(archive.folder))

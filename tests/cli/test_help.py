@@ -28,6 +28,7 @@ assert not {"pyspark", "mlflow", "sklearn"} & set(sys.modules)
         (["candidates"], ["--night", "--top", "--format"]),
         (["demo"], ["--nights", "--alerts"]),
         (["stream"], ["--available-now"]),
+        (["archive"], ["adopt", "tidy"]),
     ],
 )
 def test_help(arguments, words):

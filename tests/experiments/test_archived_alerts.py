@@ -67,7 +67,7 @@ def test_alerts_of_labelled_objects_that_passed_the_cuts(archive):
 
 def test_a_folder_without_nights_is_refused(archive, tmp_path):
     settings = load_settings(starting_set=None, test_set=None)
-    with pytest.raises(FinkAlError, match="has no nights: give the folder that holds night="):
+    with pytest.raises(FinkAlError, match="has no nights: give the archive that the stream fills"):
         archived_alerts(Loop.open(settings), tmp_path, str(tmp_path), settings.target.features)
 
 
