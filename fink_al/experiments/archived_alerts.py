@@ -49,8 +49,8 @@ def archived_alerts(
     archive = Archive(folder.absolute(), loop.alerts.LIGHT_CURVE | loop.alerts.FORCED)
     if not archive.nights():
         raise FinkAlError(
-            f"{folder} has no nights: give the archive that the stream fills (archive/TARGET in its "
-            "work_dir)."
+            f"{folder} has no nights: give the archive that the stream fills (archive/TARGET in "
+            "its work_dir)."
         )
     # With the names in other surveys, which fink-al train has matched to the archive's objects.
     labels = OwnNames(LabelStore(labels_store), counterparts_file(archive.folder))
