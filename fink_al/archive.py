@@ -7,6 +7,7 @@ object when a night is over.
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -31,6 +32,8 @@ if TYPE_CHECKING:  # compiled features take a second to import
 
     from fink_al.features.feature_set import FeatureSet
 
+log = logging.getLogger(__name__)
+
 #: Column by which rows are divided into folders: YYYYMMDD, null for packets that could not be read.
 NIGHT = "night"
 
@@ -46,8 +49,8 @@ _ADDED = {
     NUMBER: pa.int64(),
 }
 
-#: Files of a night beyond which the stream merges them: a reader takes a millisecond a file.
-_MANY_FILES = 200
+#: Files of a night beyond which the stream merges them: each costs a reader milliseconds.
+_MANY_FILES = 50
 
 _NIGHTS = f"{NIGHT}={'[0-9]' * 8}"
 
@@ -84,6 +87,13 @@ class Archive:
         self._check()
         return self._table.files(*nights)
 
+    def whole_files(self, *nights: int) -> list[Path]:
+        """The same without damaged files, each of which is named in a warning.
+
+        A file is damaged if its footer cannot be read: torn by a crash of the machine, or empty.
+        """
+        return _without_damaged(self.files(*nights))
+
     def number(self) -> int:
         """Number of the last ledger record whose alerts are here; -1 without one."""
         self._check()
@@ -106,7 +116,8 @@ class Archive:
         Raises
         ------
         FinkAlError
-            If a file is damaged or not of the archive.
+            If no file can be read, or one is not of the archive. Damaged files are left out, with a
+            warning.
         """
         return self._read(self.files(night), columns, filter)
 
@@ -121,8 +132,8 @@ class Archive:
 
     def read_list(
         self, day: int, columns: Iterable[str], filter: ds.Expression | None = None
-    ) -> Iterator[pa.RecordBatch]:
-        """Yield the rows of the list `day`, YYYYMMDD, batch by batch.
+    ) -> pa.Table | None:
+        """Rows of the list `day`, YYYYMMDD; None if no file may hold any.
 
         Parameters
         ----------
@@ -132,14 +143,12 @@ class Archive:
         Raises
         ------
         FinkAlError
-            If a file is damaged or not of the archive.
+            As for :meth:`read`.
         """
         if not (files := self.files_of_list(day)):
-            return
+            return None
         is_listed = pc.field("list") == day
-        use = is_listed if filter is None else is_listed & filter
-        with _readable(files):
-            yield from self._rows(files).to_batches(columns=list(columns), filter=use)
+        return self._read(files, columns, is_listed if filter is None else is_listed & filter)
 
     @property
     def drawn_folder(self) -> Path:
@@ -152,7 +161,7 @@ class Archive:
         Raises
         ------
         FinkAlError
-            If a file is damaged or not of the archive, or there is no file.
+            As for :meth:`read`, or if there is no file.
         """
         return self._read(self.files(), columns, filter)
 
@@ -254,7 +263,13 @@ class Archive:
         if not files:
             raise FinkAlError(f"{self.folder} has no alerts of these nights: run fink-al stream.")
         with _readable(files):
-            return self._rows(files).to_table(list(columns), filter=filter)
+            try:
+                return self._rows(files).to_table(list(columns), filter=filter)
+            except (pa.ArrowException, OSError):
+                whole = _without_damaged(files)
+                if not whole or len(whole) == len(files):
+                    raise
+            return self._rows(whole).to_table(list(columns), filter=filter)
 
     def _rows(self, files: list[Path]) -> ds.Dataset:
         rows = ds.dataset(list(map(str, files)), format="parquet")
@@ -273,6 +288,19 @@ class Archive:
 def _part_of(file: Path) -> str:
     """Part that added a file, whose name :meth:`Archive.add` makes of the part's."""
     return file.stem.rpartition("-")[0]
+
+
+def _without_damaged(files: list[Path]) -> list[Path]:
+    whole = []
+    for file in files:
+        try:
+            pq.read_metadata(file)
+        except (pa.ArrowException, OSError) as error:
+            reason = str(error).partition("\n")[0].rstrip(".")
+            log.warning("%s is damaged (%s): its alerts are left out.", file, reason)
+        else:
+            whole.append(file)
+    return whole
 
 
 @contextmanager

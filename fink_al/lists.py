@@ -59,10 +59,9 @@ def read_list(archive: Archive, day: int) -> pa.Table:
         If a file of the archive is damaged.
     """
     names = [*LISTED.names[:-3], "is_candidate"]
-    batches = [batch for batch in archive.read_list(day, names, IN_LIST) if len(batch)]
-    if not batches:
+    rows = archive.read_list(day, names, IN_LIST)
+    if rows is None or not len(rows):
         return LISTED.empty_table()
-    rows = pa.Table.from_batches(batches)
     rows = rows.sort_by([(name, "ascending") for name in ("object_id", "mjd", "alert_id")])
     as_it_is = pc.ScalarAggregateOptions(skip_nulls=False)
     by_object = rows.group_by("object_id", use_threads=False).aggregate(

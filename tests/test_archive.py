@@ -95,18 +95,30 @@ def test_nights_that_are_over_are_sorted_once_and_replaced_files_removed(archive
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1", None])
-def test_a_damaged_file_is_named_with_a_remedy(archive, content):
-    file = put_rows(archive, NIGHT, ROWS)
-    if content is not None:
+def test_a_damaged_file_is_named_and_the_others_are_read(archive, caplog, content):
+    file = put_rows(archive, NIGHT, pa.table({"object_id": ["c"]}))
+    if content is None:
+        file.unlink()
+    else:
         file.write_bytes(content)
-    columns = ["mjd"] if content is None else ["object_id"]
     for read in (
-        lambda: archive.read(NIGHT, columns),
-        lambda: archive.read_all(columns, ALL),
+        lambda: archive.read(NIGHT, ["object_id"]),
+        lambda: archive.read_all(["object_id"], ALL),
     ):
-        with pytest.raises(FinkAlError, match=r"Cannot read .*night=20260105 \(.*move") as error:
-            read()
-        assert "\n" not in str(error.value)
+        assert read().to_pydict() == {"object_id": ["a", "b"]}
+        (warning,) = caplog.messages
+        assert warning.startswith(f"{file} is damaged (")
+        assert "\n" not in warning
+        caplog.clear()
+
+
+def test_files_that_are_not_of_the_archive_are_refused(archive):
+    with pytest.raises(FinkAlError, match=r"Cannot read .*night=20260105 \(.*mjd"):
+        archive.read(NIGHT, ["mjd"])
+    for file in archive.files():
+        file.write_bytes(b"")
+    with pytest.raises(FinkAlError, match=r"Cannot read .*night=20260105 \(.*"):
+        archive.read(NIGHT, ["object_id"])
 
 
 def test_nights_without_alerts_cannot_be_read(tmp_path):

@@ -89,9 +89,9 @@ def _of_list(loop: Loop, day: int, columns: list[str]) -> pa.Table:
     listed = listed.filter(listed["is_published"])[: loop.target.follow_up.max_per_night]
     chosen = listed["alert_id"].combine_chunks()
     is_chosen = IN_LIST & pc.field("alert_id").isin(chosen)
-    read = loop.archive.read_list(day, columns, is_chosen)
-    batches = [batch for batch in read if len(batch)]
-    rows = pa.Table.from_batches(batches) if batches else listed
+    rows = loop.archive.read_list(day, columns, is_chosen)
+    if rows is None:
+        return listed
     # An alert that came twice is archived twice.
     return rows.take(pc.index_in(chosen, rows["alert_id"].combine_chunks()))
 

@@ -12,7 +12,7 @@ from fink_al.archive import Archive
 
 def read_archive(spark: SparkSession, archive: Archive, night: int) -> DataFrame | None:
     """Scored alerts of `night`, or None if the archive has no such night."""
-    files = archive.files(night)
+    files = archive.whole_files(night)
     if not files:
         return None
     reader, paths = spark.read.option("basePath", str(archive.folder)), list(map(str, files))
@@ -30,4 +30,4 @@ def read_whole_archive(
 ) -> DataFrame:
     """Scored alerts of all nights, with the columns of `schema`."""
     reader = spark.read.schema(schema).option("basePath", str(archive.folder))
-    return reader.parquet(*map(str, archive.files()))
+    return reader.parquet(*map(str, archive.whole_files()))

@@ -11,11 +11,11 @@ from fink_al.errors import FinkAlError
 log = logging.getLogger(__name__)
 
 #: Micro-batches after which it looks for nights of many files.
-_EVERY = 100
+_EVERY = 25
 
 
 class Compaction:
-    """Merges small files every hundred micro-batches.
+    """Merges small files every few micro-batches.
 
     The stream does not wait for it, and what it leaves is done the next time.
 

@@ -48,6 +48,7 @@ def run(settings: Settings, *, available_now: bool = False) -> None:
     """
     # Checked first, since a session takes seconds.
     loop = Loop.open(settings)
+    loop.archive.nights()
     description = SOURCES[settings.stream.source].reach(settings)
     Cluster(settings.sink).identifier()
     stopping: list[int] = []
