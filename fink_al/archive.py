@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -37,8 +38,8 @@ log = logging.getLogger(__name__)
 #: Column by which rows are divided into folders: YYYYMMDD, null for packets that could not be read.
 NIGHT = "night"
 
-#: Column of the number of the ledger's record of an alert.
-NUMBER = "ledger_number"
+#: Column of the part that an alert came with, whose name is in the ledger.
+PART = "part"
 
 #: Columns of later versions of the archive, beside those of light curves.
 _ADDED = {
@@ -46,11 +47,14 @@ _ADDED = {
     "list": pa.int32(),
     **dict.fromkeys(("pi", "u", "priority", "t", *HOST), pa.float64()),
     "strategy_parameters": pa.string(),
-    NUMBER: pa.int64(),
+    PART: pa.string(),
 }
 
 #: Files of a night beyond which the stream merges them: each costs a reader milliseconds.
 _MANY_FILES = 50
+
+#: Names of parts, which are those of files that were not merged yet, too.
+_PART_NAME = re.compile(r"\d{8}T\d+-[0-9a-f]+$")
 
 _NIGHTS = f"{NIGHT}={'[0-9]' * 8}"
 
@@ -167,12 +171,22 @@ class Archive:
 
     def parts(self, night: int) -> set[str]:
         """Names of the published parts that have alerts of `night`."""
-        return {_part_of(file) for file in self.files(night)}
+        found = set[str]()
+        for file in self.files(night):
+            try:
+                names = self._read([file], [PART], None)[PART].unique().to_pylist()
+            except FinkAlError:
+                continue
+            # Versions before 0.2 have the name in that of the file alone.
+            found |= {_part_of(file) if name is None else name for name in names}
+        return found
 
     def read_parts(
         self, parts: Collection[str], columns: Iterable[str]
     ) -> Iterator[tuple[str, int, pa.Table | FinkAlError]]:
         """Yield the rows that published `parts` have added to any night, file by file.
+
+        Files that hold other parts only are not read beyond their footers.
 
         Parameters
         ----------
@@ -186,16 +200,23 @@ class Archive:
         str, int
             Part and night.
         pyarrow.Table or FinkAlError
-            Rows of one file, or why it cannot be read.
+            Rows of one file, or why it cannot be read. Of a file in which several were merged, that
+            is said of each part that it may have held.
         """
-        names = list(columns)
+        names, wanted = list(columns), pc.field(PART).isin(list(parts))
         for night in self.nights():
             for file in self.files(night):
-                if (part := _part_of(file)) in parts:
-                    try:
-                        yield part, night, self._read([file], names, None)
-                    except FinkAlError as error:
-                        yield part, night, error
+                own = _part_of(file)
+                of_name = pc.field(PART).is_null() & pc.scalar(own in parts)
+                try:
+                    rows = self._read([file], [*names, PART], wanted | of_name)
+                except FinkAlError as error:
+                    may_hold = [own] if _PART_NAME.match(own) else parts
+                    yield from ((part, night, error) for part in may_hold if part in parts)
+                    continue
+                for part in rows[PART].unique().to_pylist():
+                    is_own = pc.is_null(rows[PART]) if part is None else pc.equal(rows[PART], part)
+                    yield part or own, night, rows.filter(is_own).select(names)
 
     def frame(self, night: int, columns: Iterable[str]) -> pd.DataFrame:
         """Rows of `night` as a pandas frame."""

@@ -44,7 +44,7 @@ def faults_of(
                 for night, part in unknown_parts
             ],
         ),
-        *(sentence for part in archived.unreadable.values() for sentence in part),
+        *dict.fromkeys(sentence for part in archived.unreadable.values() for sentence in part),
         *_missing(tallies),
         *_by_partition(
             tallies, lambda t: _of_range(t.overlap), "in more than one record of the ledger"

@@ -238,8 +238,8 @@ def _around(
     others = {candidate for candidate, _ in sent}
     for day in sorted({c.list for c in archived.candidates if c.list is not None}):
         try:
-            for batch in loop.archive.read_list(day, Candidate._fields, pc.field("is_candidate")):
-                others |= {Candidate(**row) for row in batch.to_pylist()}
+            rows = loop.archive.read_list(day, Candidate._fields, pc.field("is_candidate"))
+            others |= {Candidate(**row) for row in rows.to_pylist()} if rows else set()
         except FinkAlError as error:  # a night's own damaged file is named already
             log.warning("List %s is not compared with other nights: %s", day, error)
     return {candidate for candidate in others if not scope.holds(*candidate[3:])}

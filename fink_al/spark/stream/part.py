@@ -10,7 +10,7 @@ from pathlib import Path
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from fink_al.archive import NIGHT
+from fink_al.archive import NIGHT, PART
 from fink_al.spark.packets.decode import UNKNOWN_SCHEMA
 
 _COUNTS = ("alerts", "scored", "candidates", "dead_letters")
@@ -86,6 +86,7 @@ def stage(alerts: DataFrame, staging: Path, known_headers: set[int]) -> tuple[Pa
     part = Part(name, staging / name)
     # Small row groups let dead letters, whole packets each, be read back piece by piece. They have
     # no night, and so a partition of their own.
+    alerts = alerts.withColumn(PART, F.lit(name))
     rows = alerts.write.partitionBy(NIGHT).option("parquet.block.size", 8 << 20)
     rows.parquet(str(part.folder))
     staged = alerts.sparkSession.read.schema(alerts.schema).parquet(str(part.folder))

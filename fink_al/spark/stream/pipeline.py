@@ -8,10 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pyspark.sql import SparkSession
-from pyspark.sql import functions as F
 
 from fink_al import metrics
-from fink_al.archive import NUMBER
 from fink_al.kafka import Cluster, Publisher, read_ledger
 from fink_al.loop import Loop
 from fink_al.spark.science import with_science
@@ -115,9 +113,9 @@ class Pipeline:
             science = self._state.science()
             alerts = batch.alerts()
             watch.lap("prepare")
-            scored = with_science(alerts, science)
-            scored = scored.withColumn(NUMBER, F.lit(self.ledger.next_number).cast("long"))
-            part, staged = stage(scored, self._staging, set(batch.known_headers))
+            part, staged = stage(
+                with_science(alerts, science), self._staging, set(batch.known_headers)
+            )
             watch.lap("compute")
             # For an old list, its published objects are loaded and the batch is computed again.
             if batch.accounts_for(part, staged) and not self._state.load_lists(part.lists):

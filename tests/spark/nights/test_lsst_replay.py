@@ -122,7 +122,7 @@ def nights(settings, packets):
 
 def _columns(frame):
     """All that was computed, by column, in the order of the alerts; not when, nor dead letters."""
-    rows = frame.drop("processed", "dead_reason", "packet").orderBy("alert_id").collect()
+    rows = frame.drop("processed", "dead_reason", "packet", "part").orderBy("alert_id").collect()
     return {name: [row[name] for row in rows] for name in sorted(rows[0].asDict())}
 
 
