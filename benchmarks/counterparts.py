@@ -29,13 +29,13 @@ def write_night(settings: Settings, night: int, ra: np.ndarray, dec: np.ndarray,
     """One alert of each object, a tenth of an arcsecond from where it is."""
     shift = np.random.default_rng(seed).normal(0, 0.1 / 3600, len(ra))
     names = pa.array([str(i) for i in range(len(ra))])
-    archive = Archive(settings.archive_dir)
-    folder = archive.folder / f"night={night}"
+    part = settings.staging_dir / f"part{night}"
+    folder = part / f"night={night}"
     folder.mkdir(parents=True)
     at = {"mjd": np.full(len(ra), 61041.0 + seed), "ra": ra, "dec": np.clip(dec + shift, -90, 90)}
     table = pa.table({"object_id": names, **at})
-    pq.write_table(table, folder / "part-0.parquet")
-    archive.adopt()
+    pq.write_table(table, folder / "part-00000-0.parquet")
+    Archive(settings.archive_dir).add(part)
 
 
 def places(ra: np.ndarray, dec: np.ndarray, n: int) -> pa.Table:

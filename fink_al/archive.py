@@ -265,8 +265,11 @@ class Archive:
     def adopt(self) -> list[Path]:
         """Take up the files of a version that kept no log; return damaged ones, which are left out.
 
-        Files that are in the archive are not added again.
+        An archive with a log stays as it is: other files in its folder were replaced, or are not
+        committed yet.
         """
+        if self._table.exists:
+            return []
         whole, damaged = [], []
         for file in sorted(self.folder.glob(f"{_NIGHTS}/*.parquet")):
             try:

@@ -10,9 +10,9 @@ from fink_al.archive import Archive
 
 def put_rows(archive: Archive, night: int, rows: pa.Table, name: str | None = None) -> Path:
     """Add a file of rows to a night of the archive; return its path."""
-    folder = archive.folder / f"night={night}"
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / (name or f"part-{len(list(folder.iterdir()))}.parquet")
-    pq.write_table(rows, file, store_schema=False)
-    archive.adopt()
-    return file
+    part = archive.folder / "new" / (name or f"part-{len(archive.files())}")
+    folder = part / f"night={night}"
+    folder.mkdir(parents=True)
+    pq.write_table(rows, folder / "part-00000-0.parquet", store_schema=False)
+    archive.add(part)
+    return archive.folder / folder.name / f"{part.name}-00000.parquet"

@@ -113,11 +113,11 @@ def test_a_damaged_file_is_named_and_the_others_are_read(archive, caplog, conten
 
 
 def test_files_that_are_not_of_the_archive_are_refused(archive):
-    with pytest.raises(FinkAlError, match=r"Cannot read .*part-0.parquet \(.*mjd"):
+    with pytest.raises(FinkAlError, match=r"Cannot read .*part-0-00000.parquet \(.*mjd"):
         archive.read(NIGHT, ["mjd"])
     for file in archive.files():
         file.write_bytes(b"")
-    with pytest.raises(FinkAlError, match=r"Cannot read .*part-0.parquet \("):
+    with pytest.raises(FinkAlError, match=r"Cannot read .*part-0-00000.parquet \("):
         archive.read(NIGHT, ["object_id"])
 
 
@@ -141,7 +141,8 @@ def test_an_archive_without_a_log_is_taken_up_by_command(tmp_path):
         with pytest.raises(FinkAlError, match=r"before 0\.2: run fink-al archive adopt"):
             refused()
     assert archive.adopt() == [folder / "torn.parquet"]
-    assert archive.adopt() == [folder / "torn.parquet"]
+    pq.write_table(ROWS, folder / "replaced.parquet")
+    assert archive.adopt() == []
     assert (archive.nights(), ids(archive), archive.number()) == ([NIGHT], ["a", "b"], -1)
 
 

@@ -22,8 +22,8 @@ def archive() -> None:
 def adopt(config: Path | None) -> None:
     """Take up an archive of a version before 0.2, which was a folder of Parquet files.
 
-    Stop the stream before. Files stay where they are; what is taken up already is left alone.
-    Damaged files are named and left out.
+    Stop the stream before. Files stay where they are; damaged ones are named and left out. An
+    archive that was taken up before is left as it is.
     """
     from fink_al.loop import Loop
 
