@@ -54,7 +54,7 @@ _ADDED = {
 _MANY_FILES = 50
 
 #: Names of parts, which are those of files that were not merged yet, too.
-_PART_NAME = re.compile(r"\d{8}T\d+-[0-9a-f]+$")
+_PART_NAME = re.compile(r"(\d+-)?\d{8}T\d+-[0-9a-f]+$")
 
 _NIGHTS = f"{NIGHT}={'[0-9]' * 8}"
 
@@ -69,10 +69,18 @@ class Archive:
     lists : mapping of str to pyarrow.DataType, optional
         Light-curve columns of the survey. Files of an earlier version may lack some: then they are
         null.
+    until : int, optional
+        Number of the last ledger record whose alerts are read; later ones are not there. Alerts of
+        versions before 0.2 always are.
     """
 
-    def __init__(self, folder: Path, lists: Mapping[str, pa.DataType] | None = None):
-        self.folder = folder
+    def __init__(
+        self,
+        folder: Path,
+        lists: Mapping[str, pa.DataType] | None = None,
+        until: int | None = None,
+    ):
+        self.folder, self.until = folder, until
         self._table = Table(folder, NIGHT)
         self._lists = dict(lists or {})
 
@@ -80,6 +88,10 @@ class Archive:
     def added_columns(self) -> dict[str, pa.DataType]:
         """Columns that files of an earlier version may lack, with their Arrow types."""
         return self._lists | _ADDED
+
+    def as_of(self, number: int) -> Archive:
+        """The same archive as it was when the ledger's record `number` was its last one."""
+        return Archive(self.folder, self._lists, number)
 
     def nights(self) -> list[int]:
         """Nights that have alerts, YYYYMMDD, in order."""
@@ -286,6 +298,9 @@ class Archive:
     ) -> pa.Table:
         if not files:
             raise FinkAlError(f"{self.folder} has no alerts of these nights: run fink-al stream.")
+        if self.after is not None:
+            is_there = pc.field(PART).is_null() | (pc.field(PART) < self.after)
+            filter = is_there if filter is None else filter & is_there
         with _readable(files):
             try:
                 return self._rows(files).to_table(list(columns), filter=filter)
@@ -294,6 +309,11 @@ class Archive:
                 if not whole or len(whole) == len(files):
                     raise
             return self._rows(whole).to_table(list(columns), filter=filter)
+
+    @property
+    def after(self) -> str | None:
+        """Least name of the parts that are not read; None if all are."""
+        return None if self.until is None else part_prefix(self.until + 1)
 
     def _rows(self, files: list[Path]) -> ds.Dataset:
         rows = ds.dataset(list(map(str, files)), format="parquet")
@@ -307,6 +327,11 @@ class Archive:
                 f"{self.folder} was made by a version before 0.2: run fink-al archive adopt once, "
                 "while no stream runs."
             )
+
+
+def part_prefix(number: int) -> str:
+    """Begin of the name of the part of the ledger's record `number`."""
+    return f"{number:012d}-"
 
 
 def _part_of(file: Path) -> str:

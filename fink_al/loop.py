@@ -99,6 +99,10 @@ class Loop:
         """The same loop for a target that differs in its features or its model."""
         return replace(self, settings=self.settings.model_copy(update={"target": target}))
 
+    def as_of(self, number: int | None) -> Loop:
+        """The same loop with the archive as it was at a record of the ledger; None: as it is."""
+        return self if number is None else replace(self, archive=self.archive.as_of(number))
+
     # The rest is imported on first use: compiled features, scikit-learn and MLflow take
     # seconds to import, and tonight's list needs none of them.
 

@@ -9,7 +9,7 @@ import pytest
 from archive_files import put_rows
 
 from fink_al import archive as archives
-from fink_al.archive import Archive
+from fink_al.archive import Archive, part_prefix
 from fink_al.errors import FinkAlError
 
 ROWS = pa.table({"object_id": ["a", "b"]})
@@ -92,6 +92,18 @@ def test_nights_that_are_over_are_sorted_once_and_replaced_files_removed(archive
     archive.tidy(24, told.append)
     assert len(told) == 2
     assert len(archive.files(NIGHT)) == 1
+
+
+def test_an_archive_is_read_as_it_was(archive, tmp_path):
+    for number, name in enumerate("xyz"):
+        rows = pa.table({"object_id": [name], "part": [f"{part_prefix(number)}20260105T000000-0a"]})
+        archive.add(part(tmp_path, name, rows=rows), number)
+    as_then = archive.as_of(1)
+    assert (ids(archive), ids(as_then)) == (list("abxyz"), list("abxy"))
+    archive.add(part(tmp_path, "next", NIGHT + 1), 3)
+    archive.tidy(1, lambda text: None)
+    assert len(archive.files(NIGHT)) == 1
+    assert ids(as_then) == ["a", "a", "b", "b", "x", "y"]  # the last night's part has no name
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1", None])

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
-from pyspark.sql.types import StructType
+from pyspark.sql.types import StringType, StructField, StructType
 
-from fink_al.archive import Archive
+from fink_al.archive import PART, Archive
 
 
 def read_archive(spark: SparkSession, archive: Archive, night: int) -> DataFrame | None:
@@ -15,6 +18,17 @@ def read_archive(spark: SparkSession, archive: Archive, night: int) -> DataFrame
     files = archive.whole_files(night)
     if not files:
         return None
+    return _there(_rows(spark, archive, files), archive)
+
+
+def _there(rows: DataFrame, archive: Archive) -> DataFrame:
+    """Leave out what is later than the archive is read (:attr:`fink_al.archive.Archive.until`)."""
+    if archive.after is None:
+        return rows
+    return rows.where(F.col(PART).isNull() | (F.col(PART) < archive.after))
+
+
+def _rows(spark: SparkSession, archive: Archive, files: list[Path]) -> DataFrame:
     reader, paths = spark.read.option("basePath", str(archive.folder)), list(map(str, files))
     rows = reader.parquet(*paths)
     absent = {n: kind for n, kind in archive.added_columns.items() if n not in rows.columns}
@@ -29,5 +43,7 @@ def read_whole_archive(
     spark: SparkSession, archive: Archive, schema: str | StructType
 ) -> DataFrame:
     """Scored alerts of all nights, with the columns of `schema`."""
-    reader = spark.read.schema(schema).option("basePath", str(archive.folder))
-    return reader.parquet(*map(str, archive.whole_files()))
+    part = StructField(PART, StringType())
+    whole = f"{schema}, {PART} string" if isinstance(schema, str) else StructType([*schema, part])
+    reader = spark.read.schema(whole).option("basePath", str(archive.folder))
+    return _there(reader.parquet(*map(str, archive.whole_files())), archive).drop(PART)

@@ -14,9 +14,10 @@ from fink_al.evaluation.metrics import Metrics, evaluate
 from fink_al.evaluation.promotion import Difference, compare
 from fink_al.loop import Loop
 from fink_al.models.model import read_manifest
+from fink_al.models.registry import Registry
 from fink_al.training.examples import ArchiveReader, read_examples, rows_of
 from fink_al.training.inputs import read_inputs
-from fink_al.training.nightly import examples_until
+from fink_al.training.nightly import ARCHIVE, examples_until
 from fink_al.training.test_set import read_test_set
 from fink_al.training.versions import as_stored, load, make_again
 
@@ -161,9 +162,16 @@ def reproduce(loop: Loop, number: str, archived: ArchiveReader | None = None) ->
         others += tuple(
             name for name, before in labels.get("inputs", {}).items() if now.get(name) != before
         )
-        collected, _ = examples_until(remade.loop, archived, until)
+        as_then = remade.loop.as_of(_archive_of(registry, number))
+        collected, _ = examples_until(as_then, archived, until)
         since = changes(rows, rows_of(collected, read_examples(remade.loop, collected)))
     return Remake(len(rows), largest, since, others)
+
+
+def _archive_of(registry: Registry, number: str) -> int | None:
+    """Number of the last ledger record that a version's job read; None if it did not say."""
+    (version,) = (each for each in registry.versions() if each.number == number)
+    return int(version.tags[ARCHIVE]) if ARCHIVE in version.tags else None
 
 
 def _largest_difference(p: npt.NDArray[np.float64], other: npt.NDArray[np.float64]) -> float:

@@ -74,6 +74,8 @@ _RECIPE = "recipe"
 _FORMER_QUESTION = "fingerprint"
 #: Tag of a version: its name among the models that the job fitted.
 _ENTRANT = "entrant"
+#: Tag of a version: number of the last ledger record whose alerts its examples may be.
+ARCHIVE = "archive"
 #: Tags of a version: metric and test set, and the value of the metric.
 _JUDGED_BY, _SCORE = "judged_by", "score"
 
@@ -118,6 +120,8 @@ class Summary:
     audit : dict or None
         Night, whether it adds up, and number of what is missing, or why the audit failed; None if
         there was none.
+    archive : int or None
+        Number of the last ledger record whose alerts were read; -1 without one.
     seconds : float
         Duration [s].
     """
@@ -137,6 +141,7 @@ class Summary:
     live: dict[str, Any] | None = None
     challengers: dict[str, float] = field(default_factory=dict)
     audit: dict[str, Any] | None = None
+    archive: int | None = None
     seconds: float = 0.0
 
 
@@ -178,14 +183,17 @@ def retrain(
     folder.mkdir(parents=True, exist_ok=True)
     lock = folder / f"training_{loop.target.name}.lock"
     with alone(lock, AlreadyRunning(f"Another nightly job holds {lock}: wait for its end.")):
+        # The stream goes on meanwhile: all that follows reads the same alerts.
+        loop, whole = loop.as_of(loop.archive.number()), loop
         if matched:
             _match(loop, matched, progress)
         write_drawn(loop, progress)
         summary = _retrain(loop, archived, progress)
+        whole.archive.tidy(loop.settings.stream.keep_replaced_hours, progress)
     if audited and loop.archive.nights():
-        summary = replace(summary, audit=_audit(loop, audited, progress))
-        loop.archive.tidy(loop.settings.stream.keep_replaced_hours, progress)
-    summary = replace(summary, seconds=round(time.monotonic() - begin, 1))
+        summary = replace(summary, audit=_audit(whole, audited, progress))
+    seconds = round(time.monotonic() - begin, 1)
+    summary = replace(summary, archive=loop.archive.until, seconds=seconds)
     folder = loop.settings.report_dir
     folder.mkdir(parents=True, exist_ok=True)
     stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
@@ -271,6 +279,7 @@ def _retrain(loop: Loop, archived: ArchiveReader, progress: Progress) -> Summary
         why = f"{chosen_because}; {why}"
     progress("registering")
     tags |= {_QUESTION: identity, _RECIPE: ingredients, _AGAINST: number or "", WHY: why}
+    tags[ARCHIVE] = str(loop.archive.until)
     version = registry.register(challenger, tags, rows_of(rows, training))
     # A person's decision made during the fit holds.
     if better and (hold := registry.held()):

@@ -10,7 +10,7 @@ from pathlib import Path
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from fink_al.archive import NIGHT, PART
+from fink_al.archive import NIGHT, PART, part_prefix
 from fink_al.spark.packets.decode import UNKNOWN_SCHEMA
 
 _COUNTS = ("alerts", "scored", "candidates", "dead_letters")
@@ -72,8 +72,10 @@ class Part:
     unknown_headers: dict[int, tuple[str, int, int]] = field(default_factory=dict)
 
 
-def stage(alerts: DataFrame, staging: Path, known_headers: set[int]) -> tuple[Part, DataFrame]:
-    """Compute `alerts` into a new part of the folder `staging`.
+def stage(
+    alerts: DataFrame, staging: Path, known_headers: set[int], number: int
+) -> tuple[Part, DataFrame]:
+    """Compute `alerts` into a new part of the folder `staging`, for the ledger's record `number`.
 
     Returns
     -------
@@ -82,7 +84,7 @@ def stage(alerts: DataFrame, staging: Path, known_headers: set[int]) -> tuple[Pa
     DataFrame
         Its rows, read back from its files.
     """
-    name = new_name()
+    name = new_name(number)
     part = Part(name, staging / name)
     # Small row groups let dead letters, whole packets each, be read back piece by piece. They have
     # no night, and so a partition of their own.
@@ -95,9 +97,9 @@ def stage(alerts: DataFrame, staging: Path, known_headers: set[int]) -> tuple[Pa
     return part, staged
 
 
-def new_name() -> str:
-    """Unique name for a part."""
-    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:12]}"
+def new_name(number: int) -> str:
+    """Unique name for the part of the ledger's record `number`; names are in the same order."""
+    return f"{part_prefix(number)}{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:12]}"
 
 
 def _measure(staged: DataFrame, part: Part, known_headers: set[int]) -> None:

@@ -113,9 +113,8 @@ class Pipeline:
             science = self._state.science()
             alerts = batch.alerts()
             watch.lap("prepare")
-            part, staged = stage(
-                with_science(alerts, science), self._staging, set(batch.known_headers)
-            )
+            scored, number = with_science(alerts, science), self.ledger.next_number
+            part, staged = stage(scored, self._staging, set(batch.known_headers), number)
             watch.lap("compute")
             # For an old list, its published objects are loaded and the batch is computed again.
             if batch.accounts_for(part, staged) and not self._state.load_lists(part.lists):

@@ -107,15 +107,11 @@ class Sink:
     ) -> None:
         """Record in the ledger that all before `ends`, by topic and partition, is to be skipped."""
         offsets = [(key, (end, end)) for key, end in ends.items()]
-        parts = [
-            Part(new_name(), Path(), dict(offsets[i : i + _MOST_OFFSETS]))
-            for i in range(0, len(offsets), _MOST_OFFSETS)
-        ]
-        first = ledger.next_number
-        records = [
-            ledger_record(part, ledger, topics, None, number=first + i)
-            for i, part in enumerate(parts)
-        ]
+        pieces = [offsets[i : i + _MOST_OFFSETS] for i in range(0, len(offsets), _MOST_OFFSETS)]
+        records = []
+        for number, piece in enumerate(pieces, ledger.next_number):
+            part = Part(new_name(number), Path(), dict(piece))
+            records.append(ledger_record(part, ledger, topics, None, number=number))
         with self._publisher.transaction() as out:
             for record in records:
                 out.send(self._target.ledger_topic, json.dumps(record).encode())
