@@ -35,6 +35,7 @@ def test_too_few_labels_make_no_model(retrain, settings, tell):
         "live": None,
         "challengers": {},
         "audit": None,
+        "archive": -1,
         "seconds": summary.seconds,
     }
 
