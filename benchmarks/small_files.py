@@ -84,7 +84,7 @@ def write(loop: Loop, rows: pa.Table, batches: int) -> None:
         batch = rows[bounds[number] : bounds[number + 1]]
         add(loop, batch, night, number)
         if number % _MERGED_EVERY == _MERGED_EVERY - 1:
-            loop.archive.compact(night)
+            loop.archive.compact()
     took = time.perf_counter() - since
     add(loop, rows[:10], night + 1, batches)
     in_folder = len(list((loop.archive.folder / f"night={night}").iterdir()))

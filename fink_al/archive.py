@@ -8,7 +8,6 @@ object when a night is over.
 from __future__ import annotations
 
 import logging
-import os
 import re
 import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -54,6 +53,7 @@ _ADDED = {
 _MANY_FILES = 50
 
 #: Names of parts, which are those of files that were not merged yet, too.
+_NUMBERED = re.compile(r"\d{12}-\d{8}T")
 _PART_NAME = re.compile(r"(\d+-)?\d{8}T\d+-[0-9a-f]+$")
 
 _NIGHTS = f"{NIGHT}={'[0-9]' * 8}"
@@ -191,7 +191,8 @@ class Archive:
                 continue
             # Versions before 0.2 have the name in that of the file alone.
             found |= {_part_of(file) if name is None else name for name in names}
-        return found
+        # What was merged of versions before 0.2 has lost its names.
+        return {name for name in found if _PART_NAME.match(name)}
 
     def read_parts(
         self, parts: Collection[str], columns: Iterable[str]
@@ -245,19 +246,22 @@ class Archive:
             Number of its record in the ledger. What is here already is not added again.
         """
         self._check()
-        for file in part.glob(f"{_NIGHTS}/part-*.parquet"):
-            night = self.folder / file.parent.name
+        moved: list[Path] = []
+        for of_night in sorted(part.glob(_NIGHTS)):
+            night = self.folder / of_night.name
             night.mkdir(parents=True, exist_ok=True)
-            with file.open() as written:
-                os.fsync(written)  # the log must not name what a crash of the machine takes away
-            file.replace(night / f"{part.name}-{file.name.split('-')[1]}.parquet")
-        self._table.commit(self.folder.glob(f"{_NIGHTS}/{part.name}-*.parquet"), number)
+            for file in of_night.glob("part-*.parquet"):
+                file.replace(night / f"{part.name}-{file.name.split('-')[1]}.parquet")
+            moved += night.glob(f"{part.name}-*.parquet")  # also what was moved before a crash
+        self._table.commit(_without_damaged(moved), number)
         shutil.rmtree(part)
 
-    def compact(self, night: int) -> None:
-        """Merge small files of a night, if there are many; readers and writers go on."""
-        if len(self.files(night)) > _MANY_FILES:
-            self._table.compact(night)
+    def compact(self) -> None:
+        """Merge small files of nights that have many; readers and writers go on."""
+        for night, files in sorted(self._table.counts().items()):
+            if files > _MANY_FILES:
+                with _warned(night):
+                    self._table.compact(night)
 
     def tidy(self, hours: int, progress: Callable[[str], None]) -> None:
         """Sort by object the nights before the last one, and remove files that were replaced.
@@ -269,9 +273,12 @@ class Archive:
         progress : callable
             Takes a line for each night.
         """
+        if self.number() < 0:
+            return  # an archive just taken up may get files that its last stream left behind
         for night in self.nights()[:-1]:
-            if self._table.sort(night, "object_id"):
-                progress(f"the archive's night {night} is sorted by object")
+            with _warned(night):
+                if self._table.sort(night, "object_id"):
+                    progress(f"the archive's night {night} is sorted by object")
         self._table.vacuum(hours)
 
     def adopt(self) -> list[Path]:
@@ -321,8 +328,11 @@ class Archive:
         return rows.replace_schema(with_absent(rows.schema, self.added_columns))
 
     def _check(self) -> None:
-        """Refuse an archive of a version that kept no log."""
-        if not self._table.exists and next(self.folder.glob(f"{_NIGHTS}/*.parquet"), None):
+        """Refuse an archive of a version that kept no log; its parts have no numbers."""
+        if self._table.exists:
+            return
+        files = self.folder.glob(f"{_NIGHTS}/*.parquet")
+        if not all(is_numbered(file.name) for file in files):
             raise FinkAlError(
                 f"{self.folder} was made by a version before 0.2: run fink-al archive adopt once, "
                 "while no stream runs."
@@ -332,6 +342,11 @@ class Archive:
 def part_prefix(number: int) -> str:
     """Begin of the name of the part of the ledger's record `number`."""
     return f"{number:012d}-"
+
+
+def is_numbered(part: str) -> bool:
+    """Whether the name of a part begins with the number of its record, as all do since 0.2."""
+    return _NUMBERED.match(part) is not None
 
 
 def _part_of(file: Path) -> str:
@@ -350,6 +365,15 @@ def _without_damaged(files: list[Path]) -> list[Path]:
         else:
             whole.append(file)
     return whole
+
+
+@contextmanager
+def _warned(night: int) -> Iterator[None]:
+    """Warn of a night that cannot be merged or sorted, and go on: the others wait for it."""
+    try:
+        yield
+    except FinkAlError as error:
+        log.warning("Night %d of the archive stays as it is: %s", night, error)
 
 
 @contextmanager

@@ -69,7 +69,7 @@ def test_a_reader_sees_every_row_once_while_files_are_merged(archive, tmp_path, 
     before = archive.files(NIGHT)
     writer = Archive(archive.folder)
     writer.add(part(tmp_path, "p4", rows=pa.table({"object_id": ["c"], "mag": [19.0]})), 4)
-    archive.compact(NIGHT)
+    archive.compact()
     assert len(writer.files(NIGHT)) == 1
     assert ids(writer) == ["a"] * 5 + ["b"] * 5 + ["c"]
     assert all(file.exists() for file in before)  # whoever listed them still reads them
@@ -104,6 +104,24 @@ def test_an_archive_is_read_as_it_was(archive, tmp_path):
     archive.tidy(1, lambda text: None)
     assert len(archive.files(NIGHT)) == 1
     assert ids(as_then) == ["a", "a", "b", "b", "x", "y"]  # the last night's part has no name
+
+
+def test_a_torn_file_of_a_part_is_left_out_and_the_others_are_added(archive, tmp_path, caplog):
+    torn = part(tmp_path, "torn")
+    (torn / f"night={NIGHT}" / "part-00001-7f.c000.zstd.parquet").write_bytes(b"PAR1")
+    archive.add(torn, 1)
+    assert ids(archive) == ["a", "a", "b", "b"]
+    assert "torn-00001.parquet is damaged (" in caplog.text
+
+
+def test_a_night_that_cannot_be_sorted_is_named_and_others_are(archive, tmp_path, caplog):
+    for number, night in enumerate((NIGHT, NIGHT + 1, NIGHT + 1, NIGHT + 2)):
+        archive.add(part(tmp_path, f"p{number}", night), number)
+    archive.files(NIGHT)[0].write_bytes(b"PAR1")
+    told = []
+    archive.tidy(1, told.append)
+    assert told == [f"the archive's night {NIGHT + 1} is sorted by object"]
+    assert caplog.text.count(f"Night {NIGHT} of the archive stays as it is: ") == 1
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1", None])
@@ -156,6 +174,38 @@ def test_an_archive_without_a_log_is_taken_up_by_command(tmp_path):
     pq.write_table(ROWS, folder / "replaced.parquet")
     assert archive.adopt() == []
     assert (archive.nights(), ids(archive), archive.number()) == ([NIGHT], ["a", "b"], -1)
+
+
+def test_old_files_are_taken_up_in_one_step_or_not_at_all(tmp_path, monkeypatch):
+    archive, folder = Archive(tmp_path), tmp_path / f"night={NIGHT}"
+    folder.mkdir()
+    rows = ROWS.append_column("processed", pa.array([0, 1], pa.timestamp("us", "UTC")))
+    pq.write_table(rows, folder / "a.parquet", use_deprecated_int96_timestamps=True)
+
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("fink_al.storage.table.create_table_with_add_actions", stop)
+        with pytest.raises(KeyboardInterrupt):
+            archive.adopt()
+    assert Archive(tmp_path).adopt() == []
+    archive.add(part(tmp_path / "staging", "new", NIGHT + 1), 0)
+    archive.tidy(1, lambda text: None)
+    (file,) = archive.files(NIGHT)
+    assert file.name != "a.parquet"
+    # Spark reads no times of nanoseconds.
+    assert pq.read_schema(file).field("processed").type == pa.timestamp("us", "UTC")
+
+
+def test_a_crash_within_the_first_part_is_no_old_archive(tmp_path):
+    archive, name = Archive(tmp_path / "archive"), f"{part_prefix(0)}20260105T000000-0a"
+    first = part(tmp_path, name)
+    moved = archive.folder / f"night={NIGHT}" / f"{name}-00000.parquet"
+    moved.parent.mkdir(parents=True)
+    (first / f"night={NIGHT}" / "part-00000-7f.c000.zstd.parquet").rename(moved)
+    archive.add(first, 0)
+    assert archive.files() == [moved]
 
 
 def test_a_log_that_cannot_be_read_is_named(archive):

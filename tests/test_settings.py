@@ -59,7 +59,8 @@ _WRONG = {
     "STREAM__TRIGGER": (
         "1",
         "no such key; stream has: source, science_path, topics, starting, trigger_seconds, "
-        "max_offsets_per_trigger, partitions, max_packet_bytes, metrics_port; nearest: "
+        "max_offsets_per_trigger, partitions, max_packet_bytes, metrics_port, keep_replaced_hours; "
+        "nearest: "
         "trigger_seconds.",
     ),
     "STREEM__PARTITIONS": (

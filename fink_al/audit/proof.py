@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 
+from fink_al.archive import is_numbered
 from fink_al.audit.account import Answer, Letters, Tally, recall, settle, tally
 from fink_al.audit.archived import COLUMNS, Archived, Candidate
 from fink_al.audit.candidates import compare
@@ -176,13 +177,11 @@ def _account(
         _around(loop, archived, sent, scope),
         is_complete=are_all,
     )
-    # Names begin with their time: later parts were published after the ledger was read.
-    last = max(marks.parts)
     unknown = [
         (night, part)
         for night in sorted(archived.nights)
         for part in sorted(loop.archive.parts(night) - marks.parts)
-        if part < last
+        if not _is_later(part, marks)
     ]
     return Proof(
         target=loop.target.name,
@@ -229,6 +228,11 @@ def _ask(
         empty = as_array([*map(tuple, answer.empty.tolist()), *ranges])
         answers[key] = replace(answer, empty=empty)
     return answers
+
+
+def _is_later(part: str, marks: Marks) -> bool:
+    """Whether a part was published after the ledger was read."""
+    return is_numbered(part) and part > max(filter(is_numbered, marks.parts), default=part)
 
 
 def _around(

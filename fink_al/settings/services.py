@@ -21,7 +21,7 @@ class Stream(Section):
     partitions: Count
     max_packet_bytes: Annotated[int, Field(ge=10_000)]
     metrics_port: Annotated[int, Field(ge=1, le=65535)] | None = None
-    keep_replaced_hours: Annotated[int, Field(ge=1)] = 24
+    keep_replaced_hours: Annotated[int, Field(ge=1, le=120)] = 24
 
     @model_validator(mode="after")
     def _has_a_path(self) -> Stream:

@@ -40,6 +40,12 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
+def sync_folder(folder: Path) -> None:
+    """Wait until a folder with all that is in it is on the disk."""
+    for path in (*folder.rglob("*"), folder, folder.parent):
+        _sync(path)
+
+
 @contextmanager
 def alone(file: Path, busy: FinkAlError) -> Iterator[None]:
     """Hold the lock `file`, which is never removed; raise `busy` if another process holds it.

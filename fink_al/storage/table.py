@@ -18,7 +18,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from deltalake import DeltaTable, Schema
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
-from deltalake.transaction import AddAction, CommitProperties, RemoveAction, Transaction
+from deltalake.transaction import (
+    AddAction,
+    CommitProperties,
+    RemoveAction,
+    Transaction,
+    create_table_with_add_actions,
+)
 
 from fink_al.errors import ServiceError
 
@@ -98,16 +104,24 @@ class Table:
         added = [file for file in files if file not in present]
         if not added:
             return
-        schema = pa.unify_schemas([_layout(file) for file in added])
-        schema = schema.append(pa.field(self.partition, pa.int32()))
+        arrow = pa.unify_schemas([_layout(file) for file in added])
+        schema = Schema.from_arrow(arrow.append(pa.field(self.partition, pa.int32())))
+        actions = [self._action(file) for file in added]
         mark = None if number is None else Transaction(_COMMITS, number)
         with _readable(self.folder):
-            log = self._log or self._create(schema)
-            if missing := [
-                f for f in Schema.from_arrow(schema).fields if f.name not in _names(log)
-            ]:
+            if (log := self._log) is None:
+                return self._create(schema, actions, mark)
+            known = {field.name for field in log.schema().fields}
+            if missing := [field for field in schema.fields if field.name not in known]:
                 log.alter.add_columns(missing)
-            self._append(log, [self._action(file) for file in added], mark)
+            self._append(log, [*actions], mark)
+
+    def counts(self) -> dict[int, int]:
+        """Return the number of files of each partition."""
+        if (log := self._updated()) is None:
+            return {}
+        values = pa.table(log.get_add_actions(flatten=True))[f"partition.{self.partition}"]
+        return {int(each["values"]): each["counts"] for each in values.value_counts().to_pylist()}
 
     def compact(self, value: int) -> None:
         """Merge small files of a partition; readers and writers go on meanwhile.
@@ -183,12 +197,16 @@ class Table:
                 log.update_incremental()
         return log
 
-    def _create(self, schema: pa.Schema) -> DeltaTable:
-        made = DeltaTable.create(
-            str(self.folder), schema, mode="ignore", partition_by=[self.partition],
+    def _create(self, schema: Schema, actions: list[AddAction], mark: Transaction | None) -> None:
+        """Create the table with its first files, in one step: an empty one would hide them."""
+        create_table_with_add_actions(
+            str(self.folder),
+            schema,
+            actions,
+            partition_by=[self.partition],
             configuration=_SETTINGS,
-        )  # fmt: skip
-        return self._opened.setdefault("log", made)
+            commit_properties=CommitProperties(app_transactions=[mark] if mark else None),
+        )
 
     def _append(
         self, log: DeltaTable, actions: list[AddAction | RemoveAction], mark: Transaction | None
@@ -218,12 +236,13 @@ class Table:
         )
 
 
-def _names(log: DeltaTable) -> set[str]:
-    return {field.name for field in log.schema().fields}
-
-
 def _layout(file: Path) -> pa.Schema:
-    return pq.read_schema(file).remove_metadata()
+    """Columns of a file. Every time is one in UTC: the form of Spark's old files has no zone."""
+    columns = pq.read_schema(file).remove_metadata()
+    times = (i for i, kind in enumerate(columns.types) if pa.types.is_timestamp(kind))
+    for i in times:
+        columns = columns.set(i, columns.field(i).with_type(pa.timestamp("us", "UTC")))
+    return columns
 
 
 @contextmanager

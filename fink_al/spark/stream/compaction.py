@@ -39,7 +39,6 @@ class Compaction:
 
     def _compact(self) -> None:
         try:
-            for night in self._archive.nights():
-                self._archive.compact(night)
+            self._archive.compact()
         except FinkAlError as error:
             log.warning("The archive's files were not merged, which slows its readers: %s", error)

@@ -24,6 +24,7 @@ from fink_al.loop import Loop
 from fink_al.spark.stream.compaction import Compaction
 from fink_al.spark.stream.ledger import Ledger, ledger_record
 from fink_al.spark.stream.part import Part, new_name
+from fink_al.storage.local import sync_folder
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +74,7 @@ class Sink:
         """
         target = self._target
         record = ledger_record(part, ledger, topics, version, draw)
+        sync_folder(part.folder)  # the ledger must not name what a crash of the machine takes away
         published: dict[int, list[int]] = {}
         with self._publisher.transaction() as out:
             if part.counts["candidates"]:
