@@ -124,7 +124,7 @@ def parts(settings):
     found = defaultdict(set)
     for file in Archive(settings.archive_dir).files():
         rows = pd.read_parquet(file, partitioning=None)
-        found["-".join(file.stem.split("-")[:2])] |= set(rows["model_version"])
+        found[file.stem.rpartition("-")[0]] |= set(rows["model_version"])
     return found
 
 
