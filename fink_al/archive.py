@@ -56,6 +56,17 @@ _MANY_FILES = 50
 _NUMBERED = re.compile(r"\d{12}-\d{8}T")
 _PART_NAME = re.compile(r"(\d+-)?\d{8}T\d+-[0-9a-f]+$")
 
+#: Rows that :meth:`Archive.batches` yields at a time: some megabytes.
+_BATCH_ROWS = 4096
+
+#: Reads a file page by page: a row group is often the whole file.
+_IN_PIECES = ds.ParquetFileFormat(
+    read_options=ds.ParquetReadOptions(coerce_int96_timestamp_unit="us"),
+    default_fragment_scan_options=ds.ParquetFragmentScanOptions(
+        use_buffered_stream=True, pre_buffer=False
+    ),
+)
+
 _NIGHTS = f"{NIGHT}={'[0-9]' * 8}"
 
 
@@ -108,7 +119,7 @@ class Archive:
 
         A file is damaged if its footer cannot be read: torn by a crash of the machine, or empty.
         """
-        return _without_damaged(self.files(*nights))
+        return without_damaged(self.files(*nights))
 
     def number(self) -> int:
         """Number of the last ledger record whose alerts are here; -1 without one."""
@@ -165,6 +176,55 @@ class Archive:
             return None
         is_listed = pc.field("list") == day
         return self._read(files, columns, is_listed if filter is None else is_listed & filter)
+
+    def schema(self) -> pa.Schema:
+        """Columns of all nights, :data:`NIGHT` first."""
+        self._check()
+        columns = with_absent(self._table.schema(), self.added_columns)
+        night = columns.get_field_index(NIGHT)
+        return columns.remove(night).insert(0, pa.field(NIGHT, pa.int32()))
+
+    def batches(
+        self,
+        files: Iterable[Path],
+        schema: pa.Schema,
+        columns: Iterable[str] | None = None,
+        filter: ds.Expression | None = None,
+    ) -> Iterator[pa.Table]:
+        """Yield rows of `files` in their order, a few thousand at a time.
+
+        Parameters
+        ----------
+        files : iterable of Path
+            Files of the archive.
+        schema : pyarrow.Schema
+            What :meth:`schema` returned. Columns that a file lacks are null.
+        columns : iterable of str, optional
+            Columns to yield; without it all.
+        filter : pyarrow.dataset.Expression, optional
+            Condition that the rows meet, on any column but the night.
+
+        Raises
+        ------
+        FinkAlError
+            If a file cannot be read.
+        """
+        names = list(schema.names if columns is None else columns)
+        stored = schema.remove(schema.get_field_index(NIGHT))
+        read = [name for name in names if name != NIGHT]
+        for file in files:
+            night = int(file.parent.name.removeprefix(f"{NIGHT}="))
+            with _readable([file]):
+                rows = ds.dataset(str(file), schema=stored, format=_IN_PIECES)
+                for batch in rows.to_batches(
+                    read,
+                    filter=self._there(filter),
+                    batch_size=_BATCH_ROWS,
+                    batch_readahead=1,
+                    fragment_readahead=1,
+                ):
+                    of_night = pa.array([night] * len(batch), pa.int32())
+                    yield pa.table(batch).append_column(NIGHT, of_night).select(names)
 
     @property
     def drawn_folder(self) -> Path:
@@ -253,7 +313,7 @@ class Archive:
             for file in of_night.glob("part-*.parquet"):
                 file.replace(night / f"{part.name}-{file.name.split('-')[1]}.parquet")
             moved += night.glob(f"{part.name}-*.parquet")  # also what was moved before a crash
-        self._table.commit(_without_damaged(moved), number)
+        self._table.commit(without_damaged(moved), number)
         shutil.rmtree(part)
 
     def compact(self) -> None:
@@ -305,14 +365,12 @@ class Archive:
     ) -> pa.Table:
         if not files:
             raise FinkAlError(f"{self.folder} has no alerts of these nights: run fink-al stream.")
-        if self.after is not None:
-            is_there = pc.field(PART).is_null() | (pc.field(PART) < self.after)
-            filter = is_there if filter is None else filter & is_there
+        filter = self._there(filter)
         with _readable(files):
             try:
                 return self._rows(files).to_table(list(columns), filter=filter)
             except (pa.ArrowException, OSError):
-                whole = _without_damaged(files)
+                whole = without_damaged(files)
                 if not whole or len(whole) == len(files):
                     raise
             return self._rows(whole).to_table(list(columns), filter=filter)
@@ -321,6 +379,13 @@ class Archive:
     def after(self) -> str | None:
         """Least name of the parts that are not read; None if all are."""
         return None if self.until is None else part_prefix(self.until + 1)
+
+    def _there(self, filter: ds.Expression | None) -> ds.Expression | None:
+        """Add to `filter` that rows are not later than the archive is read."""
+        if self.after is None:
+            return filter
+        is_there = pc.field(PART).is_null() | (pc.field(PART) < self.after)
+        return is_there if filter is None else filter & is_there
 
     def _rows(self, files: list[Path]) -> ds.Dataset:
         rows = ds.dataset(list(map(str, files)), format="parquet")
@@ -354,7 +419,8 @@ def _part_of(file: Path) -> str:
     return file.stem.rpartition("-")[0]
 
 
-def _without_damaged(files: list[Path]) -> list[Path]:
+def without_damaged(files: list[Path]) -> list[Path]:
+    """Leave out files whose footer cannot be read, and name each in a warning."""
     whole = []
     for file in files:
         try:

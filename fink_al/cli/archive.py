@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import rich_click as click
 
+from fink_al.cli.night import read_night
+from fink_al.cli.points import config_option, open_loop
 from fink_al.settings import load_settings
+
+if TYPE_CHECKING:  # a real import would load pyarrow before it is needed
+    from fink_al.export.nights import Night
 
 
 @click.group()
@@ -48,3 +55,71 @@ def tidy(config: Path | None) -> None:
     loop = Loop.open(load_settings(config))
     loop.archive.tidy(loop.settings.stream.keep_replaced_hours, click.echo)
     click.echo(f"{loop.archive.folder}: {len(loop.archive.files())} files.")
+
+
+@archive.command()
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--since", help="First night, YYYYMMDD or YYYY-MM-DD.  [default: the first]")
+@click.option("--until", help="Last night, YYYYMMDD or YYYY-MM-DD.  [default: the last]")
+@click.option(
+    "--form",
+    type=click.Choice(["parquet", "hats"]),
+    default="parquet",
+    show_default=True,
+    help="parquet: plain files by year=YYYY/month=MM/day=DD, as Fink keeps its own; hats: a "
+    "catalog by position, for LSDB (pip install 'fink-al[hats]').",
+)
+@config_option
+def export(
+    folder: Path, since: str | None, until: str | None, form: str, config: Path | None
+) -> None:
+    """Export scored alerts to FOLDER, for readers without this package.
+
+    parquet: repeat it at any time; it writes nights that are new or have changed since, each whole
+    or not at all, and resumes after an interruption. _export.json in a night's folder names the
+    ledger record as of which it was read. hats: FOLDER must not exist yet; alerts without a
+    position are left out and counted.
+
+    Exit code 0: all alerts of these nights are there; 1: damaged files of the archive were left
+    out, each of which is named; 2: an invalid setting, no such nights, or a folder that cannot be
+    written.
+    """
+    nights = read_night(since, "--since"), read_night(until, "--until")
+    loop = open_loop(config)
+    if form == "hats":
+        from fink_al.export.catalog import export_catalog
+
+        catalog = export_catalog(loop, folder, *nights)
+        if catalog.without_position:
+            click.echo(f"Left out, as they have no position: {catalog.without_position} alerts.")
+        click.echo(f"{folder}: {catalog.rows} alerts {_as_of(catalog.as_of)}.")
+        _end(len(catalog.damaged), 0)
+        return
+    from fink_al.export.nights import export_nights
+
+    as_of, done = export_nights(loop, folder, *nights, progress=_show)
+    exported = [night for night in done if not night.fault]
+    rows, same = sum(n.rows for n in exported), sum(not n.is_changed for n in exported)
+    click.echo(
+        f"{folder}: {rows} alerts of {len(exported)} nights {_as_of(as_of)}; {same} unchanged."
+    )
+    _end(sum(len(night.damaged) for night in done), len(done) - len(exported))
+
+
+def _show(night: Night) -> None:
+    done = night.fault or f"{night.rows} alerts{'' if night.is_changed else ', unchanged'}"
+    click.echo(f"{night.night}: {done}", err=bool(night.fault))
+
+
+def _as_of(number: int) -> str:
+    return "before any record of the ledger" if number < 0 else f"as of ledger record {number}"
+
+
+def _end(damaged: int, faults: int) -> None:
+    """End with exit code 1 if anything is missing from the export."""
+    if damaged:
+        click.echo(f"Damaged files of the archive that were left out: {damaged}.", err=True)
+    if faults:
+        click.echo(f"Nights that were not exported: {faults}.", err=True)
+    if damaged or faults:
+        sys.exit(1)

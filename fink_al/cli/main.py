@@ -26,7 +26,7 @@ _COMMANDS = {
     "features": ("fink_al.cli.features", "Features of a table of points."),
     "evaluate": ("fink_al.cli.evaluate", "Measure how well a feature set separates types."),
     "campaign": ("fink_al.cli.campaign", "Compare what query strategies gain per spectrum."),
-    "archive": ("fink_al.cli.archive", "Scored alerts: take up old ones, sort, merge."),
+    "archive": ("fink_al.cli.archive", "Scored alerts: export, take up old ones, sort."),
     "labels": ("fink_al.cli.labels", "Types of the objects: add, import, list, export."),
     "model": ("fink_al.cli.model", "Models of the registry: list, compare, roll back."),
 }  # fmt: skip
@@ -61,7 +61,7 @@ def cli(verbose: bool) -> None:
         stream=sys.stderr,
         force=True,
     )
-    for name in ("py4j", "mlflow", "alembic", "numba", "matplotlib"):
+    for name in ("py4j", "mlflow", "alembic", "numba", "matplotlib", "distributed"):
         logging.getLogger(name).setLevel(logging.WARNING)
     ensure_home()
 

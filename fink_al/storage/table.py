@@ -66,6 +66,10 @@ class Table:
         """Whether anything was ever committed."""
         return self._log is not None
 
+    def schema(self) -> pa.Schema:
+        """Return columns of all files and the partition column; none without any file."""
+        return pa.schema([]) if (log := self._updated()) is None else pa.schema(log.schema())
+
     def partitions(self) -> list[int]:
         """Return values of the partition column that have files, in order."""
         if (log := self._updated()) is None:

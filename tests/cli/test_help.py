@@ -28,7 +28,8 @@ assert not {"pyspark", "mlflow", "sklearn"} & set(sys.modules)
         (["candidates"], ["--night", "--top", "--format"]),
         (["demo"], ["--nights", "--alerts"]),
         (["stream"], ["--available-now"]),
-        (["archive"], ["adopt", "tidy"]),
+        (["archive"], ["adopt", "tidy", "export"]),
+        (["archive", "export"], ["--since", "--until", "--form", "_export.json", "Exit code"]),
     ],
 )
 def test_help(arguments, words):

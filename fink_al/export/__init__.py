@@ -1,0 +1,1 @@
+"""The archive in forms that others read without this package."""
