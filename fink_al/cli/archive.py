@@ -81,8 +81,8 @@ def export(
     position are left out and counted.
 
     Exit code 0: all alerts of these nights are there; 1: damaged files of the archive were left
-    out, each of which is named; 2: an invalid setting, no such nights, or a folder that cannot be
-    written.
+    out or nights could not be exported, and each is named; 2: an invalid setting, no such nights,
+    or a folder that cannot be written.
     """
     nights = read_night(since, "--since"), read_night(until, "--until")
     loop = open_loop(config)

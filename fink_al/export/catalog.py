@@ -18,6 +18,7 @@ from fink_al.archive import Archive, without_damaged
 from fink_al.errors import FinkAlError, ServiceError, SettingsError
 from fink_al.export.nights import check_outside, nights_between, row_groups
 from fink_al.loop import Loop
+from fink_al.storage.local import sync_folder
 
 #: Rows of a file of the catalog, which is sorted in memory: light curves take some kilobytes each.
 _ROWS = 100_000
@@ -140,7 +141,9 @@ def export_catalog(
                 addl_hats_properties={"fink_al_target": loop.target.name, "fink_al_as_of": as_of},
             )
             pipeline_with_client(arguments, client)
-            (Path(partial) / folder.name).rename(folder)
+            catalog = Path(partial) / folder.name
+            sync_folder(catalog)
+            catalog.rename(folder)
     except ValueError as error:
         raise SettingsError(f"{folder} cannot become a catalog: {error}.") from None
     except RuntimeError as error:

@@ -162,6 +162,11 @@ def export_nights(
 def _export(loop: Loop, night: int, as_of: int, folder: Path) -> Night:
     archive, text = loop.archive, str(night)
     day = folder / f"year={text[:4]}" / f"month={text[4:6]}" / f"day={text[6:]}"
+    new, old = folder / f".new-{night}", folder / f".old-{night}"
+    if old.exists() and not day.exists():  # a crash between the two renames
+        old.rename(day)
+    for rest in (new, old):
+        shutil.rmtree(rest, ignore_errors=True)
     listed, former = archive.files(night), _record(day, loop.target.name)
     files = without_damaged(listed)
     damaged = [file for file in listed if file not in files]
@@ -173,9 +178,6 @@ def _export(loop: Loop, night: int, as_of: int, folder: Path) -> Night:
     if damaged and former and former.rows > rows:
         fault = f"its export stays, with {former.rows} rows: without damaged files it has {rows}."
         return Night(night, damaged, fault=fault)
-    new, old = folder / f".new-{night}", folder / f".old-{night}"
-    for rest in (new, old):  # of an export that was interrupted
-        shutil.rmtree(rest, ignore_errors=True)
     new.mkdir()
     try:
         written = _write(archive, files, new)
@@ -186,9 +188,8 @@ def _export(loop: Loop, night: int, as_of: int, folder: Path) -> Night:
         shutil.rmtree(new)
         return Night(night, damaged, fault=f"no alert can be read as of record {as_of}.")
     left_out = [file.name for file in damaged]
-    record = Record(
-        loop.target.name, loop.target.survey, night, as_of, written, names, left_out
-    )  # fmt: skip
+    target = loop.target
+    record = Record(target.name, target.survey, night, as_of, written, names, left_out)
     _write_record(new, record)
     sync_folder(new)
     day.parent.mkdir(parents=True, exist_ok=True)

@@ -34,6 +34,8 @@ def loop(tmp_path, monkeypatch):
     return loop
 
 
+# What nested-pandas 0.7 calls on pandas 3.1.
+@pytest.mark.filterwarnings("ignore:The inplace keyword in NestedFrame")
 def test_a_cone_of_the_catalog_has_the_alerts_that_lie_there(loop, tmp_path):
     lsdb = pytest.importorskip("lsdb", reason="LSDB is missing: pip install 'fink-al[hats]' lsdb")
     dask = pytest.importorskip("dask")
@@ -43,12 +45,10 @@ def test_a_cone_of_the_catalog_has_the_alerts_that_lie_there(loop, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["alerts", "work"]
     catalog = lsdb.open_catalog(folder)
     with dask.config.set(scheduler="synchronous"):
-        cone = catalog.cone_search(ra=100, dec=0, radius_arcsec=2 * 3600).compute(
-            progress_bar=False
-        )
-    assert sorted(cone["object_id"]) == [
+        cone = catalog.cone_search(ra=100, dec=0, radius_arcsec=7200).compute(progress_bar=False)
+    assert set(cone["object_id"]) == {
         f"{night}_{i}" for night in (NIGHT, NIGHT + 1) for i in (98, 99, 100, 101)
-    ]
+    }
     first = cone.iloc[0]
     assert list(first["reasons"]) == ["too_faint", "star"]
     assert list(first["cjd"]) == [2461000.5, 2461001.5]

@@ -123,9 +123,11 @@ def test_an_interrupted_export_resumes(loop, out, monkeypatch):
         with pytest.raises(KeyboardInterrupt):
             export_nights(loop, out)
     assert rows(out, "object_id") == [("b",), ("a",)]
-    # A night that was taken away and not replaced.
+    # A crash after a night was moved away, before another came to its place.
     (out / DAYS[FIRST]).rename(out / f".old-{FIRST}")
-    assert export_nights(loop, out) == (0, [Night(FIRST, [], 2), Night(SECOND, [], 1)])
+    (out / f".new-{SECOND}").mkdir(exist_ok=True)
+    assert export_nights(loop, out) == (0, [Night(FIRST, [], 2, False), Night(SECOND, [], 1)])
+    assert rows(out, "object_id") == [("b",), ("a",), ("c",)]
     assert not [path for path in out.iterdir() if path.name.startswith((".new", ".old"))]
 
 
