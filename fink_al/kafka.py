@@ -219,16 +219,32 @@ class Publisher:
         value: bytes | None,
         key: bytes | None = None,
         headers: dict[str, str] | None = None,
+        delivered: Callable[[int, int], None] | None = None,
     ) -> None:
         """Hand one message to the open transaction, waiting while the send buffer is full.
+
+        Parameters
+        ----------
+        topic, value, key, headers
+            The message.
+        delivered : callable, optional
+            Called with partition and offset of the message before the transaction is committed.
 
         Raises
         ------
         ServiceError
             If it is longer than 10 MB.
         """
+        options: dict[str, Any] = {"headers": list((headers or {}).items())}
+        if delivered:
+
+            def report(error: KafkaError | None, message: Message) -> None:
+                if not error:
+                    delivered(message.partition() or 0, message.offset() or 0)
+
+            options["on_delivery"] = report
         with _clear(self._faults):
-            _hand_over(self._producer, topic, value, key, headers=list((headers or {}).items()))
+            _hand_over(self._producer, topic, value, key, **options)
 
 
 def produce(kafka: Kafka, topic: str, values: Iterable[bytes]) -> int:
@@ -274,7 +290,8 @@ def read(
     They end before the offsets `stop`, by partition, where these come first.
     """
     faults = _Faults(kafka)
-    consumer = _consumer(kafka, faults)
+    # Messages that wait here for a slower reader take memory; the default is 64 MB.
+    consumer = _consumer(kafka, faults, {"queued.max.messages.kbytes": 16384})
     try:
         with _clear(faults):
             found = consumer.list_topics(topic, _TIMEOUT_S).topics[topic]
@@ -460,9 +477,10 @@ def ends(kafka: Kafka, topics: Mapping[str, Topic]) -> dict[tuple[str, int], int
         consumer.close()
 
 
-def read_ledger(kafka: Kafka, topic: str) -> list[dict[str, Any]]:
-    """All records of the ledger, oldest first; none if there is no such topic."""
-    return [json.loads(message.value() or b"null") for message in read(kafka, topic)]
+def read_ledger(kafka: Kafka, topic: str) -> Iterator[dict[str, Any]]:
+    """Yield the ledger's records, oldest first, one at a time; none if there is no such topic."""
+    for message in read(kafka, topic):
+        yield json.loads(message.value() or b"null")
 
 
 def _hand_over(producer: Producer, *message: Any, **options: Any) -> None:

@@ -27,6 +27,9 @@ Counts = npt.NDArray[np.int64]
 #: Number of complete lists from which a new list's threshold and mean are taken.
 LISTS = 5
 
+#: Number of lists that are kept, the latest by name: more than alert topics keep, and 100 kB.
+KEPT = 100
+
 _DECADES, _PER_DECADE = 8, 12
 #: Number of bins: of 0, of each twelfth of a decade, of 1.
 BINS = _DECADES * _PER_DECADE + 2
@@ -73,7 +76,11 @@ def changes(
 
 
 class Thresholds:
-    """Scores of the objects of each list, by strategy and exponent.
+    """Scores of the objects of the last lists, by strategy and exponent.
+
+    The last `KEPT` lists are kept, however long the ledger: a list among them was among them ever
+    since it began, so what is known of it is complete. Of an older list nothing is known, and its
+    next alerts are drawn as those of a first list.
 
     Parameters
     ----------
@@ -103,6 +110,27 @@ class Thresholds:
             of_list[kind] = of_list.get(kind, 0) + np.array(counts, np.int64)
         for name, t in record["t"].items():
             self._least_t[int(name)] = min(t, self._least_t.get(int(name), math.inf))
+        for kept in (self._counts, self._least_t):
+            if len(kept) > KEPT:
+                for oldest in sorted(kept)[:-KEPT]:
+                    del kept[oldest]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what is known, for JSON and :meth:`from_dict`."""
+        counts = {
+            str(name): {kind: counts.tolist() for kind, counts in by_kind.items()}
+            for name, by_kind in self._counts.items()
+        }
+        return {"counts": counts, "t": {str(name): t for name, t in self._least_t.items()}}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Thresholds:
+        """Return the thresholds of which :meth:`to_dict` made `values`."""
+        made = cls()
+        for name, by_kind in values["counts"].items():
+            made._counts[int(name)] = {k: np.array(c, np.int64) for k, c in by_kind.items()}
+        made._least_t = {int(name): t for name, t in values["t"].items()}
+        return made
 
     def mean(self, list_: int, strategy: str, draw: DrawSettings) -> float:
         """Return the mean of ``score**exponent`` by which weights of `list_` are divided.

@@ -96,11 +96,12 @@ def test_a_value_that_no_topic_takes_is_a_service_error(broker):
     Cluster(cluster).create_topic("long_values")
     with pytest.raises(ServiceError, match="MSG_SIZE_TOO_LARGE"):
         produce(cluster, "long_values", [bytes(10_000_001)])
-    sender = Publisher(cluster, "long")
+    sender, positions = Publisher(cluster, "long"), []
     with pytest.raises(ServiceError, match="MSG_SIZE_TOO_LARGE"), sender.transaction() as out:
         out.send("long_values", bytes(10_000_001))
     with sender.transaction() as out:
-        out.send("long_values", b"short")
+        out.send("long_values", b"short", delivered=lambda *at: positions.append(at))
+    assert positions == [(0, 0)]
     assert [message.value() for message in read(cluster, "long_values")] == [b"short"]
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from fink_al.draws import MOST_T, odds, weights
 from fink_al.settings import load_settings
-from fink_al.thresholds import BINS, Thresholds, bins, changes
+from fink_al.thresholds import BINS, KEPT, Thresholds, bins, changes
 
 TARGET = load_settings(environment={}).target
 DRAW = TARGET.draw.model_copy(update={"exponent": 2.0})
@@ -84,6 +84,20 @@ def test_a_restart_and_a_batch_computed_twice_have_the_same_threshold():
         assert running.mean(list_, "entropy", DRAW) == at_start.mean(list_, "entropy", DRAW)
         records.append(record(scores_of(100, batch), list_, t_of(running, list_)))
         running.add(records[-1])
+
+
+def test_of_lists_before_the_last_hundred_nothing_is_kept():
+    lists = [record(scores_of(200, n), n) for n in range(KEPT + 20)]
+    rng = np.random.default_rng(3)
+    known, shuffled = Thresholds(lists), Thresholds(lists[n] for n in rng.permutation(len(lists)))
+    assert known.to_dict()["counts"].keys() == {str(n) for n in range(20, KEPT + 20)}
+    assert shuffled.to_dict() == known.to_dict()
+    assert (
+        Thresholds.from_dict(json.loads(json.dumps(known.to_dict()))).to_dict() == known.to_dict()
+    )
+    assert t_of(known, 19) == FOLLOW_UP.bootstrap_fraction
+    known.add(record(scores_of(200), 19))
+    assert known.to_dict() == shuffled.to_dict()
 
 
 def test_the_order_of_alerts_within_a_batch_does_not_matter():

@@ -19,9 +19,9 @@ from fink_al.audit.kept import Former, write
 from fink_al.audit.marks import Identity, Marks, NoRecord, read_marks
 from fink_al.audit.numbers import numbers_of
 from fink_al.audit.ranges import Range, as_array
-from fink_al.audit.topics import Scope, Span, ask, dead_letters, ledger_records, published
+from fink_al.audit.topics import Scope, Span, ask, dead_letters, published
 from fink_al.errors import FinkAlError, ServiceError
-from fink_al.kafka import Cluster
+from fink_al.kafka import Cluster, read_ledger
 from fink_al.loop import Loop
 
 log = logging.getLogger(__name__)
@@ -104,7 +104,7 @@ def audit(loop: Loop, night: int | None = None) -> Proof:
     sink = settings.sink
     try:
         Cluster(sink).identifier()  # a wrong address is said soon
-        records = ledger_records(sink, target.ledger_topic)
+        records = read_ledger(sink, target.ledger_topic)
         marks = read_marks(records, settings.topics, loop.survey, night)
         spans = (
             Span.of_night(sink, target.candidates_topic, marks),

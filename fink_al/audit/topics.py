@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
@@ -87,12 +86,6 @@ class Span:
         """Offsets at which to start and stop, by partition."""
         starts = {p: first for p, (first, _) in self.offsets.items()}
         return starts, {p: until for p, (_, until) in self.offsets.items()}
-
-
-def ledger_records(kafka: Kafka, topic: str) -> Iterator[dict[str, Any]]:
-    """Yield the ledger's records, oldest first, one at a time."""
-    for message in read(kafka, topic):
-        yield json.loads(message.value() or b"null")
 
 
 def published(kafka: Kafka, span: Span) -> Iterator[tuple[Candidate, Range]]:

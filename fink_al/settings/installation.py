@@ -84,6 +84,11 @@ class Settings(Section):
         return self.work_dir / "staging" / self.target.name
 
     @cached_property
+    def ledger_file(self) -> Path:
+        """Snapshot of the ledger, for a start that reads the records behind it only."""
+        return self.work_dir / "ledger" / f"{self.target.name}.json"
+
+    @cached_property
     def checkpoint_dir(self) -> Path:
         """Spark's checkpoint of the stream."""
         return self.work_dir / "checkpoint" / self.target.name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,31 +27,37 @@ class Ledger:
     ----------
     cluster : str
         Id of the source's cluster.
-    records : list of dict
+    records : iterable of dict
         The ledger's records, oldest first.
-    least_number : int
-        Smallest number of the next record: the archive has taken those before it.
 
     Attributes
     ----------
+    next_number : int
+        Number of the next record. Records of versions before 0.2 are counted from 0.
     parts : dict of str to int
-        Number of the record of each part. Records of versions before 0.2 are counted from 0.
+        Number of the record of each part that may have files in the staging folder. Whoever knows
+        that a part has none removes it here: :meth:`forget`.
     thresholds : Thresholds
         Scores of the lists. Records of versions before 0.2 have none.
+    last : dict of int to tuple of (int, str)
+        Offset and part of the last record, by partition of the ledger's topic.
+    n_new : int
+        Number of records since the last snapshot (:mod:`fink_al.spark.stream.snapshot`).
     """
 
-    def __init__(self, cluster: str, records: list[dict[str, Any]], least_number: int = 0):
+    def __init__(self, cluster: str, records: Iterable[Mapping[str, Any]] = ()):
         self.cluster = cluster
         self.parts: dict[str, int] = {}
         self.next_number = 0
         self.thresholds = Thresholds()
+        self.last: dict[int, tuple[int, str]] = {}
+        self.n_new = 0
         self._done: dict[tuple[str, str, int], int] = {}
         for record in records:
             self.add(record)
-        self.next_number = max(self.next_number, least_number)
 
-    def add(self, record: dict[str, Any]) -> None:
-        """Add one more record."""
+    def add(self, record: Mapping[str, Any], at: tuple[int, int] | None = None) -> None:
+        """Add one more record, which is `at` a partition and offset of the ledger's topic."""
         number = record.get("number", self.next_number)
         self.parts[record["part"]], self.next_number = number, number + 1
         for row in record["offsets"]:
@@ -59,6 +65,32 @@ class Ledger:
             self._done[key] = max(row["until"], self._done.get(key, 0))
         if draw := record.get("draw"):
             self.thresholds.add(draw)
+        if at:
+            self.last[at[0]] = at[1], record["part"]
+        self.n_new += 1
+
+    def forget(self, part: str) -> None:
+        """Forget the name of a part that has no files in the staging folder."""
+        self.parts.pop(part, None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what the records say, but for the names of parts, for :meth:`from_dict`."""
+        return {
+            "next_number": self.next_number,
+            "last": [[partition, *last] for partition, last in self.last.items()],
+            "done": [[*key, until] for key, until in self._done.items()],
+            "thresholds": self.thresholds.to_dict(),
+        }
+
+    @classmethod
+    def from_dict(cls, cluster: str, values: Mapping[str, Any]) -> Ledger:
+        """Return the ledger of which :meth:`to_dict` made `values`."""
+        made = cls(cluster)
+        made.next_number = int(values["next_number"])
+        made.last = {partition: (offset, part) for partition, offset, part in values["last"]}
+        made._done = {(c, topic, p): until for c, topic, p, until in values["done"]}
+        made.thresholds = Thresholds.from_dict(values["thresholds"])
+        return made
 
     @property
     def is_empty(self) -> bool:

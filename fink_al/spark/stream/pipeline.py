@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pyspark.sql import SparkSession
 
 from fink_al import metrics
-from fink_al.kafka import Cluster, Publisher, read_ledger
+from fink_al.kafka import Cluster, Publisher
 from fink_al.loop import Loop
 from fink_al.spark.science import with_science
-from fink_al.spark.stream.ledger import Ledger
 from fink_al.spark.stream.part import Part, stage
 from fink_al.spark.stream.science_files import ScienceFolder
 from fink_al.spark.stream.sink import Sink
+from fink_al.spark.stream.snapshot import Snapshots
 from fink_al.spark.stream.source import Batch, Query, Source
 from fink_al.spark.stream.state import State
 from fink_al.spark.stream.topics import Topics
@@ -87,9 +87,9 @@ class Pipeline:
         sink.create_topic(target.ledger_topic, for_ever=True)
         # The publisher comes first: it ends open transactions before the ledger is read.
         publisher = Publisher(settings.sink, f"fink-al-{target.name}")
-        records = read_ledger(settings.sink, target.ledger_topic)
-        self.ledger = Ledger(self.source.identifier, records, loop.archive.number() + 1)
-        self._sink = Sink(loop, publisher)
+        snapshots = Snapshots(loop)
+        self.ledger = snapshots.read(self.source.identifier, loop.archive.number() + 1)
+        self._sink = Sink(loop, publisher, snapshots)
         self._sink.recover(self.ledger)
         self._state = State(spark, loop, self.ledger.thresholds)
         if self.ledger.is_empty and settings.stream.starting == "latest":

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from fink_al.loop import Loop
 from fink_al.spark.stream.compaction import Compaction
 from fink_al.spark.stream.ledger import Ledger, ledger_record
 from fink_al.spark.stream.part import Part, new_name
+from fink_al.spark.stream.snapshot import Snapshots
 from fink_al.storage.local import sync_folder
 
 log = logging.getLogger(__name__)
@@ -47,12 +48,14 @@ class Sink:
         Topics, archive and the fields of a candidate.
     publisher : Publisher
         The only publisher of this target.
+    snapshots : Snapshots
+        Keeper of the ledger's snapshot.
     """
 
-    def __init__(self, loop: Loop, publisher: Publisher):
+    def __init__(self, loop: Loop, publisher: Publisher, snapshots: Snapshots):
         self._target, self._archive = loop.target, loop.archive
         self._staging = loop.settings.staging_dir
-        self._publisher = publisher
+        self._publisher, self._snapshots = publisher, snapshots
         self._compaction = Compaction(loop.archive)
         self._writer = CandidateWriter(loop.alerts, loop.features)
 
@@ -100,8 +103,9 @@ class Sink:
                         headers["bytes"] = str(len(packet))
                         packet = None
                     out.send(target.dead_letter_topic, packet, headers=headers)
-            out.send(target.ledger_topic, json.dumps(record).encode())
-        ledger.add(record)
+            positions = self._record(out, [record])
+        (at,) = positions  # a snapshot that lacks it would count the record twice
+        ledger.add(record, at)
         return published
 
     def begin(
@@ -115,15 +119,28 @@ class Sink:
             part = Part(new_name(number), Path(), dict(piece))
             records.append(ledger_record(part, ledger, topics, None, number=number))
         with self._publisher.transaction() as out:
-            for record in records:
-                out.send(self._target.ledger_topic, json.dumps(record).encode())
-        for record in records:
-            ledger.add(record)
+            positions = self._record(out, records)
+        for record, at in zip(records, positions, strict=True):
+            ledger.add(record, at)
+            ledger.forget(record["part"])
 
     def archive(self, part: Part, ledger: Ledger) -> None:
         """Move the published `part` into the archive."""
         self._archive.add(part.folder, ledger.parts[part.name])
+        ledger.forget(part.name)
+        self._snapshots.keep(ledger)
         self._compaction.step()
+
+    def _record(self, out: Publisher, records: Iterable[dict[str, Any]]) -> list[tuple[int, int]]:
+        """Send `records`; the list has their positions when the transaction has ended."""
+        positions: list[tuple[int, int]] = []
+        for record in records:
+            out.send(
+                self._target.ledger_topic,
+                json.dumps(record).encode(),
+                delivered=lambda *at: positions.append(at),
+            )
+        return positions
 
     def discard(self, part: Part) -> None:
         """Remove `part`, which was not published."""
@@ -137,6 +154,8 @@ class Sink:
             if folder.name in ledger.parts:
                 log.info("Part %s was published: it moves into the archive", folder.name)
                 self._archive.add(folder, ledger.parts[folder.name])
+                ledger.forget(folder.name)
             else:
                 log.info("Part %s was not published: its alerts are read again", folder.name)
                 shutil.rmtree(folder)
+        self._snapshots.keep(ledger)

@@ -96,7 +96,7 @@ def test_about_as_many_as_asked_for_are_drawn_and_all_is_told(spark, drawing, ni
     assert "not_observable" in set(rows["reasons"].explode())
 
     # The ledger: thresholds fall within a list and are those of the archive.
-    records = read_ledger(drawing.sink, drawing.target.ledger_topic)
+    records = list(read_ledger(drawing.sink, drawing.target.ledger_topic))
     by_list = {}
     for record in records:
         for name, t in record.get("draw", {"t": {}})["t"].items():

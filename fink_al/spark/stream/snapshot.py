@@ -1,0 +1,157 @@
+"""Snapshot of the folded ledger, so that a start reads only the records behind it.
+
+The ledger's topic stays the only truth, and the snapshot is a cache of it: a file of the working
+folder that names the topic by its id and, by partition, the last record that it holds. A start
+reads the topic from that very record on. If the record is not there, or the file is damaged, of
+another topic or another version, the topic is read whole, record by record.
+
+A snapshot has no names of parts, which would be most of it. They tell what becomes of a folder
+that a crash has left in the staging folder. A snapshot is written only while nothing is staged:
+each part is archived and its folder removed before, and parts come one after the other. So a
+folder that is there at a start is younger than the snapshot, and the records behind it decide. Only
+a machine that lost power may bring back an older folder; versions before 0.2 left folders without
+numbers. With such a folder, the topic is read whole, and the names of what is staged are noted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import re
+import time
+from collections.abc import Set
+from typing import Any
+
+from fink_al.archive import is_numbered, part_prefix
+from fink_al.kafka import Cluster, read
+from fink_al.loop import Loop
+from fink_al.spark.stream.ledger import Ledger
+from fink_al.storage.local import whole
+
+log = logging.getLogger(__name__)
+
+#: Records after which a snapshot is written: reading as many takes a fraction of a second.
+EVERY = 500
+
+_FORM = 1
+_PROGRESS_S = 10.0
+
+
+class Snapshots:
+    """Reader of the ledger's topic, and keeper of its snapshot.
+
+    Parameters
+    ----------
+    loop : Loop
+        The target's loop. Its ledger's topic exists.
+
+    Raises
+    ------
+    ServiceError
+        By the constructor and :meth:`read`, if the cluster does not answer.
+    """
+
+    def __init__(self, loop: Loop):
+        self._kafka, self._topic = loop.settings.sink, loop.target.ledger_topic
+        self._file, self._staging = loop.settings.ledger_file, loop.settings.staging_dir
+        cluster = Cluster(self._kafka)
+        # Asked before the topic is read: if it is recreated in between, the snapshot fits none.
+        topic = cluster.topics(re.escape(self._topic)).get(self._topic)
+        self._identity = {
+            "form": _FORM,
+            "cluster": cluster.identifier(),
+            "topic_id": topic.identifier if topic else None,
+        }
+
+    def read(self, source: str, least_number: int = 0) -> Ledger:
+        """Return the ledger of the whole topic.
+
+        Parameters
+        ----------
+        source : str
+            Id of the source's cluster.
+        least_number : int
+            Smallest number of the next record: the archive has taken those before it.
+        """
+        staged = {folder.name for folder in self._staging.glob("*")}
+        ledger = self._behind_snapshot(source, staged) or self._whole(source, staged)
+        ledger.next_number = max(ledger.next_number, least_number)
+        return ledger
+
+    def keep(self, ledger: Ledger) -> None:
+        """Write a snapshot of `ledger` if it is time. Nothing may be staged.
+
+        What fails is a warning: the next start takes longer.
+        """
+        if ledger.n_new < EVERY or not ledger.last:
+            return
+        ledger.n_new = 0
+        state = ledger.to_dict()
+        content = self._identity | {"sha256": _checksum(state), "state": state}
+        try:
+            with whole(self._file) as partial:
+                partial.write_text(json.dumps(content))
+        except OSError as error:
+            log.warning("The ledger's snapshot %s was not written: %s", self._file, error)
+
+    def _behind_snapshot(self, source: str, staged: Set[str]) -> Ledger | None:
+        """The ledger from snapshot and later records; None if the snapshot does not serve."""
+        if not self._file.exists():
+            return None
+        try:
+            ledger = Ledger.from_dict(source, self._state())
+            first = part_prefix(ledger.next_number)
+            if old := [name for name in staged if not is_numbered(name) or name < first]:
+                raise _Unfit(f"the staged part {min(old)} is older")
+            self._add(ledger, staged)
+        except _Unfit as error:
+            reason = str(error)
+        except (OSError, ValueError, TypeError, LookupError, AttributeError):
+            reason = "it is damaged"
+        else:
+            return ledger
+        log.warning("The ledger is read whole, as its snapshot %s is unfit: %s", self._file, reason)
+        return None
+
+    def _state(self) -> dict[str, Any]:
+        """Content of the file, if it is of this topic."""
+        content = json.loads(self._file.read_bytes())
+        if any(content[name] != value for name, value in self._identity.items()):
+            raise _Unfit("it is of another topic or version")
+        if content["sha256"] != _checksum(content["state"]):
+            raise _Unfit("it is damaged")
+        return content["state"]
+
+    def _whole(self, source: str, staged: Set[str]) -> Ledger:
+        ledger = Ledger(source)
+        self._add(ledger, staged)
+        return ledger
+
+    def _add(self, ledger: Ledger, staged: Set[str]) -> None:
+        """Add the records from the last one of `ledger` on, which must be where it was."""
+        expected, starts = dict(ledger.last), {p: offset for p, (offset, _) in ledger.last.items()}
+        said = time.monotonic()
+        for message in read(self._kafka, self._topic, starts):
+            record = json.loads(message.value() or b"null")
+            partition, offset = message.partition() or 0, message.offset() or 0
+            if partition in expected:
+                if expected.pop(partition) != (offset, record["part"]):
+                    raise _Unfit("the topic has another record in its place")
+                continue
+            ledger.add(record, (partition, offset))
+            if record["part"] not in staged:
+                ledger.forget(record["part"])
+            if time.monotonic() - said > _PROGRESS_S:
+                said = time.monotonic()
+                log.info("Reading the ledger: %d records so far", ledger.n_new)
+        if expected:
+            raise _Unfit("the topic does not have its last record")
+
+
+class _Unfit(Exception):
+    """A snapshot cannot be used."""
+
+
+def _checksum(state: Any) -> str:
+    return hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()
