@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 #: Records after which a snapshot is written: reading as many takes a fraction of a second.
 EVERY = 500
 
+#: To be raised whenever records are added up in another way, such as by other bins of scores.
 _FORM = 1
 _PROGRESS_S = 10.0
 
