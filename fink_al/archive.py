@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import re
 import shutil
+import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -315,6 +316,40 @@ class Archive:
             moved += night.glob(f"{part.name}-*.parquet")  # also what was moved before a crash
         self._table.commit(without_damaged(moved), number)
         shutil.rmtree(part)
+
+    def damaged(self, night: int, parts: Collection[str], columns: Iterable[str]) -> list[Path]:
+        """Files of `night`, and of `parts` in other nights, whose `columns` cannot be read."""
+        found, names = [], list(columns)
+        for file in self.files():
+            if file.parent.name == f"{NIGHT}={night}" or _part_of(file) in parts:
+                try:
+                    self._read([file], names, None)
+                except FinkAlError:
+                    found.append(file)
+        return found
+
+    def parts_of(self, files: Iterable[Path]) -> set[str]:
+        """Parts that added `files`, by their names; of merged files nothing is known."""
+        return {part for part in map(_part_of, files) if _PART_NAME.match(part)}
+
+    def replace(self, damaged: Collection[Path], parts: Path) -> None:
+        """Take `damaged` files out and add others, in one step: readers see both or neither.
+
+        Parameters
+        ----------
+        damaged : collection of Path
+            Some of :meth:`damaged`.
+        parts : Path
+            Folder of folders, each named as a part and laid out by night, whose files move here.
+        """
+        moved: list[Path] = []
+        for file in sorted(parts.glob(f"*/{_NIGHTS}/part-*.parquet")):
+            night = self.folder / file.parent.name
+            night.mkdir(parents=True, exist_ok=True)
+            # The damaged file has the name that the part's own file had.
+            moved.append(night / f"{file.parts[-3]}-{uuid.uuid4().hex[:8]}.parquet")
+            file.replace(moved[-1])
+        self._table.commit(moved, removed=damaged)
 
     def compact(self) -> None:
         """Merge small files of nights that have many; readers and writers go on."""

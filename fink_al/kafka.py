@@ -464,12 +464,17 @@ def look_up(
 
 def ends(kafka: Kafka, topics: Mapping[str, Topic]) -> dict[tuple[str, int], int]:
     """Offset behind the last message of each partition of `topics`."""
+    return {key: end for key, (_, end) in bounds(kafka, topics).items()}
+
+
+def bounds(kafka: Kafka, topics: Mapping[str, Topic]) -> dict[tuple[str, int], tuple[int, int]]:
+    """First offset that each partition of `topics` keeps, and the one behind its last message."""
     faults = _Faults(kafka)
     consumer = _consumer(kafka, faults)
     try:
         with _clear(faults):
             return {
-                (name, p): consumer.get_watermark_offsets(TopicPartition(name, p), _TIMEOUT_S)[1]
+                (name, p): consumer.get_watermark_offsets(TopicPartition(name, p), _TIMEOUT_S)
                 for name, topic in topics.items()
                 for p in range(topic.partitions)
             }

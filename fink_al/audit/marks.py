@@ -6,7 +6,7 @@ which it was written. It belongs as a whole: a micro-batch over two nights' topi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -95,7 +95,11 @@ class Marks:
 
 
 def read_marks(
-    records: Iterable[Mapping[str, Any]], topics: str, survey: Survey, night: int | None = None
+    records: Iterable[Mapping[str, Any]],
+    topics: str,
+    survey: Survey,
+    night: int | None = None,
+    also: Collection[str] = (),
 ) -> Marks:
     """Choose the records of a night from the ledger, in one pass.
 
@@ -111,6 +115,8 @@ def read_marks(
         Says where a night begins.
     night : int, optional
         YYYYMMDD; default: the last one.
+    also : collection of str
+        Parts whose records are taken, too, whatever their nights.
 
     Raises
     ------
@@ -130,7 +136,7 @@ def read_marks(
         if night is None and own and max(own) > (chosen or 0):
             chosen = max(own)
             kept, repeated = [], []
-        if chosen in own:
+        if chosen in own or record.part in also:
             kept.append(record)
             if record.part in parts:
                 repeated.append(record.part)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -100,12 +100,19 @@ def audit(loop: Loop, night: int | None = None) -> Proof:
     FinkAlError
         If the ledger has no record of the night.
     """
+    proof = prove(loop, night)
+    write(loop.settings.audit_dir, proof.night, proof.to_dict())
+    return proof
+
+
+def prove(loop: Loop, night: int | None = None, also: Collection[str] = ()) -> Proof:
+    """The same as :func:`audit` without keeping it, with the records of the parts `also`, too."""
     settings, target = loop.settings, loop.target
     sink = settings.sink
     try:
         Cluster(sink).identifier()  # a wrong address is said soon
         records = read_ledger(sink, target.ledger_topic)
-        marks = read_marks(records, settings.topics, loop.survey, night)
+        marks = read_marks(records, settings.topics, loop.survey, night, also)
         spans = (
             Span.of_night(sink, target.candidates_topic, marks),
             Span.of_night(sink, target.dead_letter_topic, marks),
@@ -117,9 +124,7 @@ def audit(loop: Loop, night: int | None = None) -> Proof:
         raise ServiceError(f"{error} Check sink.servers, and start the audit again.") from error
     except NoRecord as error:
         raise FinkAlError(f"Topic '{target.ledger_topic}' at {sink.servers} has {error}") from None
-    proof = _account(loop, marks, sent, letters, spans)
-    write(settings.audit_dir, proof.night, proof.to_dict())
-    return proof
+    return _account(loop, marks, sent, letters, spans)
 
 
 def read_archived(loop: Loop, marks: Marks) -> Archived:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -11,6 +12,7 @@ from fink_al.cli.night import read_night
 from fink_al.settings import load_settings
 
 if TYPE_CHECKING:  # a real import would load pyspark before it is needed
+    from fink_al.settings import Settings
     from fink_al.spark.nights.replay import Agreement
 
 
@@ -36,6 +38,12 @@ if TYPE_CHECKING:  # a real import would load pyspark before it is needed
     type=click.Path(path_type=Path),
     help="Folder for the scored alerts, as Parquet; it must not exist yet.",
 )
+@click.option(
+    "--repair",
+    "is_repair",
+    is_flag=True,
+    help="Fill in what damaged files of the archive held, from packets that Kafka still holds.",
+)
 @click.option("--config", type=click.Path(path_type=Path), help="Settings file.")
 def replay(
     night: str,
@@ -43,13 +51,20 @@ def replay(
     late_hours: float,
     version: str | None,
     output: Path | None,
+    is_repair: bool,
     config: Path | None,
 ) -> None:
     """Score a night again with the stream's own code, and compare with the stream's archive.
 
-    NIGHT is YYYYMMDD or YYYY-MM-DD. Nothing is published and the archive stays as it is.
+    NIGHT is YYYYMMDD or YYYY-MM-DD. Nothing is published and the archive stays as it is; with
+    --repair new files take the place of damaged ones, and the exit code is 1 if the night does not
+    add up then.
     """
     settings = load_settings(config)
+    if is_repair:
+        if version or output:
+            raise click.UsageError("--repair takes neither --model nor --output.")
+        sys.exit(_repair(settings, read_night(night, "The night")))
     from fink_al.spark.nights.replay import run
 
     agreement = run(
@@ -64,6 +79,32 @@ def replay(
     click.echo(_comparison(agreement))
     if output:
         click.echo(f"Scored alerts: {output}")
+
+
+def _repair(settings: Settings, night: int) -> int:
+    """Repair `night` and say what came of it; return the exit code."""
+    from fink_al.spark.nights.repair import run
+
+    done = run(settings, night)
+    if done.damaged or done.filled:
+        click.echo(
+            f"{done.filled} alerts are filled in again from the topics, and "
+            f"{len(done.damaged)} damaged files taken out."
+        )
+    if done.differing:
+        click.echo(
+            f"{done.differing} of them would now be drawn otherwise: they are archived as they "
+            "were published."
+        )
+    for why, number in done.left.items():
+        click.echo(f"{number} offsets cannot be filled in: {why}.")
+    if done.proof.adds_up:
+        was = "" if done.damaged or done.filled else ": nothing to repair"
+        click.echo(f"Night {night} adds up{was}.")
+        return 0
+    if not done.left:
+        click.echo(f"Night {night} does not add up: fink-al audit --night {night} says why.")
+    return 1
 
 
 def _comparison(agreement: Agreement) -> str:

@@ -8,6 +8,7 @@ compaction too. Format: https://github.com/delta-io/delta/blob/master/PROTOCOL.m
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property
@@ -88,8 +89,10 @@ class Table:
         """Return the number of the last numbered commit; -1 without one."""
         return self._number(_COMMITS)
 
-    def commit(self, files: Iterable[Path], number: int | None = None) -> None:
-        """Add `files`, which lie in the table's folder, in one step.
+    def commit(
+        self, files: Iterable[Path], number: int | None = None, removed: Iterable[Path] = ()
+    ) -> None:
+        """Add `files`, which lie in the table's folder, and take `removed` out, in one step.
 
         Files that are in the table, and commits whose number was reached, are not added again.
 
@@ -100,15 +103,19 @@ class Table:
             and have more.
         number : int, optional
             Number of the commit. Numbers grow.
+        removed : iterable of Path, optional
+            Files of the table that readers must not use any more; they stay in the folder.
         """
         if number is not None and number <= self.number():
             return
         files = list(files)
-        present = set(self.files(*{self._value(file) for file in files}))
+        removed = list(removed)
+        present = set(self.files(*{self._value(file) for file in (*files, *removed)}))
         added = [file for file in files if file not in present]
-        if not added:
+        gone = [self._removal(file) for file in removed if file in present]
+        if not added and not gone:
             return
-        arrow = pa.unify_schemas([_layout(file) for file in added])
+        arrow = pa.unify_schemas([_layout(file) for file in added] or [pa.schema([])])
         schema = Schema.from_arrow(arrow.append(pa.field(self.partition, pa.int32())))
         actions = [self._action(file) for file in added]
         mark = None if number is None else Transaction(_COMMITS, number)
@@ -118,7 +125,7 @@ class Table:
             known = {field.name for field in log.schema().fields}
             if missing := [field for field in schema.fields if field.name not in known]:
                 log.alter.add_columns(missing)
-            self._append(log, [*actions], mark)
+            self._append(log, [*actions, *gone], mark)
 
     def counts(self) -> dict[int, int]:
         """Return the number of files of each partition."""
@@ -237,6 +244,14 @@ class Table:
             modification_time=int(status.st_mtime * 1000),
             data_change=True,
             stats=json.dumps({"numRecords": rows}),
+        )
+
+    def _removal(self, file: Path) -> RemoveAction:
+        return RemoveAction(
+            path=str(file.relative_to(self.folder)),
+            data_change=True,
+            deletion_timestamp=int(time.time() * 1000),
+            partition_values={self.partition: str(self._value(file))},
         )
 
 

@@ -86,15 +86,20 @@ def stage(
     """
     name = new_name(number)
     part = Part(name, staging / name)
+    staged = write(alerts, name, part.folder)
+    _measure(staged, part, known_headers)
+    _list(staged, part)
+    return part, staged
+
+
+def write(alerts: DataFrame, name: str, folder: Path) -> DataFrame:
+    """Write `alerts` by night as the part `name` into a new folder; return what it holds."""
     # Small row groups let dead letters, whole packets each, be read back piece by piece. They have
     # no night, and so a partition of their own.
     alerts = alerts.withColumn(PART, F.lit(name))
     rows = alerts.write.partitionBy(NIGHT).option("parquet.block.size", 8 << 20)
-    rows.parquet(str(part.folder))
-    staged = alerts.sparkSession.read.schema(alerts.schema).parquet(str(part.folder))
-    _measure(staged, part, known_headers)
-    _list(staged, part)
-    return part, staged
+    rows.parquet(str(folder))
+    return alerts.sparkSession.read.schema(alerts.schema).parquet(str(folder))
 
 
 def new_name(number: int) -> str:

@@ -84,7 +84,7 @@ class State:
         champion = self._champions.current()
         self._refresh_labels()
         if self._shared_published is None:
-            published = {name: _sorted(kept.published) for name, kept in self._lists.items()}
+            published = {name: ordered(kept.published) for name, kept in self._lists.items()}
             self._shared_published = self._spark.sparkContext.broadcast(published)
         known = Known(self._labelled, self._reserved, self._shared_published)
         return Science(self._loop, champion, known, self._thresholds)
@@ -147,7 +147,7 @@ class State:
     def _read(self, lists: Set[int]) -> None:
         archived = set(self._loop.archive.nights())
         # Lists may close at another hour than nights, within a day.
-        for night in sorted({day for name in lists for day in _around(name)} & archived):
+        for night in sorted({day for name in lists for day in around(name)} & archived):
             rows = read_archive(self._spark, self._loop.archive, night)
             if rows is None:  # all its files are damaged
                 continue
@@ -189,7 +189,7 @@ class State:
             if former:
                 former.unpersist()
         self._labelled, self._reserved = (
-            self._spark.sparkContext.broadcast(_sorted(object_keys(self._spark, names)))
+            self._spark.sparkContext.broadcast(ordered(object_keys(self._spark, names)))
             for names in (typed, reserved)
         )
         self._labels_version = version
@@ -208,10 +208,12 @@ def object_keys(spark: SparkSession, names: Iterable[str]) -> list[int]:
     return [row[0] for row in frame.select(F.xxhash64("object_id")).collect()]
 
 
-def _sorted(keys: Iterable[int]) -> np.ndarray:
+def ordered(keys: Iterable[int]) -> np.ndarray:
+    """Return `keys` in order, int64, as the workers look them up."""
     return np.sort(np.fromiter(keys, np.int64))
 
 
-def _around(list_: int) -> list[int]:
+def around(list_: int) -> list[int]:
+    """Return the nights YYYYMMDD that may have alerts of a list, or the lists of a night's."""
     day = datetime.strptime(str(list_), "%Y%m%d")
     return [int(f"{day + timedelta(days=step):%Y%m%d}") for step in (-1, 0, 1)]

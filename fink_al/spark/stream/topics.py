@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import shutil
 from collections.abc import Callable, Mapping, Set
 from datetime import UTC, datetime, timedelta
 
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 from pyspark.sql.streaming import StreamingQuery
 
 from fink_al.alerts import Adapter
@@ -201,6 +203,33 @@ def read_topics(
         options["endingTimestamp"] = _milliseconds(end)
     reader = spark.read.format("kafka").options(**options)
     return reader.option("subscribePattern", _anchored(pattern)).load()
+
+
+def read_ranges(
+    spark: SparkSession, settings: Settings, ranges: Mapping[tuple[str, int], list[tuple[int, int]]]
+) -> DataFrame:
+    """Messages of `ranges` of offsets that are there, by topic and partition."""
+    assign: dict[str, list[int]] = {}
+    starts: dict[str, dict[str, int]] = {}
+    stops: dict[str, dict[str, int]] = {}
+    for (topic, partition), own in ranges.items():
+        assign.setdefault(topic, []).append(partition)
+        starts.setdefault(topic, {})[str(partition)] = min(first for first, _ in own)
+        stops.setdefault(topic, {})[str(partition)] = max(until for _, until in own)
+    reader = spark.read.format("kafka").options(**_options(spark, settings))
+    messages = (
+        reader.option("assign", json.dumps(assign))
+        .option("startingOffsets", json.dumps(starts))
+        .option("endingOffsets", json.dumps(stops))
+        .load()
+    )
+    rows = [(*key, *range_) for key, own in ranges.items() for range_ in own]
+    names = "in_topic string, in_partition int, first long, until long"
+    wanted = spark.createDataFrame(rows, names)
+    is_wanted = F.expr(
+        "topic = in_topic AND partition = in_partition AND offset >= first AND offset < until"
+    )
+    return messages.join(F.broadcast(wanted), is_wanted, "left_semi")
 
 
 def read_night(
