@@ -12,7 +12,7 @@ import re
 import shutil
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -308,14 +308,16 @@ class Archive:
         """
         self._check()
         moved: list[Path] = []
-        for of_night in sorted(part.glob(_NIGHTS)):
+        for of_night in _listed(part, _NIGHTS):
             night = self.folder / of_night.name
             night.mkdir(parents=True, exist_ok=True)
-            for file in of_night.glob("part-*.parquet"):
-                file.replace(night / f"{part.name}-{file.name.split('-')[1]}.parquet")
+            for file in _listed(of_night, "part-*.parquet"):
+                with suppress(FileNotFoundError):  # a stream that was fenced archives it, too
+                    file.replace(night / f"{part.name}-{file.name.split('-')[1]}.parquet")
             moved += night.glob(f"{part.name}-*.parquet")  # also what was moved before a crash
         self._table.commit(without_damaged(moved), number)
-        shutil.rmtree(part)
+        with suppress(FileNotFoundError):
+            shutil.rmtree(part)
 
     def damaged(self, night: int, parts: Collection[str], columns: Iterable[str]) -> list[Path]:
         """Files of `night`, and of `parts` in other nights, whose `columns` cannot be read."""
@@ -447,6 +449,13 @@ def part_prefix(number: int) -> str:
 def is_numbered(part: str) -> bool:
     """Whether the name of a part begins with the number of its record, as all do since 0.2."""
     return _NUMBERED.match(part) is not None
+
+
+def _listed(folder: Path, pattern: str) -> list[Path]:
+    """What of `folder` matches; nothing if another process removes the folder."""
+    with suppress(FileNotFoundError):
+        return sorted(folder.glob(pattern))
+    return []
 
 
 def _part_of(file: Path) -> str:

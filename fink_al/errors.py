@@ -32,3 +32,7 @@ class ModelError(FinkAlError):
 
 class ServiceError(FinkAlError):
     """A component outside this package (broker, registry, JVM) failed or does not answer."""
+
+
+class FencedError(ServiceError):
+    """Another stream of the same target has taken over: this one must touch nothing any more."""

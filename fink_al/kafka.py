@@ -28,7 +28,7 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from fink_al.errors import ServiceError, SettingsError
+from fink_al.errors import FencedError, ServiceError, SettingsError
 from fink_al.settings import Kafka
 
 log = logging.getLogger(__name__)
@@ -42,6 +42,12 @@ _MAX_MESSAGE_BYTES = 10_000_000
 # Every failure comes back as an error too; the library would also print each attempt to connect.
 _LOG_LEVEL = 2
 _FOR_EVER = {"retention.ms": "-1", "retention.bytes": "-1"}
+# Answers to a publisher after another one of its name has begun.
+_FENCED = {
+    KafkaError._FENCED,
+    KafkaError.PRODUCER_FENCED,
+    KafkaError.INVALID_PRODUCER_EPOCH,
+}
 # Answers that say only that no broker answered; why not is in the background errors.
 _NO_ANSWER = {
     KafkaError._TRANSPORT,
@@ -143,7 +149,7 @@ class Publisher:
     """
 
     def __init__(self, kafka: Kafka, name: str):
-        self._faults = _Faults(kafka)
+        self._faults, self._name, self._is_fenced = _Faults(kafka), name, False
         self._producer = _open(
             Producer,
             kafka,
@@ -167,18 +173,56 @@ class Publisher:
 
         Raises
         ------
+        FencedError
+            If a second publisher of this name has begun.
         ServiceError
             If it could not be published. Where the broker did not say whether it was, only a new
             publisher of this name can tell.
         """
-        with _clear(self._faults):
+        with self._unfenced(), _clear(self._faults):
             self._producer.begin_transaction()
         try:
-            yield self
+            with self._unfenced():
+                yield self
+        except FencedError:
+            raise
         except BaseException:
             self._abort()
             raise
-        self._commit()
+        with self._unfenced():
+            self._commit()
+
+    def check(self, topic: str) -> None:
+        """Raise FencedError if a second publisher of this name has begun, as far as Kafka says.
+
+        Only a transaction can tell: one that is aborted leaves a mark in `topic`, and nothing else.
+        """
+        if self._is_fenced:  # the client answers this once
+            raise self._fence()
+        try:
+            self._producer.begin_transaction()
+            self._producer.produce(topic, None)
+            self._producer.flush(_FIRST_ANSWER_S)
+            self._producer.abort_transaction(_FIRST_ANSWER_S)
+        except KafkaException as error:
+            if _is_fence(error):
+                raise self._fence() from error
+
+    @contextmanager
+    def _unfenced(self) -> Iterator[None]:
+        try:
+            yield
+        except ServiceError as error:
+            if not _is_fence(error.__cause__):
+                raise
+            raise self._fence() from error
+
+    def _fence(self) -> FencedError:
+        self._is_fenced = True
+        return FencedError(
+            f"Another stream of the same target has taken over ('{self._name}' at "
+            f"{self._faults.servers}): this one has ended. Stop one of the two."
+        )
 
     def _commit(self) -> None:
         # What librdkafka wants of each error: https://docs.confluent.io/platform/current/clients/
@@ -245,6 +289,10 @@ class Publisher:
             options["on_delivery"] = report
         with _clear(self._faults):
             _hand_over(self._producer, topic, value, key, **options)
+
+
+def _is_fence(error: BaseException | None) -> bool:
+    return isinstance(error, KafkaException) and error.args[0].code() in _FENCED
 
 
 def produce(kafka: Kafka, topic: str, values: Iterable[bytes]) -> int:

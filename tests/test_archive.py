@@ -1,6 +1,7 @@
 """The archive: a log says which files count; old and damaged ones are named in one sentence."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -44,6 +45,14 @@ def test_only_what_was_committed_is_read(archive):
     assert archive.nights() == [NIGHT]
     rows = archive.read_all(["object_id"], pc.field("object_id") == "a")
     assert rows.to_pydict() == {"object_id": ["a"]}
+
+
+def test_a_part_that_two_streams_archive_at_once_is_there_once(archive, tmp_path):
+    for number in range(20):
+        folder = part(tmp_path, f"part{number}")
+        with ThreadPoolExecutor(2) as both:
+            list(both.map(lambda _: Archive(archive.folder).add(folder, number), range(2)))  # noqa: B023
+    assert (archive.number(), len(ids(archive))) == (19, 2 + 20 * 2)
 
 
 def test_a_part_is_added_once_whatever_was_done_before(archive, tmp_path):

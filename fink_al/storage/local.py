@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
+import socket
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from fink_al.errors import FinkAlError, ServiceError
 from fink_al.storage.folder import check_size
+
+#: Ending of the mark of a place that is claimed.
+_MARK = ".claimed"
+#: Seconds without a change after which a place of another machine is abandoned.
+_QUIET_S = 3600.0
 
 
 @contextmanager
@@ -68,6 +76,60 @@ def alone(file: Path, busy: FinkAlError) -> Iterator[None]:
         except BlockingIOError:
             raise busy from None
         yield
+
+
+@contextmanager
+def claimed(place: Path) -> Iterator[None]:
+    """Mark `place`, a folder that is made and removed inside the block, as in use.
+
+    After an error the mark stays, but :func:`is_abandoned` tells that nothing uses it any more.
+    """
+    mark = _mark_of(place)
+    mark.parent.mkdir(parents=True, exist_ok=True)
+    with mark.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        held.write(socket.gethostname())
+        held.flush()
+        yield
+        mark.unlink(missing_ok=True)
+
+
+def is_abandoned(place: Path) -> bool:
+    """Return whether nothing uses `place`, which was :func:`claimed`.
+
+    Locks tell of the processes of this machine. What another machine claimed is abandoned if
+    nothing in it has changed for an hour.
+    """
+    try:
+        with _mark_of(place).open("r+") as held:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            machine = held.read()
+    except FileNotFoundError:
+        return True
+    except BlockingIOError:
+        return False
+    if machine == socket.gethostname():
+        return True
+    changes = [time.time() - _QUIET_S]
+    for path in (_mark_of(place), place, *place.rglob("*")):
+        with suppress(FileNotFoundError):
+            changes.append(path.stat().st_mtime)
+    return max(changes) == changes[0]
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Remove all of `folder` that :func:`is_abandoned`."""
+    for place in {path.with_name(path.name.removesuffix(_MARK)) for path in folder.glob("*")}:
+        if is_abandoned(place):
+            if place.is_dir():
+                shutil.rmtree(place)
+            else:
+                place.unlink(missing_ok=True)
+            _mark_of(place).unlink(missing_ok=True)
+
+
+def _mark_of(place: Path) -> Path:
+    return place.with_name(place.name + _MARK)
 
 
 class LocalFolder:

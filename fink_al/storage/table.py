@@ -120,12 +120,17 @@ class Table:
         actions = [self._action(file) for file in added]
         mark = None if number is None else Transaction(_COMMITS, number)
         with _readable(self.folder):
-            if (log := self._log) is None:
-                return self._create(schema, actions, mark)
-            known = {field.name for field in log.schema().fields}
-            if missing := [field for field in schema.fields if field.name not in known]:
-                log.alter.add_columns(missing)
-            self._append(log, [*actions, *gone], mark)
+            try:
+                if (log := self._log) is None:
+                    return self._create(schema, actions, mark)
+                known = {field.name for field in log.schema().fields}
+                if missing := [field for field in schema.fields if field.name not in known]:
+                    log.alter.add_columns(missing)
+                self._append(log, [*actions, *gone], mark)
+            except DeltaError:
+                # Another process may have done the same at the moment.
+                if number is None or number > self.number():
+                    raise
 
     def counts(self) -> dict[int, int]:
         """Return the number of files of each partition."""

@@ -113,8 +113,11 @@ def _ended(query: Query, pipeline: Pipeline, stopping: list[int]) -> bool:
                 asked = time.monotonic()
                 if _answer(pipeline.source.recreated):
                     query.stop()
+                    pipeline.check()
                     return False
     except (StreamingQueryException, ServiceError) as error:
+        if not stopping:
+            pipeline.check()  # to start again would fence the other in turn
         if stopping or not _answer(pipeline.source.changed):
             raise
         log.warning(

@@ -72,10 +72,8 @@ class Part:
     unknown_headers: dict[int, tuple[str, int, int]] = field(default_factory=dict)
 
 
-def stage(
-    alerts: DataFrame, staging: Path, known_headers: set[int], number: int
-) -> tuple[Part, DataFrame]:
-    """Compute `alerts` into a new part of the folder `staging`, for the ledger's record `number`.
+def stage(alerts: DataFrame, folder: Path, known_headers: set[int]) -> tuple[Part, DataFrame]:
+    """Compute `alerts` into a new `folder`, the name of which is that of the part.
 
     Returns
     -------
@@ -84,9 +82,8 @@ def stage(
     DataFrame
         Its rows, read back from its files.
     """
-    name = new_name(number)
-    part = Part(name, staging / name)
-    staged = write(alerts, name, part.folder)
+    part = Part(folder.name, folder)
+    staged = write(alerts, part.name, folder)
     _measure(staged, part, known_headers)
     _list(staged, part)
     return part, staged

@@ -13,13 +13,14 @@ from fink_al import metrics
 from fink_al.kafka import Cluster, Publisher
 from fink_al.loop import Loop
 from fink_al.spark.science import with_science
-from fink_al.spark.stream.part import Part, stage
+from fink_al.spark.stream.part import Part, new_name, stage
 from fink_al.spark.stream.science_files import ScienceFolder
 from fink_al.spark.stream.sink import Sink
 from fink_al.spark.stream.snapshot import Snapshots
 from fink_al.spark.stream.source import Batch, Query, Source
 from fink_al.spark.stream.state import State
 from fink_al.spark.stream.topics import Topics
+from fink_al.storage.local import claimed
 
 log = logging.getLogger(__name__)
 
@@ -103,32 +104,14 @@ class Pipeline:
         available_now : bool
             End when all present alerts of the source are done; otherwise run until stopped.
         """
-        self._sink.recover(self.ledger)
         return self.source.start(self.process, self.ledger, available_now=available_now)
 
     def process(self, batch: Batch) -> None:
         """Score, publish and archive one micro-batch."""
         watch = _Watch()
-        while True:
-            science = self._state.science()
-            alerts = batch.alerts()
-            watch.lap("prepare")
-            scored, number = with_science(alerts, science), self.ledger.next_number
-            part, staged = stage(scored, self._staging, set(batch.known_headers), number)
-            watch.lap("compute")
-            # For an old list, its published objects are loaded and the batch is computed again.
-            if batch.accounts_for(part, staged) and not self._state.load_lists(part.lists):
-                break
-            self._sink.discard(part)
-        version = science.champion.version if science.champion else None
-        if part.offsets:
-            draw = self._state.draw_record(part.lists, science.strategy)
-            published = self._sink.publish(part, staged, self.ledger, batch.topics, version, draw)
-            self._state.add_lists(part.lists, published, science.strategy)
-            watch.lap("publish")
-            self._sink.archive(part, self.ledger)
-        else:
-            self._sink.discard(part)
+        while (done := self._attempt(batch, watch)) is None:
+            pass
+        part, version = done
         batch.learn(part)
         watch.lap("archive")
         if part.offsets:
@@ -142,6 +125,35 @@ class Pipeline:
                 sum(watch.seconds.values()),
             )
             self._on_batch(report)
+
+    def check(self) -> None:
+        """Raise FencedError if another stream of the target has taken over."""
+        self._sink.check()
+
+    def _attempt(self, batch: Batch, watch: _Watch) -> tuple[Part, str | None] | None:
+        """Compute, publish and archive a batch; None if it must be computed again."""
+        science = self._state.science()
+        alerts = batch.alerts()
+        watch.lap("prepare")
+        scored, name = with_science(alerts, science), new_name(self.ledger.next_number)
+        with claimed(self._staging / name):
+            part, staged = stage(scored, self._staging / name, set(batch.known_headers))
+            watch.lap("compute")
+            # For an old list, its published objects are loaded and the batch is computed again.
+            if not batch.accounts_for(part, staged) or self._state.load_lists(part.lists):
+                self._sink.discard(part)
+                return None
+            version = science.champion.version if science.champion else None
+            if part.offsets:
+                draw = self._state.draw_record(part.lists, science.strategy)
+                topics = batch.topics
+                published = self._sink.publish(part, staged, self.ledger, topics, version, draw)
+                self._state.add_lists(part.lists, published, science.strategy)
+                watch.lap("publish")
+                self._sink.archive(part, self.ledger)
+            else:
+                self._sink.discard(part)
+        return part, version
 
 
 class _Watch:

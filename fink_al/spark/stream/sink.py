@@ -25,7 +25,7 @@ from fink_al.spark.stream.compaction import Compaction
 from fink_al.spark.stream.ledger import Ledger, ledger_record
 from fink_al.spark.stream.part import Part, new_name
 from fink_al.spark.stream.snapshot import Snapshots
-from fink_al.storage.local import sync_folder
+from fink_al.storage.local import remove_abandoned, sync_folder
 
 log = logging.getLogger(__name__)
 
@@ -147,15 +147,19 @@ class Sink:
         shutil.rmtree(part.folder)
 
     def recover(self, ledger: Ledger) -> None:
-        """Archive or remove the parts that an earlier run left in the staging folder."""
+        """Archive or remove the parts that earlier runs left in the staging folder.
+
+        A run that was fenced may still compute one: it stays until that has ended.
+        """
+        published = [f for f in self._staging.glob("*") if f.name in ledger.parts]
         # By number: the archive takes a record's alerts before those of later ones, or never.
-        folders = sorted(self._staging.glob("*"), key=lambda f: ledger.parts.get(f.name, -1))
-        for folder in folders:
-            if folder.name in ledger.parts:
-                log.info("Part %s was published: it moves into the archive", folder.name)
-                self._archive.add(folder, ledger.parts[folder.name])
-                ledger.forget(folder.name)
-            else:
-                log.info("Part %s was not published: its alerts are read again", folder.name)
-                shutil.rmtree(folder)
+        for folder in sorted(published, key=lambda f: ledger.parts[f.name]):
+            log.info("Part %s was published: it moves into the archive", folder.name)
+            self._archive.add(folder, ledger.parts[folder.name])
+            ledger.forget(folder.name)
+        remove_abandoned(self._staging)
         self._snapshots.keep(ledger)
+
+    def check(self) -> None:
+        """Raise FencedError if another stream of the target has taken over."""
+        self._publisher.check(self._target.ledger_topic)

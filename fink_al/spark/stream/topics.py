@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-import shutil
+import uuid
 from collections.abc import Callable, Mapping, Set
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 
 from pyspark.sql import DataFrame, SparkSession
@@ -27,6 +28,7 @@ from fink_al.spark.packets.framing import Packets, decode, packets
 from fink_al.spark.stream.ledger import Ledger
 from fink_al.spark.stream.part import Part
 from fink_al.spark.stream.source import Batch
+from fink_al.storage.local import claimed, remove_abandoned
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +62,7 @@ class Topics:
         self._topics: dict[str, Topic] = {}
         self._began_with: dict[str, str] = {}
         self._packets = packets(spark, loop)
+        self._claims = ExitStack()  # of the checkpoint, while the source is in use
 
     @staticmethod
     def reach(settings: Settings) -> str:
@@ -81,8 +84,11 @@ class Topics:
         # The ledger says where to begin. Spark's checkpoint serves one run of the query only. It
         # identifies topics by name, so in a recreated topic it would resume where the old one
         # ended. It may hold a batch of a deleted topic, and a crash of the machine may tear it.
-        if settings.checkpoint_dir.exists():
-            shutil.rmtree(settings.checkpoint_dir)
+        # A stream that was fenced may still use its own.
+        self._claims.close()
+        remove_abandoned(settings.checkpoint_dir)
+        checkpoint = settings.checkpoint_dir / uuid.uuid4().hex
+        self._claims.enter_context(claimed(checkpoint))
         self._topics = self._present()
         self._began_with = _identities(self._topics)
         messages = read_stream(self._spark, settings, ledger, dict(self._topics))
@@ -93,7 +99,7 @@ class Topics:
             process(_Messages(number, topics, new, self, self._packets, self._loop.alerts))
 
         writer = messages.writeStream.foreachBatch(handle).option(
-            "checkpointLocation", str(settings.checkpoint_dir)
+            "checkpointLocation", str(checkpoint)
         )
         if available_now:
             writer = writer.trigger(availableNow=True)
