@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import shutil
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from fink_al.errors import FinkAlError, ServiceError
 from fink_al.storage.folder import check_size
 
+#: What the system says if a file cannot be written; Java says the same.
+_REFUSALS = tuple(
+    os.strerror(code)
+    for code in (
+        errno.ENOSPC,
+        errno.EDQUOT,
+        errno.EROFS,
+        errno.EACCES,
+        errno.EFBIG,
+        errno.EIO,
+    )
+)
 #: Ending of the mark of a place that is claimed.
 _MARK = ".claimed"
 #: Seconds without a change after which a place of another machine is abandoned.
@@ -79,17 +92,52 @@ def alone(file: Path, busy: FinkAlError) -> Iterator[None]:
 
 
 @contextmanager
+def writing(place: Path | str) -> Iterator[None]:
+    """Say in one sentence if the block fails since `place` cannot be written.
+
+    The error may be that of a library or of Java: what the system said is part of it.
+
+    Raises
+    ------
+    ServiceError
+        If the disk is full, read-only, closed to this user, or broken.
+    """
+    try:
+        yield
+    except Exception as error:
+        if (reason := refusal(error)) is None:
+            raise
+        raise ServiceError(cannot_write(place, reason)) from error
+
+
+def cannot_write(place: Path | str, reason: str) -> str:
+    """Return the sentence for a `place` that the stream cannot write."""
+    return (
+        f"Cannot write to {place}: {reason}. Make room there, or make it writable, and start "
+        "again: nothing is lost."
+    )
+
+
+def refusal(error: BaseException) -> str | None:
+    """Return the words by which the system refused to write; None if `error` is of another kind."""
+    text = str(error)
+    found = next((words for words in _REFUSALS if words in text), None)
+    return refusal(error.__cause__) if found is None and error.__cause__ else found
+
+
+@contextmanager
 def claimed(place: Path) -> Iterator[None]:
     """Mark `place`, a folder that is made and removed inside the block, as in use.
 
     After an error the mark stays, but :func:`is_abandoned` tells that nothing uses it any more.
     """
     mark = _mark_of(place)
-    mark.parent.mkdir(parents=True, exist_ok=True)
-    with mark.open("w") as held:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        held.write(socket.gethostname())
-        held.flush()
+    with ExitStack() as stack:
+        with writing(place.parent):
+            mark.parent.mkdir(parents=True, exist_ok=True)
+            held = stack.enter_context(mark.open("wb", buffering=0))
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            held.write(socket.gethostname().encode())
         yield
         mark.unlink(missing_ok=True)
 

@@ -41,7 +41,7 @@ from fink_al.spark.stream.ledger import Ledger
 from fink_al.spark.stream.part import write
 from fink_al.spark.stream.state import around, object_keys, ordered
 from fink_al.spark.stream.topics import read_ranges
-from fink_al.storage.local import sync_folder
+from fink_al.storage.local import sync_folder, writing
 from fink_al.thresholds import Thresholds
 from fink_al.training.test_set import reserved_objects
 
@@ -148,7 +148,8 @@ def repair(
     """
     former = _Former(spark, loop, records, proof)
     thresholds, filled, differing = Thresholds(), 0, 0
-    with job_folder(loop.settings.work_dir) as folder:
+    work_dir = loop.settings.work_dir
+    with writing(f"{work_dir} or Spark's local folders"), job_folder(work_dir) as folder:
         for record in records:
             part = record["part"]
             if ranges := wanted.get(part):

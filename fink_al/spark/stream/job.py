@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from py4j.protocol import Py4JError
@@ -22,6 +23,7 @@ from fink_al.settings import Settings
 from fink_al.spark.session import spark_session
 from fink_al.spark.stream.pipeline import SOURCES, Pipeline
 from fink_al.spark.stream.source import Query
+from fink_al.storage.local import cannot_write, refusal
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +65,8 @@ def run(settings: Settings, *, available_now: bool = False) -> None:
         spark.stop()
     except StreamingQueryException as error:
         if not stopping:
-            raise ServiceError(f"The stream ended: {_reason(error)}") from error
+            reason = _reason(error, settings.checkpoint_dir)
+            raise ServiceError(f"The stream ended: {reason}") from error
     except ServiceError:
         if not stopping:
             raise
@@ -136,8 +139,14 @@ def _answer(ask: Callable[[], Any]) -> Any:
         return None
 
 
-def _reason(error: Exception) -> str:
-    """Message of this package's own error, else the first line of Spark's message."""
+def _reason(error: Exception, checkpoint: Path | None = None) -> str:
+    """Message of this package's own error, else the first line of Spark's message.
+
+    Of the folders of the stream, Spark itself writes the `checkpoint` alone.
+    """
     lines = str(error).splitlines()
     of_package = [line for line in lines if line.startswith("fink_al.errors.")]
-    return of_package[-1].partition(": ")[2] if of_package else lines[0]
+    if of_package:
+        return of_package[-1].partition(": ")[2]
+    words = refusal(error) if checkpoint else None
+    return cannot_write(str(checkpoint), words) if words else lines[0]

@@ -20,7 +20,7 @@ from fink_al.spark.stream.snapshot import Snapshots
 from fink_al.spark.stream.source import Batch, Query, Source
 from fink_al.spark.stream.state import State
 from fink_al.spark.stream.topics import Topics
-from fink_al.storage.local import claimed
+from fink_al.storage.local import claimed, writing
 
 log = logging.getLogger(__name__)
 
@@ -137,7 +137,8 @@ class Pipeline:
         watch.lap("prepare")
         scored, name = with_science(alerts, science), new_name(self.ledger.next_number)
         with claimed(self._staging / name):
-            part, staged = stage(scored, self._staging / name, set(batch.known_headers))
+            with writing(f"{self._staging} or Spark's local folders"):
+                part, staged = stage(scored, self._staging / name, set(batch.known_headers))
             watch.lap("compute")
             # For an old list, its published objects are loaded and the batch is computed again.
             if not batch.accounts_for(part, staged) or self._state.load_lists(part.lists):

@@ -25,7 +25,7 @@ from fink_al.spark.stream.compaction import Compaction
 from fink_al.spark.stream.ledger import Ledger, ledger_record
 from fink_al.spark.stream.part import Part, new_name
 from fink_al.spark.stream.snapshot import Snapshots
-from fink_al.storage.local import remove_abandoned, sync_folder
+from fink_al.storage.local import remove_abandoned, sync_folder, writing
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +77,9 @@ class Sink:
         """
         target = self._target
         record = ledger_record(part, ledger, topics, version, draw)
-        sync_folder(part.folder)  # the ledger must not name what a crash of the machine takes away
+        with writing(self._staging):
+            # The ledger must not name what a crash of the machine takes away.
+            sync_folder(part.folder)
         published: dict[int, list[int]] = {}
         with self._publisher.transaction() as out:
             if part.counts["candidates"]:
@@ -126,8 +128,7 @@ class Sink:
 
     def archive(self, part: Part, ledger: Ledger) -> None:
         """Move the published `part` into the archive."""
-        self._archive.add(part.folder, ledger.parts[part.name])
-        ledger.forget(part.name)
+        self._add(part.folder, ledger)
         self._snapshots.keep(ledger)
         self._compaction.step()
 
@@ -155,11 +156,16 @@ class Sink:
         # By number: the archive takes a record's alerts before those of later ones, or never.
         for folder in sorted(published, key=lambda f: ledger.parts[f.name]):
             log.info("Part %s was published: it moves into the archive", folder.name)
-            self._archive.add(folder, ledger.parts[folder.name])
-            ledger.forget(folder.name)
-        remove_abandoned(self._staging)
+            self._add(folder, ledger)
+        with writing(self._staging):
+            remove_abandoned(self._staging)
         self._snapshots.keep(ledger)
 
     def check(self) -> None:
         """Raise FencedError if another stream of the target has taken over."""
         self._publisher.check(self._target.ledger_topic)
+
+    def _add(self, folder: Path, ledger: Ledger) -> None:
+        with writing(self._archive.folder):
+            self._archive.add(folder, ledger.parts[folder.name])
+        ledger.forget(folder.name)

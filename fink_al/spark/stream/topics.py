@@ -28,7 +28,7 @@ from fink_al.spark.packets.framing import Packets, decode, packets
 from fink_al.spark.stream.ledger import Ledger
 from fink_al.spark.stream.part import Part
 from fink_al.spark.stream.source import Batch
-from fink_al.storage.local import claimed, remove_abandoned
+from fink_al.storage.local import claimed, remove_abandoned, writing
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +86,8 @@ class Topics:
         # ended. It may hold a batch of a deleted topic, and a crash of the machine may tear it.
         # A stream that was fenced may still use its own.
         self._claims.close()
-        remove_abandoned(settings.checkpoint_dir)
+        with writing(settings.checkpoint_dir):
+            remove_abandoned(settings.checkpoint_dir)
         checkpoint = settings.checkpoint_dir / uuid.uuid4().hex
         self._claims.enter_context(claimed(checkpoint))
         self._topics = self._present()
