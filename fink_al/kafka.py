@@ -234,7 +234,7 @@ class Publisher:
                 self._producer.commit_transaction()
                 return
             except KafkaException as error:
-                first = first or error
+                first = error if _is_fence(error) else first or error
                 if error.args[0].retriable():
                     continue
                 if error.args[0].txn_requires_abort():

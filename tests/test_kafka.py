@@ -8,7 +8,7 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 
 from fink_al import kafka as rim
-from fink_al.errors import ServiceError
+from fink_al.errors import FencedError, ServiceError
 from fink_al.kafka import Cluster, Publisher, look_up, produce, read, sent_between
 from fink_al.settings import Kafka
 
@@ -52,6 +52,7 @@ class Broken:
 def publisher(producer):
     made = object.__new__(Publisher)
     made._faults, made._producer = rim._Faults(Kafka(servers="here:1")), producer
+    made._name, made._is_fenced = "me", False
     return made
 
 
@@ -59,6 +60,9 @@ _LATE = KafkaError(KafkaError._TIMED_OUT, "late", retriable=True)
 _UNDONE = KafkaError(KafkaError._MSG_TIMED_OUT, "undone", txn_requires_abort=True)
 _FENCED = KafkaError(KafkaError._FENCED, "fenced", fatal=True)
 _UNKNOWN = "Kafka at here:1 does not say whether the transaction was published: .*"
+_TAKEN = (
+    r"^Another stream .* taken over \('me' at here:1\): this one has ended\. Stop one of the two\.$"
+)
 
 
 @pytest.mark.parametrize(
@@ -67,8 +71,8 @@ _UNKNOWN = "Kafka at here:1 does not say whether the transaction was published: 
         ([], ["commit"], None),
         ([_LATE], ["commit", "commit"], None),
         ([_LATE] * 3, ["commit"] * 3, f"{_UNKNOWN}late.*the ledger knows"),
-        ([_LATE, _FENCED], ["commit"] * 2, f"{_UNKNOWN}late"),
-        ([_FENCED], ["commit"], f"{_UNKNOWN}fenced"),
+        ([_LATE, _FENCED], ["commit"] * 2, _TAKEN),
+        ([_FENCED], ["commit"], _TAKEN),
         ([_UNDONE], ["commit", "abort"], "published nothing of the transaction: .*undone"),
     ],
 )
@@ -103,6 +107,29 @@ def test_a_value_that_no_topic_takes_is_a_service_error(broker):
         out.send("long_values", b"short", delivered=lambda *at: positions.append(at))
     assert positions == [(0, 0)]
     assert [message.value() for message in read(cluster, "long_values")] == [b"short"]
+
+
+@pytest.mark.kafka
+@pytest.mark.parametrize("asks_first", [True, False])
+def test_of_two_publishers_the_first_is_told_whenever_it_asks(broker, asks_first):
+    cluster = Kafka(servers=broker.servers)
+    topic = f"two_publishers_{asks_first}"
+    Cluster(cluster).create_topic(topic)
+    first = Publisher(cluster, topic)
+    first.check(topic)
+    with first.transaction() as out:
+        out.send(topic, b"first")
+    second = Publisher(cluster, topic)
+    if not asks_first:
+        with pytest.raises(FencedError), first.transaction() as out:
+            out.send(topic, b"not published")
+    for _ in range(2):
+        with pytest.raises(FencedError, match="Another stream of the same target has taken over"):
+            first.check(topic)
+    second.check(topic)
+    with second.transaction() as out:
+        out.send(topic, b"second")
+    assert [message.value() for message in read(cluster, topic)] == [b"first", b"second"]
 
 
 @pytest.mark.kafka
