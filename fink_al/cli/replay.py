@@ -83,13 +83,14 @@ def replay(
 
 def _repair(settings: Settings, night: int) -> int:
     """Repair `night` and say what came of it; return the exit code."""
+    from fink_al.loop import Loop
     from fink_al.spark.nights.repair import run
 
-    done = run(settings, night)
+    done = run(Loop.open(settings), night)
     if done.damaged or done.filled:
         click.echo(
-            f"{done.filled} alerts are filled in again from the topics, and "
-            f"{len(done.damaged)} damaged files taken out."
+            f"{done.filled} alerts are filled in again from the topics; damaged files taken out: "
+            f"{len(done.damaged)}."
         )
     if done.differing:
         click.echo(

@@ -29,7 +29,6 @@ from fink_al.errors import FinkAlError
 from fink_al.kafka import Cluster, bounds, read_ledger
 from fink_al.loop import Loop
 from fink_al.models.model import Model
-from fink_al.settings import Settings
 from fink_al.spark import expressions as exp
 from fink_al.spark.nights.replay import champion_of
 from fink_al.spark.nights.session import job_folder
@@ -85,7 +84,7 @@ class Repair:
         return dict(left)
 
 
-def run(settings: Settings, night: int) -> Repair:
+def run(loop: Loop, night: int) -> Repair:
     """Repair `night` in a session of its own; none is started if nothing is to be done.
 
     Raises
@@ -96,9 +95,9 @@ def run(settings: Settings, night: int) -> Repair:
     ServiceError
         If a cluster does not answer.
     """
+    settings = loop.settings
     if settings.stream.source != "kafka":
         raise FinkAlError("The stream reads science files: a repair needs alert topics.")
-    loop = Loop.open(settings)
     taken = loop.archive.number()  # first: a part that is published later is the stream's to add
     damaged = loop.archive.damaged(night, (), COLUMNS)
     parts = loop.archive.parts_of(damaged)

@@ -16,6 +16,7 @@ from fink_al.storage.table import Table
 
 pytestmark = [pytest.mark.spark, pytest.mark.kafka]
 
+_FILLED = "are filled in again from the topics; damaged files taken out: 1."
 AT = ["topic", "partition", "offset"]
 
 
@@ -25,7 +26,7 @@ def nights(spark, world, sky, monkeypatch):
     settings = world()
     limits = {"max_per_night": 12, "bootstrap_fraction": 0.5}
     follow_up = settings.target.follow_up.model_copy(update=limits)
-    stream = settings.stream.model_copy(update={"max_offsets_per_trigger": 300})
+    stream = settings.stream.model_copy(update={"max_offsets_per_trigger": 150})
     target = settings.target.model_copy(update={"follow_up": follow_up})
     settings = settings.model_copy(update={"target": target, "stream": stream})
     for seed, night in enumerate(sky.nights, 1):
@@ -97,9 +98,7 @@ def test_damaged_files_are_replaced_once_by_what_they_held(nights, sky, monkeypa
             with pytest.raises(RuntimeError, match="power cut"):
                 say(night)
         assert file in Loop.open(settings).archive.files()
-        filled = (
-            f"{count} alerts are filled in again from the topics, and 1 damaged files taken out."
-        )
+        filled = f"{count} alerts {_FILLED}"
         assert say(night) == (0, [filled, f"Night {night} adds up."])
         assert say(night) == (0, [f"Night {night} adds up: nothing to repair."])
         assert file not in Loop.open(settings).archive.files()
@@ -114,8 +113,8 @@ def test_damaged_files_are_replaced_once_by_what_they_held(nights, sky, monkeypa
     file.write_bytes(b"")
     forget(settings, topic_of(settings, second), offsets[10])
     left = "10 offsets cannot be filled in: the topic no longer has it."
-    filled = f"{len(offsets) - 10} alerts are filled in again from the topics, and 1 damaged files "
-    assert say(second) == (1, [f"{filled}taken out.", left])
+    filled = f"{len(offsets) - 10} alerts {_FILLED}"
+    assert say(second) == (1, [filled, left])
     assert say(second) == (1, [left])
     of_topic = before["topic"] == topic_of(settings, second)
     kept = before[~(of_topic & before["offset"].isin(offsets[:10]))]
