@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -102,8 +102,9 @@ def run(loop: Loop, night: int) -> Repair:
     damaged = loop.archive.damaged(night, (), COLUMNS)
     parts = loop.archive.parts_of(damaged)
     before = prove(loop, night, parts)
-    records = read_ledger(settings.sink, loop.target.ledger_topic)
-    wanted = _present(loop, _missing(records, before, taken))
+    # Read anew for each use: the whole ledger may not fit into memory.
+    records = partial(read_ledger, settings.sink, loop.target.ledger_topic)
+    wanted = _present(loop, _missing(records(), before, taken))
     if not wanted and (before.missing or not damaged):  # a copy may still be restored
         return Repair((), 0, 0, audit(loop, night))
     damaged = loop.archive.damaged(night, parts | wanted.keys(), COLUMNS)
@@ -118,7 +119,7 @@ def run(loop: Loop, night: int) -> Repair:
 def repair(
     spark: SparkSession,
     loop: Loop,
-    records: list[Record],
+    records: Callable[[], Iterable[Record]],
     proof: Proof,
     wanted: Mapping[str, Ranges],
     damaged: Sequence[Path],
@@ -131,8 +132,8 @@ def repair(
         Session to run in.
     loop : Loop
         The target's loop.
-    records : sequence of mapping
-        The whole ledger, oldest first.
+    records : callable
+        Returns the records of the whole ledger, oldest first.
     proof : Proof
         What was published of these parts.
     wanted : mapping of str to dict
@@ -149,7 +150,7 @@ def repair(
     thresholds, filled, differing = Thresholds(), 0, 0
     work_dir = loop.settings.work_dir
     with writing(f"{work_dir} or Spark's local folders"), job_folder(work_dir) as folder:
-        for record in records:
+        for record in records():
             part = record["part"]
             if ranges := wanted.get(part):
                 counts = Observation()
@@ -216,15 +217,15 @@ class _Former:
     """What the stream knew when it computed a record: model, labels, what was published before."""
 
     def __init__(
-        self, spark: SparkSession, loop: Loop, records: list[Record], proof: Proof
+        self, spark: SparkSession, loop: Loop, records: Callable[[], Iterable[Record]], proof: Proof
     ) -> None:
         self._spark, self._loop = spark, loop
-        self._numbers = Ledger("", records).parts
+        self._numbers = Ledger("", records()).parts
         self._champions: dict[str, Champion] = {}
         self._sent = [Candidate(*row[:6]) for row in proof.candidates["in_topic"]]
         self._all_are_known = proof.candidates["compared"]
         self._spans: dict[tuple[str, int], list[tuple[int, int, str]]] = {}
-        for record in records:
+        for record in records():
             for row in record["offsets"]:
                 at = row["topic"], row["partition"]
                 span = row["first"], row["until"], record["part"]
