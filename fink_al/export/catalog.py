@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -112,7 +113,9 @@ def export_catalog(
     if not rows:
         raise FinkAlError(f"{archive.folder} has no alerts with a position in these nights.")
     # A fresh archive without an open log can be sent to dask's workers.
-    reader = _Reader(archive.as_of(as_of), schema)
+    # Of any type, as their classes are those of an extra.
+    reader: Any = _Reader(archive.as_of(as_of), schema)
+    inputs: list[Any] = [*files]
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with (
@@ -129,7 +132,7 @@ def export_catalog(
                 output_path=partial,
                 output_artifact_name=folder.name,
                 catalog_type="source",
-                input_file_list=files,
+                input_file_list=inputs,
                 file_reader=reader,
                 ra_column="ra",
                 dec_column="dec",
