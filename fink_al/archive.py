@@ -447,12 +447,12 @@ def part_prefix(number: int) -> str:
 
 
 def is_numbered(part: str) -> bool:
-    """Whether the name of a part begins with the number of its record, as all do since 0.2."""
+    """Tell whether a part's name begins with the number of its record, as all do since 0.2."""
     return _NUMBERED.match(part) is not None
 
 
 def _listed(folder: Path, pattern: str) -> list[Path]:
-    """What of `folder` matches; nothing if another process removes the folder."""
+    """List what of `folder` matches; nothing if another process removes the folder."""
     with suppress(FileNotFoundError):
         return sorted(folder.glob(pattern))
     return []

@@ -71,7 +71,7 @@ class Letters:
 
 @dataclass(frozen=True)
 class Answer:
-    """What is known of single offsets of a partition.
+    """Knowledge of single offsets of a partition.
 
     Parameters
     ----------

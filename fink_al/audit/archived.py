@@ -46,7 +46,7 @@ class Candidate(NamedTuple):
 
 
 class Archived:
-    """What the archive holds of the parts of a night.
+    """Rows of the archive that belong to the parts of a night.
 
     Attributes
     ----------

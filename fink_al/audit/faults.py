@@ -1,4 +1,4 @@
-"""What does not add up, in sentences that name it."""
+"""Faults of a night, each in a sentence that names what does not add up."""
 
 from __future__ import annotations
 

@@ -236,7 +236,7 @@ def _ask(
 
 
 def _is_later(part: str, marks: Marks) -> bool:
-    """Whether a part was published after the ledger was read."""
+    """Tell whether a part was published after the ledger was read."""
     return is_numbered(part) and part > max(filter(is_numbered, marks.parts), default=part)
 
 

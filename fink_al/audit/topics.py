@@ -1,4 +1,4 @@
-"""What the topics say of a night: ledger, candidates, dead letters, and single offsets."""
+"""Topics of a night: ledger, candidates, dead letters, and single offsets."""
 
 from __future__ import annotations
 

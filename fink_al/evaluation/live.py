@@ -36,7 +36,7 @@ _LABELS, _POSITIVES, _NEGATIVES, _CALLED = "labels", "positives", "negatives", "
 
 @dataclass(frozen=True)
 class _Rule:
-    """How a figure is judged: effective numbers that it needs, and its interval.
+    """Rule for a figure: effective numbers that it needs, and its interval.
 
     ``degrees`` names the effective number that the width of the interval follows.
     """

@@ -32,7 +32,7 @@ _GROUP_BYTES = 64 << 20
 
 @dataclass(frozen=True)
 class Record:
-    """What an exported night was made of.
+    """Origin of an exported night.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Whether a site can observe a position in the dark, decided for each alert in the stream.
+"""Visibility of a position from a site in the dark, decided for each alert in the stream.
 
 The routines are those of IAU SOFA by pyerfa, which astropy stands on. astropy itself takes seconds
 to start, and each of Spark's Python workers would.

@@ -64,7 +64,7 @@ class Table:
 
     @property
     def exists(self) -> bool:
-        """Whether anything was ever committed."""
+        """True once anything was committed."""
         return self._log is not None
 
     def schema(self) -> pa.Schema:

@@ -214,7 +214,7 @@ def _by_list(values: Mapping[str, float], list_: Column) -> Column:
 
 
 class _Former:
-    """What the stream knew when it computed a record: model, labels, what was published before."""
+    """State of the stream when it computed a record: model, labels, what was published before."""
 
     def __init__(
         self, spark: SparkSession, loop: Loop, records: Callable[[], Iterable[Record]], proof: Proof
