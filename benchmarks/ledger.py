@@ -28,7 +28,8 @@ import numpy as np
 from claims import Claim, at_most, judge
 
 from fink_al.demo.embedded_kafka import EmbeddedKafka
-from fink_al.kafka import Cluster, Publisher
+from fink_al.kafka.cluster import Cluster
+from fink_al.kafka.publisher import Publisher
 from fink_al.loop import Loop
 from fink_al.settings import Settings, load_settings
 from fink_al.spark.stream.part import new_name

@@ -24,7 +24,8 @@ import psutil
 from claims import Claim, judge
 
 from fink_al.demo.embedded_kafka import EmbeddedKafka
-from fink_al.kafka import Cluster, produce
+from fink_al.kafka.cluster import Cluster
+from fink_al.kafka.publisher import produce
 from fink_al.loop import Loop
 from fink_al.settings import load_settings
 from fink_al.simulation.nights import simulate

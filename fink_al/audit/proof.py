@@ -21,7 +21,8 @@ from fink_al.audit.numbers import numbers_of
 from fink_al.audit.ranges import Range, as_array
 from fink_al.audit.topics import Scope, Span, ask, dead_letters, published
 from fink_al.errors import FinkAlError, ServiceError
-from fink_al.kafka import Cluster, read_ledger
+from fink_al.kafka.cluster import Cluster
+from fink_al.kafka.reading import read_ledger
 from fink_al.loop import Loop
 
 log = logging.getLogger(__name__)

@@ -17,7 +17,9 @@ from fink_al.audit.marks import Identity, Marks
 from fink_al.audit.ranges import Range, as_array
 from fink_al.errors import ServiceError
 from fink_al.followup.subscriber import read_candidates
-from fink_al.kafka import Cluster, look_up, read, sent_between
+from fink_al.kafka.cluster import Cluster
+from fink_al.kafka.offsets import look_up, sent_between
+from fink_al.kafka.reading import read
 from fink_al.loop import Loop
 from fink_al.settings import Kafka
 

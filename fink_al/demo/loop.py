@@ -23,7 +23,8 @@ from fink_al.demo.telescope import Telescope, typed
 from fink_al.errors import FinkAlError, SettingsError
 from fink_al.evaluation.metrics import Metrics
 from fink_al.evaluation.selections import Comparison, compare
-from fink_al.kafka import Cluster, produce
+from fink_al.kafka.cluster import Cluster
+from fink_al.kafka.publisher import produce
 from fink_al.loop import Loop
 from fink_al.models.model import Model, read_manifest
 from fink_al.settings import Settings, find_resource, load_settings

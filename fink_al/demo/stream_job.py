@@ -14,7 +14,7 @@ from typing import Any
 
 from fink_al.demo.embedded_kafka import die_with_parent
 from fink_al.errors import ServiceError
-from fink_al.kafka import read_ledger
+from fink_al.kafka.reading import read_ledger
 from fink_al.settings import Kafka, find_resource
 from fink_al.spark.session import submit_command
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import fastavro
 
-from fink_al.kafka import read
+from fink_al.kafka.reading import read
 from fink_al.settings import Kafka
 
 

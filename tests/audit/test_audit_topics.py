@@ -14,7 +14,7 @@ def asked(settings):
 
 
 def test_a_source_that_does_not_answer_leaves_offsets_unknown(settings, monkeypatch):
-    monkeypatch.setattr("fink_al.kafka._FIRST_ANSWER_S", 0.5)
+    monkeypatch.setattr("fink_al.kafka.client.FIRST_ANSWER_S", 0.5)
     away = settings.source.model_copy(update={"servers": "127.0.0.1:1"})
     answer = asked(settings.model_copy(update={"source": away}))
     assert answer.why.startswith("not looked up, as the source does not answer: Kafka request to")

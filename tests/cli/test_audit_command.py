@@ -7,7 +7,8 @@ from click.testing import CliRunner
 
 from fink_al.cli.audit import audit
 from fink_al.errors import FinkAlError, ServiceError, SettingsError
-from fink_al.kafka import Cluster, produce
+from fink_al.kafka.cluster import Cluster
+from fink_al.kafka.publisher import produce
 from fink_al.loop import Loop
 
 
@@ -29,7 +30,7 @@ def test_a_night_that_is_no_date_is_refused(run, settings, night):
 
 
 def test_without_a_broker_its_address_is_named(run, settings, monkeypatch):
-    monkeypatch.setattr("fink_al.kafka._FIRST_ANSWER_S", 0.5)
+    monkeypatch.setattr("fink_al.kafka.client.FIRST_ANSWER_S", 0.5)
     away = settings.sink.model_copy(update={"servers": "127.0.0.1:1"})
     with pytest.raises(ServiceError, match=r"Kafka request to 127\.0\.0\.1:1 failed.*sink.servers"):
         run(settings.model_copy(update={"sink": away}))

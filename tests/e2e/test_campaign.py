@@ -15,7 +15,9 @@ from fink_al.demo.oracle import Oracle
 from fink_al.demo.stream_job import StreamJob
 from fink_al.demo.telescope import Telescope
 from fink_al.followup.subscriber import read_candidates
-from fink_al.kafka import Cluster, produce, read_ledger
+from fink_al.kafka.cluster import Cluster
+from fink_al.kafka.publisher import produce
+from fink_al.kafka.reading import read_ledger
 from fink_al.loop import Loop
 from fink_al.models.registry import DECISION
 from fink_al.settings import Exposure, find_resource

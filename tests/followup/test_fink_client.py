@@ -4,7 +4,8 @@ import pytest
 from fink_client.consumer import AlertConsumer
 
 from fink_al.followup.messages import CandidateWriter
-from fink_al.kafka import Cluster, Publisher
+from fink_al.kafka.cluster import Cluster
+from fink_al.kafka.publisher import Publisher
 from fink_al.loop import Loop
 
 pytestmark = pytest.mark.kafka

@@ -58,7 +58,9 @@ from tns_server import ENVIRONMENT, TnsServer, zipped
 
 import fink_al.labels.store
 from fink_al.features.feature_set import FeatureSet
-from fink_al.kafka import Cluster, produce, read
+from fink_al.kafka.cluster import Cluster
+from fink_al.kafka.publisher import produce
+from fink_al.kafka.reading import read
 from fink_al.labels.intake import import_file
 from fink_al.labels.label import Label
 from fink_al.labels.store import LabelStore

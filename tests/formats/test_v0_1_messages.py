@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from fink_al.followup.messages import CandidateWriter
-from fink_al.kafka import Topic
+from fink_al.kafka.cluster import Topic
 from fink_al.loop import Loop
 from fink_al.spark.stream.ledger import Ledger
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from streaming import archive, dead_letters, ledger_counts, published
 
-from fink_al.kafka import read_ledger
+from fink_al.kafka.reading import read_ledger
 from fink_al.settings import Settings
 
 #: Where the cluster of the alert topics is not.

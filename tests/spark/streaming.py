@@ -11,7 +11,9 @@ import pandas as pd
 
 from fink_al.archive import Archive
 from fink_al.followup.subscriber import read_candidates
-from fink_al.kafka import Cluster, produce, read, read_ledger
+from fink_al.kafka.cluster import Cluster
+from fink_al.kafka.publisher import produce
+from fink_al.kafka.reading import read, read_ledger
 from fink_al.loop import Loop
 from fink_al.settings import Settings
 from fink_al.simulation.nights import Campaign, simulate

@@ -8,7 +8,9 @@ from fink_al.settings import find_resource
 @pytest.fixture
 def run(settings, monkeypatch):
     """Runs a command with these settings and no Kafka; its exit code and output."""
-    monkeypatch.setattr("fink_al.kafka._FIRST_ANSWER_S", 0.5)  # for the audit, which waits for it
+    monkeypatch.setattr(
+        "fink_al.kafka.client.FIRST_ANSWER_S", 0.5
+    )  # for the audit, which waits for it
     folder = settings.work_dir / "conf"
     (folder / "targets").mkdir(parents=True)
     target = settings.target.model_dump(mode="json")

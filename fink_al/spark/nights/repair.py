@@ -26,7 +26,9 @@ from fink_al.audit.archived import COLUMNS, Candidate
 from fink_al.audit.proof import Proof, audit, prove
 from fink_al.draws import closing_fraction
 from fink_al.errors import FinkAlError
-from fink_al.kafka import Cluster, bounds, read_ledger
+from fink_al.kafka.cluster import Cluster
+from fink_al.kafka.offsets import bounds
+from fink_al.kafka.reading import read_ledger
 from fink_al.loop import Loop
 from fink_al.models.model import Model
 from fink_al.spark import expressions as exp

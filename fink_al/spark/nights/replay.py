@@ -11,7 +11,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from fink_al.errors import FinkAlError
-from fink_al.kafka import Cluster
+from fink_al.kafka.cluster import Cluster
 from fink_al.loop import Loop
 from fink_al.models.registry import Registry
 from fink_al.settings import Settings

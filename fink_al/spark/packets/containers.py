@@ -21,7 +21,7 @@ from pyspark.sql.pandas.functions import pandas_udf
 from fink_al.alerts.packet import SYNC_BYTES, Header, Transcoder, read_header
 from fink_al.alerts.schema import reader_schema
 from fink_al.errors import AlertError, ServiceError
-from fink_al.kafka import fetch
+from fink_al.kafka.reading import fetch
 from fink_al.loop import Loop
 from fink_al.spark.packets.decode import SOURCE, Unknown, from_own, from_writer, java_accepts
 

@@ -16,7 +16,7 @@ from pyspark.sql import SparkSession
 
 from fink_al.audit.kept import last_audit
 from fink_al.errors import ServiceError
-from fink_al.kafka import Cluster
+from fink_al.kafka.cluster import Cluster
 from fink_al.loop import Loop
 from fink_al.metrics import serving
 from fink_al.settings import Settings

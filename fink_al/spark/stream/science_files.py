@@ -18,7 +18,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from fink_al.alerts import Adapter
-from fink_al.kafka import Topic
+from fink_al.kafka.cluster import Topic
 from fink_al.loop import Loop
 from fink_al.settings import Settings
 from fink_al.spark.packets.decode import SOURCE, with_columns

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from pyspark.sql import DataFrame, SparkSession
 
-from fink_al.kafka import Topic
+from fink_al.kafka.cluster import Topic
 from fink_al.loop import Loop
 from fink_al.settings import Settings
 from fink_al.spark.stream.ledger import Ledger

@@ -15,7 +15,8 @@ from pyspark.sql.streaming import StreamingQuery
 
 from fink_al.alerts import Adapter
 from fink_al.errors import ServiceError, SettingsError
-from fink_al.kafka import Cluster, Topic, ends
+from fink_al.kafka.cluster import Cluster, Topic
+from fink_al.kafka.offsets import ends
 from fink_al.loop import Loop
 from fink_al.settings import Kafka, Settings
 from fink_al.settings.nights import (

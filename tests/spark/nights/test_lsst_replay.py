@@ -14,7 +14,7 @@ from fink_al.alerts.lsst import FORCED, LIGHT_CURVE
 from fink_al.archive import Archive
 from fink_al.errors import FinkAlError
 from fink_al.features.feature_set import FeatureSet
-from fink_al.kafka import Cluster
+from fink_al.kafka.cluster import Cluster
 from fink_al.loop import Loop
 from fink_al.models.model import fit
 from fink_al.spark.archived import read_archive

@@ -10,7 +10,8 @@ from streaming import drain, fill_night, published, topic_of
 
 from fink_al.audit.proof import audit
 from fink_al.cli.replay import replay
-from fink_al.kafka import Cluster, ends
+from fink_al.kafka.cluster import Cluster
+from fink_al.kafka.offsets import ends
 from fink_al.loop import Loop
 from fink_al.storage.table import Table
 

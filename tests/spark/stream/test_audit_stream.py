@@ -17,7 +17,10 @@ from streaming import drain, fill, topic_of, wait_until
 from fink_al.audit.kept import last_audit
 from fink_al.audit.proof import audit
 from fink_al.cli.audit import audit as command
-from fink_al.kafka import Cluster, Publisher, ends, produce, read, read_ledger
+from fink_al.kafka.cluster import Cluster
+from fink_al.kafka.offsets import ends
+from fink_al.kafka.publisher import Publisher, produce
+from fink_al.kafka.reading import read, read_ledger
 from fink_al.loop import Loop
 from fink_al.simulation.packets import packets
 

@@ -11,7 +11,7 @@ from streaming import archive, drain, fill_night
 from fink_al.archive import Archive
 from fink_al.errors import SettingsError
 from fink_al.followup.subscriber import read_candidates
-from fink_al.kafka import read_ledger
+from fink_al.kafka.reading import read_ledger
 from fink_al.labels.label import Label
 from fink_al.loop import Loop
 from fink_al.simulation.nights import simulate

@@ -17,7 +17,8 @@ from streaming import (
     wait_until,
 )
 
-from fink_al.kafka import Cluster, produce
+from fink_al.kafka.cluster import Cluster
+from fink_al.kafka.publisher import produce
 from fink_al.loop import Loop
 from fink_al.simulation.packets import packets
 from fink_al.spark.stream import job

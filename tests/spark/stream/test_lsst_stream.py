@@ -10,7 +10,8 @@ from fink_al.alerts.confluent import framed
 from fink_al.archive import Archive
 from fink_al.errors import ServiceError
 from fink_al.followup.subscriber import read_candidates
-from fink_al.kafka import Cluster, produce
+from fink_al.kafka.cluster import Cluster
+from fink_al.kafka.publisher import produce
 from fink_al.loop import Loop
 from fink_al.spark.nights.replay import replay
 

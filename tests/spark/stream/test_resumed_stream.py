@@ -6,7 +6,8 @@ import time
 import pytest
 from streaming import archive, drain, fill, ledger_counts, published
 
-from fink_al.kafka import Cluster, read_ledger
+from fink_al.kafka.cluster import Cluster
+from fink_al.kafka.reading import read_ledger
 from fink_al.simulation.packets import packets
 from fink_al.spark.stream import snapshot
 from fink_al.spark.stream.sink import Sink

@@ -7,7 +7,9 @@ from secure_kafka import SECRETS
 from streaming import drain, fill, published
 
 from fink_al.errors import SettingsError
-from fink_al.kafka import Cluster, produce, read_ledger
+from fink_al.kafka.cluster import Cluster
+from fink_al.kafka.publisher import produce
+from fink_al.kafka.reading import read_ledger
 from fink_al.settings import find_resource
 from fink_al.simulation.packets import packets
 from fink_al.spark.stream.topics import read_topics

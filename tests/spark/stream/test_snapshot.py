@@ -10,7 +10,7 @@ import pytest
 from fink_al import thresholds
 from fink_al.draws import MOST_T
 from fink_al.errors import ServiceError
-from fink_al.kafka import Topic
+from fink_al.kafka.cluster import Topic
 from fink_al.loop import Loop
 from fink_al.spark.stream import snapshot
 from fink_al.spark.stream.ledger import Ledger

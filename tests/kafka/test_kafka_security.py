@@ -8,9 +8,13 @@ from certificates import Authority
 from confluent_kafka import KafkaError
 from secure_kafka import SECRETS
 
-from fink_al import kafka as rim
 from fink_al.errors import ServiceError, SettingsError
-from fink_al.kafka import Cluster, Publisher, ends, fetch, produce, read
+from fink_al.kafka import client
+from fink_al.kafka.cluster import Cluster
+from fink_al.kafka.faults import Faults
+from fink_al.kafka.offsets import ends
+from fink_al.kafka.publisher import Publisher, produce
+from fink_al.kafka.reading import fetch, read
 from fink_al.settings import (
     KAFKA_CLIENT_SECRET,
     KAFKA_KEY_PASSWORD,
@@ -138,7 +142,7 @@ _FAILURES = {
 def _failure(monkeypatch, limit, sentence, ask):
     """What `ask` fails with: at once, or after more time if a busy machine has no reason yet."""
     for seconds in (2.0, 30.0):
-        monkeypatch.setattr(rim, limit, seconds)
+        monkeypatch.setattr(client, limit, seconds)
         with pytest.raises(ServiceError) as error:
             ask()
         if re.search(sentence, str(error.value)):
@@ -153,7 +157,7 @@ def test_a_failure_says_what_the_broker_or_tls_said(secure_broker, other, monkey
         monkeypatch.setenv(name, value)
     kafka = settings(secure_broker, other)
     expected = f"^{re.escape(f'Kafka request to {kafka.servers} failed: ')}.*{sentence}"
-    text = _failure(monkeypatch, "_FIRST_ANSWER_S", expected, lambda: Cluster(kafka).identifier())
+    text = _failure(monkeypatch, "FIRST_ANSWER_S", expected, lambda: Cluster(kafka).identifier())
     assert re.search(expected, text), text
     assert "\n" not in text
     assert not any(secret in text for secret in [*SECRETS.values(), "wrong"])
@@ -173,17 +177,17 @@ def test_a_failure_says_what_the_broker_or_tls_said(secure_broker, other, monkey
 def test_every_request_says_it(secure_broker, monkeypatch, ask):
     monkeypatch.setenv(KAFKA_PASSWORD, "wrong")
     sentence = "SASL authentication error: Authentication failed"
-    text = _failure(monkeypatch, "_TIMEOUT_S", sentence, lambda: ask(secure_broker.scram()))
+    text = _failure(monkeypatch, "TIMEOUT_S", sentence, lambda: ask(secure_broker.scram()))
     assert re.search(sentence, text), text
 
 
 def test_an_old_error_is_no_reason(monkeypatch):
-    faults = rim._Faults(Kafka(servers="a:1"))
+    faults = Faults(Kafka(servers="a:1"))
     faults.note(KafkaError(KafkaError._AUTHENTICATION, "refused (after 3ms in state AUTH_REQ)"))
     late = KafkaError(KafkaError._TIMED_OUT, "late")
     assert faults.reason(late) == faults.reason(None) == "refused"
     assert "too long" in faults.reason(KafkaError(KafkaError.MSG_SIZE_TOO_LARGE, "too long"))
-    monkeypatch.setattr(rim, "_FRESH_S", 0.0)
+    monkeypatch.setattr("fink_al.kafka.faults._FRESH_S", 0.0)
     assert "late" in faults.reason(late)
     assert faults.reason(None) == "no answer in time"
 

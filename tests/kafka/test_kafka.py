@@ -7,9 +7,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
-from fink_al import kafka as rim
 from fink_al.errors import FencedError, ServiceError
-from fink_al.kafka import Cluster, Publisher, look_up, produce, read, sent_between
+from fink_al.kafka import client
+from fink_al.kafka.cluster import Cluster
+from fink_al.kafka.faults import Faults
+from fink_al.kafka.offsets import look_up, sent_between
+from fink_al.kafka.publisher import Publisher, produce
+from fink_al.kafka.reading import read
 from fink_al.settings import Kafka
 
 
@@ -24,7 +28,7 @@ def test_a_broker_that_is_not_there_is_said_soon():
     "do", [lambda c: c.create_topic("a"), lambda c: c.delete_topic("a")], ids=["create", "delete"]
 )
 def test_a_topic_cannot_be_changed_without_a_broker(monkeypatch, do):
-    monkeypatch.setattr(rim, "_TIMEOUT_S", 3.0)
+    monkeypatch.setattr(client, "TIMEOUT_S", 3.0)
     with pytest.raises(ServiceError, match=r"Kafka request to 127\.0\.0\.1:1 failed: .*refused"):
         do(Cluster(Kafka(servers="127.0.0.1:1")))
 
@@ -51,7 +55,7 @@ class Broken:
 
 def publisher(producer):
     made = object.__new__(Publisher)
-    made._faults, made._producer = rim._Faults(Kafka(servers="here:1")), producer
+    made._faults, made._producer = Faults(Kafka(servers="here:1")), producer
     made._name, made._is_fenced = "me", False
     return made
 
