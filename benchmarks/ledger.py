@@ -34,7 +34,7 @@ from fink_al.loop import Loop
 from fink_al.settings import Settings, load_settings
 from fink_al.spark.stream.part import new_name
 from fink_al.spark.stream.snapshot import EVERY, Snapshots
-from fink_al.thresholds import changes
+from fink_al.thresholds import LargestBins
 
 TARGET_S, TARGET_MB = 5.0, 300.0
 _A_NIGHT, _PARTITIONS, _A_TRANSACTION = 5000, 4, 1000
@@ -98,7 +98,10 @@ def measure(folder: Path, n: int) -> list[Claim]:
 def ledger_of(n: int) -> Any:
     """Yield `n` records, each as JSON, as :func:`fink_al.spark.stream.ledger.ledger_record`."""
     rng = np.random.default_rng(1)
-    pool = [changes(dict(enumerate(rng.random(rng.integers(1, 8)))), {}, 1.0) for _ in range(200)]
+    pool = [
+        LargestBins(1.0).changes(dict(enumerate(rng.random(rng.integers(1, 8)))))
+        for _ in range(200)
+    ]
     for number in range(n):
         night, batch = divmod(number, _A_NIGHT)
         day = f"{_FIRST_NIGHT + timedelta(days=night):%Y%m%d}"

@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -52,27 +52,74 @@ def bins(score: Floats, exponent: float) -> Counts:
     return np.searchsorted(_EDGES, score**exponent, side="right").astype(np.int64)
 
 
-def changes(
-    scores: Mapping[int, float], earlier: Mapping[int, float], exponent: float
-) -> list[int]:
-    """Return the change of the number of objects in each bin.
+class LargestBins:
+    """Bin of the largest score of each object of a list, in nine bytes an object.
+
+    An object counts once a list. Of its largest score, its bin is enough: larger scores have the
+    same bin, or a higher one.
 
     Parameters
     ----------
-    scores : mapping of int to float
-        Largest score of each object in a micro-batch.
-    earlier : mapping of int to float
-        Largest score of each object in earlier ones of the same list.
     exponent : float
         Exponent of the draw.
     """
-    changed = {k: x for k, x in scores.items() if k not in earlier or x > earlier[k]}
-    former = [earlier[key] for key in changed if key in earlier]
-    counts = [
-        np.bincount(bins(np.array(values, np.float64), exponent), minlength=BINS)
-        for values in (list(changed.values()), former)
-    ]
-    return (counts[0] - counts[1]).tolist()
+
+    def __init__(self, exponent: float):
+        self._exponent = exponent
+        self._keys = np.array([], np.int64)  # sorted
+        self._bins = np.array([], np.uint8)
+
+    def __len__(self) -> int:
+        """Number of objects."""
+        return len(self._keys)
+
+    @property
+    def nbytes(self) -> int:
+        """Number of bytes of all objects."""
+        return self._keys.nbytes + self._bins.nbytes
+
+    def changes(self, scores: Mapping[int, float]) -> list[int]:
+        """Return the change of the number of objects in each bin that :meth:`add` would make.
+
+        Parameters
+        ----------
+        scores : mapping of int to float
+            Largest score of each object in a micro-batch, by its key.
+        """
+        batch = self._placed(scores)
+        former = self._bins[batch.place[batch.is_known]]
+        largest = batch.bins.copy()
+        largest[batch.is_known] = np.maximum(largest[batch.is_known], former)
+        counts = [np.bincount(each, minlength=BINS) for each in (largest, former)]
+        return (counts[0] - counts[1]).tolist()
+
+    def add(self, scores: Mapping[int, float]) -> None:
+        """Add the objects of a micro-batch, as for :meth:`changes`."""
+        batch = self._placed(scores)
+        known, new = batch.place[batch.is_known], batch.place[~batch.is_known]
+        self._bins[known] = np.maximum(self._bins[known], batch.bins[batch.is_known])
+        self._keys = np.insert(self._keys, new, batch.keys[~batch.is_known])
+        self._bins = np.insert(self._bins, new, batch.bins[~batch.is_known])
+
+    def _placed(self, scores: Mapping[int, float]) -> _Placed:
+        keys = np.fromiter(scores, np.int64, len(scores))
+        order = np.argsort(keys)
+        keys = keys[order]
+        values = np.fromiter(scores.values(), np.float64, len(scores))[order]
+        place = np.searchsorted(self._keys, keys)
+        is_known = np.zeros(len(keys), bool)
+        inside = place < len(self._keys)
+        is_known[inside] = self._keys[place[inside]] == keys[inside]
+        return _Placed(keys, bins(values, self._exponent).astype(np.uint8), place, is_known)
+
+
+class _Placed(NamedTuple):
+    """Objects of a micro-batch in the order of their keys, and their places among those kept."""
+
+    keys: npt.NDArray[np.int64]
+    bins: npt.NDArray[np.uint8]
+    place: npt.NDArray[np.int64]
+    is_known: npt.NDArray[np.bool_]
 
 
 class Thresholds:

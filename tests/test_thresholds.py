@@ -7,7 +7,7 @@ import pytest
 
 from fink_al.draws import MOST_T, odds, weights
 from fink_al.settings import load_settings
-from fink_al.thresholds import BINS, KEPT, Thresholds, bins, changes
+from fink_al.thresholds import BINS, KEPT, LargestBins, Thresholds, bins
 
 TARGET = load_settings(environment={}).target
 DRAW = TARGET.draw.model_copy(update={"exponent": 2.0})
@@ -17,8 +17,9 @@ FIRST, SECOND, THIRD = 20260105, 20260106, 20260107
 
 def record(scores, list_=FIRST, t=1.0, strategy="entropy", earlier=(), exponent=2.0):
     """Record of the ledger of objects with `scores`."""
-    keys = dict(enumerate(scores))
-    counts = changes(keys, dict(enumerate(earlier)), exponent)
+    kept = LargestBins(exponent)
+    kept.add(dict(enumerate(earlier)))
+    counts = kept.changes(dict(enumerate(scores)))
     return {"strategy": strategy, "exponent": exponent, "t": {str(list_): t},
             "mean": {str(list_): 1.0}, "lists": {str(list_): counts}}  # fmt: skip
 
@@ -111,6 +112,24 @@ def test_an_object_counts_once_a_list_by_its_largest_score():
     )
     once = Thresholds([record([0.4, 0.5, 0.3, 0.9])])
     assert twice.mean(SECOND, "entropy", DRAW) == once.mean(SECOND, "entropy", DRAW)
+
+
+@pytest.mark.parametrize("exponent", [0.3, 1.0, 2.0])
+def test_bins_of_the_largest_scores_are_those_of_all_scores_kept(exponent):
+    rng = np.random.default_rng(4)
+    kept, plain, total = LargestBins(exponent), {}, np.zeros(BINS, np.int64)
+    for _ in range(60):
+        keys = rng.choice(2**63 - 1, 40) - 2**62
+        keys[:20] = rng.choice(list(plain), 20) if plain else keys[:20]
+        scores = dict(zip(keys.tolist(), 10 ** rng.uniform(-9, 0.5, 40), strict=True))
+        counts = np.array(kept.changes(scores))
+        kept.add(scores)
+        plain |= {key: max(score, plain.get(key, 0.0)) for key, score in scores.items()}
+        total += counts
+        largest = np.array(list(plain.values()))
+        assert total.tolist() == np.bincount(bins(largest, exponent), minlength=BINS).tolist()
+    assert len(kept) == len(plain) > 1000
+    assert kept.nbytes == 9 * len(kept)
 
 
 def test_another_strategy_leaves_the_number_and_takes_its_own_mean():

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Collection, Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -24,27 +25,26 @@ from fink_al.spark.archived import read_archive
 from fink_al.spark.science import Known, Science
 from fink_al.spark.stream.champion import ChampionWatch
 from fink_al.spark.stream.part import Listed
-from fink_al.thresholds import Thresholds, changes
+from fink_al.thresholds import LargestBins, Thresholds
 from fink_al.training.test_set import reserved_objects
 
 log = logging.getLogger(__name__)
 
 _LISTS_KEPT = 8
 
+#: Objects of the archive that are taken up at a time: Python's own objects take much more memory.
+_ROWS = 50_000
+
 
 @dataclass
 class _List:
-    """Keys of the published objects of a list; largest score of its objects by strategy."""
+    """Sorted keys of the published objects of a list; bins of its objects by strategy."""
 
-    published: set[int] = field(default_factory=set)
-    scores: dict[str, dict[int, float]] = field(default_factory=dict)
+    published: np.ndarray = field(default_factory=lambda: np.array([], np.int64))
+    bins: dict[str, LargestBins] = field(default_factory=dict)
 
-    def add(self, key: int, strategy: str, score: float | None, is_published: bool) -> None:
-        if is_published:
-            self.published.add(key)
-        if score is not None:
-            scores = self.scores.setdefault(strategy, {})
-            scores[key] = max(score, scores.get(key, 0.0))
+    def publish(self, keys: Collection[int]) -> None:
+        self.published = np.union1d(self.published, ordered(keys))
 
 
 class State:
@@ -84,7 +84,7 @@ class State:
         champion = self._champions.current()
         self._refresh_labels()
         if self._shared_published is None:
-            published = {name: ordered(kept.published) for name, kept in self._lists.items()}
+            published = {name: kept.published for name, kept in self._lists.items()}
             self._shared_published = self._spark.sparkContext.broadcast(published)
         known = Known(self._labelled, self._reserved, self._shared_published)
         return Science(self._loop, champion, known, self._thresholds)
@@ -110,9 +110,7 @@ class State:
             "t": {str(name): listed.t for name, listed in sorted(lists.items())},
             "mean": {str(name): listed.mean for name, listed in sorted(lists.items())},
             "lists": {
-                str(name): changes(
-                    listed.scores, self._lists[name].scores.get(strategy, {}), draw.exponent
-                )
+                str(name): self._bins(name, strategy).changes(listed.scores)
                 for name, listed in sorted(lists.items())
             },
         }
@@ -122,11 +120,9 @@ class State:
     ) -> None:
         """Remember objects of a published micro-batch, and which of them were published."""
         for name, listed in lists.items():
-            scores = self._lists[name].scores.setdefault(strategy, {})
-            for key, score in listed.scores.items():
-                scores[key] = max(score, scores.get(key, 0.0))
+            self._bins(name, strategy).add(listed.scores)
         for name, keys in published.items():
-            self._lists[name].published.update(keys)
+            self._lists[name].publish(keys)
         self._forget_shared()
 
     def load_lists(self, lists: Iterable[int]) -> bool:
@@ -142,7 +138,11 @@ class State:
             self._lists.move_to_end(name)
         while len(self._lists) > max(_LISTS_KEPT, len(names)):
             self._lists.popitem(last=False)
-        return any(self._lists[name].published for name in unknown)
+        return any(len(self._lists[name].published) for name in unknown)
+
+    def _bins(self, list_: int, strategy: str) -> LargestBins:
+        made = LargestBins(self._loop.target.draw.exponent)
+        return self._lists[list_].bins.setdefault(strategy, made)
 
     def _read(self, lists: Set[int]) -> None:
         archived = set(self._loop.archive.nights())
@@ -158,11 +158,23 @@ class State:
             counted = F.col("pi").isNotNull() & (exponent == self._loop.target.draw.exponent)
             score = F.max(F.when(counted, F.col("informativeness")))
             groups = rows.groupBy("list", F.xxhash64("object_id").alias("key"), "strategy")
-            published = F.max("is_candidate")
-            for name, key, strategy, largest, is_published in groups.agg(
-                score, published
-            ).collect():
-                self._lists[name].add(key, strategy, largest, is_published)
+            objects = groups.agg(score, F.max("is_candidate")).toLocalIterator()
+            while some := list(islice(objects, _ROWS)):
+                self._add(some)
+
+    def _add(self, rows: Iterable[Iterable[Any]]) -> None:
+        """Add rows of list, key, strategy, score or None, and whether the object was published."""
+        scores: dict[tuple[int, str], dict[int, float]] = {}
+        published: dict[int, set[int]] = {}
+        for name, key, strategy, score, is_published in rows:
+            if score is not None:
+                scores.setdefault((name, strategy), {})[key] = score
+            if is_published:
+                published.setdefault(name, set()).add(key)
+        for (name, strategy), of_list in scores.items():
+            self._bins(name, strategy).add(of_list)
+        for name, keys in published.items():
+            self._lists[name].publish(keys)
 
     def _forget_shared(self) -> None:
         if self._shared_published:
