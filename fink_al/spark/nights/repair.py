@@ -34,6 +34,7 @@ from fink_al.models.model import Model
 from fink_al.spark import expressions as exp
 from fink_al.spark.nights.replay import champion_of
 from fink_al.spark.nights.session import job_folder
+from fink_al.spark.nights.spans import Spans
 from fink_al.spark.packets.decode import SOURCE
 from fink_al.spark.packets.framing import decode, packets
 from fink_al.spark.science import Champion, Known, Science, with_science
@@ -226,12 +227,7 @@ class _Former:
         self._champions: dict[str, Champion] = {}
         self._sent = [Candidate(*row[:6]) for row in proof.candidates["in_topic"]]
         self._all_are_known = proof.candidates["compared"]
-        self._spans: dict[tuple[str, int], list[tuple[int, int, str]]] = {}
-        for record in records():
-            for row in record["offsets"]:
-                at = row["topic"], row["partition"]
-                span = row["first"], row["until"], record["part"]
-                self._spans.setdefault(at, []).append(span)
+        self._spans = Spans(records())
         nights = {day for night in [proof.night] for day in around(night)}
         self._lists = nights | {c.list for c in self._sent if c.list is not None}
 
@@ -311,8 +307,7 @@ class _Former:
         return ordered(object_keys(self._spark, names))
 
     def _part_of(self, candidate: Candidate) -> str | None:
-        spans = self._spans.get((candidate.topic, candidate.partition), [])
-        return next((p for first, until, p in spans if first <= candidate.offset < until), None)
+        return self._spans.part_of(candidate.topic, candidate.partition, candidate.offset)
 
 
 def _missing(records: Iterable[Record], proof: Proof, taken: int) -> dict[str, tuple[Ranges, Any]]:
