@@ -140,7 +140,7 @@ def _answer(ask: Callable[[], Any]) -> Any:
 
 
 def _reason(error: Exception, checkpoint: Path | None = None) -> str:
-    """Message of this package's own error, else the first line of Spark's message.
+    """Message of this package's own error, else of Java's, else the first line of Spark's message.
 
     Of the folders of the stream, Spark itself writes the `checkpoint` alone.
     """
@@ -148,5 +148,8 @@ def _reason(error: Exception, checkpoint: Path | None = None) -> str:
     of_package = [line for line in lines if line.startswith("fink_al.errors.")]
     if of_package:
         return of_package[-1].partition(": ")[2]
-    words = refusal(error) if checkpoint else None
-    return cannot_write(str(checkpoint), words) if words else lines[0]
+    if words := refusal(error) if checkpoint else None:
+        return cannot_write(str(checkpoint), words)
+    # Above it, Spark's message has Python's way to it, of which the first line says nothing.
+    of_java = [line for line in lines if line.startswith(": ")]
+    return of_java[-1].removeprefix(": ").partition(": ")[2] if of_java else lines[0]

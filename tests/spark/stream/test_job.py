@@ -59,6 +59,17 @@ def test_ctrl_c_ends_an_idle_stream_in_order(broker, tmp_path, way):
     assert said.splitlines()[-1].endswith("resumes after the last published micro-batch")
 
 
+def test_a_worker_that_was_killed_is_the_reason_of_the_end():
+    text = """[STREAM_FAILED] Query [id = 3] terminated with exception: Return Message: Traceback
+  File "readwriter.py", line 1721, in parquet
+py4j.protocol.Py4JJavaError: An error occurred while calling o3475.parquet.
+: org.apache.spark.SparkException: Job aborted: Lost task 0.0: SocketException: Broken pipe
+\tat org.apache.spark.scheduler.DAGScheduler.failJobAndIndependentStages(DAGScheduler.scala:2856)
+"""
+    reason = job._reason(Exception(text))
+    assert reason == "Job aborted: Lost task 0.0: SocketException: Broken pipe"
+
+
 def test_a_broker_that_is_not_there_is_said_before_a_session_starts(monkeypatch, tmp_path):
     monkeypatch.setattr(job, "spark_session", None)
     nowhere = {"servers": "127.0.0.1:1"}
