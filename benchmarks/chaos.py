@@ -10,6 +10,7 @@ moments, also while the stream starts:
     worker       one of the Python workers that compute features
     broker       restarted on the same data up to three seconds later
     merging      driver and Java process, while a thread of the driver merges files of the archive
+    publishing   the same, between the begin of a transaction and the end of archiving
 
 At the end the stream catches up and stops in order. Then every offset of the alert topics is
 archived once, every candidate published once, and ``fink-al audit`` adds up for each night.
@@ -33,7 +34,7 @@ from itertools import chain, islice
 from pathlib import Path
 
 import yaml
-from chaos_stream import Stream, kill
+from chaos_stream import MARKS, Stream, kill
 
 from fink_al.demo.embedded_kafka import EmbeddedKafka
 from fink_al.errors import ServiceError
@@ -48,14 +49,14 @@ from fink_al.simulation.nights import simulate
 from fink_al.simulation.packets import packets, replicate
 
 #: Kinds in the order of the first round; later rounds are shuffled.
-KINDS = ("merging", "broker", "worker", "both", "driver", "java")
+KINDS = ("merging", "broker", "worker", "publishing", "both", "driver", "java")
 
 #: Share of the kills after a start that do not wait for its first micro-batch.
 _EARLY = 0.4
 #: Longest random wait before a kill [s]: after a start, and after its first micro-batch.
 _EARLY_S, _LATER_S = 12.0, 4.0
-#: Longest random wait after merging began, which takes some hundredths of a second [s].
-_MERGING_S = 0.02
+#: Longest random wait after a mark appeared, of what takes a part of a second [s].
+_MARKED_S = {"merging": 0.02, "publishing": 0.4}
 #: Longest time without what is waited for, on a machine that has other work [s].
 _PATIENCE_S = 400.0
 #: Share of the alerts that come again later.
@@ -247,7 +248,7 @@ class Chaos:
             is_early = self._stream.batches == 0
             if self._kill_now(kind):
                 break
-            if kind == "merging":  # the processes were killed, if not while they merged
+            if kind in MARKS:  # the processes were killed, if not at the mark
                 self._tallies["both"].kills += 1
             self._say(f"{name}: {kind} had just ended, {moment}")
         tally = self._tallies[kind]
@@ -261,9 +262,9 @@ class Chaos:
 
     def _wait_for_moment(self, kind: str) -> str:
         """Wait for a random moment; return which it is."""
-        if kind == "merging":
-            self._until(lambda: self._stream.is_merging, "it merges files", 0.001)
-            wait = self._random.uniform(0, _MERGING_S)
+        if kind in MARKS:
+            self._until(lambda: self._stream.is_at(kind), f"it is {kind}", 0.001)
+            wait = self._random.uniform(0, _MARKED_S[kind])
             time.sleep(wait)
             return f"{wait * 1e3:.0f} ms after it began"
         is_early = kind != "worker" and self._random.random() < _EARLY
@@ -294,7 +295,7 @@ class Chaos:
         if kind != "driver":
             kill(parts["java"])
         self._stream.wait(_PATIENCE_S)  # for the system, which ends it
-        return n_driver > 0 and (kind != "merging" or self._stream.is_merging)
+        return n_driver > 0 and (kind not in MARKS or self._stream.is_at(kind))
 
     def _settle(self) -> None:
         """Wait until the stream has ended or has done a further micro-batch."""

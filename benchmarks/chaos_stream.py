@@ -1,8 +1,8 @@
 """The stream as a process of its own that may be killed at any moment, for ``chaos.py``.
 
 Run as a program it is ``fink-al stream``, but that it merges the archive's files after each
-micro-batch. While it merges, a file stands as a mark: one that a killed process leaves behind tells
-that the kill fell into the merging.
+micro-batch. While it merges, and from the begin of a transaction until its part is archived, a file
+stands as a mark: one that a killed process leaves behind tells where the kill fell.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -17,7 +18,11 @@ from fink_al import archive
 from fink_al.cli.main import main
 from fink_al.demo.embedded_kafka import die_with_parent
 from fink_al.spark.stream import compaction
+from fink_al.spark.stream.sink import Sink
 from fink_al.storage.table import Table
+
+#: What takes so short that a kill must wait for it, in the order of :func:`run`.
+MARKS = ("merging", "publishing")
 
 #: Files of a night from which they are merged, instead of fifty, and micro-batches between.
 _FILES, _BATCHES = 2, 1
@@ -31,11 +36,12 @@ class Stream:
     config : Path
         Settings file.
     folder : Path
-        Gets the log and the mark of the merging.
+        Gets the log and the marks.
     """
 
     def __init__(self, config: Path, folder: Path):
-        self.log_file, self._mark = folder / "stream.log", folder / "merging"
+        self.log_file = folder / "stream.log"
+        self._marks = {name: folder / name for name in MARKS}
         self._config, self._log_begin = config, 0
         self._process: subprocess.Popen | None = None
         self._seen: set[psutil.Process] = set()
@@ -45,10 +51,9 @@ class Stream:
         """True until the driver ends."""
         return self._process is not None and self._process.poll() is None
 
-    @property
-    def is_merging(self) -> bool:
-        """True while it merges files, and after it was killed while it did."""
-        return self._mark.exists()
+    def is_at(self, mark: str) -> bool:
+        """Return whether it is at one of :data:`MARKS`, or was when it was killed."""
+        return self._marks[mark].exists()
 
     @property
     def batches(self) -> int:
@@ -64,11 +69,19 @@ class Stream:
 
     def start(self, *options: str) -> None:
         """Start it; what an earlier start has left is no matter."""
-        self._mark.unlink(missing_ok=True)
+        for mark in self._marks.values():
+            mark.unlink(missing_ok=True)
         with self.log_file.open("ab") as output:
             self._log_begin = output.tell()
             self._process = subprocess.Popen(
-                [sys.executable, __file__, self._mark, "--config", self._config, *options],
+                [
+                    sys.executable,
+                    __file__,
+                    *self._marks.values(),
+                    "--config",
+                    self._config,
+                    *options,
+                ],
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
@@ -137,21 +150,29 @@ def kill(processes: list[psutil.Process]) -> int:
     return killed
 
 
-def run(mark: Path) -> None:
-    """Run ``fink-al stream``, merging often, with the file `mark` as long as it merges."""
+def run(merging: Path, publishing: Path) -> None:
+    """Run ``fink-al stream``, merging often, with a file as long as it merges or publishes."""
     assert archive._MANY_FILES > _FILES
     assert compaction._EVERY > _BATCHES
     archive._MANY_FILES, compaction._EVERY = _FILES, _BATCHES
-    compact = Table.compact
+    compact, publish, archived = Table.compact, Sink.publish, Sink.archive
 
-    def marked(self: Table, value: int) -> None:
-        mark.touch()
+    def marked_compact(self: Table, value: int) -> None:
+        merging.touch()
         compact(self, value)
-        mark.unlink()
+        merging.unlink()
 
-    Table.compact = marked
+    def marked_publish(self: Sink, *arguments: Any) -> Any:
+        publishing.touch()
+        return publish(self, *arguments)
+
+    def marked_archive(self: Sink, *arguments: Any) -> None:
+        archived(self, *arguments)
+        publishing.unlink()
+
+    Table.compact, Sink.publish, Sink.archive = marked_compact, marked_publish, marked_archive
     main(["stream"])
 
 
 if __name__ == "__main__":
-    run(Path(sys.argv.pop(1)))
+    run(Path(sys.argv.pop(1)), Path(sys.argv.pop(1)))
