@@ -5,9 +5,10 @@ with errors, observed under clouds, objects in several lists, faint spectra with
 truth of a campaign is the metric of all rows of its lists, each object counted alike. Printed for
 each metric and effective number of labels (l) or positives (p): campaigns, share of intervals that
 hold the truth, and that lie above and below it, bias and scatter of the estimate, its mean error.
-Coverage should be 0.60 to 0.76.
+Coverage should be 0.60 to 0.76. The last line says how many effective labels 100 labels are worth:
+their mean with its error, and the range of the middle 68% of the campaigns with 75 to 150 labels.
 
-    python benchmarks/live.py [--campaigns 1000] [--quick]
+    python benchmarks/live.py [--campaigns 1000] [--exponent K] [--quick]
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import numpy as np
 
 from fink_al.evaluation.drawn import DrawnObjects
 from fink_al.evaluation.live import RULES, LiveMetrics, live_metrics, stream_metrics
+from fink_al.settings import DrawSettings
 from fink_al.simulation.drawn import DrawnCampaign, DrawnSky, draw_campaign
 
 _THRESHOLD = 0.3
@@ -29,9 +31,15 @@ def main() -> None:
     """Run the campaigns and print a row for each metric and number of labels."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--campaigns", type=int, default=1000)
+    parser.add_argument(
+        "--exponent", type=float, default=DrawSettings().exponent, help="of the entropy"
+    )
     parser.add_argument("--quick", action="store_true", help="ten campaigns")
     options = parser.parse_args()
-    found = [campaign(seed) for seed in range(10 if options.quick else options.campaigns)]
+    number = 10 if options.quick else options.campaigns
+    settings = DrawSettings(exponent=options.exponent)
+    found = [campaign(seed, settings) for seed in range(number)]
+    print(f"exponent {settings.exponent:g}, {number} campaigns")
     print(
         f"{'metric':>18} {'effective':>10} campaigns  coverage  too high  too low "
         f"{'bias':>8} {'scatter':>8} {'error':>8}"
@@ -47,9 +55,10 @@ def main() -> None:
             rows = [row[1:] for row in told if low <= row[0] < high]
             if len(rows) > 1:
                 print_row(name, f"{low:g}-{high:g} {by[0]}", rows)
+    print_worth([m for m, _ in found])
 
 
-def campaign(seed: int) -> tuple[LiveMetrics, dict[str, float]]:
+def campaign(seed: int, settings: DrawSettings) -> tuple[LiveMetrics, dict[str, float]]:
     """Simulate a campaign of random length and weather; return the estimates and the truth."""
     rng = np.random.default_rng(seed)
     sky = DrawnSky(
@@ -58,6 +67,7 @@ def campaign(seed: int) -> tuple[LiveMetrics, dict[str, float]]:
         cloudy=float(rng.uniform(0, 0.5)),
         separation=float(rng.uniform(0.8, 2.0)),
         shift=float(rng.uniform(-0.3, 1.2)),
+        draw=settings,
     )
     rows = draw_campaign(sky, rng)
     in_lists = np.bincount(rows.object_id)[rows.object_id]
@@ -100,6 +110,20 @@ def print_row(name: str, numbers: str, rows: list) -> None:
         f"{above:8.2f} {np.mean(estimates - truth):+8.4f} {np.std(estimates - truth):8.4f} "
         f"{error:8.4f}"
     )
+
+
+def print_worth(campaigns: list[LiveMetrics]) -> None:
+    """Print how many effective labels 100 labels are worth."""
+    labels = np.array([m.typed - m.unscored for m in campaigns])
+    near = (labels >= 75) & (labels <= 150)
+    worth = 100 * np.array([m.effective["labels"] for m in campaigns])[near] / labels[near]
+    if len(worth) > 1:
+        low, high = np.percentile(worth, (16, 84))
+        error = worth.std(ddof=1) / np.sqrt(len(worth))
+        print(
+            f"100 labels are worth {worth.mean():.1f} ± {error:.1f} effective ones "
+            f"({low:.0f} to {high:.0f}; {len(worth)} campaigns)"
+        )
 
 
 if __name__ == "__main__":
