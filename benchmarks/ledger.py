@@ -31,7 +31,7 @@ from fink_al.demo.embedded_kafka import EmbeddedKafka
 from fink_al.kafka.cluster import Cluster
 from fink_al.kafka.publisher import Publisher
 from fink_al.loop import Loop
-from fink_al.settings import Settings, load_settings
+from fink_al.settings import DrawSettings, Settings, load_settings
 from fink_al.spark.stream.part import new_name
 from fink_al.spark.stream.snapshot import EVERY, Snapshots
 from fink_al.thresholds import LargestBins
@@ -39,6 +39,7 @@ from fink_al.thresholds import LargestBins
 TARGET_S, TARGET_MB = 5.0, 300.0
 _A_NIGHT, _PARTITIONS, _A_TRANSACTION = 5000, 4, 1000
 _FIRST_NIGHT = datetime(2026, 1, 5)
+_EXPONENT = DrawSettings().exponent
 
 
 def main() -> None:
@@ -99,7 +100,7 @@ def ledger_of(n: int) -> Any:
     """Yield `n` records, each as JSON, as :func:`fink_al.spark.stream.ledger.ledger_record`."""
     rng = np.random.default_rng(1)
     pool = [
-        LargestBins(1.0).changes(dict(enumerate(rng.random(rng.integers(1, 8)))))
+        LargestBins(_EXPONENT).changes(dict(enumerate(rng.random(rng.integers(1, 8)))))
         for _ in range(200)
     ]
     for number in range(n):
@@ -119,7 +120,7 @@ def ledger_of(n: int) -> Any:
             for partition in range(_PARTITIONS)
         ]
         t = {day: 0.21 + 1 / (batch + 2)}
-        draw = {"strategy": "entropy", "exponent": 1.0, "t": t, "mean": {day: 0.47}}
+        draw = {"strategy": "entropy", "exponent": _EXPONENT, "t": t, "mean": {day: 0.47}}
         record = {
             "part": new_name(number),
             "number": number,

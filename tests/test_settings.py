@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from fink_al.errors import SettingsError
-from fink_al.settings import Cut, find_resource, load_settings
+from fink_al.settings import Cut, DrawSettings, find_resource, load_settings
 
 
 def test_the_files_of_the_project_are_valid():
@@ -12,6 +12,13 @@ def test_the_files_of_the_project_are_valid():
     assert settings.target.name == "early_snia"
     assert settings.survey.bands == ("g", "r", "i")
     assert settings.topics == settings.survey.topics
+
+
+@pytest.mark.parametrize("target", ["early_snia", "early_snia_lsst"])
+def test_targets_of_the_project_draw_by_the_default(monkeypatch, target):
+    monkeypatch.setenv("FINK_AL_TARGET", target)
+    settings = load_settings()
+    assert (settings.target.name, settings.target.draw) == (target, DrawSettings())
 
 
 def test_the_environment_overrides_the_files(monkeypatch):

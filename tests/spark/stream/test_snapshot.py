@@ -12,12 +12,14 @@ from fink_al.draws import MOST_T
 from fink_al.errors import ServiceError
 from fink_al.kafka.cluster import Topic
 from fink_al.loop import Loop
+from fink_al.settings import DrawSettings
 from fink_al.spark.stream import snapshot
 from fink_al.spark.stream.ledger import Ledger
 from fink_al.spark.stream.snapshot import Snapshots
 from fink_al.thresholds import BINS
 
 SOURCE, TOPIC_ID = "source", "ledger topic"
+EXPONENT = DrawSettings().exponent
 
 
 class FakeTopic:
@@ -88,7 +90,7 @@ def random_record(rng, number):
     if rng.random() < 0.8:
         lists = {str(night): rng.integers(-1, 9, BINS).tolist()}
         strategy = str(rng.choice(["entropy", "random"]))
-        record["draw"] = {"strategy": strategy, "exponent": 1.0, "lists": lists,
+        record["draw"] = {"strategy": strategy, "exponent": EXPONENT, "lists": lists,
                           "t": {str(night): float(rng.random())}}  # fmt: skip
     return record
 
