@@ -30,7 +30,7 @@ _WAYS = {
     "threshold falls in six batches": replace(_SKY, spectra=8, published=8, batches=6),
     "objects in several lists": replace(_SKY, spectra=5, stays=0.6),
     "all of these": replace(_SKY, spectra=8, published=8, batches=6, stays=0.6, cloudy=0.4),
-    "score cubed": replace(_SKY, spectra=5, draw=_SKY.draw.model_copy(update={"exponent": 3.0})),
+    "plain score": replace(_SKY, spectra=5, draw=_SKY.draw.model_copy(update={"exponent": 1.0})),
 }
 _THRESHOLD = 0.3
 

@@ -42,7 +42,7 @@ def selection(alerts, target=TARGET):
     alerts = [
         _GOOD
         | {"ra": 150.0, "score": 0.5, "history_start_mjd": 61045.0, "has_features": True}
-        | {"u": 0.0, "t": 1.0, "mean": 0.5}
+        | {"u": 0.0, "t": 1.0, "mean": 0.5**3}
         | {"is_observable": True, "is_labelled": False}
         | {"is_reserved": False, "is_published": False}
         | alert
@@ -126,10 +126,10 @@ _CASES = [
     ({"is_reserved": True, "u": 0.99, "t": 0.5}, ["already_labelled"]),
     ({"u": 0.99}, []),
     ({"u": 0.99, "t": 0.99}, ["not_drawn"]),
-    # Odds of 0.9 * 0.1 / 0.5 + 0.1 of an object with a fifth of the mean score.
-    ({"u": 0.27, "score": 0.1}, []),
-    ({"u": 0.29, "score": 0.1}, ["not_drawn"]),
-    ({"u": 0.27, "score": 0.1, "t": 0.9}, ["not_drawn"]),
+    # Odds of 0.9 * 0.3**3 / 0.5**3 + 0.1 = 0.294.
+    ({"u": 0.29, "score": 0.3}, []),
+    ({"u": 0.30, "score": 0.3}, ["not_drawn"]),
+    ({"u": 0.29, "score": 0.3, "t": 0.9}, ["not_drawn"]),
     # Objects that are in the list with certainty.
     ({"u": 0.99, "t": 0.5, "is_labelled": True}, ["already_labelled"]),
     ({"u": 0.99, "t": 0.5, "is_published": True}, ["already_published"]),
@@ -156,7 +156,7 @@ def test_what_is_in_the_list_has_a_weight_and_a_priority():
             {"is_reserved": True},
         ]
     ).priority
-    np.testing.assert_allclose([drawn, left, labelled], [0.1, 0.9, 0.9 / 1.9])
+    np.testing.assert_allclose([drawn, left, labelled], [0.1, 0.9, 0.9 / 7.3])
     assert np.isnan(others).all()
 
 

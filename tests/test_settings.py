@@ -14,11 +14,13 @@ def test_the_files_of_the_project_are_valid():
     assert settings.topics == settings.survey.topics
 
 
-@pytest.mark.parametrize("target", ["early_snia", "early_snia_lsst"])
-def test_targets_of_the_project_draw_by_the_default(monkeypatch, target):
+@pytest.mark.parametrize(
+    ("target", "draw"),
+    [("early_snia", DrawSettings()), ("early_snia_lsst", DrawSettings(exponent=1.0))],
+)
+def test_each_target_of_the_project_draws_as_was_measured(monkeypatch, target, draw):
     monkeypatch.setenv("FINK_AL_TARGET", target)
-    settings = load_settings()
-    assert (settings.target.name, settings.target.draw) == (target, DrawSettings())
+    assert load_settings().target.draw == draw
 
 
 def test_the_environment_overrides_the_files(monkeypatch):

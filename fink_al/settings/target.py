@@ -103,7 +103,7 @@ class DrawSettings(Section):
     A list closes at the hour `closes_utc`; null: with the survey's night.
     """
 
-    exponent: Positive = 1.0
+    exponent: Positive = 3.0
     uniform_share: Annotated[float, Field(gt=0, le=1)] = 0.1
     closes_utc: Annotated[float, Field(ge=0, lt=24)] | None = None
 
