@@ -15,7 +15,6 @@ import time
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from claims import at_most, judge
 
 from fink_al.archive import Archive
@@ -30,11 +29,9 @@ def write_night(settings: Settings, night: int, ra: np.ndarray, dec: np.ndarray,
     shift = np.random.default_rng(seed).normal(0, 0.1 / 3600, len(ra))
     names = pa.array([str(i) for i in range(len(ra))])
     part = settings.staging_dir / f"part{night}"
-    folder = part / f"night={night}"
-    folder.mkdir(parents=True)
     at = {"mjd": np.full(len(ra), 61041.0 + seed), "ra": ra, "dec": np.clip(dec + shift, -90, 90)}
     table = pa.table({"object_id": names, **at})
-    pq.write_table(table, folder / "part-00000-0.parquet")
+    part.write_table(f"night={night}/part-00000-0.parquet", table)
     Archive(settings.archive_dir).add(part)
 
 
@@ -62,7 +59,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="fink-al-benchmark-") as folder:
         settings = load_settings(work_dir=folder, starting_set=None, test_set=None)
         for nights in (few, 4 * few):
-            for night in range(len(list(settings.archive_dir.glob("night=*"))), nights):
+            for night in range(len(Archive(settings.archive_dir).nights()), nights):
                 write_night(settings, 20260101 + night, ra, dec, night)
             for labels in (n // 4, n):
                 given = places(ra, dec, labels)

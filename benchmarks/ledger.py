@@ -78,10 +78,10 @@ def measure(folder: Path, n: int) -> list[Claim]:
         took = time.perf_counter() - since
         print(f"{n} records of {size:.0f} bytes written, {took:.0f} s", flush=True)
         whole = child(folder, broker.servers)
-        assert settings.ledger_file.exists()
+        (snapshot,) = settings.ledger_dir.names()
         write(settings, records, EVERY // 2)
         behind = child(folder, broker.servers)
-        size_kb = settings.ledger_file.stat().st_size / 1e3
+        size_kb = len(settings.ledger_dir.read(snapshot)) / 1e3
     rate = whole["records"] / whole["seconds"]
     print(
         f"without a snapshot: {whole['seconds']:.1f} s ({rate:.0f} records/s), "

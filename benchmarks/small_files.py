@@ -87,7 +87,7 @@ def write(loop: Loop, rows: pa.Table, batches: int) -> None:
             loop.archive.compact()
     took = time.perf_counter() - since
     add(loop, rows[:10], night + 1, batches)
-    in_folder = len(list((loop.archive.folder / f"night={night}").iterdir()))
+    in_folder = len(list((loop.archive.folder.local / f"night={night}").iterdir()))
     print(
         f"{batches} micro-batches of {len(rows) / batches:.0f} alerts: written in {took:.0f} s, "
         f"{took / batches * 1e3:.0f} ms each; {len(loop.archive.files(night))} files in the table, "
@@ -99,14 +99,14 @@ def write(loop: Loop, rows: pa.Table, batches: int) -> None:
 def add(loop: Loop, batch: pa.Table, night: int, number: int) -> None:
     """Stage a micro-batch in two files and archive it."""
     part = loop.settings.staging_dir / f"part{number}"
-    of_night = part / f"night={night}"
+    of_night = part.local / f"night={night}"
     of_night.mkdir(parents=True)
     half = -(-len(batch) // 2)
     for task in range(2):
         file = of_night / f"part-{task:05d}-0.c000.zstd.parquet"
         piece = batch[task * half : (task + 1) * half]
         pq.write_table(piece, file, compression="zstd", store_schema=False)
-    loop.archive.add(part, number)
+    loop.archive.add(part, number, part.files())
 
 
 def compare(spark: SparkSession, loops: dict[int, Loop], few: int, many: int) -> list[Claim]:

@@ -111,7 +111,8 @@ def measure(folder: Path, sizes: tuple[int, int], labels: int) -> list[Run]:
     for n in sizes:
         settings = settings_of(folder / str(n))
         labelled = write_archive(settings, night, n, labels)
-        size = sum(file.stat().st_size for file in Archive(settings.archive_dir).files())
+        archive = Archive(settings.archive_dir)
+        size = sum((archive.folder.local / file).stat().st_size for file in archive.files())
         print(
             f"{n} alerts archived, {size / 1e6:.0f} MB; {labels} labelled objects have {labelled}",
             flush=True,
@@ -174,7 +175,7 @@ def write_archive(settings: Settings, night: pa.Table, n: int, labels: int) -> i
         rows = rng.choice(usable, len(mine), replace=False)
         labelled = dict(zip(rows.tolist(), (names[i] for i in mine), strict=True))
         alerts = copy(night, batch, day, part, labelled)
-        folder = archive.folder / f"night={_START + timedelta(days=day):%Y%m%d}"
+        folder = archive.folder.local / f"night={_START + timedelta(days=day):%Y%m%d}"
         folder.mkdir(parents=True, exist_ok=True)
         half = -(-len(alerts) // 2)
         for task in range(2):

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import logging
 import re
-import shutil
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import datetime, timedelta
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,7 @@ from fink_al.alerts import Adapter
 from fink_al.alerts.lists import with_absent
 from fink_al.errors import FinkAlError
 from fink_al.settings.kinds import HOST
+from fink_al.storage.place import Place, words_of
 from fink_al.storage.table import Table
 
 if TYPE_CHECKING:  # compiled features take a second to import
@@ -76,8 +77,9 @@ class Archive:
 
     Parameters
     ----------
-    folder : Path
-        Folder that holds a folder for each night. It need not exist.
+    folder : Place, path or str
+        Folder that holds a folder for each night. It need not exist. Names of files are relative
+        to it.
     lists : mapping of str to pyarrow.DataType, optional
         Light-curve columns of the survey. Files of an earlier version may lack some: then they are
         null.
@@ -88,12 +90,12 @@ class Archive:
 
     def __init__(
         self,
-        folder: Path,
+        folder: Place | Path | str,
         lists: Mapping[str, pa.DataType] | None = None,
         until: int | None = None,
     ):
-        self.folder, self.until = folder, until
-        self._table = Table(folder, NIGHT)
+        self.folder, self.until = Place(folder), until
+        self._table = Table(self.folder, NIGHT)
         self._lists = dict(lists or {})
 
     @property
@@ -110,17 +112,36 @@ class Archive:
         self._check()
         return self._table.partitions()
 
-    def files(self, *nights: int) -> list[Path]:
-        """Parquet files of `nights`, by path; without arguments of all nights."""
+    def files(self, *nights: int) -> list[str]:
+        """Names of the Parquet files of `nights`; without arguments of all nights."""
         self._check()
         return self._table.files(*nights)
 
-    def whole_files(self, *nights: int) -> list[Path]:
+    def whole_files(self, *nights: int) -> list[str]:
         """The same without damaged files, each of which is named in a warning.
 
         A file is damaged if its footer cannot be read: torn by a crash of the machine, or empty.
         """
-        return without_damaged(self.files(*nights))
+        return self.without_damaged(self.files(*nights))
+
+    def without_damaged(self, files: Iterable[str]) -> list[str]:
+        """Leave out files whose footer cannot be read, and name each in a warning."""
+        whole = []
+        for file in files:
+            if damage := self._damage(file):
+                at = self.folder / file
+                log.warning("%s is damaged (%s): its alerts are left out.", at, damage)
+            else:
+                whole.append(file)
+        return whole
+
+    def _damage(self, file: str) -> str | None:
+        """Return why the footer of a file cannot be read; None if it can."""
+        try:
+            pq.read_metadata(file, filesystem=self.folder.filesystem)
+        except (pa.ArrowException, OSError) as error:
+            return words_of(error)
+        return None
 
     def number(self) -> int:
         """Number of the last ledger record whose alerts are here; -1 without one."""
@@ -149,8 +170,8 @@ class Archive:
         """
         return self._read(self.files(night), columns, filter)
 
-    def files_of_list(self, day: int) -> list[Path]:
-        """Parquet files that may hold alerts of the list `day`, YYYYMMDD.
+    def files_of_list(self, day: int) -> list[str]:
+        """Names of Parquet files that may hold alerts of the list `day`, YYYYMMDD.
 
         A list that closes at another hour than the night has alerts of two nights.
         """
@@ -187,7 +208,7 @@ class Archive:
 
     def batches(
         self,
-        files: Iterable[Path],
+        files: Iterable[str],
         schema: pa.Schema,
         columns: Iterable[str] | None = None,
         filter: ds.Expression | None = None,
@@ -196,7 +217,7 @@ class Archive:
 
         Parameters
         ----------
-        files : iterable of Path
+        files : iterable of str
             Files of the archive.
         schema : pyarrow.Schema
             What :meth:`schema` returned. Columns that a file lacks are null.
@@ -214,9 +235,11 @@ class Archive:
         stored = schema.remove(schema.get_field_index(NIGHT))
         read = [name for name in names if name != NIGHT]
         for file in files:
-            night = int(file.parent.name.removeprefix(f"{NIGHT}="))
-            with _readable([file]):
-                rows = ds.dataset(str(file), schema=stored, format=_IN_PIECES)
+            night = _night_of(file)
+            with self._readable([file]):
+                rows = ds.dataset(
+                    file, schema=stored, format=_IN_PIECES, filesystem=self.folder.filesystem
+                )
                 for batch in rows.to_batches(
                     read,
                     filter=self._there(filter),
@@ -228,8 +251,8 @@ class Archive:
                     yield pa.table(batch).append_column(NIGHT, of_night).select(names)
 
     @property
-    def drawn_folder(self) -> Path:
-        """Folder of the drawn objects (:mod:`fink_al.training.drawn`), in the working folder."""
+    def drawn_folder(self) -> Place:
+        """Folder of the drawn objects (:mod:`fink_al.training.drawn`), beside the archives."""
         return self.folder.parent.parent / "drawn" / self.folder.name
 
     def read_all(self, columns: Iterable[str], filter: ds.Expression) -> pa.Table:
@@ -296,61 +319,73 @@ class Archive:
         """Rows of `night` as a pandas frame."""
         return self.read(night, columns).to_pandas()
 
-    def add(self, part: Path, number: int | None = None) -> None:
+    def add(
+        self, part: Place | Path, number: int | None = None, files: Iterable[str] | None = None
+    ) -> None:
         """Move the files of a published part, a folder laid out by night, into the archive.
 
         Parameters
         ----------
-        part : Path
+        part : Place or path
             The folder, whose name is in the ledger.
         number : int, optional
             Number of its record in the ledger. What is here already is not added again.
+        files : iterable of str, optional
+            Names of all its files. Without them, both the folder and the archive are searched,
+            since another process may have moved some or all of them.
         """
         self._check()
-        moved: list[Path] = []
-        for of_night in _listed(part, _NIGHTS):
-            night = self.folder / of_night.name
-            night.mkdir(parents=True, exist_ok=True)
-            for file in _listed(of_night, "part-*.parquet"):
-                with suppress(FileNotFoundError):  # a stream that was fenced archives it, too
-                    file.replace(night / f"{part.name}-{file.name.split('-')[1]}.parquet")
-            moved += night.glob(f"{part.name}-*.parquet")  # also what was moved before a crash
-        self._table.commit(without_damaged(moved), number)
-        with suppress(FileNotFoundError):
-            shutil.rmtree(part)
+        part = Place(part)
+        if number is None or number > self._table.number():
+            staged = part.files() if files is None else files
+            moved = {new for file in staged if (new := self._take(part, file))}
+            if files is None:
+                begin = f"{part.name}-"
+                moved |= {f for f in self.folder.files() if f.rpartition("/")[2].startswith(begin)}
+            self._table.commit(self.without_damaged(sorted(moved)), number)
+        part.remove_all()
 
-    def damaged(self, night: int, parts: Collection[str], columns: Iterable[str]) -> list[Path]:
+    def _take(self, part: Place, file: str) -> str | None:
+        """Move a file of a part here; return its name, None if it holds no alerts of a night."""
+        night, _, name = file.rpartition("/")
+        if not fnmatch(night, _NIGHTS) or not fnmatch(name, "part-*.parquet"):
+            return None
+        new = f"{night}/{part.name}-{name.split('-')[1]}.parquet"
+        part.move(file, self.folder, new)
+        return new
+
+    def damaged(self, night: int, parts: Collection[str], columns: Iterable[str]) -> list[str]:
         """Files of `night`, and of `parts` in other nights, whose `columns` cannot be read."""
         found, names = [], list(columns)
         for file in self.files():
-            if file.parent.name == f"{NIGHT}={night}" or _part_of(file) in parts:
+            if _night_of(file) == night or _part_of(file) in parts:
                 try:
                     self._read([file], names, None)
                 except FinkAlError:
                     found.append(file)
         return found
 
-    def parts_of(self, files: Iterable[Path]) -> set[str]:
+    def parts_of(self, files: Iterable[str]) -> set[str]:
         """Parts that added `files`, by their names; of merged files nothing is known."""
         return {part for part in map(_part_of, files) if _PART_NAME.match(part)}
 
-    def replace(self, damaged: Collection[Path], parts: Path) -> None:
+    def replace(self, damaged: Collection[str], parts: Place) -> None:
         """Take `damaged` files out and add others, in one step: readers see both or neither.
 
         Parameters
         ----------
-        damaged : collection of Path
+        damaged : collection of str
             Some of :meth:`damaged`.
-        parts : Path
+        parts : Place
             Folder of folders, each named as a part and laid out by night, whose files move here.
         """
-        moved: list[Path] = []
-        for file in sorted(parts.glob(f"*/{_NIGHTS}/part-*.parquet")):
-            night = self.folder / file.parent.name
-            night.mkdir(parents=True, exist_ok=True)
-            # The damaged file has the name that the part's own file had.
-            moved.append(night / f"{file.parts[-3]}-{uuid.uuid4().hex[:8]}.parquet")
-            file.replace(moved[-1])
+        moved = []
+        for file in parts.files():
+            part, night, name = file.split("/") if file.count("/") == 2 else ("", "", "")
+            if fnmatch(night, _NIGHTS) and fnmatch(name, "part-*.parquet"):
+                # The damaged file has the name that the part's own file had.
+                moved.append(f"{night}/{part}-{uuid.uuid4().hex[:8]}.parquet")
+                parts.move(file, self.folder, moved[-1])
         self._table.commit(moved, removed=damaged)
 
     def compact(self) -> None:
@@ -378,7 +413,7 @@ class Archive:
                     progress(f"the archive's night {night} is sorted by object")
         self._table.vacuum(hours)
 
-    def adopt(self) -> list[Path]:
+    def adopt(self) -> list[str]:
         """Take up the files of a version that kept no log; return damaged ones, which are left out.
 
         An archive with a log stays as it is: other files in its folder were replaced, or are not
@@ -386,28 +421,26 @@ class Archive:
         """
         if self._table.exists:
             return []
-        whole, damaged = [], []
-        for file in sorted(self.folder.glob(f"{_NIGHTS}/*.parquet")):
-            try:
-                pq.read_schema(file)
-            except (pa.ArrowException, OSError):
-                damaged.append(file)
-            else:
-                whole.append(file)
-        self._table.commit(whole)
-        return damaged
+        found = self._present()
+        damaged = {file for file in found if self._damage(file)}
+        self._table.commit(file for file in found if file not in damaged)
+        return sorted(damaged)
+
+    def _present(self) -> list[str]:
+        """Files that lie in folders of nights, whether they count or not."""
+        return [file for file in self.folder.files() if fnmatch(file, f"{_NIGHTS}/*.parquet")]
 
     def _read(
-        self, files: list[Path], columns: Iterable[str], filter: ds.Expression | None
+        self, files: list[str], columns: Iterable[str], filter: ds.Expression | None
     ) -> pa.Table:
         if not files:
             raise FinkAlError(f"{self.folder} has no alerts of these nights: run fink-al stream.")
         filter = self._there(filter)
-        with _readable(files):
+        with self._readable(files):
             try:
                 return self._rows(files).to_table(list(columns), filter=filter)
             except (pa.ArrowException, OSError):
-                whole = without_damaged(files)
+                whole = self.without_damaged(files)
                 if not whole or len(whole) == len(files):
                     raise
             return self._rows(whole).to_table(list(columns), filter=filter)
@@ -424,8 +457,8 @@ class Archive:
         is_there = pc.field(PART).is_null() | (pc.field(PART) < self.after)
         return is_there if filter is None else filter & is_there
 
-    def _rows(self, files: list[Path]) -> ds.Dataset:
-        rows = ds.dataset(list(map(str, files)), format="parquet")
+    def _rows(self, files: list[str]) -> ds.Dataset:
+        rows = ds.dataset(files, format="parquet", filesystem=self.folder.filesystem)
         # The schema is that of one file, which may be of an earlier version.
         return rows.replace_schema(with_absent(rows.schema, self.added_columns))
 
@@ -433,12 +466,24 @@ class Archive:
         """Refuse an archive of a version that kept no log; its parts have no numbers."""
         if self._table.exists:
             return
-        files = self.folder.glob(f"{_NIGHTS}/*.parquet")
-        if not all(is_numbered(file.name) for file in files):
+        if not all(is_numbered(file.rpartition("/")[2]) for file in self._present()):
             raise FinkAlError(
                 f"{self.folder} was made by a version before 0.2: run fink-al archive adopt once, "
                 "while no stream runs."
             )
+
+    @contextmanager
+    def _readable(self, files: list[str]) -> Iterator[None]:
+        try:
+            yield
+        except (pa.ArrowException, OSError) as error:
+            nights = sorted({file.partition("/")[0] for file in files})
+            places = files if len(files) == 1 else nights
+            named = ", ".join(str(self.folder / place) for place in places)
+            raise FinkAlError(
+                f"Cannot read {named} ({words_of(error)}): restore it from a copy, or move what is "
+                "damaged away."
+            ) from None
 
 
 def part_prefix(number: int) -> str:
@@ -451,30 +496,13 @@ def is_numbered(part: str) -> bool:
     return _NUMBERED.match(part) is not None
 
 
-def _listed(folder: Path, pattern: str) -> list[Path]:
-    """List what of `folder` matches; nothing if another process removes the folder."""
-    with suppress(FileNotFoundError):
-        return sorted(folder.glob(pattern))
-    return []
+def _night_of(file: str) -> int:
+    return int(file.partition("/")[0].removeprefix(f"{NIGHT}="))
 
 
-def _part_of(file: Path) -> str:
+def _part_of(file: str) -> str:
     """Part that added a file, whose name :meth:`Archive.add` makes of the part's."""
-    return file.stem.rpartition("-")[0]
-
-
-def without_damaged(files: list[Path]) -> list[Path]:
-    """Leave out files whose footer cannot be read, and name each in a warning."""
-    whole = []
-    for file in files:
-        try:
-            pq.read_metadata(file)
-        except (pa.ArrowException, OSError) as error:
-            reason = str(error).partition("\n")[0].rstrip(".")
-            log.warning("%s is damaged (%s): its alerts are left out.", file, reason)
-        else:
-            whole.append(file)
-    return whole
+    return file.rpartition("/")[2].removesuffix(".parquet").rpartition("-")[0]
 
 
 @contextmanager
@@ -484,19 +512,6 @@ def _warned(night: int) -> Iterator[None]:
         yield
     except FinkAlError as error:
         log.warning("Night %d of the archive stays as it is: %s", night, error)
-
-
-@contextmanager
-def _readable(files: list[Path]) -> Iterator[None]:
-    try:
-        yield
-    except (pa.ArrowException, OSError) as error:
-        places = files if len(files) == 1 else sorted({file.parent for file in files})
-        reason = str(error).partition("\n")[0].rstrip(".")
-        raise FinkAlError(
-            f"Cannot read {', '.join(map(str, places))} ({reason}): restore it from a copy, or "
-            "move what is damaged away."
-        ) from None
 
 
 def light_curve_columns(alerts: Adapter, features: FeatureSet) -> dict[str, pa.DataType]:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from fink_al.cache import cache_dir
 from fink_al.errors import FinkAlError, ServiceError, SettingsError
+from fink_al.storage.local import in_turn
 
 #: The embedded broker. Kafka 4.1.1: KRaft only, Java 17.
 KAFKA_BROKER = "org.apache.kafka:kafka_2.13:4.1.1"
@@ -71,26 +72,30 @@ def fetch(name: str, coordinates: Sequence[str]) -> list[Path]:
     """
     folder = cache_dir() / "jars" / name
     try:
-        complete = folder.exists()
-        if not complete:
+        if not folder.exists():
             folder.parent.mkdir(exist_ok=True)
-            partial = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=folder.parent))
+            # Two processes at once would collide in Ivy's own cache.
+            with in_turn(folder.parent / ".lock"):
+                _fetch(folder, coordinates)
     except OSError as error:
         raise SettingsError(
             f"Cannot use the cache folder {folder.parent.parent}: {error.strerror}. Set "
             "FINK_AL_CACHE to a folder that you can write."
         ) from None
-    if not complete:
-        try:
-            for coordinate in coordinates:
-                _resolve(coordinate, partial)
-            partial.rename(folder)
-        except OSError:  # another process was first
-            if not folder.exists():
-                raise
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
     return sorted(folder.glob("*.jar"))
+
+
+def _fetch(folder: Path, coordinates: Sequence[str]) -> None:
+    """Fill `folder`, unless another process has."""
+    if folder.exists():
+        return
+    partial = Path(tempfile.mkdtemp(prefix=f"{folder.name}-", dir=folder.parent))
+    try:
+        for coordinate in coordinates:
+            _resolve(coordinate, partial)
+        partial.rename(folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def java() -> str:

@@ -138,7 +138,7 @@ class Loop:
         from fink_al.labels.store import LabelStore
 
         settings = self.settings
-        store = LabelStore.open(settings.work_dir, settings.labels_path, until)
+        store = LabelStore.open(settings.shared_dir, settings.labels_path, until)
         return OwnNames(store, counterparts_file(self.archive.folder), until)
 
     @cached_property

@@ -63,6 +63,29 @@ def secure_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     running.close()
 
 
+@pytest.fixture(scope="session")
+def hdfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A running HDFS."""
+    from embedded_hdfs import EmbeddedHdfs
+
+    with EmbeddedHdfs(tmp_path_factory.mktemp("hdfs")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A running S3 server; the environment tells how to reach it."""
+    from embedded_s3 import EmbeddedS3
+
+    with (
+        EmbeddedS3(tmp_path_factory.mktemp("s3")) as running,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        for name, value in running.variables.items():
+            patch.setenv(name, value)
+        yield running
+
+
 @pytest.fixture
 def kafka_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     """The environment has what the secured Kafka wants."""
@@ -163,7 +186,7 @@ def archived(settings: Settings) -> ArchiveReader:
     """Reads an archive of one alert an object without Spark."""
 
     def read(loop: Loop, labels: pa.Table) -> pa.Table:
-        files = sorted(loop.archive.folder.rglob("*.parquet"))
+        files = sorted(loop.archive.folder.local.rglob("*.parquet"))
         if not files:
             return pa.schema(PROVENANCE.items()).empty_table()
         rows = pa.concat_tables(map(pq.read_table, files)).drop_columns(["is_candidate", "reasons"])

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from fink_al.loop import Loop
 from fink_al.training.drawn import DRAWN
@@ -12,6 +11,5 @@ from fink_al.training.drawn import DRAWN
 def write_drawn_table(loop: Loop, rows: Sequence[dict]) -> None:
     """Write rows; columns that they lack are null, odds one half and one list if not said."""
     usual = {"list": 20260110, "odds": 0.5, "lists": 1, "p": 0.3, "mag": 18.0}
-    file = loop.archive.drawn_folder / "drawn.parquet"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(pa.Table.from_pylist([usual | row for row in rows], DRAWN), file)
+    table = pa.Table.from_pylist([usual | row for row in rows], DRAWN)
+    loop.archive.drawn_folder.write_table("drawn.parquet", table)

@@ -7,11 +7,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from archive_files import put_rows
+from archive_files import paths, put_rows
 
 from fink_al import archive as archives
 from fink_al.archive import Archive, part_prefix
 from fink_al.errors import FinkAlError
+from fink_al.storage.place import Place
 
 ROWS = pa.table({"object_id": ["a", "b"]})
 NIGHT = 20260105
@@ -31,7 +32,7 @@ def part(folder, name, night=NIGHT, rows=ROWS):
     of_night.mkdir(parents=True)
     pq.write_table(rows, of_night / "part-00000-7f.c000.zstd.parquet")
     (folder / name / "_SUCCESS").touch()
-    return folder / name
+    return Place(folder / name)
 
 
 def ids(archive):
@@ -39,7 +40,7 @@ def ids(archive):
 
 
 def test_only_what_was_committed_is_read(archive):
-    folder = archive.folder / f"night={NIGHT}"
+    folder = archive.folder.local / f"night={NIGHT}"
     pq.write_table(ROWS, folder / "not-committed.parquet")
     (folder / "notes.txt").write_bytes(b"x")
     assert archive.nights() == [NIGHT]
@@ -62,12 +63,22 @@ def test_a_part_is_added_once_whatever_was_done_before(archive, tmp_path):
     assert len(archive.files(NIGHT)) == 2
     # A crash between the move and the commit: files lie there already, and the part has none.
     two = part(tmp_path, "two", NIGHT + 1)
-    moved = archive.folder / f"night={NIGHT + 1}" / "two-00000.parquet"
+    moved = archive.folder.local / f"night={NIGHT + 1}" / "two-00000.parquet"
     moved.parent.mkdir()
-    (two / f"night={NIGHT + 1}" / "part-00000-7f.c000.zstd.parquet").rename(moved)
+    (two.local / f"night={NIGHT + 1}" / "part-00000-7f.c000.zstd.parquet").rename(moved)
     archive.add(two, 8)
     assert (archive.number(), archive.nights()) == (8, [NIGHT, NIGHT + 1])
     assert not list(tmp_path.glob("two"))
+    # Another process moves a file at the moment.
+    three = part(tmp_path, "three", NIGHT + 1)
+    files = three.files()
+    (three / f"night={NIGHT + 1}").move(
+        "part-00000-7f.c000.zstd.parquet",
+        archive.folder,
+        f"night={NIGHT + 1}/three-00000.parquet",
+    )
+    archive.add(three, 9, files)
+    assert (archive.number(), len(archive.files(NIGHT + 1))) == (9, 2)
     assert Archive(archive.folder).files() == archive.files()
 
 
@@ -75,7 +86,7 @@ def test_a_reader_sees_every_row_once_while_files_are_merged(archive, tmp_path, 
     monkeypatch.setattr(archives, "_MANY_FILES", 3)
     for number in range(4):
         archive.add(part(tmp_path, f"p{number}"), number)
-    before = archive.files(NIGHT)
+    before = paths(archive, NIGHT)
     writer = Archive(archive.folder)
     writer.add(part(tmp_path, "p4", rows=pa.table({"object_id": ["c"], "mag": [19.0]})), 4)
     archive.compact()
@@ -92,7 +103,7 @@ def test_nights_that_are_over_are_sorted_once_and_replaced_files_removed(archive
     told = []
     archive.tidy(0, told.append)
     assert told == [f"the archive's night {NIGHT} is sorted by object"]
-    (file,) = archive.files(NIGHT)
+    (file,) = paths(archive, NIGHT)
     assert pq.read_table(file)["object_id"].to_pylist() == list("abmmmxyz")
     assert [path.name for path in file.parent.iterdir()] == [file.name]
     archive.tidy(0, told.append)
@@ -117,7 +128,7 @@ def test_an_archive_is_read_as_it_was(archive, tmp_path):
 
 def test_a_torn_file_of_a_part_is_left_out_and_the_others_are_added(archive, tmp_path, caplog):
     torn = part(tmp_path, "torn")
-    (torn / f"night={NIGHT}" / "part-00001-7f.c000.zstd.parquet").write_bytes(b"PAR1")
+    (torn.local / f"night={NIGHT}" / "part-00001-7f.c000.zstd.parquet").write_bytes(b"PAR1")
     archive.add(torn, 1)
     assert ids(archive) == ["a", "a", "b", "b"]
     assert "torn-00001.parquet is damaged (" in caplog.text
@@ -126,7 +137,7 @@ def test_a_torn_file_of_a_part_is_left_out_and_the_others_are_added(archive, tmp
 def test_a_night_that_cannot_be_sorted_is_named_and_others_are(archive, tmp_path, caplog):
     for number, night in enumerate((NIGHT, NIGHT + 1, NIGHT + 1, NIGHT + 2)):
         archive.add(part(tmp_path, f"p{number}", night), number)
-    archive.files(NIGHT)[0].write_bytes(b"PAR1")
+    paths(archive, NIGHT)[0].write_bytes(b"PAR1")
     told = []
     archive.tidy(1, told.append)
     assert told == [f"the archive's night {NIGHT + 1} is sorted by object"]
@@ -154,7 +165,7 @@ def test_a_damaged_file_is_named_and_the_others_are_read(archive, caplog, conten
 def test_files_that_are_not_of_the_archive_are_refused(archive):
     with pytest.raises(FinkAlError, match=r"Cannot read .*part-0-00000.parquet \(.*mjd"):
         archive.read(NIGHT, ["mjd"])
-    for file in archive.files():
+    for file in paths(archive):
         file.write_bytes(b"")
     with pytest.raises(FinkAlError, match=r"Cannot read .*part-0-00000.parquet \("):
         archive.read(NIGHT, ["object_id"])
@@ -179,7 +190,7 @@ def test_an_archive_without_a_log_is_taken_up_by_command(tmp_path):
     for refused in (archive.nights, archive.files, archive.number):
         with pytest.raises(FinkAlError, match=r"before 0\.2: run fink-al archive adopt"):
             refused()
-    assert archive.adopt() == [folder / "torn.parquet"]
+    assert archive.adopt() == [f"night={NIGHT}/torn.parquet"]
     pq.write_table(ROWS, folder / "replaced.parquet")
     assert archive.adopt() == []
     assert (archive.nights(), ids(archive), archive.number()) == ([NIGHT], ["a", "b"], -1)
@@ -201,7 +212,7 @@ def test_old_files_are_taken_up_in_one_step_or_not_at_all(tmp_path, monkeypatch)
     assert Archive(tmp_path).adopt() == []
     archive.add(part(tmp_path / "staging", "new", NIGHT + 1), 0)
     archive.tidy(1, lambda text: None)
-    (file,) = archive.files(NIGHT)
+    (file,) = paths(archive, NIGHT)
     assert file.name != "a.parquet"
     # Spark reads no times of nanoseconds.
     assert pq.read_schema(file).field("processed").type == pa.timestamp("us", "UTC")
@@ -210,15 +221,15 @@ def test_old_files_are_taken_up_in_one_step_or_not_at_all(tmp_path, monkeypatch)
 def test_a_crash_within_the_first_part_is_no_old_archive(tmp_path):
     archive, name = Archive(tmp_path / "archive"), f"{part_prefix(0)}20260105T000000-0a"
     first = part(tmp_path, name)
-    moved = archive.folder / f"night={NIGHT}" / f"{name}-00000.parquet"
+    moved = archive.folder.local / f"night={NIGHT}" / f"{name}-00000.parquet"
     moved.parent.mkdir(parents=True)
-    (first / f"night={NIGHT}" / "part-00000-7f.c000.zstd.parquet").rename(moved)
+    (first.local / f"night={NIGHT}" / "part-00000-7f.c000.zstd.parquet").rename(moved)
     archive.add(first, 0)
-    assert archive.files() == [moved]
+    assert paths(archive) == [moved]
 
 
 def test_a_log_that_cannot_be_read_is_named(archive):
-    log = archive.folder / "_delta_log"
+    log = archive.folder.local / "_delta_log"
     for file in log.iterdir():
         os.truncate(file, 3)
     with pytest.raises(FinkAlError, match=r"The table .* cannot be used \("):

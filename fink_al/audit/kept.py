@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from fink_al.audit.archived import Candidate
@@ -13,12 +12,14 @@ from fink_al.audit.marks import Identity
 from fink_al.audit.ranges import Range
 from fink_al.audit.topics import Span
 from fink_al.errors import ServiceError
-from fink_al.storage.local import whole
+from fink_al.storage.place import Place
 
 log = logging.getLogger(__name__)
 
+_NIGHT = "night-"
 
-def write(folder: Path, night: int, proof: Mapping[str, Any]) -> None:
+
+def write(folder: Place, night: int, proof: Mapping[str, Any]) -> None:
     """Write the file of a night, which replaces an earlier one.
 
     Raises
@@ -26,12 +27,7 @@ def write(folder: Path, night: int, proof: Mapping[str, Any]) -> None:
     ServiceError
         If it cannot be written.
     """
-    file = _file(folder, night)
-    try:
-        with whole(file) as partial:
-            partial.write_text(json.dumps(proof), "utf-8")
-    except OSError as error:
-        raise ServiceError(f"Cannot write {file}: {error.strerror}.") from None
+    folder.write(_name_of(night), json.dumps(proof).encode())
 
 
 class Former:
@@ -47,9 +43,9 @@ class Former:
         self._proof = proof
 
     @classmethod
-    def of_night(cls, folder: Path, night: int) -> Former:
+    def of_night(cls, folder: Place, night: int) -> Former:
         """Read the file of a night; one that cannot be read counts as none."""
-        return cls(_read(_file(folder, night)))
+        return cls(_read(folder, _name_of(night)))
 
     @property
     def made(self) -> str:
@@ -94,23 +90,23 @@ class Former:
         }
 
 
-def last_audit(folder: Path) -> tuple[int, int] | None:
+def last_audit(folder: Place) -> tuple[int, int] | None:
     """Return night and number of faults of the latest night that has a proof in `folder`."""
-    files = sorted(folder.glob("night-*.json"))
-    proof = _read(files[-1]) if files else {}
+    names = [name for name in folder.names() if name.startswith(_NIGHT)]
+    proof = _read(folder, names[-1]) if names else {}
     return (proof["night"], len(proof["faults"])) if proof else None
 
 
-def _file(folder: Path, night: int) -> Path:
-    return folder / f"night-{night}.json"
+def _name_of(night: int) -> str:
+    return f"{_NIGHT}{night}.json"
 
 
-def _read(file: Path) -> dict[str, Any]:
+def _read(folder: Place, name: str) -> dict[str, Any]:
     try:
-        proof: dict[str, Any] = json.loads(file.read_text("utf-8"))
+        proof: dict[str, Any] = json.loads(folder.read(name))
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
-        log.warning("%s cannot be read: %s", file, error)
+    except (ServiceError, ValueError) as error:
+        log.warning("%s cannot be read: %s", folder / name, error)
         return {}
     return proof

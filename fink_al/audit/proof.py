@@ -264,7 +264,7 @@ def _notes(loop: Loop, tallies: Sequence[Tally]) -> list[str]:
             notes.append(f"Nobody knows how many rows of {each.stretch.topic} are lost.")
     waiting = {each.stretch.part for each in tallies if each.missing}
     for part in sorted(waiting):
-        if (loop.settings.staging_dir / part).exists():
+        if (loop.settings.staging_dir / part).files():
             notes.append(f"Part {part} is published and waits: the next start archives it.")
     return notes
 

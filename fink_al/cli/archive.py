@@ -37,7 +37,7 @@ def adopt(config: Path | None) -> None:
     kept = Loop.open(load_settings(config)).archive
     damaged = kept.adopt()
     for file in damaged:
-        click.echo(f"Left out, as it is no whole Parquet file: {file}", err=True)
+        click.echo(f"Left out, as it is no whole Parquet file: {kept.folder / file}", err=True)
     nights = kept.nights()
     span = f", {nights[0]} to {nights[-1]}" if nights else ""
     click.echo(f"{kept.folder}: {len(kept.files())} files of {len(nights)} nights{span}.")

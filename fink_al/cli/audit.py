@@ -41,8 +41,8 @@ def audit(night: str | None, as_json: bool, config: Path | None) -> None:
 
     Each offset that the ledger says to be done is archived, a dead letter, without a message, or
     counted as lost; any other offset is missing. Archived and published candidates are
-    compared. work_dir/audit keeps the proof. A night's topics tell its records, or the time at
-    which they were written where a topic holds all nights.
+    compared. audit/ of the storage keeps the proof. A night's topics tell its records, or the time
+    at which they were written where a topic holds all nights.
 
     Exit code 0: it adds up; 1: it does not, and a sentence names each fault; 2: an invalid setting,
     no record of the night, or a cluster that does not answer.

@@ -166,7 +166,7 @@ def import_(
 @click.command()
 @config_option
 def init(config: Path | None) -> None:
-    """Initialise labels_path as a label store, once; the one in the working folder needs no init.
+    """Initialise labels_path as a label store, once; the one in the storage needs no init.
 
     Every command and job fails on a folder without a store: the path may be wrong or not mounted.
     """

@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fink_al.archive import Archive, without_damaged
+from fink_al.archive import Archive
 from fink_al.errors import FinkAlError, ServiceError, SettingsError
 from fink_al.export.nights import check_outside, nights_between, row_groups
 from fink_al.loop import Loop
@@ -43,14 +43,14 @@ class Catalog:
         Number of the ledger record as of which the archive was read; -1 before the first.
     rows, without_position : int
         Number of alerts in the catalog, and of those that were left out.
-    damaged : list of Path
+    damaged : list of str
         Files of the archive that were left out.
     """
 
     as_of: int
     rows: int
     without_position: int
-    damaged: list[Path]
+    damaged: list[str]
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class _Reader:
         self, input_file: str | Path, read_columns: Iterable[str] | None = None
     ) -> Iterator[pa.Table]:
         """Yield rows with a position; each table gives a file a pixel, until these are merged."""
-        batches = self.archive.batches([Path(input_file)], self.schema, read_columns, _HAS_POSITION)
+        batches = self.archive.batches([str(input_file)], self.schema, read_columns, _HAS_POSITION)
         return row_groups(batches)
 
 
@@ -105,7 +105,7 @@ def export_catalog(
     as_of, nights = loop.archive.number(), nights_between(loop.archive, since, until)
     archive = loop.archive.as_of(as_of)
     listed, schema = archive.files(*nights), archive.schema()
-    files = without_damaged(listed)
+    files = archive.without_damaged(listed)
     every = rows = 0
     for batch in archive.batches(files, schema, ["ra", "dec"]):
         every += len(batch)

@@ -17,7 +17,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from fink_al.archive import Archive, without_damaged
+from fink_al.archive import Archive
 from fink_al.errors import FinkAlError, ServiceError, SettingsError
 from fink_al.loop import Loop
 from fink_al.storage.local import alone, sync_folder, whole
@@ -65,7 +65,7 @@ class Night:
     ----------
     night : int
         YYYYMMDD.
-    damaged : list of Path
+    damaged : list of str
         Files of the archive that were left out.
     rows : int
         Number of exported alerts.
@@ -76,7 +76,7 @@ class Night:
     """
 
     night: int
-    damaged: list[Path]
+    damaged: list[str]
     rows: int = 0
     is_changed: bool = True
     fault: str | None = None
@@ -104,7 +104,8 @@ def check_outside(archive: Archive, folder: Path) -> None:
     SettingsError
         If `folder` is it, or lies in it.
     """
-    if folder.resolve().is_relative_to(archive.folder.resolve()):
+    kept = archive.folder
+    if kept.is_local and folder.resolve().is_relative_to(kept.local.resolve()):
         raise SettingsError(f"{folder} lies in the archive: name a folder outside it.")
 
 
@@ -168,10 +169,11 @@ def _export(loop: Loop, night: int, as_of: int, folder: Path) -> Night:
     for rest in (new, old):
         shutil.rmtree(rest, ignore_errors=True)
     listed, former = archive.files(night), _record(day, loop.target.name)
-    files = without_damaged(listed)
+    files = archive.without_damaged(listed)
     damaged = [file for file in listed if file not in files]
-    names = [file.name for file in files]
-    rows = sum(pq.read_metadata(file).num_rows for file in files)
+    names = [file.rpartition("/")[2] for file in files]
+    system = archive.folder.filesystem
+    rows = sum(pq.read_metadata(file, filesystem=system).num_rows for file in files)
     if former and (former.files, former.rows) == (names, rows):
         _write_record(day, replace(former, as_of=as_of))
         return Night(night, damaged, rows, is_changed=False)
@@ -187,7 +189,7 @@ def _export(loop: Loop, night: int, as_of: int, folder: Path) -> Night:
     if not written:
         shutil.rmtree(new)
         return Night(night, damaged, fault=f"no alert can be read as of record {as_of}.")
-    left_out = [file.name for file in damaged]
+    left_out = [file.rpartition("/")[2] for file in damaged]
     target = loop.target
     record = Record(target.name, target.survey, night, as_of, written, names, left_out)
     _write_record(new, record)
@@ -201,7 +203,7 @@ def _export(loop: Loop, night: int, as_of: int, folder: Path) -> Night:
     return Night(night, damaged, written)
 
 
-def _write(archive: Archive, files: Iterable[Path], folder: Path) -> int:
+def _write(archive: Archive, files: Iterable[str], folder: Path) -> int:
     """Write rows of `files` in their order into files of `FILE_BYTES`; return their number."""
     rows, schema = 0, archive.schema()
     groups = row_groups(archive.batches(files, schema))

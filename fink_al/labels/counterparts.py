@@ -13,11 +13,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from fink_al.errors import ServiceError
 from fink_al.labels.standing import codes
-from fink_al.storage.local import whole
+from fink_al.storage.place import Place
 
 #: Largest distance between two positions of one object. Surveys agree within some tenths.
 MOST_ARCSEC = 1.5
@@ -31,8 +30,9 @@ FOUND = pa.schema([("said_of", pa.string()), ("object_id", pa.string()), ("arcse
 SCHEMA = pa.schema([*FOUND, ("since", _TIME), ("until", _TIME)])
 
 
-def counterparts_file(archive: Path) -> Path:
-    """Return the path of the table for an archive: in the same working folder."""
+def counterparts_file(archive: Place | Path) -> Place:
+    """Return the path of the table for an archive: beside the archives."""
+    archive = Place(archive)
     return archive.parent.parent / "counterparts" / f"{archive.name}.parquet"
 
 
@@ -59,12 +59,12 @@ def places(rows: pa.Table) -> pa.Table:
     return rows.select(["object_id", "ra_deg", "dec_deg"]).append_column("year", year)
 
 
-def read_counterparts(file: Path, at: datetime | None = None) -> pa.Table:
+def read_counterparts(file: Place | Path, at: datetime | None = None) -> pa.Table:
     """Read the pairs that hold now, or held at a time; none if there is no file.
 
     Parameters
     ----------
-    file : Path
+    file : Place or path
         From :func:`counterparts_file`.
     at : datetime, optional
         With time zone.
@@ -79,7 +79,7 @@ def read_counterparts(file: Path, at: datetime | None = None) -> pa.Table:
     ServiceError
         If the file cannot be read.
     """
-    rows = _read(file)
+    rows = _read(Place(file))
     holds = pc.is_null(rows["until"])
     if at:
         moment = pa.scalar(at.astimezone(UTC), _TIME)
@@ -88,7 +88,7 @@ def read_counterparts(file: Path, at: datetime | None = None) -> pa.Table:
     return rows.filter(holds).select(FOUND.names)
 
 
-def write_counterparts(file: Path, pairs: pa.Table, now: datetime) -> None:
+def write_counterparts(file: Place | Path, pairs: pa.Table, now: datetime) -> None:
     """Write `pairs` to `file`, to hold from `now` on; former pairs stay in it.
 
     Raises
@@ -96,6 +96,7 @@ def write_counterparts(file: Path, pairs: pa.Table, now: datetime) -> None:
     ServiceError
         If the file cannot be read or written.
     """
+    file = Place(file)
     stored, moment = _read(file), pa.scalar(now.astimezone(UTC), _TIME)
     is_open = pc.is_null(stored["until"])
     stays = pc.and_(is_open, pc.is_in(_keys(stored), _keys(pairs).combine_chunks()))
@@ -111,17 +112,12 @@ def write_counterparts(file: Path, pairs: pa.Table, now: datetime) -> None:
     rows = pa.concat_tables(tables).sort_by([("since", "ascending"), ("said_of", "ascending")])
     if rows.equals(stored):
         return
-    try:
-        with whole(file) as partial:
-            pq.write_table(rows, partial)
-    except OSError as error:
-        raise ServiceError(f"Cannot write {file}: {error.strerror}.") from None
+    file.parent.write_table(file.name, rows)
 
 
-def _read(file: Path) -> pa.Table:
+def _read(file: Place) -> pa.Table:
     try:
-        with pq.ParquetFile(file) as parquet:
-            return parquet.read().cast(SCHEMA)
+        return file.parent.read_table(file.name).cast(SCHEMA)
     except FileNotFoundError:
         return SCHEMA.empty_table()
     except (pa.ArrowException, OSError, ValueError) as error:

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fink_al.errors import LabelError
-from fink_al.storage.folder import MOST_FILE_BYTES, Folder
+from fink_al.storage.place import MOST_FILE_BYTES, Place
 
 log = logging.getLogger(__name__)
 
@@ -33,13 +33,13 @@ def with_list(rows: pa.Table) -> pa.Table:
 
 
 def read_digest(
-    folder: Folder, names: Sequence[str], schema: pa.Schema
+    folder: Place, names: Sequence[str], schema: pa.Schema
 ) -> tuple[frozenset[str], pa.Table]:
     """Return the names of the files that the last digest of `folder` covers, and their rows.
 
     Parameters
     ----------
-    folder : Folder
+    folder : Place
         Holds the files.
     names : sequence of str
         All files that the folder has now, in order.
@@ -55,14 +55,14 @@ def read_digest(
         covered = frozenset(json.loads(file.schema_arrow.metadata[_FILES]))
         rows = with_list(file.read().replace_schema_metadata()).cast(schema)
     except (pa.ArrowException, OSError, ValueError, TypeError, KeyError, LabelError) as error:
-        log.warning("%s/%s is not a digest, reading the files: %s", folder.path, last, error)
+        log.warning("%s/%s is not a digest, reading the files: %s", folder, last, error)
         return nothing
     if not covered <= set(names):  # a damaged file was moved away
         return nothing
     return covered, rows
 
 
-def write_digest(folder: Folder, name: str, files: Collection[str], rows: pa.Table) -> None:
+def write_digest(folder: Place, name: str, files: Collection[str], rows: pa.Table) -> None:
     """Write a digest of `files`, which hold `rows`; `name` must sort after those of former digests.
 
     No digest is written if it would exceed the largest file: the files are still read one by one.

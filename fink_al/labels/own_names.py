@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from fink_al.labels.counterparts import FOUND, read_counterparts
 from fink_al.labels.reading import Labels
 from fink_al.labels.store import LabelStore
+from fink_al.storage.place import Place
 
 
 class OwnNames(Labels):
@@ -28,22 +29,22 @@ class OwnNames(Labels):
     ----------
     store : LabelStore
         The labels.
-    file : Path
+    file : Place or path
         Counterparts (:mod:`fink_al.labels.counterparts`); the file may be missing.
     until : datetime, optional
         With time zone: the names are those of that time.
     """
 
-    def __init__(self, store: LabelStore, file: Path, until: datetime | None = None):
-        self.store, self._file, self._until = store, file, until
-        self._signature: tuple[int, ...] | None = None
+    def __init__(self, store: LabelStore, file: Place | Path, until: datetime | None = None):
+        self.store, self._file, self._until = store, Place(file), until
+        self._signature: str | None = None
         self._counterparts = FOUND.empty_table()
         self._read: tuple[pa.Table, pa.Table, pa.Table] | None = None
 
     @property
     def counterparts(self) -> pa.Table:
         """``said_of object_id arcsec`` of stored objects that have another name in the archive."""
-        signature = self._stat()
+        signature = self._version_of_file()
         if signature != self._signature:
             self._counterparts = read_counterparts(self._file, self._until)
             self._signature = signature
@@ -86,14 +87,10 @@ class OwnNames(Labels):
 
     @property
     def version(self) -> str:
-        return f"{self.store.version}-{'-'.join(map(str, self._stat()))}"
+        return f"{self.store.version}-{self._version_of_file()}"
 
-    def _stat(self) -> tuple[int, ...]:
-        try:
-            status = self._file.stat()
-        except FileNotFoundError:
-            return ()
-        return status.st_ino, status.st_mtime_ns, status.st_size
+    def _version_of_file(self) -> str:
+        return self._file.parent.version(self._file.name)
 
 
 def by_position(row: Mapping[str, Any]) -> str:

@@ -17,7 +17,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from fink_al.errors import LabelError, ServiceError
 from fink_al.labels.digest import MOST_FILES, read_digest, with_list, write_digest
@@ -25,8 +24,7 @@ from fink_al.labels.label import Label
 from fink_al.labels.news import news, words
 from fink_al.labels.reading import Labels
 from fink_al.labels.standing import codes
-from fink_al.storage.folder import Folder
-from fink_al.storage.places import open_folder
+from fink_al.storage.place import Place
 
 _TIME = pa.timestamp("us", "UTC")
 
@@ -61,15 +59,15 @@ class LabelStore(Labels):
 
     Parameters
     ----------
-    folder : path, str or Folder
+    folder : Place, path or str
         Path or URI of an existing store; a folder without a label file is not a store.
     until : datetime, optional
         With time zone: the store is read as it was at that time, once all writers of that time have
         finished. No label can be added to it.
     """
 
-    def __init__(self, folder: str | Path | Folder, until: datetime | None = None):
-        self.folder = open_folder(folder) if isinstance(folder, (str, Path)) else folder
+    def __init__(self, folder: Place | Path | str, until: datetime | None = None):
+        self.folder = Place(folder)
         self._until = until.astimezone(UTC) if until else None
         self._tables: dict[str, pa.Table] = {}
         self._digest: tuple[frozenset[str], pa.Table] = frozenset(), SCHEMA.empty_table()
@@ -77,29 +75,30 @@ class LabelStore(Labels):
 
     @classmethod
     def open(
-        cls, work_dir: Path, labels_path: str | None = None, until: datetime | None = None
+        cls, shared: Place, labels_path: str | None = None, until: datetime | None = None
     ) -> LabelStore:
-        """Open the store at `labels_path`, or the one in `work_dir`, created if it never existed.
+        """Open the store at `labels_path`, or the one in `shared`, created if it never existed.
 
         A `labels_path`, or an existing empty folder, may be a share that is not mounted. If the
-        working folder has a mark or an archive but no store, the store was moved. Only :meth:`make`
+        shared folder has a mark or an archive but no store, the store was moved. Only :meth:`make`
         creates a store in these cases.
 
         Raises
         ------
         ServiceError
-            If the store of the working folder cannot be created.
+            If the store of the shared folder cannot be created.
         """
-        folder = work_dir / "labels"
+        folder = shared / "labels"
         store = cls(labels_path or folder, until)
         if labels_path is None:
-            mark = work_dir / _MARK
-            was_used = mark.exists() or (work_dir / "archive").exists()
-            if not os.path.lexists(folder) and not was_used:
+            is_marked = shared.has(_MARK)
+            is_there = os.path.lexists(folder) if folder.is_local else shared.has(folder.name)
+            if not (is_there or is_marked or shared.has("archive")):
                 store.make()
-            if os.path.lexists(folder) and not mark.exists():
-                with suppress(OSError):  # a reader may lack the permission
-                    mark.touch()
+                is_there = True
+            if is_there and not is_marked:
+                with suppress(ServiceError):  # a reader may lack the permission
+                    shared.write(_MARK, b"")
         return store
 
     def make(self) -> bool:
@@ -194,7 +193,7 @@ class LabelStore(Labels):
         # Every store has a file. Without one it is elsewhere: it must not be taken for empty.
         if not any(map(_is_of_labels, present)):
             raise ServiceError(
-                f"{self.folder.path} is not a label store: it has no label file. Check that "
+                f"{self.folder} is not a label store: it has no label file. Check that "
                 "labels_path is right and mounted; fink-al labels init makes a new store there."
             )
         return present
@@ -207,20 +206,16 @@ class LabelStore(Labels):
         return names
 
     def _write(self, rows: pa.Table, now: datetime) -> str:
-        sink = pa.BufferOutputStream()
-        pq.write_table(_plain(rows), sink)
         name = f"{now:{_STAMP}}-{uuid.uuid4().hex}.parquet"
-        self.folder.write(name, sink.getvalue().to_pybytes())
+        self.folder.write_table(name, _plain(rows))
         return name
 
     def _file(self, name: str) -> pa.Table:
-        content = self.folder.read(name)
         try:
-            rows = pq.ParquetFile(pa.BufferReader(content)).read(use_threads=False)
-            return with_list(rows).cast(SCHEMA)
+            return with_list(self.folder.read_table(name)).cast(SCHEMA)
         except (pa.ArrowException, OSError, ValueError) as error:
             raise LabelError(
-                f"{self.folder.path}/{name} is not a label file ({str(error).splitlines()[0]}): "
+                f"{self.folder / name} is not a label file ({str(error).splitlines()[0]}): "
                 "restore it from a copy or move it away."
             ) from None
 

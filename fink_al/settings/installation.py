@@ -4,23 +4,28 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import model_validator
 
 from fink_al.settings.cuts import words_of
 from fink_al.settings.kafka import Kafka
-from fink_al.settings.kinds import TARGET, DataFile, LocalFolder, Section, data_file
+from fink_al.settings.kinds import TARGET, DataFile, LocalFolder, PlaceName, Section, data_file
 from fink_al.settings.services import Registry, Stream
 from fink_al.settings.survey import Survey
 from fink_al.settings.target import Target
 from fink_al.settings.taxonomy import Family, Taxonomy
+
+if TYPE_CHECKING:  # pyarrow takes a while to load
+    from fink_al.storage.place import Place
 
 
 class Settings(Section):
     """All settings of one installation, ready to use; :func:`load_settings` makes them."""
 
     work_dir: LocalFolder
-    labels_path: str | None = None
+    storage: PlaceName | None = None
+    labels_path: PlaceName | None = None
     target: Target
     survey: Survey
     families: dict[str, Family]
@@ -74,39 +79,48 @@ class Settings(Section):
         return self.stream.topics or self.survey.topics
 
     @cached_property
-    def archive_dir(self) -> Path:
-        """Scored alerts, Parquet by night; only committed parts stand here."""
-        return self.work_dir / "archive" / self.target.name
+    def shared_dir(self) -> Place:
+        """What every machine of the installation sees; without `storage` the working folder."""
+        from fink_al.storage.place import Place
+
+        return Place(self.storage or self.work_dir)
 
     @cached_property
-    def staging_dir(self) -> Path:
-        """Parts of micro-batches that are not committed yet."""
-        return self.work_dir / "staging" / self.target.name
+    def archive_dir(self) -> Place:
+        """Scored alerts, Parquet by night, with the log that says which files count."""
+        return self.shared_dir / "archive" / self.target.name
 
     @cached_property
-    def ledger_file(self) -> Path:
-        """Snapshot of the ledger, for a start that reads the records behind it only."""
-        return self.work_dir / "ledger" / f"{self.target.name}.json"
+    def staging_dir(self) -> Place:
+        """Parts of micro-batches that are not in the archive yet."""
+        return self.shared_dir / "staging" / self.target.name
+
+    @cached_property
+    def ledger_dir(self) -> Place:
+        """Snapshots of the targets' ledgers, for a start that reads the records behind it only."""
+        return self.shared_dir / "ledger"
+
+    @cached_property
+    def champion_dir(self) -> Place:
+        """The model that scored last, for a start without the registry."""
+        return self.shared_dir / "champion" / self.target.name
+
+    @cached_property
+    def audit_dir(self) -> Place:
+        """Proofs that nothing was lost and nothing published twice, a file a night."""
+        return self.shared_dir / "audit" / self.target.name
 
     @cached_property
     def checkpoint_dir(self) -> Path:
-        """Spark's checkpoint of the stream."""
+        """Spark's checkpoint of the stream, of the driver alone."""
         return self.work_dir / "checkpoint" / self.target.name
 
     @cached_property
-    def champion_dir(self) -> Path:
-        """The model that scored last, for a start without the registry."""
-        return self.work_dir / "champion" / self.target.name
+    def labels_dir(self) -> Place:
+        """Folder of the label store, shared by all targets."""
+        from fink_al.storage.place import Place
 
-    @cached_property
-    def audit_dir(self) -> Path:
-        """Proofs that nothing was lost and nothing published twice, a file a night."""
-        return self.work_dir / "audit" / self.target.name
-
-    @property
-    def labels_dir(self) -> str:
-        """Folder or URI of the label store, shared by all targets."""
-        return self.labels_path or str(self.work_dir / "labels")
+        return Place(self.labels_path) if self.labels_path else self.shared_dir / "labels"
 
     @cached_property
     def report_dir(self) -> Path:

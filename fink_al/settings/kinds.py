@@ -64,6 +64,25 @@ def _local(path: object) -> object:
     return path
 
 
+def _place(text: str) -> str:
+    from fink_al.storage.place import REMOTE  # pyarrow takes a while to load
+
+    scheme = text.partition(":")[0] if re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*:/", text) else ""
+    schemes = ", ".join(f"{name}://" for name in REMOTE)
+    if scheme not in ("", "file", *REMOTE):
+        raise ValueError(f"name a folder by its path, or by a URI of {schemes}")
+    parts = urlsplit(text)
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError(
+            "leave only scheme, bucket or host, and path; who asks comes from the environment"
+        )
+    if scheme in REMOTE and not (parts.netloc and parts.path.strip("/")):
+        raise ValueError("name bucket or name node, and a folder there: hdfs://host:port/folder")
+    if scheme in REMOTE and re.search(r"[%\s]", text):
+        raise ValueError("name a remote folder without spaces and %")
+    return text
+
+
 def data_file(path: Path) -> Path:
     """A file of data, by its path or else the package's; one of any target as it is."""
     if path.is_file() or TARGET in str(path):  # of which target, only all settings tell
@@ -81,6 +100,7 @@ Servers = Annotated[str, AfterValidator(_servers)]
 TopicName = Annotated[str, AfterValidator(_topic)]
 Address = Annotated[str, AfterValidator(_address)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
+PlaceName = Annotated[str, AfterValidator(_place)]
 LocalFolder = Annotated[Path, BeforeValidator(_local)]
 DataFile = Annotated[Path, AfterValidator(data_file)]
 Fraction = Annotated[float, Field(ge=0, le=1)]

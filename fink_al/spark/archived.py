@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -28,8 +26,9 @@ def _there(rows: DataFrame, archive: Archive) -> DataFrame:
     return rows.where(F.col(PART).isNull() | (F.col(PART) < archive.after))
 
 
-def _rows(spark: SparkSession, archive: Archive, files: list[Path]) -> DataFrame:
-    reader, paths = spark.read.option("basePath", str(archive.folder)), list(map(str, files))
+def _rows(spark: SparkSession, archive: Archive, files: list[str]) -> DataFrame:
+    reader = spark.read.option("basePath", archive.folder.for_spark())
+    paths = [archive.folder.for_spark(file) for file in files]
     rows = reader.parquet(*paths)
     absent = {n: kind for n, kind in archive.added_columns.items() if n not in rows.columns}
     if not absent:
@@ -45,5 +44,7 @@ def read_whole_archive(
     """Scored alerts of all nights, with the columns of `schema`."""
     part = StructField(PART, StringType())
     whole = f"{schema}, {PART} string" if isinstance(schema, str) else StructType([*schema, part])
-    reader = spark.read.schema(whole).option("basePath", str(archive.folder))
-    return _there(reader.parquet(*map(str, archive.whole_files())), archive).drop(PART)
+    folder = archive.folder
+    reader = spark.read.schema(whole).option("basePath", folder.for_spark())
+    rows = reader.parquet(*map(folder.for_spark, archive.whole_files()))
+    return _there(rows, archive).drop(PART)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pyspark
+from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
 from fink_al.jars import spark_jars
 from fink_al.settings import find_resource
-from fink_al.storage.hadoop import share_session
+from fink_al.spark.hadoop import share_session
 
 # A schema of many fields makes generated methods longer than Java compiles by default: interpreted,
 # they cost a tenth of the stream's speed.
@@ -22,6 +24,8 @@ _AVRO_LIMITS = " ".join(
     f"-Dorg.apache.avro.limits.{kind}.maxLength={limit}"
     for kind, limit in (("string", 1 << 20), ("bytes", 1 << 24), ("collectionItems", 1 << 17))
 )
+
+_JARS, _EXECUTOR = "spark.jars", "spark.executor.extraJavaOptions"
 
 
 def spark_session(name: str, master: str | None = None) -> SparkSession:
@@ -39,10 +43,7 @@ def spark_session(name: str, master: str | None = None) -> SparkSession:
     builder = SparkSession.builder.appName(name)
     if master:
         builder = builder.master(master)
-    options = submit_options()
-    if "SPARK_ENV_LOADED" in os.environ:  # spark-submit has set them
-        options = {k: v for k, v in options.items() if not k.startswith("spark.driver")}
-    for key, value in options.items():
+    for key, value in _beside(_of_operator(), submit_options()).items():
         builder = builder.config(key, value)
     session = builder.getOrCreate()
     # Spark's Python API has no public way to its Java process. constraints.txt pins the version
@@ -54,14 +55,44 @@ def spark_session(name: str, master: str | None = None) -> SparkSession:
     return session
 
 
+def _of_operator() -> dict[str, str] | None:
+    """Options that ``spark-submit`` has, from its command or its files; None without it."""
+    if "PYSPARK_GATEWAY_PORT" not in os.environ:
+        return None
+    SparkContext._ensure_initialized()  # there is no public way to them before there is a session
+    return dict(SparkConf().getAll())
+
+
+def _beside(operators: Mapping[str, str] | None, own: Mapping[str, str]) -> dict[str, str]:
+    """Own options beside those of the operator, which stand.
+
+    Jars are added to the operator's, and so are Java's options of the executors. The driver runs
+    already, so it gets none.
+    """
+    if operators is None:
+        return dict(own)
+    options = {
+        name: value
+        for name, value in own.items()
+        if name not in operators and not name.startswith("spark.driver.")
+    }
+    if theirs := operators.get(_JARS):
+        present = {jar.rpartition("/")[2] for jar in theirs.split(",")}
+        added = [jar for jar in own[_JARS].split(",") if jar.rpartition("/")[2] not in present]
+        options[_JARS] = ",".join([theirs, *added])
+    if theirs := operators.get(_EXECUTOR):
+        options[_EXECUTOR] = f"{own[_EXECUTOR]} {theirs}"
+    return options
+
+
 def submit_options() -> dict[str, str]:
     """Options that every job needs, for ``spark-submit --conf`` or a session."""
     java = f"{_AVRO_LIMITS} {_LONG_METHODS}"
     logging = f"-Dlog4j2.configurationFile={find_resource('conf/log4j2.properties').as_uri()}"
     return {
-        "spark.jars": ",".join(map(str, spark_jars())),
+        _JARS: ",".join(jar.as_uri() for jar in spark_jars()),
         "spark.driver.extraJavaOptions": f"{java} {logging} -XX:+UseParallelGC",
-        "spark.executor.extraJavaOptions": java,
+        _EXECUTOR: java,
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.host": "127.0.0.1",
         "spark.driver.memory": "2g",

@@ -13,7 +13,6 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from fink_al.errors import FinkAlError, ServiceError
-from fink_al.storage.folder import check_size
 
 #: What the system says if a file cannot be written; Java says the same.
 _REFUSALS = tuple(
@@ -92,7 +91,15 @@ def alone(file: Path, busy: FinkAlError) -> Iterator[None]:
 
 
 @contextmanager
-def writing(place: Path | str) -> Iterator[None]:
+def in_turn(file: Path) -> Iterator[None]:
+    """Hold the lock `file`, which is never removed; wait for another process that holds it."""
+    with file.open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def writing(place: object) -> Iterator[None]:
     """Say in one sentence if the block fails since `place` cannot be written.
 
     The error may be that of a library or of Java: what the system said is part of it.
@@ -110,7 +117,7 @@ def writing(place: Path | str) -> Iterator[None]:
         raise ServiceError(cannot_write(place, reason)) from error
 
 
-def cannot_write(place: Path | str, reason: str) -> str:
+def cannot_write(place: object, reason: str) -> str:
     """Return the sentence for a `place` that the stream cannot write."""
     return (
         f"Cannot write to {place}: {reason}. Make room there, or make it writable, and start "
@@ -178,45 +185,3 @@ def remove_abandoned(folder: Path) -> None:
 
 def _mark_of(place: Path) -> Path:
     return place.with_name(place.name + _MARK)
-
-
-class LocalFolder:
-    """A local or mounted folder: a :class:`fink_al.storage.folder.Folder`.
-
-    Raises
-    ------
-    ServiceError
-        By every method, if the file system refuses the request.
-    """
-
-    def __init__(self, folder: Path):
-        self._folder = folder
-
-    @property
-    def path(self) -> str:
-        return str(self._folder)
-
-    def names(self) -> list[str]:
-        try:
-            names = os.listdir(self._folder)
-        except FileNotFoundError:
-            return []
-        except OSError as error:
-            raise ServiceError(f"Cannot list {self.path}: {error.strerror}.") from None
-        return sorted(name for name in names if not name.startswith("."))
-
-    def read(self, name: str) -> bytes:
-        file = self._folder / name
-        try:
-            check_size(file, file.stat().st_size)
-            return file.read_bytes()
-        except OSError as error:
-            raise ServiceError(f"Cannot read {file}: {error.strerror}.") from None
-
-    def write(self, name: str, content: bytes) -> None:
-        check_size(self._folder / name, len(content))
-        try:
-            with whole(self._folder / name) as partial:
-                partial.write_bytes(content)
-        except OSError as error:
-            raise ServiceError(f"Cannot write to {self.path}: {error.strerror}.") from None

@@ -2,7 +2,7 @@
 
 Files are written by others, Spark above all, and committed here by delta-rs, which needs no Java.
 Readers take the list of files from the log, so they see a commit wholly or not at all, during
-compaction too. Format: https://github.com/delta-io/delta/blob/master/PROTOCOL.md.
+compaction too. Names of files are relative to the table. Format: https://github.com/delta-io/delta/blob/master/PROTOCOL.md.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -28,6 +27,7 @@ from deltalake.transaction import (
 )
 
 from fink_al.errors import ServiceError
+from fink_al.storage.place import Place, words_of
 
 #: Size to which small files are merged [byte]: few files a night, each read in a second.
 FILE_BYTES = 128 << 20
@@ -48,7 +48,7 @@ class Table:
 
     Parameters
     ----------
-    folder : Path
+    folder : Place
         Its folder, which need not exist.
     partition : str
         Column by which files are divided into folders ``COLUMN=VALUE``; files do not hold it.
@@ -59,7 +59,7 @@ class Table:
         By every method, if the file system refuses the request or the log is damaged.
     """
 
-    def __init__(self, folder: Path, partition: str):
+    def __init__(self, folder: Place, partition: str):
         self.folder, self.partition = folder, partition
 
     @property
@@ -77,47 +77,52 @@ class Table:
             return []
         return sorted(int(each[self.partition]) for each in log.partitions())
 
-    def files(self, *values: int) -> list[Path]:
-        """Return files of these partitions, by path; without `values` all files."""
+    def files(self, *values: int) -> list[str]:
+        """Return files of these partitions, by name; without `values` all files."""
         if (log := self._updated()) is None:
             return []
         chosen = [(self.partition, "in", [str(value) for value in values])] if values else None
         with _readable(self.folder):
-            return sorted(map(Path, log.file_uris(file_pruning_predicate=chosen)))
+            uris = log.file_uris(file_pruning_predicate=chosen)
+        # Each lies in the folder of its partition.
+        return sorted("/".join(uri.rsplit("/", 2)[1:]) for uri in uris)
 
     def number(self) -> int:
         """Return the number of the last numbered commit; -1 without one."""
         return self._number(_COMMITS)
 
     def commit(
-        self, files: Iterable[Path], number: int | None = None, removed: Iterable[Path] = ()
+        self, files: Iterable[str], number: int | None = None, removed: Iterable[str] = ()
     ) -> None:
         """Add `files`, which lie in the table's folder, and take `removed` out, in one step.
 
-        Files that are in the table, and commits whose number was reached, are not added again.
+        Files that are in the table, and commits whose number was reached, are not added again. A
+        number without files is noted, but does not make a table.
 
         Parameters
         ----------
-        files : iterable of Path
+        files : iterable of str
             Complete Parquet files in folders ``COLUMN=VALUE``. They may lack columns of the table,
             and have more.
         number : int, optional
             Number of the commit. Numbers grow.
-        removed : iterable of Path, optional
+        removed : iterable of str, optional
             Files of the table that readers must not use any more; they stay in the folder.
         """
         if number is not None and number <= self.number():
             return
         files = list(files)
         removed = list(removed)
-        present = set(self.files(*{self._value(file) for file in (*files, *removed)}))
+        values = {self._value(file) for file in (*files, *removed)}
+        present = set(self.files(*values)) if values else set()
         added = [file for file in files if file not in present]
         gone = [self._removal(file) for file in removed if file in present]
-        if not added and not gone:
+        if not added and not gone and (number is None or not self.exists):
             return
-        arrow = pa.unify_schemas([_layout(file) for file in added] or [pa.schema([])])
+        footers = [self._footer(file) for file in added]
+        arrow = pa.unify_schemas([_layout(footer) for footer in footers] or [pa.schema([])])
         schema = Schema.from_arrow(arrow.append(pa.field(self.partition, pa.int32())))
-        actions = [self._action(file) for file in added]
+        actions = [self._action(*each) for each in zip(added, footers, strict=True)]
         mark = None if number is None else Transaction(_COMMITS, number)
         with _readable(self.folder):
             try:
@@ -192,6 +197,10 @@ class Table:
     def _of(self, value: int) -> list[tuple[str, str, str]]:
         return [(self.partition, "=", str(value))]
 
+    def _footer(self, file: str) -> pq.FileMetaData:
+        with _readable(self.folder):
+            return pq.read_metadata(file, filesystem=self.folder.filesystem)
+
     @cached_property
     def _opened(self) -> dict[str, DeltaTable]:
         return {}
@@ -201,7 +210,7 @@ class Table:
         if "log" not in self._opened:
             with _readable(self.folder):
                 try:
-                    self._opened["log"] = DeltaTable(str(self.folder))
+                    self._opened["log"] = DeltaTable(self.folder.path)
                 except TableNotFoundError:
                     return None
         return self._opened["log"]
@@ -216,7 +225,7 @@ class Table:
     def _create(self, schema: Schema, actions: list[AddAction], mark: Transaction | None) -> None:
         """Create the table with its first files, in one step: an empty one would hide them."""
         create_table_with_add_actions(
-            str(self.folder),
+            self.folder.path,
             schema,
             actions,
             partition_by=[self.partition],
@@ -236,33 +245,32 @@ class Table:
         )
         log.update_incremental()
 
-    def _value(self, file: Path) -> int:
-        return int(file.parent.name.removeprefix(f"{self.partition}="))
+    def _value(self, file: str) -> int:
+        return int(file.partition("/")[0].removeprefix(f"{self.partition}="))
 
-    def _action(self, file: Path) -> AddAction:
-        status = file.stat()
-        rows = pq.read_metadata(file).num_rows
+    def _action(self, file: str, footer: pq.FileMetaData) -> AddAction:
+        status = self.folder.filesystem.get_file_info(file)
         return AddAction(
-            path=str(file.relative_to(self.folder)),
-            size=status.st_size,
+            path=file,
+            size=status.size,
             partition_values={self.partition: str(self._value(file))},
-            modification_time=int(status.st_mtime * 1000),
+            modification_time=(status.mtime_ns or 0) // 1_000_000,
             data_change=True,
-            stats=json.dumps({"numRecords": rows}),
+            stats=json.dumps({"numRecords": footer.num_rows}),
         )
 
-    def _removal(self, file: Path) -> RemoveAction:
+    def _removal(self, file: str) -> RemoveAction:
         return RemoveAction(
-            path=str(file.relative_to(self.folder)),
+            path=file,
             data_change=True,
             deletion_timestamp=int(time.time() * 1000),
             partition_values={self.partition: str(self._value(file))},
         )
 
 
-def _layout(file: Path) -> pa.Schema:
+def _layout(footer: pq.FileMetaData) -> pa.Schema:
     """Columns of a file. Every time is one in UTC: the form of Spark's old files has no zone."""
-    columns = pq.read_schema(file).remove_metadata()
+    columns = footer.schema.to_arrow_schema().remove_metadata()
     times = (i for i, kind in enumerate(columns.types) if pa.types.is_timestamp(kind))
     for i in times:
         columns = columns.set(i, columns.field(i).with_type(pa.timestamp("us", "UTC")))
@@ -270,9 +278,8 @@ def _layout(file: Path) -> pa.Schema:
 
 
 @contextmanager
-def _readable(folder: Path) -> Iterator[None]:
+def _readable(folder: Place) -> Iterator[None]:
     try:
         yield
     except (DeltaError, OSError) as error:
-        reason = str(error).partition("\n")[0].rstrip(".")
-        raise ServiceError(f"The table {folder} cannot be used ({reason}).") from error
+        raise ServiceError(f"The table {folder} cannot be used ({words_of(error)}).") from error

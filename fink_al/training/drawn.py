@@ -18,13 +18,11 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from fink_al.archive import Archive
 from fink_al.draws import closing_fraction, closing_mjd, odds, smallest_untaken
@@ -36,7 +34,6 @@ from fink_al.lists import LISTED, least_t, read_list
 from fink_al.loop import Loop
 from fink_al.settings import MJD_EPOCH
 from fink_al.settings.taxonomy import UNCLASSIFIED, WITHDRAWN
-from fink_al.storage.local import whole
 
 #: Columns of the table, one row an object and list. `lists` is the number of the table's lists in
 #: which the object was, drawn or not: a mean over objects divides by it.
@@ -63,7 +60,7 @@ DRAWN = pa.schema(
 #: of its list, or an object above it was not taken.
 NO_LIST, NOT_IN_LIST, ABOVE_TAU = "no_list", "not_in_list", "above_tau"
 
-_TABLE, _FILES = "drawn.parquet", b"files"
+_TABLE, _LIST, _FILES = "drawn.parquet", "list-", b"files"
 
 
 @dataclass(frozen=True)
@@ -181,12 +178,12 @@ def write_drawn(loop: Loop, progress: Callable[[str], None]) -> pa.Table:
     with_list = {name for names in spectra.taken.values() for name in names}
     have_odds = set(table["object_id"].to_pylist())
     counts[NO_LIST] = len(spectra.labelled - with_list - have_odds)
-    file = archive.drawn_folder / _TABLE
-    if not table.equals(read_drawn(archive)) or not file.exists():
-        _write(table, file)
-    for old in archive.drawn_folder.glob("list-*.parquet"):
-        if int(old.stem.removeprefix("list-")) not in spectra.taken:
-            old.unlink()
+    folder = archive.drawn_folder
+    kept = folder.names()
+    if _TABLE not in kept or not table.equals(read_drawn(archive)):
+        folder.write_table(_TABLE, table)
+    wanted = {_name_of(day) for day in spectra.taken}
+    folder.remove(*(name for name in kept if name.startswith(_LIST) and name not in wanted))
     certain = int(pc.sum(pc.equal(table["odds"], 1.0)).as_py() or 0)
     reasons = ", ".join(f"{number} {reason}" for reason, number in sorted(counts.items()) if number)
     progress(
@@ -206,8 +203,7 @@ def read_drawn(archive: Archive) -> pa.Table:
     """
     file = archive.drawn_folder / _TABLE
     try:
-        with pq.ParquetFile(file) as rows:
-            return rows.read().cast(DRAWN)
+        return archive.drawn_folder.read_table(_TABLE).cast(DRAWN)
     except FileNotFoundError:
         return DRAWN.empty_table()
     except (pa.ArrowException, OSError, ValueError) as error:
@@ -245,7 +241,7 @@ def _completed(loop: Loop, tables: list[pa.Table], days: list[int]) -> pa.Table:
     names = rows["object_id"].unique()
     number = np.zeros(len(names), np.int32)
     for day in days:
-        members = pq.read_table(_file_of(loop.archive, day), columns=["object_id"])["object_id"]
+        members = loop.archive.drawn_folder.read_table(_name_of(day))["object_id"]
         number += pc.is_in(names, members.combine_chunks()).to_numpy(zero_copy_only=False)
     judged = verdicts(loop.labels, loop.target, loop.taxonomy)
     index = pc.index_in(rows["object_id"], judged["object_id"].combine_chunks())
@@ -257,30 +253,23 @@ def _completed(loop: Loop, tables: list[pa.Table], days: list[int]) -> pa.Table:
 
 def _kept_list(archive: Archive, day: int) -> pa.Table:
     """Return the objects of a list from its own file, or from the archive if that has changed."""
-    file = _file_of(archive, day)
-    parts = [f"{part.parent.name}/{part.name}" for part in archive.files_of_list(day)]
+    parts = archive.files_of_list(day)
     digest = hashlib.sha256("\n".join(parts).encode()).hexdigest().encode()
     try:
-        with pq.ParquetFile(file) as kept:
-            if kept.schema_arrow.metadata.get(_FILES) == digest:
-                return kept.read().replace_schema_metadata().cast(LISTED)
+        kept = archive.drawn_folder.read_table(_name_of(day))
+        if kept.schema.metadata.get(_FILES) == digest:
+            return kept.replace_schema_metadata().cast(LISTED)
     except (pa.ArrowException, OSError, ValueError, AttributeError):
         pass  # it holds nothing of its own
     listed = read_list(archive, day)
-    _write(listed.replace_schema_metadata({_FILES: digest}), file)
+    archive.drawn_folder.write_table(
+        _name_of(day), listed.replace_schema_metadata({_FILES: digest})
+    )
     return listed
 
 
-def _file_of(archive: Archive, day: int) -> Path:
-    return archive.drawn_folder / f"list-{day}.parquet"
-
-
-def _write(rows: pa.Table, file: Path) -> None:
-    try:
-        with whole(file) as partial:
-            pq.write_table(rows, partial)
-    except OSError as error:
-        raise ServiceError(f"Cannot write {file}: {error.strerror}.") from None
+def _name_of(day: int) -> str:
+    return f"{_LIST}{day}.parquet"
 
 
 def _mjd(times: pa.ChunkedArray) -> npt.NDArray[np.float64]:

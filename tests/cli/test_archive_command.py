@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 import pytest
-from archive_files import put_rows
+from archive_files import paths, put_rows
 from click.testing import CliRunner
 
 from fink_al.archive import Archive
@@ -43,7 +43,7 @@ def test_each_night_has_a_line_and_the_export_names_the_record(archive, tmp_path
 def test_what_is_missing_gives_exit_code_1(archive, tmp_path):
     torn = put_rows(archive, 20260105, pa.table({"object_id": ["c"]}))
     torn.write_bytes(b"PAR1")
-    archive.files(20260106)[0].write_bytes(b"")
+    paths(archive, 20260106)[0].write_bytes(b"")
     code, lines, errors = run(tmp_path / "out")
     assert code == 1
     assert lines[0] == "20260105: 2 alerts"

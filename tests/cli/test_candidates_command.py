@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from archive_files import put_rows
+from archive_files import paths, put_rows
 from click.testing import CliRunner
 
 from fink_al.archive import Archive
@@ -74,7 +74,7 @@ def draw(settings, night):
     for name, values in columns.items():
         rows = rows.append_column(name, pa.array(values))
     rows = rows.append_column("list", pa.array(np.full(len(rows), night[0], np.int32)))
-    (part,) = Archive(settings.archive_dir).files(night[0])
+    (part,) = paths(Archive(settings.archive_dir), night[0])
     pq.write_table(rows, part, store_schema=False)
     return rows["object_id"].to_pylist()[::-1]
 

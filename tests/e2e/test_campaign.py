@@ -9,6 +9,7 @@ from datetime import timedelta
 import pyarrow.dataset as ds
 import pytest
 import yaml
+from archive_files import paths
 
 from fink_al.archive import Archive
 from fink_al.demo.oracle import Oracle
@@ -159,7 +160,7 @@ def wait_until_some_is_done(campaign, topics):
 
 def check_archive(campaign):
     """Every alert is there once, and names the champion of its night."""
-    files = Archive(campaign.settings.archive_dir).files()
+    files = paths(Archive(campaign.settings.archive_dir))
     rows = ds.dataset(list(map(str, files)), partitioning="hive").to_table(
         columns=["night", "alert_id", "model_version"]
     )

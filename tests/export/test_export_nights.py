@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
-from archive_files import put_rows
+from archive_files import paths, put_rows
 
 from fink_al.archive import Archive, part_prefix
 from fink_al.errors import FinkAlError
@@ -41,7 +41,7 @@ def out(tmp_path):
 def add(loop, night, number, ids):
     """Add the part of a ledger record to the archive."""
     name = f"{part_prefix(number)}20260101T000000-0a"
-    folder = loop.archive.folder.parent / name
+    folder = loop.archive.folder.local.parent / name
     (folder / f"night={night}").mkdir(parents=True)
     rows = pa.table({"object_id": ids, "part": [name] * len(ids)})
     pq.write_table(rows, folder / f"night={night}" / "part-00000-7f.c000.zstd.parquet")
@@ -80,7 +80,7 @@ def test_nights_lie_by_year_month_and_day_with_all_columns(loop, out):
         "night": SECOND,
         "as_of": 0,
         "rows": 1,
-        "files": [file.name for file in loop.archive.files(SECOND)],
+        "files": [file.name for file in paths(loop.archive, SECOND)],
         "left_out": [],
     }
     assert {path.name for path in out.iterdir()} == {".export.lock", "year=2025", "year=2026"}
@@ -142,7 +142,7 @@ def test_a_night_of_many_rows_is_divided_into_files_in_order(loop, out, monkeypa
 
 
 def test_times_of_old_files_become_those_of_new_ones(loop, out):
-    folder = loop.archive.folder.parent / "old" / f"night={SECOND}"
+    folder = loop.archive.folder.local.parent / "old" / f"night={SECOND}"
     folder.mkdir(parents=True)
     old = pa.table({"object_id": ["o"], "processed": pa.array([1], pa.timestamp("us"))})
     pq.write_table(old, folder / "part-0-0.parquet", use_deprecated_int96_timestamps=True)
@@ -156,21 +156,21 @@ def test_times_of_old_files_become_those_of_new_ones(loop, out):
 
 def test_damaged_files_are_left_out_and_said_to_be(loop, out, caplog):
     torn = put_rows(loop.archive, SECOND, pa.table({"object_id": ["d", "e"]}))
-    content = torn.read_bytes()
+    content, name = torn.read_bytes(), f"night={SECOND}/{torn.name}"
     torn.write_bytes(content[:40])
-    assert export_nights(loop, out)[1][1] == Night(SECOND, [torn], 1)
+    assert export_nights(loop, out)[1][1] == Night(SECOND, [name], 1)
     assert record(out, SECOND)["left_out"] == [torn.name]
     assert caplog.text.count(f"{torn} is damaged (") == 1
     torn.write_bytes(content)  # restored
     assert export_nights(loop, out)[1][1] == Night(SECOND, [], 3)
     torn.write_bytes(content[:40])
     stays = "its export stays, with 3 rows: without damaged files it has 1."
-    assert export_nights(loop, out)[1][1] == Night(SECOND, [torn], fault=stays)
+    assert export_nights(loop, out)[1][1] == Night(SECOND, [name], fault=stays)
     assert len(rows(out, "object_id")) == 5
 
 
 def test_a_night_that_cannot_be_read_is_named_and_others_are_exported(loop, out):
-    (file,) = loop.archive.files(FIRST)
+    (file,) = paths(loop.archive, FIRST)
     with file.open("r+b") as damaged:  # pages, while the footer is whole
         damaged.seek(4)
         damaged.write(os.urandom(60))
@@ -184,7 +184,7 @@ def test_a_night_that_cannot_be_read_is_named_and_others_are_exported(loop, out)
 
 def test_other_folders_are_refused(loop, tmp_path):
     with pytest.raises(FinkAlError, match="lies in the archive: name a folder outside it"):
-        export_nights(loop, loop.archive.folder / "out")
+        export_nights(loop, loop.archive.folder.local / "out")
     with pytest.raises(FinkAlError, match="has no alerts of these nights: run fink-al stream"):
         export_nights(loop, tmp_path, since=SECOND + 1)
     foreign = tmp_path / "science" / DAYS[FIRST]

@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from archive_files import paths
 
 from fink_al.followup.tonight import LIST, candidates
 from fink_al.labels.verdict import verdicts
@@ -14,7 +15,7 @@ from fink_al.training.examples import feature_values
 
 
 def rows_of(archive, night):
-    (file,) = archive.files(night)
+    (file,) = paths(archive, night)
     with pq.ParquetFile(file) as parquet:
         return parquet.read()
 

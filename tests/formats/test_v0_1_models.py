@@ -102,7 +102,7 @@ def test_the_champion_gives_what_the_archive_has(registry_of_ztf):
 
 
 def test_the_kept_champion_is_the_registrys(registry_of_ztf):
-    (file,) = registry_of_ztf.champion_dir.iterdir()
+    (file,) = registry_of_ztf.champion_dir.local.iterdir()
     bundle = file.read_bytes()
     assert file.name == f"1-{hashlib.sha256(bundle).hexdigest()}.zip"
     assert bundle == Loop.open(registry_of_ztf).registry.load("1")

@@ -37,5 +37,5 @@ def test_spark_reads_the_folder_as_it_is(settings, spark, monkeypatch):
     for name in "ABCD":
         Loop.open(settings).labels.store.add([Label(name, "SN Ia", "spectrum", seen)])
     assert any(Path(settings.labels_dir).glob("_digest-*"))
-    rows = spark.read.parquet(settings.labels_dir).orderBy("object_id").collect()
+    rows = spark.read.parquet(settings.labels_dir.for_spark()).orderBy("object_id").collect()
     assert [row.object_id for row in rows] == ["A", "B", "C", "D"]

@@ -5,6 +5,7 @@ import yaml
 
 from fink_al.errors import SettingsError
 from fink_al.settings import find_resource, find_setting, load_settings, load_survey
+from fink_al.storage.place import Place
 
 _NO_DATA = {
     "starting_set": None,
@@ -142,7 +143,7 @@ def test_a_remote_work_dir_is_refused(place):
 
 def test_labels_may_be_remote():
     place = "hdfs://node:8020/labels"
-    assert load_settings(environment={"FINK_AL_LABELS_PATH": place}).labels_dir == place
+    assert load_settings(environment={"FINK_AL_LABELS_PATH": place}).labels_dir == Place(place)
 
 
 @pytest.mark.parametrize(

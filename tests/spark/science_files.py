@@ -101,7 +101,7 @@ def check_complete(settings: Settings, n_alerts: int) -> None:
     assert set(counts.values()) <= {1}
     assert len(counts) == found["is_candidate"].sum()
     assert ledger_counts(settings)["alerts"] == n_alerts + len(dead_letters(settings))
-    assert not list(settings.staging_dir.glob("*"))
+    assert settings.staging_dir.files() == []
 
 
 def offsets(settings: Settings) -> dict[str, tuple[int, int, int | None]]:

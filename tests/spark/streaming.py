@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import pandas as pd
+from archive_files import paths
 
 from fink_al.archive import Archive
 from fink_al.followup.subscriber import read_candidates
@@ -80,7 +81,7 @@ def ledger_counts(settings: Settings) -> Counter[str]:
 
 def archive(settings: Settings) -> pd.DataFrame:
     """All archived alerts."""
-    files = Archive(settings.archive_dir).files()
+    files = paths(Archive(settings.archive_dir))
     return pd.concat([pd.read_parquet(file, partitioning=None) for file in files]).reset_index(
         drop=True
     )

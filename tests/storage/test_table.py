@@ -9,14 +9,14 @@ import pyarrow.parquet as pq
 
 from fink_al.storage.table import Table
 
-_COMMITS = 60
+_COMMITS = 40
 
 _COMPACT = """
 import sys
-from pathlib import Path
+from fink_al.storage.place import Place
 from fink_al.storage.table import Table
 
-table = Table(Path(sys.argv[1]), "night")
+table = Table(Place(sys.argv[1]), "night")
 print("ready", flush=True)
 while table.number() < int(sys.argv[2]):
     table.compact(1)
@@ -24,30 +24,42 @@ while table.number() < int(sys.argv[2]):
 """
 
 
-def put(folder, night, number):
-    file = folder / f"night={night}" / f"{number}.parquet"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(pa.table({"x": [number, number]}), file)
-    return file
+def put(place, night, number):
+    name = f"night={night}/{number}.parquet"
+    place.write_table(name, pa.table({"x": [number, number]}))
+    return name
 
 
-def test_commits_and_compaction_in_two_processes_lose_nothing(tmp_path):
-    table = Table(tmp_path, "night")
-    table.commit([put(tmp_path, 1, 0), put(tmp_path, 2, 0)], 0)
-    command = [sys.executable, "-c", _COMPACT, str(tmp_path), str(_COMMITS)]
+def rows_of(table, night):
+    files = table.files(night)
+    read = [pq.read_table(file, filesystem=table.folder.filesystem) for file in files]
+    return Counter(pa.concat_tables(read)["x"].to_pylist())
+
+
+def test_commits_and_compaction_in_two_processes_lose_nothing(place):
+    table = Table(place, "night")
+    table.commit([put(place, 1, 0), put(place, 2, 0)], 0)
+    command = [sys.executable, "-c", _COMPACT, str(place), str(_COMMITS)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout
         assert other.stdout.readline() == "ready\n"
         for number in range(1, _COMMITS + 1):
-            files = [put(tmp_path, night, number) for night in (1, 2)]
+            files = [put(place, night, number) for night in (1, 2)]
             table.commit(files, number)
-            seen = pa.concat_tables(map(pq.read_table, table.files(1)))["x"].to_pylist()
-            assert Counter(seen) == Counter([*range(number + 1)] * 2)  # now, too
+            assert rows_of(table, 1) == Counter([*range(number + 1)] * 2)  # now, too
         assert other.wait(60) == 0
     table.compact(1)
     for night in (1, 2):
-        rows = pa.concat_tables(map(pq.read_table, table.files(night)))["x"].to_pylist()
-        assert Counter(rows) == Counter([*range(_COMMITS + 1)] * 2)
+        assert rows_of(table, night) == Counter([*range(_COMMITS + 1)] * 2)
     assert len(table.files(1)) == 1
     table.vacuum(0)
-    assert sorted(tmp_path.glob("night=*/*.parquet")) == table.files()
+    assert [file for file in place.files() if file.startswith("night=")] == table.files()
+
+
+def test_a_number_without_files_is_noted_once_there_is_a_table(place):
+    table = Table(place, "night")
+    table.commit([], 3)
+    assert (table.exists, table.number()) == (False, -1)
+    table.commit([put(place, 1, 0)], 4)
+    table.commit([], 7)
+    assert Table(place, "night").number() == 7

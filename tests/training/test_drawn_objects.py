@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pyarrow as pa
 import pytest
+from archive_files import paths
 from lists_of_alerts import alert, put
 
 from fink_al.errors import ServiceError
@@ -139,11 +140,11 @@ def test_a_list_is_read_once_until_its_files_change(loop, monkeypatch):
         ("A", DAY): pytest.approx(0.3), ("B", DAY): pytest.approx(0.3),
     }  # fmt: skip
     assert read == [DAY, DAY]
-    (loop.archive.drawn_folder / f"list-{DAY}.parquet").write_bytes(b"torn")
+    (loop.archive.drawn_folder.local / f"list-{DAY}.parquet").write_bytes(b"torn")
     assert len(written(loop)[0]) == 2
     written(loop, Label("A", "withdrawn", "person", at(MJD + 1)))
     written(loop, Label("B", "withdrawn", "person", at(MJD + 1)))
-    assert [file.name for file in loop.archive.drawn_folder.iterdir()] == ["drawn.parquet"]
+    assert loop.archive.drawn_folder.names() == ["drawn.parquet"]
     assert len(read_drawn(loop.archive)) == 0
 
 
@@ -157,12 +158,12 @@ def test_labels_of_another_name_count(loop):
 
 
 def test_without_labels_of_lists_nothing_of_the_archive_is_read(loop):
-    (part,) = loop.archive.files(DAY)
+    (part,) = paths(loop.archive, DAY)
     part.write_bytes(b"torn")
     table, said = written(loop, spectrum("A"))
     assert len(table) == 0
     assert said.endswith("labelled objects without odds: 1 no_list")
-    (loop.archive.drawn_folder / "drawn.parquet").write_bytes(b"torn")
+    (loop.archive.drawn_folder.local / "drawn.parquet").write_bytes(b"torn")
     with pytest.raises(ServiceError, match=r"drawn\.parquet is not a table of drawn objects"):
         read_drawn(loop.archive)
 

@@ -126,7 +126,7 @@ def test_without_archive_or_labels_there_are_no_examples(collect, settings, arch
     assert len(collect(settings)) == 0
     tell(settings, A="SN Ia")
     assert len(collect(settings)) == 0
-    settings.archive_dir.mkdir(parents=True)
+    settings.archive_dir.local.mkdir(parents=True)
     assert len(collect(settings)) == 0
     archive(alert("B", 1))
     assert len(collect(settings)) == 0

@@ -60,7 +60,7 @@ def test_without_drawn_objects_it_says_what_to_do(run):
 
 
 def test_a_damaged_table_is_named(run, settings):
-    file = Loop.open(settings).archive.drawn_folder / "drawn.parquet"
+    file = Loop.open(settings).archive.drawn_folder.local / "drawn.parquet"
     file.parent.mkdir(parents=True)
     file.write_bytes(b"PAR1")
     with pytest.raises(FinkAlError, match=r"drawn\.parquet is not a table of drawn objects"):

@@ -207,7 +207,7 @@ def test_the_join_over_the_sphere_finds_what_brute_force_finds(spark, settings, 
 def test_without_archive_or_positions_there_are_none(spark, settings, archive):
     summary = retrain(Loop.open(settings), archived_examples, print, archived_counterparts)
     assert (summary.outcome, summary.by_position) == ("too_few_labels", 0)
-    assert not counterparts_file(settings.archive_dir).exists()
+    assert not counterparts_file(settings.archive_dir).local.exists()
     archive(alert("1", 1, 10.0, 0.0))
     Loop.open(settings).labels.store.add([label("ZTF1", "SN Ia", None, None)])
     assert (

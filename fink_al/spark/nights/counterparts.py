@@ -8,7 +8,6 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -56,18 +55,19 @@ def archived_counterparts(loop: Loop, places: pa.Table) -> pa.Table:
     spark.conf.set("spark.sql.shuffle.partitions", "200")
     schema = "object_id string, mjd double, ra double, dec double"
     archive = read_whole_archive(spark, loop.archive, schema)
-    with job_folder(loop.settings.work_dir) as folder:
-        pq.write_table(_with_cells(places), folder / "places.parquet")
-        places_in_cells = spark.read.parquet(str(folder / "places.parquet"))
+    with job_folder(loop.settings.shared_dir) as folder:
+        folder.write_table("places.parquet", _with_cells(places))
+        places_in_cells = spark.read.parquet(folder.for_spark("places.parquet"))
         near = _nearest(_objects(archive), places_in_cells)
-        near.repartition(1).write.parquet(str(folder / "near"))
-        pairs = pq.read_table(folder / "near").select(FOUND.names).cast(FOUND)
+        near.repartition(1).write.parquet(folder.for_spark("near"))
+        pairs = (folder / "near").read_tables().select(FOUND.names).cast(FOUND)
         if not len(pairs):
             return pairs
-        names = F.broadcast(spark.read.parquet(str(folder / "near")).select("said_of"))
+        names = F.broadcast(spark.read.parquet(folder.for_spark("near")).select("said_of"))
         same = archive.join(names, F.col("object_id") == F.col("said_of"), "left_semi")
-        same.select("object_id").distinct().repartition(1).write.parquet(str(folder / "same"))
-        archived_names = pq.read_table(folder / "same")["object_id"].combine_chunks()
+        same = same.select("object_id").distinct().repartition(1)
+        same.write.parquet(folder.for_spark("same"))
+        archived_names = (folder / "same").read_tables()["object_id"].combine_chunks()
     return pairs.filter(pc.invert(pc.is_in(pairs["said_of"], archived_names)))
 
 

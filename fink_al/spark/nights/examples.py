@@ -7,13 +7,11 @@ follows the labels, time the archive.
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.functions import pandas_udf
@@ -62,21 +60,21 @@ def archived_examples(loop: Loop, labels: pa.Table) -> pa.Table:
     if not len(labels) or not loop.archive.nights():
         return pa.schema([*PROVENANCE.items(), *loop.columns.items()]).empty_table()
     spark = archive_session(loop.target.name)
-    with job_folder(loop.settings.work_dir) as folder:
+    with job_folder(loop.settings.shared_dir) as folder:
         selected = labels.select(list(_OF_LABEL))
         selected = selected.append_column("until_mjd", _mjd(labels["observed"]))
-        pq.write_table(selected, folder / "labels.parquet")
-        examples = _choose(spark, loop, folder / "labels.parquet")
+        folder.write_table("labels.parquet", selected)
+        examples = _choose(spark, loop, folder.for_spark("labels.parquet"))
         # A file keeps them out of the driver's Java heap.
-        examples.coalesce(1).write.parquet(str(folder / "examples"))
-        return pq.read_table(folder / "examples")
+        examples.coalesce(1).write.parquet(folder.for_spark("examples"))
+        return (folder / "examples").read_tables()
 
 
-def _choose(spark: SparkSession, loop: Loop, labels: Path) -> DataFrame:
+def _choose(spark: SparkSession, loop: Loop, labels: str) -> DataFrame:
     columns = loop.columns
     schema = from_arrow_schema(pa.schema([*_OF_ALERT.items(), *columns.items()]))
     archive = read_whole_archive(spark, loop.archive, schema)
-    rows = archive.join(F.broadcast(spark.read.parquet(str(labels))), "object_id")
+    rows = archive.join(F.broadcast(spark.read.parquet(labels)), "object_id")
     requested = F.coalesce("is_candidate", F.lit(False))
     refused = F.size(F.array_except("reasons", F.array(*map(F.lit, NO_CUTS)))) > 0
     rows = rows.where(F.col("mjd") <= F.col("until_mjd"))  # never the alert's future

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property, partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -43,7 +42,7 @@ from fink_al.spark.stream.ledger import Ledger
 from fink_al.spark.stream.part import write
 from fink_al.spark.stream.state import around, object_keys, ordered
 from fink_al.spark.stream.topics import read_ranges
-from fink_al.storage.local import sync_folder, writing
+from fink_al.storage.local import writing
 from fink_al.thresholds import Thresholds
 from fink_al.training.test_set import reserved_objects
 
@@ -61,7 +60,7 @@ class Repair:
 
     Parameters
     ----------
-    damaged : tuple of Path
+    damaged : tuple of str
         Files that were taken out of the archive.
     filled : int
         Alerts that were computed and added.
@@ -71,7 +70,7 @@ class Repair:
         The audit of the night after it.
     """
 
-    damaged: tuple[Path, ...]
+    damaged: tuple[str, ...]
     filled: int
     differing: int
     proof: Proof
@@ -125,7 +124,7 @@ def repair(
     records: Callable[[], Iterable[Record]],
     proof: Proof,
     wanted: Mapping[str, Ranges],
-    damaged: Sequence[Path],
+    damaged: Sequence[str],
 ) -> tuple[int, int]:
     """Compute the `wanted` ranges of each part and put them in the place of `damaged` files.
 
@@ -141,7 +140,7 @@ def repair(
         What was published of these parts.
     wanted : mapping of str to dict
         Offsets by part; the topics have them.
-    damaged : sequence of Path
+    damaged : sequence of str
         Files that are taken out.
 
     Returns
@@ -151,8 +150,8 @@ def repair(
     """
     former = _Former(spark, loop, records, proof)
     thresholds, filled, differing = Thresholds(), 0, 0
-    work_dir = loop.settings.work_dir
-    with writing(f"{work_dir} or Spark's local folders"), job_folder(work_dir) as folder:
+    shared = loop.settings.shared_dir
+    with writing(f"{shared} or Spark's local folders"), job_folder(shared) as folder:
         for record in records():
             part = record["part"]
             if ranges := wanted.get(part):
@@ -164,7 +163,7 @@ def repair(
                 log.info("Part %s: %d alerts are computed again", part, counts.get["alerts"])
             if draw := record.get("draw"):
                 thresholds.add(draw)
-        sync_folder(folder)
+        folder.sync()
         loop.archive.replace(damaged, folder)
     return filled, differing
 

@@ -27,6 +27,7 @@ from fink_al.spark.packets.framing import decode, packets
 from fink_al.spark.science import Champion, Science, with_science
 from fink_al.spark.session import spark_session
 from fink_al.spark.stream.topics import read_night
+from fink_al.storage.place import Place
 
 Origin = Literal["archive", "topic"]
 
@@ -206,7 +207,7 @@ def run(
         if origin == "topic" and replayed.isEmpty():
             raise _no_alert(settings, night, late_hours)
         if output:
-            replayed.write.parquet(str(output))
+            replayed.write.parquet(Place(output).for_spark())
         return compare(replayed, read_archive(spark, loop.archive, night), version)
     finally:
         spark.stop()

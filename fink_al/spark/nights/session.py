@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from pyspark.sql import SparkSession
 
 from fink_al.spark.session import spark_session
+from fink_al.storage.place import Place
 
 #: An archive is large: tasks of 16 MB, the stream's size, would be too many.
 _PART_BYTES = "128m"
@@ -25,11 +24,10 @@ def archive_session(target: str) -> SparkSession:
 
 
 @contextmanager
-def job_folder(work_dir: Path) -> Iterator[Path]:
-    """Folder of this job in the working folder, removed at its end."""
-    folder = work_dir / "training" / uuid.uuid4().hex
-    folder.mkdir(parents=True)
+def job_folder(shared: Place) -> Iterator[Place]:
+    """Folder of this job, which Spark's workers see, too; removed at its end."""
+    folder = shared / "training" / uuid.uuid4().hex
     try:
         yield folder
     finally:
-        shutil.rmtree(folder)
+        folder.remove_all()

@@ -11,7 +11,6 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from pyspark.sql import SparkSession
 
@@ -20,10 +19,10 @@ from fink_al.errors import FinkAlError, ModelError, ServiceError
 from fink_al.loop import Loop
 from fink_al.models.model import Model
 from fink_al.spark.science import Champion
-from fink_al.storage.local import whole
 
 log = logging.getLogger(__name__)
 
+_BUNDLE = ".zip"
 #: Pause after a failed request to the registry, in units of the time that the request took.
 _REST = 5.0
 #: Libraries below the registry, which log each failure again.
@@ -119,36 +118,33 @@ class ChampionWatch:
 
     def _keep(self, version: str, bundle: bytes) -> None:
         """Write the bundle under its version and checksum, then remove the former one."""
-        name = f"{version}-{hashlib.sha256(bundle).hexdigest()}.zip"
+        name = f"{version}-{hashlib.sha256(bundle).hexdigest()}{_BUNDLE}"
         try:
-            with whole(self._kept_dir / name) as partial:
-                partial.write_bytes(bundle)
-            for other in self._kept_dir.glob("*.zip"):
-                if other.name != name:
-                    other.unlink()
-        except OSError as error:
+            self._kept_dir.write(name, bundle)
+            others = set(self._kept_dir.names()) - {name}
+            self._kept_dir.remove(*(other for other in others if other.endswith(_BUNDLE)))
+        except ServiceError as error:
             log.warning("Model version %s cannot be kept for a restart: %s", version, error)
 
     def _take_kept(self) -> bool:
         """Load the last good model of an earlier run; return whether there was one."""
-        for file in sorted(self._kept_dir.glob("*.zip"), key=_age):
-            version, _, checksum = file.stem.rpartition("-")
+        kept = [name for name in self._kept_dir.names() if name.endswith(_BUNDLE)]
+        # Versions are numbered; more than one is there after a crash only.
+        for name in sorted(kept, key=lambda name: (len(name), name), reverse=True):
+            version, _, checksum = name.removesuffix(_BUNDLE).rpartition("-")
             try:
-                bundle = file.read_bytes()
+                bundle = self._kept_dir.read(name)
                 if hashlib.sha256(bundle).hexdigest() != checksum:
                     raise ModelError("its checksum is wrong")
                 Model.from_bytes(bundle, self._features_hash)
-            except (OSError, ModelError) as error:
-                log.warning("%s, kept from an earlier run, cannot be used: %s", file, error)
+            except (OSError, ServiceError, ModelError) as error:
+                at = self._kept_dir / name
+                log.warning("%s, kept from an earlier run, cannot be used: %s", at, error)
                 continue
             log.warning("Model version %s, which scored last, goes on for now", version)
             self._take(version, bundle)
             return True
         return False
-
-
-def _age(file: Path) -> float:
-    return -file.stat().st_mtime
 
 
 @contextmanager

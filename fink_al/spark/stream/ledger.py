@@ -10,6 +10,7 @@ from typing import Any
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
+from fink_al.archive import part_prefix
 from fink_al.kafka.cluster import Topic
 from fink_al.spark.stream.part import Part
 from fink_al.thresholds import Thresholds
@@ -68,6 +69,13 @@ class Ledger:
         if at:
             self.last[at[0]] = at[1], record["part"]
         self.n_new += 1
+
+    @property
+    def last_part(self) -> tuple[str, int] | None:
+        """Part of the last record, and its number; None for records of versions before 0.2."""
+        number = self.next_number - 1
+        parts = (part for _, part in self.last.values() if part.startswith(part_prefix(number)))
+        return next(((part, number) for part in parts), None)
 
     def forget(self, part: str) -> None:
         """Forget the name of a part that has no files in the staging folder."""

@@ -5,14 +5,15 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from fink_al.archive import NIGHT, PART, part_prefix
 from fink_al.spark.packets.decode import UNKNOWN_SCHEMA
+from fink_al.storage.place import Place
 
+_STAMP = "%Y%m%dT%H%M%S"
 _COUNTS = ("alerts", "scored", "candidates", "dead_letters")
 
 
@@ -45,8 +46,10 @@ class Part:
     ----------
     name : str
         Unique name; batch numbers and offsets are not unique.
-    folder : Path
-        Its files.
+    folder : Place
+        Its folder.
+    files : list of str
+        Names of its files there.
     offsets : dict
         First offset and the one after the last, by topic and partition.
     rows : dict
@@ -63,7 +66,8 @@ class Part:
     """
 
     name: str
-    folder: Path
+    folder: Place
+    files: list[str] = field(default_factory=list)
     offsets: dict[tuple[str, int], tuple[int, int]] = field(default_factory=dict)
     rows: dict[tuple[str, int], int] = field(default_factory=dict)
     lost: dict[tuple[str, int], int | None] = field(default_factory=dict)
@@ -72,7 +76,7 @@ class Part:
     unknown_headers: dict[int, tuple[str, int, int]] = field(default_factory=dict)
 
 
-def stage(alerts: DataFrame, folder: Path, known_headers: set[int]) -> tuple[Part, DataFrame]:
+def stage(alerts: DataFrame, folder: Place, known_headers: set[int]) -> tuple[Part, DataFrame]:
     """Compute `alerts` into a new `folder`, the name of which is that of the part.
 
     Returns
@@ -84,24 +88,34 @@ def stage(alerts: DataFrame, folder: Path, known_headers: set[int]) -> tuple[Par
     """
     part = Part(folder.name, folder)
     staged = write(alerts, part.name, folder)
+    part.files = folder.files()
     _measure(staged, part, known_headers)
     _list(staged, part)
     return part, staged
 
 
-def write(alerts: DataFrame, name: str, folder: Path) -> DataFrame:
+def write(alerts: DataFrame, name: str, folder: Place) -> DataFrame:
     """Write `alerts` by night as the part `name` into a new folder; return what it holds."""
     # Small row groups let dead letters, whole packets each, be read back piece by piece. They have
     # no night, and so a partition of their own.
     alerts = alerts.withColumn(PART, F.lit(name))
     rows = alerts.write.partitionBy(NIGHT).option("parquet.block.size", 8 << 20)
-    rows.parquet(str(folder))
-    return alerts.sparkSession.read.schema(alerts.schema).parquet(str(folder))
+    rows.parquet(folder.for_spark())
+    return alerts.sparkSession.read.schema(alerts.schema).parquet(folder.for_spark())
 
 
 def new_name(number: int) -> str:
     """Unique name for the part of the ledger's record `number`; names are in the same order."""
-    return f"{part_prefix(number)}{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:12]}"
+    return f"{part_prefix(number)}{datetime.now(UTC):{_STAMP}}-{uuid.uuid4().hex[:12]}"
+
+
+def time_of(name: str) -> datetime | None:
+    """Return when a part was begun, by its name; None if it is of a version before 0.2."""
+    rest = name.partition("-")[2]
+    try:
+        return datetime.strptime(rest[: rest.find("-")], _STAMP).replace(tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 def _measure(staged: DataFrame, part: Part, known_headers: set[int]) -> None:

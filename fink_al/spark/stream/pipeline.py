@@ -5,12 +5,15 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from pyspark.sql import SparkSession
 
 from fink_al import metrics
-from fink_al.kafka import Cluster, Publisher
+from fink_al.errors import ServiceError
+from fink_al.kafka.cluster import Cluster
+from fink_al.kafka.publisher import Publisher
 from fink_al.loop import Loop
 from fink_al.spark.science import with_science
 from fink_al.spark.stream.part import Part, new_name, stage
@@ -20,7 +23,7 @@ from fink_al.spark.stream.snapshot import Snapshots
 from fink_al.spark.stream.source import Batch, Query, Source
 from fink_al.spark.stream.state import State
 from fink_al.spark.stream.topics import Topics
-from fink_al.storage.local import claimed, writing
+from fink_al.storage.local import writing
 
 log = logging.getLogger(__name__)
 
@@ -89,7 +92,7 @@ class Pipeline:
         # The publisher comes first: it ends open transactions before the ledger is read.
         publisher = Publisher(settings.sink, f"fink-al-{target.name}")
         snapshots = Snapshots(loop)
-        self.ledger = snapshots.read(self.source.identifier, loop.archive.number() + 1)
+        self.ledger = snapshots.read(self.source.identifier)
         self._sink = Sink(loop, publisher, snapshots)
         self._sink.recover(self.ledger)
         self._state = State(spark, loop, self.ledger.thresholds)
@@ -136,24 +139,29 @@ class Pipeline:
         alerts = batch.alerts()
         watch.lap("prepare")
         scored, name = with_science(alerts, science), new_name(self.ledger.next_number)
-        with claimed(self._staging / name):
+        folder = self._staging / name
+        try:
             with writing(f"{self._staging} or Spark's local folders"):
-                part, staged = stage(scored, self._staging / name, set(batch.known_headers))
-            watch.lap("compute")
-            # For an old list, its published objects are loaded and the batch is computed again.
-            if not batch.accounts_for(part, staged) or self._state.load_lists(part.lists):
-                self._sink.discard(part)
-                return None
-            version = science.champion.version if science.champion else None
-            if part.offsets:
-                draw = self._state.draw_record(part.lists, science.strategy)
-                topics = batch.topics
-                published = self._sink.publish(part, staged, self.ledger, topics, version, draw)
-                self._state.add_lists(part.lists, published, science.strategy)
-                watch.lap("publish")
-                self._sink.archive(part, self.ledger)
-            else:
-                self._sink.discard(part)
+                part, staged = stage(scored, folder, set(batch.known_headers))
+        except BaseException:
+            with suppress(ServiceError):  # the place may be what failed
+                folder.remove_all()
+            raise
+        watch.lap("compute")
+        # For an old list, its published objects are loaded and the batch is computed again.
+        if not batch.accounts_for(part, staged) or self._state.load_lists(part.lists):
+            folder.remove_all()
+            return None
+        version = science.champion.version if science.champion else None
+        if part.offsets:
+            draw = self._state.draw_record(part.lists, science.strategy)
+            topics = batch.topics
+            published = self._sink.publish(part, staged, self.ledger, topics, version, draw)
+            self._state.add_lists(part.lists, published, science.strategy)
+            watch.lap("publish")
+            self._sink.archive(part, self.ledger)
+        else:
+            folder.remove_all()
         return part, version
 
 

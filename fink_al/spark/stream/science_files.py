@@ -24,10 +24,10 @@ from fink_al.settings import Settings
 from fink_al.spark.packets.decode import SOURCE, with_columns
 from fink_al.spark.packets.science_columns import Reading, reading
 from fink_al.spark.stream.ledger import Ledger
+from fink_al.spark.stream.parquet import File, Footer, Storage
 from fink_al.spark.stream.part import Part
 from fink_al.spark.stream.rounds import Rounds, Turn
 from fink_al.spark.stream.source import Batch
-from fink_al.storage.parquet import File, Footer, Storage
 
 log = logging.getLogger(__name__)
 

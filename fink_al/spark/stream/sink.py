@@ -2,30 +2,31 @@
 
 The batch is computed once, into a part of the staging folder. Its candidates, its dead letters and
 a ledger record are published in one Kafka transaction. Then the part moves into the archive. When
-the job starts again, a part whose record is in the ledger is moved. Any other part is removed, and
-its alerts are read again.
+the job starts again, a part whose record is in the ledger is moved. The alerts of any other part
+are read again.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-import shutil
 from collections.abc import Iterable, Mapping
-from pathlib import Path
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from fink_al.followup.messages import CandidateWriter
-from fink_al.kafka import Publisher, Topic
+from fink_al.kafka.cluster import Topic
+from fink_al.kafka.publisher import Publisher
 from fink_al.loop import Loop
 from fink_al.spark.stream.compaction import Compaction
 from fink_al.spark.stream.ledger import Ledger, ledger_record
-from fink_al.spark.stream.part import Part, new_name
+from fink_al.spark.stream.part import Part, new_name, time_of
 from fink_al.spark.stream.snapshot import Snapshots
-from fink_al.storage.local import remove_abandoned, sync_folder, writing
+from fink_al.storage.local import writing
+from fink_al.storage.place import Place
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,11 @@ _MOST_OFFSETS = 5000
 
 #: Longer packets are dead letters without their bytes.
 MOST_DEAD_LETTER_BYTES = 9_000_000
+
+#: Age from which an unpublished part is removed, and the most that wait for it: a part is some
+#: megabytes, and a job that is killed again and again must not fill the disk.
+_ABANDONED, _MOST_LEFT = timedelta(days=1), 20
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 class Sink:
@@ -79,7 +85,7 @@ class Sink:
         record = ledger_record(part, ledger, topics, version, draw)
         with writing(self._staging):
             # The ledger must not name what a crash of the machine takes away.
-            sync_folder(part.folder)
+            part.folder.sync()
         published: dict[int, list[int]] = {}
         with self._publisher.transaction() as out:
             if part.counts["candidates"]:
@@ -118,7 +124,7 @@ class Sink:
         pieces = [offsets[i : i + _MOST_OFFSETS] for i in range(0, len(offsets), _MOST_OFFSETS)]
         records = []
         for number, piece in enumerate(pieces, ledger.next_number):
-            part = Part(new_name(number), Path(), dict(piece))
+            part = Part(name := new_name(number), self._staging / name, offsets=dict(piece))
             records.append(ledger_record(part, ledger, topics, None, number=number))
         with self._publisher.transaction() as out:
             positions = self._record(out, records)
@@ -128,7 +134,7 @@ class Sink:
 
     def archive(self, part: Part, ledger: Ledger) -> None:
         """Move the published `part` into the archive."""
-        self._add(part.folder, ledger)
+        self._add(part.folder, ledger, ledger.parts[part.name], part.files)
         self._snapshots.keep(ledger)
         self._compaction.step()
 
@@ -143,29 +149,44 @@ class Sink:
             )
         return positions
 
-    def discard(self, part: Part) -> None:
-        """Remove `part`, which was not published."""
-        shutil.rmtree(part.folder)
-
     def recover(self, ledger: Ledger) -> None:
-        """Archive or remove the parts that earlier runs left in the staging folder.
+        """Archive the parts that earlier runs have published, and remove what they left.
 
-        A run that was fenced may still compute one: it stays until that has ended.
+        At most the last record's part is not archived: each is, before the next is published.
+        Some of its files may lie in the archive already, or all.
         """
-        published = [f for f in self._staging.glob("*") if f.name in ledger.parts]
-        # By number: the archive takes a record's alerts before those of later ones, or never.
-        for folder in sorted(published, key=lambda f: ledger.parts[f.name]):
-            log.info("Part %s was published: it moves into the archive", folder.name)
-            self._add(folder, ledger)
+        staged = {file.partition("/")[0] for file in self._staging.files()}
+        waiting = {name: ledger.parts[name] for name in staged if name in ledger.parts}
+        if last := ledger.last_part:
+            waiting.setdefault(*last)
+        done = self._archive.number()
+        for name, number in sorted(waiting.items(), key=lambda item: item[1]):
+            if number > done or name in staged:
+                log.info("Part %s was published: it moves into the archive", name)
+                self._add(self._staging / name, ledger, number)
         with writing(self._staging):
-            remove_abandoned(self._staging)
+            for name in _abandoned(staged - waiting.keys()):
+                (self._staging / name).remove_all()
         self._snapshots.keep(ledger)
 
     def check(self) -> None:
         """Raise FencedError if another stream of the target has taken over."""
         self._publisher.check(self._target.ledger_topic)
 
-    def _add(self, folder: Path, ledger: Ledger) -> None:
+    def _add(
+        self, folder: Place, ledger: Ledger, number: int, files: list[str] | None = None
+    ) -> None:
         with writing(self._archive.folder):
-            self._archive.add(folder, ledger.parts[folder.name])
+            self._archive.add(folder, number, files)
         ledger.forget(folder.name)
+
+
+def _abandoned(parts: Iterable[str]) -> list[str]:
+    """Return those of unpublished `parts` that no stream computes any more.
+
+    A stream that was fenced may still write its part: the last ones stay for a day.
+    """
+    limit = datetime.now(UTC) - _ABANDONED
+    last_first = sorted(parts, key=lambda name: time_of(name) or _LONG_AGO, reverse=True)
+    old = [name for name in last_first if (time_of(name) or _LONG_AGO) < limit]
+    return old + [name for name in last_first[_MOST_LEFT:] if name not in old]

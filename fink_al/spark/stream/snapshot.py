@@ -1,16 +1,15 @@
 """Snapshot of the folded ledger, so that a start reads only the records behind it.
 
-The ledger's topic stays the only truth, and the snapshot is a cache of it: a file of the working
-folder that names the topic by its id and, by partition, the last record that it holds. A start
-reads the topic from that very record on. If the record is not there, or the file is damaged, of
-another topic or another version, the topic is read whole, record by record.
+The ledger's topic stays the only truth, and the snapshot is a cache of it: a file that names the
+topic by its id and, by partition, the last record that it holds. A start reads the topic from that
+very record on. If the record is not there, or the file is damaged, of another topic or another
+version, the topic is read whole, record by record.
 
-A snapshot has no names of parts, which would be most of it. They tell what becomes of a folder
-that a crash has left in the staging folder. A snapshot is written only while nothing is staged:
-each part is archived and its folder removed before, and parts come one after the other. So a
-folder that is there at a start is younger than the snapshot, and the records behind it decide. Only
-a machine that lost power may bring back an older folder; versions before 0.2 left folders without
-numbers. With such a folder, the topic is read whole, and the names of what is staged are noted.
+A snapshot has no names of parts, which would be most of it. They tell which parts that a crash has
+left in the staging folder were published. It is written when all parts are archived, and the
+archive knows the number of its last one. So the records behind the snapshot decide, unless the
+archive is behind it, as after a loss of power, or a staged part has no number, as before version
+0.2. Then the topic is read whole.
 """
 
 from __future__ import annotations
@@ -23,11 +22,12 @@ import time
 from collections.abc import Set
 from typing import Any
 
-from fink_al.archive import is_numbered, part_prefix
-from fink_al.kafka import Cluster, read
+from fink_al.archive import is_numbered
+from fink_al.errors import ServiceError
+from fink_al.kafka.cluster import Cluster
+from fink_al.kafka.reading import read
 from fink_al.loop import Loop
 from fink_al.spark.stream.ledger import Ledger
-from fink_al.storage.local import whole
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +55,8 @@ class Snapshots:
 
     def __init__(self, loop: Loop):
         self._kafka, self._topic = loop.settings.sink, loop.target.ledger_topic
-        self._file, self._staging = loop.settings.ledger_file, loop.settings.staging_dir
+        self._folder, self._name = loop.settings.ledger_dir, f"{loop.target.name}.json"
+        self._staging, self._archive = loop.settings.staging_dir, loop.archive
         cluster = Cluster(self._kafka)
         # Asked before the topic is read: if it is recreated in between, the snapshot fits none.
         topic = cluster.topics(re.escape(self._topic)).get(self._topic)
@@ -65,23 +66,16 @@ class Snapshots:
             "topic_id": topic.identifier if topic else None,
         }
 
-    def read(self, source: str, least_number: int = 0) -> Ledger:
-        """Return the ledger of the whole topic.
-
-        Parameters
-        ----------
-        source : str
-            Id of the source's cluster.
-        least_number : int
-            Smallest number of the next record: the archive has taken those before it.
-        """
-        staged = {folder.name for folder in self._staging.glob("*")}
+    def read(self, source: str) -> Ledger:
+        """Return the ledger of the whole topic, for a source whose cluster has this id."""
+        staged = {file.partition("/")[0] for file in self._staging.files()}
         ledger = self._behind_snapshot(source, staged) or self._whole(source, staged)
-        ledger.next_number = max(ledger.next_number, least_number)
+        # The archive may have taken more than a topic that was made anew says.
+        ledger.next_number = max(ledger.next_number, self._archive.number() + 1)
         return ledger
 
     def keep(self, ledger: Ledger) -> None:
-        """Write a snapshot of `ledger` if it is time. Nothing may be staged.
+        """Write a snapshot of `ledger` if it is time. All its parts must be archived.
 
         What fails is a warning: the next start takes longer.
         """
@@ -91,33 +85,34 @@ class Snapshots:
         state = ledger.to_dict()
         content = self._identity | {"sha256": _checksum(state), "state": state}
         try:
-            with whole(self._file) as partial:
-                partial.write_text(json.dumps(content))
-        except OSError as error:
-            log.warning("The ledger's snapshot %s was not written: %s", self._file, error)
+            self._folder.write(self._name, json.dumps(content).encode())
+        except ServiceError as error:
+            log.warning("The ledger's snapshot was not written: %s", error)
 
     def _behind_snapshot(self, source: str, staged: Set[str]) -> Ledger | None:
         """The ledger from snapshot and later records; None if the snapshot does not serve."""
-        if not self._file.exists():
-            return None
         try:
             ledger = Ledger.from_dict(source, self._state())
-            first = part_prefix(ledger.next_number)
-            if old := [name for name in staged if not is_numbered(name) or name < first]:
+            if old := [name for name in staged if not is_numbered(name)]:
                 raise _Unfit(f"the staged part {min(old)} is older")
+            if (number := self._archive.number()) < ledger.next_number - 1:
+                raise _Unfit(f"the archive ends at record {number}")
             self._add(ledger, staged)
+        except FileNotFoundError:
+            return None
         except _Unfit as error:
             reason = str(error)
-        except (OSError, ValueError, TypeError, LookupError, AttributeError):
+        except (ServiceError, ValueError, TypeError, LookupError, AttributeError):
             reason = "it is damaged"
         else:
             return ledger
-        log.warning("The ledger is read whole, as its snapshot %s is unfit: %s", self._file, reason)
+        log.warning("The ledger is read whole, as its snapshot %s is unfit: %s",
+                    self._folder / self._name, reason)  # fmt: skip
         return None
 
     def _state(self) -> dict[str, Any]:
         """Content of the file, if it is of this topic."""
-        content = json.loads(self._file.read_bytes())
+        content = json.loads(self._folder.read(self._name))
         if any(content[name] != value for name, value in self._identity.items()):
             raise _Unfit("it is of another topic or version")
         if content["sha256"] != _checksum(content["state"]):

@@ -30,6 +30,7 @@ from fink_al.spark.stream.ledger import Ledger
 from fink_al.spark.stream.part import Part
 from fink_al.spark.stream.source import Batch
 from fink_al.storage.local import claimed, remove_abandoned, writing
+from fink_al.storage.place import Place
 
 log = logging.getLogger(__name__)
 
@@ -101,7 +102,7 @@ class Topics:
             process(_Messages(number, topics, new, self, self._packets, self._loop.alerts))
 
         writer = messages.writeStream.foreachBatch(handle).option(
-            "checkpointLocation", str(checkpoint)
+            "checkpointLocation", Place(checkpoint).for_spark()
         )
         if available_now:
             writer = writer.trigger(availableNow=True)

@@ -2,6 +2,7 @@
 
 import pandas as pd
 import pytest
+from archive_files import paths
 from click.testing import CliRunner
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
@@ -43,7 +44,8 @@ def nights(spark, world, sky, monkeypatch):
 def rows(settings):
     """All rows that the archive's readers see, without the time of computing."""
     archive = Loop.open(settings).archive
-    frames = [pd.read_parquet(file, partitioning=None) for file in archive.whole_files()]
+    files = [archive.folder.local / file for file in archive.whole_files()]
+    frames = [pd.read_parquet(file, partitioning=None) for file in files]
     return pd.concat(frames).sort_values(AT, ignore_index=True).drop(columns="processed")
 
 
@@ -54,7 +56,7 @@ def say(night):
 
 
 def largest(settings, night):
-    files = Loop.open(settings).archive.files(night)
+    files = paths(Loop.open(settings).archive, night)
     return max(files, key=lambda file: file.stat().st_size)
 
 
@@ -98,11 +100,11 @@ def test_damaged_files_are_replaced_once_by_what_they_held(nights, sky, monkeypa
             patch.setattr(Table, "commit", crash)
             with pytest.raises(RuntimeError, match="power cut"):
                 say(night)
-        assert file in Loop.open(settings).archive.files()
+        assert file in paths(Loop.open(settings).archive)
         filled = f"{count} alerts {_FILLED}"
         assert say(night) == (0, [filled, f"Night {night} adds up."])
         assert say(night) == (0, [f"Night {night} adds up: nothing to repair."])
-        assert file not in Loop.open(settings).archive.files()
+        assert file not in paths(Loop.open(settings).archive)
     pd.testing.assert_frame_equal(rows(settings), before)
     assert published(settings) == sent
     assert marks(settings) == ended

@@ -3,6 +3,7 @@
 import shutil
 
 import pytest
+from archive_files import paths
 from streaming import archive, drain, fill, fill_night, published
 
 from fink_al.archive import Archive
@@ -30,8 +31,8 @@ def test_an_archive_without_a_log_is_taken_up_in_the_middle_of_a_night(
         patch.setattr(Sink, "archive", crash)
         with pytest.raises(Exception, match="power cut"):
             drain(spark, settings)
-    shutil.rmtree(settings.archive_dir / "_delta_log")
-    for file in settings.archive_dir.rglob("*.parquet"):  # version 0.1 gave no numbers
+    shutil.rmtree(settings.archive_dir.local / "_delta_log")
+    for file in settings.archive_dir.local.rglob("*.parquet"):  # version 0.1 gave no numbers
         file.rename(file.with_name(file.name.partition("-")[2]))
     before = published(settings)
     with pytest.raises(FinkAlError, match="run fink-al archive adopt"):
@@ -51,7 +52,7 @@ def test_a_damaged_file_never_stops_the_stream(spark, world, sky, caplog):
     settings = world()
     total = fill_night(settings, sky, sky.nights[0])
     drain(spark, settings)
-    files = Archive(settings.archive_dir).files()
+    files = paths(Archive(settings.archive_dir))
     for file in files:
         file.write_bytes(b"PAR1")
     total += fill_night(settings, sky, sky.nights[1])

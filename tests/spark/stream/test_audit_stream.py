@@ -7,7 +7,7 @@ from itertools import islice
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from archive_files import put_rows
+from archive_files import paths, put_rows
 from click.testing import CliRunner
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
@@ -91,7 +91,7 @@ def test_a_night_adds_up_until_something_is_taken(spark, world, sky, monkeypatch
     assert sum(found.get(n, 0) for n in ("candidates", "rejected", "not_scored")) == 201
     assert proof.repeated_alerts == 1
     assert proof.candidates["archived"] == proof.candidates["published"] == found["candidates"] > 10
-    file = settings.audit_dir / f"night-{night}.json"
+    file = settings.audit_dir.local / f"night-{night}.json"
     assert json.loads(file.read_text()) == json.loads(json.dumps(proof.to_dict()))
     assert last_audit(settings.audit_dir) == (night, 0)
 
@@ -118,7 +118,7 @@ def test_a_night_adds_up_until_something_is_taken(spark, world, sky, monkeypatch
     file.write_bytes(kept)
 
     # A row and a candidate are taken from the archive; the candidate's message is one too many.
-    largest = max(loop.archive.files(night), key=lambda path: path.stat().st_size)
+    largest = max(paths(loop.archive, night), key=lambda path: path.stat().st_size)
     whole = largest.read_bytes()
     rows = pq.ParquetFile(largest).read().sort_by("offset")
     at = next(i for i in range(5, len(rows)) if not rows["is_candidate"][i].as_py())

@@ -85,7 +85,7 @@ def test_the_alias_is_followed_there_and_back(settings, server, bundles):
         server.champion = version
         assert scores(watch) == (version, bundles[int(version) - 1])
         assert metrics.REGISTRY.get_sample_value("fink_al_champion_info", {"version": version}) == 1
-        kept = [file.name.split("-")[0] for file in settings.champion_dir.iterdir()]
+        kept = [file.name.split("-")[0] for file in settings.champion_dir.local.iterdir()]
         assert kept == [version]
 
 
@@ -227,7 +227,7 @@ def test_a_start_with_no_model_that_could_score_is_refused(
     if kept != "never":
         server.champion = "2"
         ChampionWatch(SPARK, Loop.open(settings))
-        (file,) = settings.champion_dir.iterdir()
+        (file,) = settings.champion_dir.local.iterdir()
     if kept == "altered":
         file.write_bytes(bundles[0])
     if kept == "other features":
@@ -242,8 +242,8 @@ def test_a_start_with_no_model_that_could_score_is_refused(
 
 
 def test_a_folder_that_cannot_be_written_costs_the_restart_only(settings, server, bundles, caplog):
-    settings.champion_dir.parent.mkdir()
-    settings.champion_dir.write_text("in the way")
+    settings.champion_dir.local.parent.mkdir()
+    settings.champion_dir.local.write_text("in the way")
     server.champion = "1"
     assert scores(ChampionWatch(SPARK, Loop.open(settings))) == ("1", bundles[0])
     assert "cannot be kept for a restart" in said(caplog)[0][1]

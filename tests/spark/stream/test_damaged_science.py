@@ -160,7 +160,7 @@ def test_a_storage_that_does_not_answer_is_no_damaged_file(spark, science, sky, 
         raise ServiceError("no storage")
 
     with monkeypatch.context() as patch:
-        patch.setattr("fink_al.storage.parquet.Storage.give", fail)
+        patch.setattr("fink_al.spark.stream.parquet.Storage.give", fail)
         with pytest.raises(ServiceError, match="no storage"):
             drain(spark, science)
     assert dead_letters(science) == []

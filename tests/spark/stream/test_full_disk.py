@@ -112,4 +112,4 @@ def test_full_disks_lose_nothing_and_double_nothing(spark, world, sky, tmp_path,
         assert set(sent.values()) == {1}
         assert len(archive(settings)) == n == ledger_counts(settings)["alerts"]
         assert audit(Loop.open(settings)).faults == []
-        assert list(settings.staging_dir.iterdir()) == []
+        assert settings.staging_dir.files() == []

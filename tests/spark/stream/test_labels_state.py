@@ -58,7 +58,7 @@ def test_labels_are_taken_up_and_outlast_their_storage(spark, tmp_path, caplog):
     assert labelled() == sorted(object_keys(spark, ["A", "C"]))
 
     # By position A is also an object that the archive calls otherwise.
-    file = counterparts_file(settings.archive_dir)
+    file = counterparts_file(settings.archive_dir).local
     row = {"said_of": "A", "object_id": "101", "arcsec": 0.4}
     write_counterparts(file, pa.Table.from_pylist([row], FOUND), datetime.now(UTC))
     assert labelled() == sorted(object_keys(spark, ["101", "A", "C"]))

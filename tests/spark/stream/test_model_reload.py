@@ -10,6 +10,7 @@ from collections import defaultdict
 import numpy as np
 import pandas as pd
 import pytest
+from archive_files import paths
 from registries import MlflowServer, bad_bundles, fitted, make_champion, register
 from streaming import archive, campaign, drain, fill, fill_night, ledger_counts
 
@@ -122,7 +123,7 @@ def figures():
 def parts(settings):
     """Model versions of the archived alerts, by the part that holds them."""
     found = defaultdict(set)
-    for file in Archive(settings.archive_dir).files():
+    for file in paths(Archive(settings.archive_dir)):
         rows = pd.read_parquet(file, partitioning=None)
         found[file.stem.rpartition("-")[0]] |= set(rows["model_version"])
     return found

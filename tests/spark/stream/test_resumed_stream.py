@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.spark, pytest.mark.kafka]
 
 def test_a_snapshot_changes_nothing_but_the_time_of_a_start(spark, world, sky, monkeypatch, caplog):
     settings = world()
-    file, n_read = settings.ledger_file, []
+    file, n_read = settings.ledger_dir.local / f"{settings.target.name}.json", []
     read = Snapshots.read
 
     def noted(self, *arguments):
@@ -35,7 +35,7 @@ def test_a_snapshot_changes_nothing_but_the_time_of_a_start(spark, world, sky, m
         assert not rows.duplicated(["topic", "partition", "offset"]).any()
         assert set(published(settings).values()) == {1}
         assert len(published(settings)) == rows["is_candidate"].sum()
-        assert list(settings.staging_dir.iterdir()) == []
+        assert settings.staging_dir.files() == []
         assert n_read.pop() == n_behind
 
     night = sky.nights[0]

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from fink_al import thresholds
+from fink_al.archive import Archive
 from fink_al.draws import MOST_T
 from fink_al.errors import ServiceError
 from fink_al.kafka.cluster import Topic
@@ -30,8 +31,15 @@ class FakeTopic:
         self.topic_id = TOPIC_ID
         self.n_read = 0
         self.is_away = False
+        self.archived: int | None = None  # the archive's number; None: that of the last record
         monkeypatch.setattr(snapshot, "read", self.read)
         monkeypatch.setattr(snapshot, "Cluster", lambda kafka: self)
+        monkeypatch.setattr(Archive, "number", lambda archive: self.number())
+
+    def number(self):
+        last = len(self.messages) - 1
+        numbers = (record.get("number", last) for _, _, record in self.messages[-1:])
+        return next(numbers, -1) if self.archived is None else self.archived
 
     def identifier(self):
         return "sink"
@@ -174,6 +182,7 @@ def of_a_recreated_topic(file, topic):
 
 
 def of_a_longer_topic(file, topic):
+    topic.archived = topic.number()
     topic.messages = topic.messages[:-4]
 
 
@@ -191,7 +200,8 @@ def test_a_start_reads_what_is_behind_its_snapshot(topic, loop, caplog):
     assert topic.n_read == 3  # the last one that it holds, and two
     assert ledger.n_new == 2
     assert state(ledger) == state(Ledger(SOURCE, topic.records))
-    assert Snapshots(loop).read(SOURCE, 99).next_number == 99
+    topic.archived = 98
+    assert Snapshots(loop).read(SOURCE).next_number == 99
     assert caplog.messages == []
 
 
@@ -214,30 +224,36 @@ def test_a_start_reads_what_is_behind_its_snapshot(topic, loop, caplog):
 )
 def test_an_unfit_snapshot_is_ignored(topic, loop, caplog, spoil, reason):
     start_of(topic, loop)
-    file = loop.settings.ledger_file
+    file = loop.settings.ledger_dir.local / f"{loop.target.name}.json"
     spoil(file, topic)
     ledger = Snapshots(loop).read(SOURCE)
-    assert state(ledger) == state(Ledger(SOURCE, topic.records))
+    whole = Ledger(SOURCE, topic.records)
+    whole.next_number = max(whole.next_number, topic.number() + 1)
+    assert state(ledger) == state(whole)
     assert ledger.n_new == len(topic.messages)
     sentence = f"The ledger is read whole, as its snapshot {file} is unfit: {reason}"
     assert caplog.messages == ([sentence] if reason else [])
 
 
 @pytest.mark.parametrize(
-    ("name", "is_read_whole"),
+    ("name", "archived", "is_read_whole"),
     [
-        ("000000000046-20260105T000000-00000000002e", True),
-        ("000000000048-20260105T000000-000000000030", False),
-        ("000000000049-20260105T000000-000000000031", False),
-        ("000000000050-20260105T000000-000000000032", False),  # was not published
-        ("20251124T021337-2c36b43e650a", True),
+        ("000000000046-20260105T000000-00000000002e", 45, True),  # waits, but the snapshot has it
+        ("000000000046-20260105T000000-00000000002f", 47, False),  # was not published
+        ("000000000048-20260105T000000-000000000030", 47, False),
+        ("000000000049-20260105T000000-000000000031", 48, False),
+        ("000000000050-20260105T000000-000000000032", 49, False),  # was not published
+        ("20251124T021337-2c36b43e650a", 47, True),
     ],
 )
-def test_a_staged_part_is_found_however_old_it_is(topic, loop, name, is_read_whole, caplog):
+def test_a_staged_part_is_found_however_old_it_is(
+    topic, loop, name, archived, is_read_whole, caplog
+):
     start_of(topic, loop)
+    topic.archived = archived
     if name.startswith("2025"):
         topic.messages[3][2]["part"] = name
-    (loop.settings.staging_dir / name).mkdir(parents=True)
+    (loop.settings.staging_dir / name).write("night=20260105/part-00000.parquet", b"")
     ledger = Snapshots(loop).read(SOURCE)
     numbers = {record["part"]: record["number"] for record in topic.records}
     assert ledger.parts == {part: n for part, n in numbers.items() if part == name}
@@ -253,7 +269,7 @@ def test_a_broker_that_is_away_is_no_fault_of_the_snapshot(topic, loop):
 
 
 def test_a_snapshot_that_cannot_be_written_is_a_warning(topic, loop, caplog):
-    loop.settings.ledger_file.parent.write_text("no folder")
+    loop.settings.ledger_dir.local.write_text("no folder")
     start_of(topic, loop)
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
     assert "was not written" in caplog.text
@@ -266,7 +282,7 @@ def test_snapshots_are_written_now_and_then(topic, loop, monkeypatch):
         record = random_record(np.random.default_rng(number), number)
         ledger.add(record, topic.append(record))
         Snapshots(loop).keep(ledger)
-        if loop.settings.ledger_file.exists():
+        if names := loop.settings.ledger_dir.names():
             written.append(number)
-            loop.settings.ledger_file.unlink()
+            loop.settings.ledger_dir.remove(*names)
     assert written == [29, 39, 49]

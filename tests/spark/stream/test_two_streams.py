@@ -1,6 +1,8 @@
 """A second stream of the same target takes over, and the first one ends with a sentence."""
 
 import threading
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from streaming import archive, drain, fill_night, ledger_counts, published
@@ -8,7 +10,7 @@ from streaming import archive, drain, fill_night, ledger_counts, published
 from fink_al.audit.proof import audit
 from fink_al.errors import FencedError
 from fink_al.loop import Loop
-from fink_al.spark.stream import job, pipeline
+from fink_al.spark.stream import job, pipeline, sink
 from fink_al.spark.stream.part import stage
 from fink_al.spark.stream.pipeline import Pipeline
 
@@ -17,7 +19,7 @@ pytestmark = [pytest.mark.spark, pytest.mark.kafka]
 
 def files(folder):
     """Content of all files below `folder`."""
-    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    return {path: path.read_bytes() for path in Path(folder).rglob("*") if path.is_file()}
 
 
 def test_the_first_stream_is_told_and_nothing_of_it_is_touched(spark, world, sky, monkeypatch):
@@ -68,7 +70,11 @@ def test_the_first_stream_is_told_and_nothing_of_it_is_touched(spark, world, sky
     assert ledger_counts(settings)["alerts"] == n
     assert audit(Loop.open(settings)).faults == []
 
-    # What it left is removed by the next start, as it has ended.
-    assert list(settings.staging_dir.iterdir())
+    # What it left stays for a day, as nothing tells that it has ended.
+    left = settings.staging_dir.files()
+    assert left
     assert drain(spark, settings) == []
-    assert list(settings.staging_dir.iterdir()) == []
+    assert settings.staging_dir.files() == left
+    monkeypatch.setattr(sink, "_ABANDONED", timedelta(0))
+    assert drain(spark, settings) == []
+    assert settings.staging_dir.files() == []

@@ -105,5 +105,5 @@ def test_labels_come_by_position(retrain, settings, archive, archived, tmp_path)
         read_inputs(Loop.open(settings), datetime.now(UTC))["counterparts"]
         != inputs["counterparts"]
     )
-    counterparts_file(settings.archive_dir).unlink()
+    counterparts_file(settings.archive_dir).local.unlink()
     assert read_inputs(Loop.open(settings), until)["counterparts"] != inputs["counterparts"]

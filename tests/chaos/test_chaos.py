@@ -9,11 +9,11 @@ import pytest
 
 pytestmark = [pytest.mark.spark, pytest.mark.kafka]
 
-_BENCHMARK = Path(__file__).parents[3] / "benchmarks" / "chaos.py"
+_PROGRAM = Path(__file__).with_name("chaos.py")
 
 
 def test_kills_while_merging_of_the_broker_and_of_a_worker_lose_nothing(tmp_path):
-    command = [sys.executable, _BENCHMARK, "--kills", "3", "--seed", "1", "--folder", tmp_path]
+    command = [sys.executable, _PROGRAM, "--kills", "3", "--seed", "1", "--folder", tmp_path]
     done = subprocess.run(command, capture_output=True, text=True, timeout=1800)
     assert done.returncode == 0, done.stdout + done.stderr
     killed = dict(re.findall(r"^(merging|broker|worker) +(\d+)", done.stdout, re.MULTILINE))

@@ -13,70 +13,9 @@ from typing import Any
 
 from fink_al.errors import ServiceError
 from fink_al.settings.resources import find_resource
-from fink_al.storage.folder import check_size
 
 #: Java process and Hadoop configuration of the Spark session of this process, once it has one.
 _session: tuple[Any, Any] | None = None
-
-
-class HadoopFolder:
-    """A folder of files that are written once: a :class:`fink_al.storage.folder.Folder`.
-
-    Parameters
-    ----------
-    path : str
-        URI of the folder, which need not exist yet.
-
-    Raises
-    ------
-    ServiceError
-        By every method, if the storage does not answer or refuses the request.
-    """
-
-    def __init__(self, path: str):
-        self._jvm, configuration = java()
-        with java_errors(path, "reached"):
-            self._folder = self._jvm.org.apache.hadoop.fs.Path(path)
-            self._system = self._folder.getFileSystem(configuration)
-            self.path = str(self._system.makeQualified(self._folder).toString())
-
-    def names(self) -> list[str]:
-        with java_errors(self.path, "listed"):
-            try:
-                statuses = self._system.listStatus(self._folder)
-            except _java_error() as error:
-                if is_a(error, "FileNotFoundException"):
-                    return []
-                raise
-            names = (str(status.getPath().getName()) for status in statuses)
-            return sorted(name for name in names if not name.startswith("."))
-
-    def read(self, name: str) -> bytes:
-        with java_errors(f"{self.path}/{name}", "read"):
-            file = self._at(name)
-            check_size(f"{self.path}/{name}", self._system.getFileStatus(file).getLen())
-            stream = self._system.open(file)
-            try:
-                return bytes(stream.readAllBytes())
-            finally:
-                stream.close()
-
-    def write(self, name: str, content: bytes) -> None:
-        check_size(f"{self.path}/{name}", len(content))
-        partial = self._at(f".{name}.partial")
-        with java_errors(f"{self.path}/{name}", "written"):
-            stream = self._system.create(partial, False)
-            try:
-                stream.write(bytearray(content))
-                stream.hsync()
-            finally:
-                stream.close()
-            if not self._system.rename(partial, self._at(name)):
-                self._system.delete(partial, False)
-                raise ServiceError(f"{self.path}/{name} cannot be written: it already exists.")
-
-    def _at(self, name: str) -> Any:
-        return self._jvm.org.apache.hadoop.fs.Path(self._folder, name)
 
 
 def share_session(jvm: Any, configuration: Any) -> None:
@@ -116,8 +55,7 @@ def _without_session() -> tuple[Any, Any, Any]:
         port, token = int(process.stdout.readline()), process.stdout.readline().decode().strip()
     except (OSError, ValueError) as error:
         raise ServiceError(
-            f"Spark's Java process failed to start ({error}): install Java 17 and "
-            "fink-al[stream], or set labels_path to a local folder."
+            f"Spark's Java process failed to start ({error}): install Java 17 and fink-al[stream]."
         ) from None
     parameters = GatewayParameters(port=port, auth_token=token, auto_convert=True)
     gateway: Any = JavaGateway(gateway_parameters=parameters)
@@ -133,8 +71,8 @@ def _spark_home() -> Path:
     package = find_spec("pyspark")
     if package is None or not package.submodule_search_locations:
         raise ServiceError(
-            "Remote folders are reached by Spark's Java process, and pyspark is missing: "
-            "pip install 'fink-al[stream]', or set labels_path to a local folder."
+            "Science files are reached by Spark's Java process, and pyspark is missing: "
+            "pip install 'fink-al[stream]'."
         )
     return Path(package.submodule_search_locations[0])
 

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from py4j.protocol import Py4JJavaError
 
 from fink_al.errors import SettingsError
-from fink_al.storage.hadoop import is_a, java, java_errors
+from fink_al.spark.hadoop import is_a, java, java_errors
 
 #: A longer footer counts as damage, because it must fit into memory.
 _MOST_FOOTER_BYTES = 1 << 26
