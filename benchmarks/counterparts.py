@@ -17,7 +17,8 @@ import numpy as np
 import pyarrow as pa
 from claims import at_most, judge
 
-from fink_al.archive import Archive
+from fink_al.archive.intake import add_part
+from fink_al.archive.reading import Archive
 from fink_al.loop import Loop
 from fink_al.settings import Settings, load_settings
 from fink_al.spark.nights.counterparts import archived_counterparts
@@ -32,7 +33,7 @@ def write_night(settings: Settings, night: int, ra: np.ndarray, dec: np.ndarray,
     at = {"mjd": np.full(len(ra), 61041.0 + seed), "ra": ra, "dec": np.clip(dec + shift, -90, 90)}
     table = pa.table({"object_id": names, **at})
     part.write_table(f"night={night}/part-00000-0.parquet", table)
-    Archive(settings.archive_dir).add(part)
+    add_part(Archive(settings.archive_dir), part)
 
 
 def places(ra: np.ndarray, dec: np.ndarray, n: int) -> pa.Table:

@@ -30,6 +30,8 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 from training import copy, settings_of
 
+from fink_al.archive.intake import add_part
+from fink_al.archive.upkeep import compact, tidy
 from fink_al.followup.tonight import candidates
 from fink_al.loop import Loop
 from fink_al.spark.archived import read_archive
@@ -84,7 +86,7 @@ def write(loop: Loop, rows: pa.Table, batches: int) -> None:
         batch = rows[bounds[number] : bounds[number + 1]]
         add(loop, batch, night, number)
         if number % _MERGED_EVERY == _MERGED_EVERY - 1:
-            loop.archive.compact()
+            compact(loop.archive)
     took = time.perf_counter() - since
     add(loop, rows[:10], night + 1, batches)
     in_folder = len(list((loop.archive.folder.local / f"night={night}").iterdir()))
@@ -106,7 +108,7 @@ def add(loop: Loop, batch: pa.Table, night: int, number: int) -> None:
         file = of_night / f"part-{task:05d}-0.c000.zstd.parquet"
         piece = batch[task * half : (task + 1) * half]
         pq.write_table(piece, file, compression="zstd", store_schema=False)
-    loop.archive.add(part, number, part.files())
+    add_part(loop.archive, part, number, part.files())
 
 
 def compare(spark: SparkSession, loops: dict[int, Loop], few: int, many: int) -> list[Claim]:
@@ -127,7 +129,7 @@ def compare(spark: SparkSession, loops: dict[int, Loop], few: int, many: int) ->
         claims.append(at_most(f"small_files_{name}", best[many] / best[few], "x", TARGET_RATIO))
     loop = loops[many]
     before = of_one_object(loop)
-    loop.archive.tidy(1, lambda text: None)
+    tidy(loop.archive, 1, lambda text: None)
     after = of_one_object(loop)
     print(f"one object's alerts: {before:.2f} s, {after:.2f} s when the night is sorted")
     return [*claims, at_most("small_files_object", after, "s", TARGET_OBJECT_S)]

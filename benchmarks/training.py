@@ -34,7 +34,8 @@ import pyarrow.parquet as pq
 from claims import Claim, judge
 
 from fink_al.alerts import adapter
-from fink_al.archive import Archive
+from fink_al.archive.intake import adopt
+from fink_al.archive.reading import Archive
 from fink_al.labels.label import Label
 from fink_al.loop import Loop
 from fink_al.settings import Settings, load_settings
@@ -185,7 +186,7 @@ def write_archive(settings: Settings, night: pa.Table, n: int, labels: int) -> i
             pq.write_table(
                 piece, file, compression="zstd", row_group_size=rows_a_group, store_schema=False
             )
-    archive.adopt()
+    adopt(archive)
     return len(owners)
 
 

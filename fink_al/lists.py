@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fink_al.archive import Archive
+from fink_al.archive.reading import Archive
 
 #: Columns of an object of a list: those of its last alert; then the time of its first alert [MJD],
 #: the smallest threshold that its alerts met, and whether one of them was published.

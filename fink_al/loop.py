@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from fink_al.alerts import Adapter, adapter
-from fink_al.archive import Archive, light_curve_columns
+from fink_al.archive.reading import Archive, light_curve_columns
 from fink_al.errors import SettingsError
 from fink_al.lightcurve import LightCurves
 from fink_al.settings import Settings, Survey, Target

@@ -5,7 +5,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from fink_al.archive import Archive
+from fink_al.archive.intake import add_part
+from fink_al.archive.reading import Archive
 
 
 def put_rows(archive: Archive, night: int, rows: pa.Table, name: str | None = None) -> Path:
@@ -14,7 +15,7 @@ def put_rows(archive: Archive, night: int, rows: pa.Table, name: str | None = No
     folder = part.local / f"night={night}"
     folder.mkdir(parents=True)
     pq.write_table(rows, folder / "part-00000-0.parquet", store_schema=False)
-    archive.add(part)
+    add_part(archive, part)
     return archive.folder.local / folder.name / f"{part.name}-00000.parquet"
 
 

@@ -14,7 +14,7 @@ import pytest
 from archive_files import put_rows
 from small_world import MJD, table
 
-from fink_al.archive import Archive
+from fink_al.archive.reading import Archive
 from fink_al.loop import Loop
 from fink_al.settings import Settings, load_settings
 from fink_al.training.examples import PROVENANCE, ArchiveReader

@@ -3,7 +3,7 @@
 import pyarrow as pa
 from archive_files import put_rows
 
-from fink_al.archive import Archive
+from fink_al.archive.reading import Archive
 from fink_al.settings import MJD_EPOCH
 
 _SCHEMA = pa.schema(

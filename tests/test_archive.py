@@ -9,8 +9,11 @@ import pyarrow.parquet as pq
 import pytest
 from archive_files import paths, put_rows
 
-from fink_al import archive as archives
-from fink_al.archive import Archive, part_prefix
+from fink_al.archive import upkeep
+from fink_al.archive.intake import add_part, adopt
+from fink_al.archive.names import part_prefix
+from fink_al.archive.reading import Archive
+from fink_al.archive.upkeep import compact, tidy
 from fink_al.errors import FinkAlError
 from fink_al.storage.place import Place
 
@@ -52,21 +55,21 @@ def test_a_part_that_two_streams_archive_at_once_is_there_once(archive, tmp_path
     for number in range(20):
         folder = part(tmp_path, f"part{number}")
         with ThreadPoolExecutor(2) as both:
-            list(both.map(lambda _: Archive(archive.folder).add(folder, number), range(2)))  # noqa: B023
+            list(both.map(lambda _: add_part(Archive(archive.folder), folder, number), range(2)))  # noqa: B023
     assert (archive.number(), len(ids(archive))) == (19, 2 + 20 * 2)
 
 
 def test_a_part_is_added_once_whatever_was_done_before(archive, tmp_path):
-    archive.add(part(tmp_path, "one"), 7)
+    add_part(archive, part(tmp_path, "one"), 7)
     assert (archive.number(), ids(archive)) == (7, ["a", "a", "b", "b"])
-    archive.add(part(tmp_path, "one"), 7)  # a crash before the part was removed
+    add_part(archive, part(tmp_path, "one"), 7)  # a crash before the part was removed
     assert len(archive.files(NIGHT)) == 2
     # A crash between the move and the commit: files lie there already, and the part has none.
     two = part(tmp_path, "two", NIGHT + 1)
     moved = archive.folder.local / f"night={NIGHT + 1}" / "two-00000.parquet"
     moved.parent.mkdir()
     (two.local / f"night={NIGHT + 1}" / "part-00000-7f.c000.zstd.parquet").rename(moved)
-    archive.add(two, 8)
+    add_part(archive, two, 8)
     assert (archive.number(), archive.nights()) == (8, [NIGHT, NIGHT + 1])
     assert not list(tmp_path.glob("two"))
     # Another process moves a file at the moment.
@@ -77,19 +80,19 @@ def test_a_part_is_added_once_whatever_was_done_before(archive, tmp_path):
         archive.folder,
         f"night={NIGHT + 1}/three-00000.parquet",
     )
-    archive.add(three, 9, files)
+    add_part(archive, three, 9, files)
     assert (archive.number(), len(archive.files(NIGHT + 1))) == (9, 2)
     assert Archive(archive.folder).files() == archive.files()
 
 
 def test_a_reader_sees_every_row_once_while_files_are_merged(archive, tmp_path, monkeypatch):
-    monkeypatch.setattr(archives, "_MANY_FILES", 3)
+    monkeypatch.setattr(upkeep, "_MANY_FILES", 3)
     for number in range(4):
-        archive.add(part(tmp_path, f"p{number}"), number)
+        add_part(archive, part(tmp_path, f"p{number}"), number)
     before = paths(archive, NIGHT)
     writer = Archive(archive.folder)
-    writer.add(part(tmp_path, "p4", rows=pa.table({"object_id": ["c"], "mag": [19.0]})), 4)
-    archive.compact()
+    add_part(writer, part(tmp_path, "p4", rows=pa.table({"object_id": ["c"], "mag": [19.0]})), 4)
+    compact(archive)
     assert len(writer.files(NIGHT)) == 1
     assert ids(writer) == ["a"] * 5 + ["b"] * 5 + ["c"]
     assert all(file.exists() for file in before)  # whoever listed them still reads them
@@ -98,18 +101,18 @@ def test_a_reader_sees_every_row_once_while_files_are_merged(archive, tmp_path, 
 
 def test_nights_that_are_over_are_sorted_once_and_replaced_files_removed(archive, tmp_path):
     for number, name in enumerate("zyx"):
-        archive.add(part(tmp_path, name, rows=pa.table({"object_id": [name, "m"]})), number)
-    archive.add(part(tmp_path, "next", NIGHT + 1), 3)
+        add_part(archive, part(tmp_path, name, rows=pa.table({"object_id": [name, "m"]})), number)
+    add_part(archive, part(tmp_path, "next", NIGHT + 1), 3)
     told = []
-    archive.tidy(0, told.append)
+    tidy(archive, 0, told.append)
     assert told == [f"the archive's night {NIGHT} is sorted by object"]
     (file,) = paths(archive, NIGHT)
     assert pq.read_table(file)["object_id"].to_pylist() == list("abmmmxyz")
     assert [path.name for path in file.parent.iterdir()] == [file.name]
-    archive.tidy(0, told.append)
+    tidy(archive, 0, told.append)
     assert len(told) == 1
-    archive.add(part(tmp_path, "late"), 4)
-    archive.tidy(24, told.append)
+    add_part(archive, part(tmp_path, "late"), 4)
+    tidy(archive, 24, told.append)
     assert len(told) == 2
     assert len(archive.files(NIGHT)) == 1
 
@@ -117,11 +120,11 @@ def test_nights_that_are_over_are_sorted_once_and_replaced_files_removed(archive
 def test_an_archive_is_read_as_it_was(archive, tmp_path):
     for number, name in enumerate("xyz"):
         rows = pa.table({"object_id": [name], "part": [f"{part_prefix(number)}20260105T000000-0a"]})
-        archive.add(part(tmp_path, name, rows=rows), number)
+        add_part(archive, part(tmp_path, name, rows=rows), number)
     as_then = archive.as_of(1)
     assert (ids(archive), ids(as_then)) == (list("abxyz"), list("abxy"))
-    archive.add(part(tmp_path, "next", NIGHT + 1), 3)
-    archive.tidy(1, lambda text: None)
+    add_part(archive, part(tmp_path, "next", NIGHT + 1), 3)
+    tidy(archive, 1, lambda text: None)
     assert len(archive.files(NIGHT)) == 1
     assert ids(as_then) == ["a", "a", "b", "b", "x", "y"]  # the last night's part has no name
 
@@ -129,17 +132,17 @@ def test_an_archive_is_read_as_it_was(archive, tmp_path):
 def test_a_torn_file_of_a_part_is_left_out_and_the_others_are_added(archive, tmp_path, caplog):
     torn = part(tmp_path, "torn")
     (torn.local / f"night={NIGHT}" / "part-00001-7f.c000.zstd.parquet").write_bytes(b"PAR1")
-    archive.add(torn, 1)
+    add_part(archive, torn, 1)
     assert ids(archive) == ["a", "a", "b", "b"]
     assert "torn-00001.parquet is damaged (" in caplog.text
 
 
 def test_a_night_that_cannot_be_sorted_is_named_and_others_are(archive, tmp_path, caplog):
     for number, night in enumerate((NIGHT, NIGHT + 1, NIGHT + 1, NIGHT + 2)):
-        archive.add(part(tmp_path, f"p{number}", night), number)
+        add_part(archive, part(tmp_path, f"p{number}", night), number)
     paths(archive, NIGHT)[0].write_bytes(b"PAR1")
     told = []
-    archive.tidy(1, told.append)
+    tidy(archive, 1, told.append)
     assert told == [f"the archive's night {NIGHT + 1} is sorted by object"]
     assert caplog.text.count(f"Night {NIGHT} of the archive stays as it is: ") == 1
 
@@ -190,9 +193,9 @@ def test_an_archive_without_a_log_is_taken_up_by_command(tmp_path):
     for refused in (archive.nights, archive.files, archive.number):
         with pytest.raises(FinkAlError, match=r"before 0\.2: run fink-al archive adopt"):
             refused()
-    assert archive.adopt() == [f"night={NIGHT}/torn.parquet"]
+    assert adopt(archive) == [f"night={NIGHT}/torn.parquet"]
     pq.write_table(ROWS, folder / "replaced.parquet")
-    assert archive.adopt() == []
+    assert adopt(archive) == []
     assert (archive.nights(), ids(archive), archive.number()) == ([NIGHT], ["a", "b"], -1)
 
 
@@ -208,10 +211,10 @@ def test_old_files_are_taken_up_in_one_step_or_not_at_all(tmp_path, monkeypatch)
     with monkeypatch.context() as patch:
         patch.setattr("fink_al.storage.table.create_table_with_add_actions", stop)
         with pytest.raises(KeyboardInterrupt):
-            archive.adopt()
-    assert Archive(tmp_path).adopt() == []
-    archive.add(part(tmp_path / "staging", "new", NIGHT + 1), 0)
-    archive.tidy(1, lambda text: None)
+            adopt(archive)
+    assert adopt(Archive(tmp_path)) == []
+    add_part(archive, part(tmp_path / "staging", "new", NIGHT + 1), 0)
+    tidy(archive, 1, lambda text: None)
     (file,) = paths(archive, NIGHT)
     assert file.name != "a.parquet"
     # Spark reads no times of nanoseconds.
@@ -224,7 +227,7 @@ def test_a_crash_within_the_first_part_is_no_old_archive(tmp_path):
     moved = archive.folder.local / f"night={NIGHT}" / f"{name}-00000.parquet"
     moved.parent.mkdir(parents=True)
     (first.local / f"night={NIGHT}" / "part-00000-7f.c000.zstd.parquet").rename(moved)
-    archive.add(first, 0)
+    add_part(archive, first, 0)
     assert paths(archive) == [moved]
 
 

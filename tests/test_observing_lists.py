@@ -5,7 +5,7 @@ import pytest
 from archive_files import put_rows
 from lists_of_alerts import alert, put
 
-from fink_al.archive import Archive
+from fink_al.archive.reading import Archive
 from fink_al.lists import LISTED, least_t, read_list
 
 DAY, MJD = 20260110, 61050.0

@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from fink_al.archive import is_numbered
+from fink_al.archive.names import is_numbered
 from fink_al.audit.account import Answer, Letters, Tally, recall, settle, tally
 from fink_al.audit.archived import COLUMNS, Archived, Candidate
 from fink_al.audit.candidates import compare

@@ -24,18 +24,19 @@ def archive() -> None:
     """
 
 
-@archive.command()
+@archive.command("adopt")
 @click.option("--config", type=click.Path(path_type=Path), help="Settings file.")
-def adopt(config: Path | None) -> None:
+def adopt_command(config: Path | None) -> None:
     """Take up an archive of a version before 0.2, which was a folder of Parquet files.
 
     Stop the stream before. Files stay where they are; damaged ones are named and left out. An
     archive that was taken up before is left as it is.
     """
+    from fink_al.archive.intake import adopt
     from fink_al.loop import Loop
 
     kept = Loop.open(load_settings(config)).archive
-    damaged = kept.adopt()
+    damaged = adopt(kept)
     for file in damaged:
         click.echo(f"Left out, as it is no whole Parquet file: {kept.folder / file}", err=True)
     nights = kept.nights()
@@ -43,17 +44,18 @@ def adopt(config: Path | None) -> None:
     click.echo(f"{kept.folder}: {len(kept.files())} files of {len(nights)} nights{span}.")
 
 
-@archive.command()
+@archive.command("tidy")
 @click.option("--config", type=click.Path(path_type=Path), help="Settings file.")
-def tidy(config: Path | None) -> None:
+def tidy_command(config: Path | None) -> None:
     """Sort nights by object, merge their files, remove files that were replaced.
 
     The nightly job does the same at its end. Streams and readers may go on.
     """
+    from fink_al.archive.upkeep import tidy
     from fink_al.loop import Loop
 
     loop = Loop.open(load_settings(config))
-    loop.archive.tidy(loop.settings.stream.keep_replaced_hours, click.echo)
+    tidy(loop.archive, loop.settings.stream.keep_replaced_hours, click.echo)
     click.echo(f"{loop.archive.folder}: {len(loop.archive.files())} files.")
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fink_al.archive import Archive
+from fink_al.archive.reading import Archive
 from fink_al.errors import FinkAlError
 from fink_al.experiments.labelled_alerts import LabelledAlerts, check_objects, with_features
 from fink_al.labels.counterparts import counterparts_file

@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fink_al.archive import Archive
+from fink_al.archive.reading import Archive
 from fink_al.errors import FinkAlError, ServiceError, SettingsError
 from fink_al.export.nights import check_outside, nights_between, row_groups
 from fink_al.loop import Loop

@@ -17,7 +17,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from fink_al.archive import Archive
+from fink_al.archive.reading import Archive
 from fink_al.errors import FinkAlError, ServiceError, SettingsError
 from fink_al.loop import Loop
 from fink_al.storage.local import alone, sync_folder, whole

@@ -7,7 +7,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fink_al.archive import Archive
+from fink_al.archive.reading import Archive
 from fink_al.draws import closing_fraction, closing_mjd
 from fink_al.errors import FinkAlError
 from fink_al.followup.sky import hours_above_airmass_2, sexagesimal

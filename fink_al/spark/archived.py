@@ -8,7 +8,8 @@ from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 from pyspark.sql.types import StringType, StructField, StructType
 
-from fink_al.archive import PART, Archive
+from fink_al.archive.names import PART
+from fink_al.archive.reading import Archive
 
 
 def read_archive(spark: SparkSession, archive: Archive, night: int) -> DataFrame | None:

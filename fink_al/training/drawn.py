@@ -24,7 +24,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fink_al.archive import Archive
+from fink_al.archive.reading import Archive
 from fink_al.draws import closing_fraction, closing_mjd, odds, smallest_untaken
 from fink_al.errors import ServiceError
 from fink_al.labels.reading import Labels

@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from fink_al.archive.upkeep import tidy
 from fink_al.errors import FinkAlError, ModelError
 from fink_al.evaluation.live import live_metrics
 from fink_al.evaluation.metrics import evaluate
@@ -189,7 +190,7 @@ def retrain(
             _match(loop, matched, progress)
         write_drawn(loop, progress)
         summary = _retrain(loop, archived, progress)
-        whole.archive.tidy(loop.settings.stream.keep_replaced_hours, progress)
+        tidy(whole.archive, loop.settings.stream.keep_replaced_hours, progress)
     if audited and loop.archive.nights():
         summary = replace(summary, audit=_audit(whole, audited, progress))
     seconds = round(time.monotonic() - begin, 1)

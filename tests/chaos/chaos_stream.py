@@ -14,7 +14,7 @@ from typing import Any
 
 import psutil
 
-from fink_al import archive
+from fink_al.archive import upkeep
 from fink_al.cli.main import main
 from fink_al.demo.embedded_kafka import die_with_parent
 from fink_al.spark.stream import compaction
@@ -152,9 +152,9 @@ def kill(processes: list[psutil.Process]) -> int:
 
 def run(merging: Path, publishing: Path) -> None:
     """Run ``fink-al stream``, merging often, with a file as long as it merges or publishes."""
-    assert archive._MANY_FILES > _FILES
+    assert upkeep._MANY_FILES > _FILES
     assert compaction._EVERY > _BATCHES
-    archive._MANY_FILES, compaction._EVERY = _FILES, _BATCHES
+    upkeep._MANY_FILES, compaction._EVERY = _FILES, _BATCHES
     compact, publish, archived = Table.compact, Sink.publish, Sink.archive
 
     def marked_compact(self: Table, value: int) -> None:

@@ -5,7 +5,7 @@ import pytest
 from archive_files import paths, put_rows
 from click.testing import CliRunner
 
-from fink_al.archive import Archive
+from fink_al.archive.reading import Archive
 from fink_al.cli.archive import archive as command
 from fink_al.errors import FinkAlError
 from fink_al.settings import load_settings

@@ -10,7 +10,7 @@ import pytest
 from archive_files import paths, put_rows
 from click.testing import CliRunner
 
-from fink_al.archive import Archive
+from fink_al.archive.reading import Archive
 from fink_al.cli.candidates import candidates as command
 from fink_al.errors import FinkAlError
 from fink_al.followup.tonight import FORM, LIST, candidates

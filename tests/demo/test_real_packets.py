@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from archive_files import put_rows
 
-from fink_al.archive import Archive
+from fink_al.archive.reading import Archive
 from fink_al.demo import telescope
 from fink_al.demo.baseline import RandomSelection
 from fink_al.demo.loop import BrokenLink, Demo, Plan

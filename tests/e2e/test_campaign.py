@@ -11,7 +11,7 @@ import pytest
 import yaml
 from archive_files import paths
 
-from fink_al.archive import Archive
+from fink_al.archive.reading import Archive
 from fink_al.demo.oracle import Oracle
 from fink_al.demo.stream_job import StreamJob
 from fink_al.demo.telescope import Telescope

@@ -4,7 +4,7 @@ import pytest
 from fink_client.consumer import AlertConsumer
 
 from fink_al.alerts.lsst import FLUXCAL_OF_NJY
-from fink_al.archive import Archive
+from fink_al.archive.reading import Archive
 from fink_al.demo.loop import Demo, Plan
 from fink_al.loop import Loop
 from fink_al.spark.archived import read_archive

@@ -8,7 +8,7 @@ import pytest
 from archive_files import put_rows
 
 from fink_al.alerts.ztf import FORCED
-from fink_al.archive import Archive
+from fink_al.archive.reading import Archive
 from fink_al.errors import FinkAlError
 from fink_al.experiments.archived_alerts import archived_alerts
 from fink_al.features.feature_set import FeatureSet

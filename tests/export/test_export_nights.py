@@ -10,7 +10,10 @@ import pyarrow.parquet as pq
 import pytest
 from archive_files import paths, put_rows
 
-from fink_al.archive import Archive, part_prefix
+from fink_al.archive.intake import add_part
+from fink_al.archive.names import part_prefix
+from fink_al.archive.reading import Archive
+from fink_al.archive.upkeep import tidy
 from fink_al.errors import FinkAlError
 from fink_al.export import nights as exports
 from fink_al.export.nights import RECORD, Night, export_nights
@@ -45,7 +48,7 @@ def add(loop, night, number, ids):
     (folder / f"night={night}").mkdir(parents=True)
     rows = pa.table({"object_id": ids, "part": [name] * len(ids)})
     pq.write_table(rows, folder / f"night={night}" / "part-00000-7f.c000.zstd.parquet")
-    loop.archive.add(folder, number)
+    add_part(loop.archive, folder, number)
 
 
 def rows(folder, *columns):
@@ -94,7 +97,7 @@ def test_only_nights_that_changed_are_exported_again(loop, out):
     assert files(out, FIRST) == former
     assert [record(out, night)["as_of"] for night in DAYS] == [1, 1]
     put_rows(loop.archive, FIRST, pa.table({"object_id": ["a"]}))
-    loop.archive.tidy(24, lambda line: None)
+    tidy(loop.archive, 24, lambda line: None)
     assert export_nights(loop, out, until=FIRST) == (1, [Night(FIRST, [], 3)])
     assert [object_id for (object_id,) in rows(out, "object_id")] == ["a", "a", "b", "c", "0"]
     assert not set(files(out, FIRST)) & set(former)
@@ -146,7 +149,7 @@ def test_times_of_old_files_become_those_of_new_ones(loop, out):
     folder.mkdir(parents=True)
     old = pa.table({"object_id": ["o"], "processed": pa.array([1], pa.timestamp("us"))})
     pq.write_table(old, folder / "part-0-0.parquet", use_deprecated_int96_timestamps=True)
-    loop.archive.add(folder.parent)
+    add_part(loop.archive, folder.parent)
     export_nights(loop, out)
     (part,) = (out / DAYS[SECOND]).glob("*.parquet")
     table = pq.read_table(part, partitioning=None)

@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 from archive_files import put_rows
 
-from fink_al.archive import Archive
+from fink_al.archive.reading import Archive
 from fink_al.errors import FinkAlError
 from fink_al.followup.sky import hours_above_airmass_2
 from fink_al.followup.tonight import LIST, candidates

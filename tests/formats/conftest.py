@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from fink_al.archive.intake import adopt
 from fink_al.loop import Loop
 from fink_al.settings import Settings, load_settings
 
@@ -50,5 +51,5 @@ def _opened(folder: Path, tmp_path: Path, target: str) -> Settings:
     settings = load_settings(
         environment={"FINK_AL_TARGET": target}, work_dir=work, starting_set=None, test_set=None
     )
-    assert not Loop.open(settings).archive.adopt()
+    assert not adopt(Loop.open(settings).archive)
     return settings

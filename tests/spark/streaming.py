@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 from archive_files import paths
 
-from fink_al.archive import Archive
+from fink_al.archive.reading import Archive
 from fink_al.followup.subscriber import read_candidates
 from fink_al.kafka.cluster import Cluster
 from fink_al.kafka.publisher import produce

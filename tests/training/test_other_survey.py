@@ -11,7 +11,7 @@ from lsst_alerts import lsst_settings
 from small_world import MAGNITUDES
 
 from fink_al.alerts.lsst import FORCED, LIGHT_CURVE
-from fink_al.archive import Archive
+from fink_al.archive.reading import Archive
 from fink_al.labels.counterparts import counterparts_file, read_counterparts
 from fink_al.labels.label import Label
 from fink_al.labels.store import LabelStore

@@ -20,7 +20,8 @@ import pyarrow.compute as pc
 from pyspark.sql import Column, DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
-from fink_al.archive import PART, is_numbered
+from fink_al.archive.intake import replace_files
+from fink_al.archive.names import PART, is_numbered, is_part, part_of
 from fink_al.audit.archived import COLUMNS, Candidate
 from fink_al.audit.proof import Proof, audit, prove
 from fink_al.draws import closing_fraction
@@ -102,7 +103,7 @@ def run(loop: Loop, night: int) -> Repair:
         raise FinkAlError("The stream reads science files: a repair needs alert topics.")
     taken = loop.archive.number()  # first: a part that is published later is the stream's to add
     damaged = loop.archive.damaged(night, (), COLUMNS)
-    parts = loop.archive.parts_of(damaged)
+    parts = {part for part in map(part_of, damaged) if is_part(part)}
     before = prove(loop, night, parts)
     # Read anew for each use: the whole ledger may not fit into memory.
     records = partial(read_ledger, settings.sink, loop.target.ledger_topic)
@@ -164,7 +165,7 @@ def repair(
             if draw := record.get("draw"):
                 thresholds.add(draw)
         folder.sync()
-        loop.archive.replace(damaged, folder)
+        replace_files(loop.archive, damaged, folder)
     return filled, differing
 
 

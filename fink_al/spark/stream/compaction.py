@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from fink_al.archive import Archive
+from fink_al.archive.reading import Archive
+from fink_al.archive.upkeep import compact
 from fink_al.errors import FinkAlError
 
 log = logging.getLogger(__name__)
@@ -39,6 +40,6 @@ class Compaction:
 
     def _compact(self) -> None:
         try:
-            self._archive.compact()
+            compact(self._archive)
         except FinkAlError as error:
             log.warning("The archive's files were not merged, which slows its readers: %s", error)

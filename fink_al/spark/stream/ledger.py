@@ -10,7 +10,7 @@ from typing import Any
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from fink_al.archive import part_prefix
+from fink_al.archive.names import part_prefix
 from fink_al.kafka.cluster import Topic
 from fink_al.spark.stream.part import Part
 from fink_al.thresholds import Thresholds

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from fink_al.archive import NIGHT, PART, part_prefix
+from fink_al.archive.names import NIGHT, PART, part_prefix
 from fink_al.spark.packets.decode import UNKNOWN_SCHEMA
 from fink_al.storage.place import Place
 

@@ -17,6 +17,7 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from fink_al.archive.intake import add_part
 from fink_al.followup.messages import CandidateWriter
 from fink_al.kafka.cluster import Topic
 from fink_al.kafka.publisher import Publisher
@@ -177,7 +178,7 @@ class Sink:
         self, folder: Place, ledger: Ledger, number: int, files: list[str] | None = None
     ) -> None:
         with writing(self._archive.folder):
-            self._archive.add(folder, number, files)
+            add_part(self._archive, folder, number, files)
         ledger.forget(folder.name)
 
 

@@ -22,7 +22,7 @@ import time
 from collections.abc import Set
 from typing import Any
 
-from fink_al.archive import is_numbered
+from fink_al.archive.names import is_numbered
 from fink_al.errors import ServiceError
 from fink_al.kafka.cluster import Cluster
 from fink_al.kafka.reading import read

@@ -11,7 +11,7 @@ from streaming import drain
 
 from fink_al.alerts.confluent import framed
 from fink_al.alerts.lsst import FORCED, LIGHT_CURVE
-from fink_al.archive import Archive
+from fink_al.archive.reading import Archive
 from fink_al.errors import FinkAlError
 from fink_al.features.feature_set import FeatureSet
 from fink_al.kafka.cluster import Cluster

@@ -83,7 +83,7 @@ def test_damaged_files_are_replaced_once_by_what_they_held(nights, sky, monkeypa
     assert say(first) == (0, [f"Night {first} adds up: nothing to repair."])
 
     # The second night lies in one file of both micro-batches, as the nightly job leaves it.
-    assert loop.archive._table.sort(second, "object_id")
+    assert loop.archive.table.sort(second, "object_id")
     assert len(loop.archive.files(second)) == 1
 
     def crash(*arguments, **options):

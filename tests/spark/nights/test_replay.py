@@ -4,7 +4,7 @@ import pytest
 from pyspark.sql import functions as F
 from streaming import drain, fill, fill_night
 
-from fink_al.archive import Archive
+from fink_al.archive.reading import Archive
 from fink_al.errors import FinkAlError
 from fink_al.loop import Loop
 from fink_al.settings import find_resource

@@ -8,7 +8,8 @@ import pytest
 from archive_files import paths
 from streaming import archive, drain, fill, fill_night, published
 
-from fink_al.archive import Archive
+from fink_al.archive.intake import adopt
+from fink_al.archive.reading import Archive
 from fink_al.audit.proof import audit
 from fink_al.errors import FinkAlError
 from fink_al.kafka.reading import read_ledger
@@ -55,7 +56,7 @@ def test_archive_and_ledger_are_taken_up_in_the_middle_of_a_night(spark, world, 
     before = published(settings)
     with pytest.raises(FinkAlError, match="run fink-al archive adopt"):
         drain(spark, settings)
-    assert Loop.open(settings).archive.adopt() == []
+    assert adopt(Loop.open(settings).archive) == []
     fill(settings, night, some[150:])
     drain(spark, settings)
     rows = archive(settings)

@@ -146,7 +146,7 @@ def test_a_night_adds_up_until_something_is_taken(spark, world, sky, monkeypatch
     largest.write_bytes(whole)
 
     # Sorted by object, in one file, it adds up as before.
-    loop.archive._table.sort(night, "object_id")
+    loop.archive.table.sort(night, "object_id")
     assert len(loop.archive.files(night)) == 1
     assert audit(loop).faults == []
 

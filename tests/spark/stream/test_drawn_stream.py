@@ -8,7 +8,7 @@ import pytest
 from registries import fitted, make_champion, register
 from streaming import archive, drain, fill_night
 
-from fink_al.archive import Archive
+from fink_al.archive.reading import Archive
 from fink_al.errors import SettingsError
 from fink_al.followup.subscriber import read_candidates
 from fink_al.kafka.reading import read_ledger

@@ -7,7 +7,7 @@ from schema_server import SchemaServer
 from streaming import archive, dead_letters, drain, ledger_counts
 
 from fink_al.alerts.confluent import framed
-from fink_al.archive import Archive
+from fink_al.archive.reading import Archive
 from fink_al.errors import ServiceError
 from fink_al.followup.subscriber import read_candidates
 from fink_al.kafka.cluster import Cluster

@@ -15,7 +15,7 @@ from registries import MlflowServer, bad_bundles, fitted, make_champion, registe
 from streaming import archive, campaign, drain, fill, fill_night, ledger_counts
 
 from fink_al import metrics
-from fink_al.archive import Archive
+from fink_al.archive.reading import Archive
 from fink_al.errors import ServiceError
 from fink_al.features.feature_set import FeatureSet
 from fink_al.followup.subscriber import read_candidates

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fink_al import thresholds
-from fink_al.archive import Archive
+from fink_al.archive.reading import Archive
 from fink_al.draws import MOST_T
 from fink_al.errors import ServiceError
 from fink_al.kafka.cluster import Topic
