@@ -62,9 +62,9 @@ _PATIENCE_S = 400.0
 #: Share of the alerts that come again later.
 _AGAIN = 0.05
 #: Alerts that are sent first, those that are sent at a time, seconds between, and the most in all.
-_FIRST, _CHUNK, _PAUSE_S, _MOST = 1000, 10, 1.0, 40_000
+_FIRST, _CHUNK, _PAUSE_S, _MOST = 400, 10, 1.0, 40_000
 #: Alerts that wait for the stream at most: it must catch up in the end, on a busy machine, too.
-_AHEAD = 1500
+_AHEAD = 600
 
 
 def main() -> None:
@@ -304,9 +304,9 @@ class Chaos:
             keep=False,
         )
 
-    def _start(self, *options: str) -> None:
+    def _start(self, *options: str, **variables: str) -> None:
         self._starts += 1
-        self._stream.start(*options)
+        self._stream.start(*options, **variables)
 
     def _until(
         self, condition: Callable[[], bool], what: str, pause_s: float = 0.1, keep: bool = True
@@ -325,7 +325,8 @@ class Chaos:
         self._say("catching up")
         if self._stream.is_running:
             self._stream.stop(_PATIENCE_S)
-        self._start("--available-now")
+        # Nothing is killed any more: few large micro-batches are faster.
+        self._start("--available-now", FINK_AL_STREAM__MAX_OFFSETS_PER_TRIGGER="5000")
         while self._stream.is_running:
             self._settle()
         if code := self._stream.wait(_PATIENCE_S):

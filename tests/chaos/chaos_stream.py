@@ -7,6 +7,7 @@ stands as a mark: one that a killed process leaves behind tells where the kill f
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -67,7 +68,7 @@ class Stream:
         """Number of parts that were published, but not archived, when the stream was killed."""
         return self.log_file.read_bytes().count(b" was published: it moves into the archive")
 
-    def start(self, *options: str) -> None:
+    def start(self, *options: str, **variables: str) -> None:
         """Start it; what an earlier start has left is no matter."""
         for mark in self._marks.values():
             mark.unlink(missing_ok=True)
@@ -85,6 +86,7 @@ class Stream:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
+                env=os.environ | variables,
                 start_new_session=True,
                 preexec_fn=die_with_parent,
             )
