@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from streaming import archive, dead_letters, ledger_counts, published
+from streaming import archive, dead_letters, ledger_counts, published, waiting
 
 from fink_al.kafka.reading import read_ledger
 from fink_al.settings import Settings
@@ -101,7 +101,7 @@ def check_complete(settings: Settings, n_alerts: int) -> None:
     assert set(counts.values()) <= {1}
     assert len(counts) == found["is_candidate"].sum()
     assert ledger_counts(settings)["alerts"] == n_alerts + len(dead_letters(settings))
-    assert settings.staging_dir.files() == []
+    assert not waiting(settings)
 
 
 def offsets(settings: Settings) -> dict[str, tuple[int, int, int | None]]:

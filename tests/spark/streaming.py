@@ -87,6 +87,13 @@ def archive(settings: Settings) -> pd.DataFrame:
     )
 
 
+def waiting(settings: Settings) -> set[str]:
+    """Published parts that are left in the staging folder."""
+    staged = {file.partition("/")[0] for file in settings.staging_dir.files()}
+    records = read_ledger(settings.sink, settings.target.ledger_topic)
+    return staged & {record["part"] for record in records}
+
+
 def wait_until(condition: Callable[[], bool], seconds: float = 240) -> None:
     """Return as soon as `condition` holds; it must within `seconds`."""
     deadline = time.monotonic() + seconds

@@ -143,13 +143,14 @@ class Pipeline:
         try:
             with writing(f"{self._staging} or Spark's local folders"):
                 part, staged = stage(scored, folder, set(batch.known_headers))
+            watch.lap("compute")
+            # For an old list, its published objects are loaded and the batch is computed again.
+            is_final = batch.accounts_for(part, staged) and not self._state.load_lists(part.lists)
         except BaseException:
             with suppress(ServiceError):  # the place may be what failed
                 folder.remove_all()
             raise
-        watch.lap("compute")
-        # For an old list, its published objects are loaded and the batch is computed again.
-        if not batch.accounts_for(part, staged) or self._state.load_lists(part.lists):
+        if not is_final:
             folder.remove_all()
             return None
         version = science.champion.version if science.champion else None

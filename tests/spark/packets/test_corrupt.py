@@ -9,6 +9,7 @@ import psutil
 import pytest
 from streaming import archive, campaign, dead_letters, drain, fill, fill_night, ledger_counts
 
+from fink_al.archive.reading import Archive
 from fink_al.simulation.packets import packets
 
 pytestmark = [pytest.mark.spark, pytest.mark.kafka]
@@ -79,7 +80,7 @@ def _rewritten(packet, change):
 
 
 def check_all_accounted_for(settings, values):
-    rows = archive(settings) if settings.archive_dir.exists() else []
+    rows = archive(settings) if Archive(settings.archive_dir).nights() else []
     letters = dead_letters(settings)
     archived = [] if len(rows) == 0 else rows["offset"].tolist()
     dead = [int(headers["offset"]) for headers, _ in letters]

@@ -40,7 +40,9 @@ def test_files_give_what_the_same_packets_give_and_publish_nothing_again(
     put(files, f"{night}/part-1.parquet", pa.Table.from_pandas(frame, preserve_index=False))
     (batch,) = drain(spark, files)
     assert (batch.part.counts["alerts"], batch.model_version) == (n, made.version)
-    assert published(settings) == before
+    after = published(settings)
+    assert set(after.values()) == {1}  # a later batch has another threshold: it may draw others
+    assert not before - after
     found = archive(settings)
     is_file = found["topic"].str.endswith(".parquet")
     own = ["topic", "partition", "offset", "header", "processed", "is_candidate", "reasons"]
