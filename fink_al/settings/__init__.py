@@ -22,6 +22,15 @@ from fink_al.settings.target import (
     StreamMix,
     Target,
 )
+from fink_al.settings.telescope import (
+    DEFAULT_TELESCOPE,
+    Limits,
+    Overheads,
+    Spectrum,
+    Telescope,
+    load_telescope,
+    telescope_names,
+)
 from fink_al.settings.variables import (
     KAFKA_CLIENT_ID,
     KAFKA_CLIENT_SECRET,
@@ -35,6 +44,7 @@ from fink_al.settings.variables import (
 )
 
 __all__ = [
+    "DEFAULT_TELESCOPE",
     "KAFKA_CLIENT_ID",
     "KAFKA_CLIENT_SECRET",
     "KAFKA_KEY_PASSWORD",
@@ -52,21 +62,27 @@ __all__ = [
     "FeatureSettings",
     "FollowUp",
     "Kafka",
+    "Limits",
     "ModelSettings",
+    "Overheads",
     "PriorSettings",
     "PromotionSettings",
     "Registry",
     "SchemaSource",
     "Settings",
     "Site",
+    "Spectrum",
     "Stream",
     "StreamMix",
     "Survey",
     "Target",
+    "Telescope",
     "find_resource",
     "find_setting",
     "load_settings",
     "load_survey",
+    "load_telescope",
     "read_yaml",
     "survey_names",
+    "telescope_names",
 ]
