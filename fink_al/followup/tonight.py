@@ -23,6 +23,10 @@ _COLUMNS += ["alert_id"]
 LIST = ["rank", "object_id", "ra", "dec", "position", "band", "mag", "trend_mag_per_day",
         "age_days", "p", "why", "hours", "list", "pi", "priority"]  # fmt: skip
 
+#: Columns that a plan needs beside those: the last detection in the alert's band, with the errors
+#: of its magnitude and of the trend. NaN without one.
+DETAILS = [*LIST, "last_mjd", "mag_err", "trend_err"]
+
 #: Columns of a form that an observer fills, and that ``fink-al labels import`` reads.
 FORM = ["rank", "object_id", "position", "band", "mag", "list", "type", "observed"]
 
@@ -58,6 +62,12 @@ def candidates(loop: Loop, night: int | None = None) -> tuple[int, pd.DataFrame]
     FinkAlError
         If there are no candidates; the message lists the archived nights.
     """
+    day, rows = detailed(loop, night)
+    return day, rows[LIST]
+
+
+def detailed(loop: Loop, night: int | None = None) -> tuple[int, pd.DataFrame]:
+    """Return the list of :func:`candidates` with the columns `DETAILS`."""
     nights = loop.archive.nights()
     columns = [*_COLUMNS, *loop.alerts.LIGHT_CURVE]
     day = night or _latest_list(loop.archive, nights)
@@ -106,10 +116,14 @@ def _ranked(loop: Loop, rows: pa.Table) -> pd.DataFrame:
     is_list = bool(table["list"].notna().all())
     closes = closing_fraction(loop.target.draw, loop.survey)
     after = [closing_mjd(int(day), closes) for day in table["list"]] if is_list else table["mjd"]
+    trend, trend_err, last_mjd, mag_err = _trend(curves, codes.to_numpy())
     table = table.assign(
         list=table["list"].astype("Int64"),
         position=sexagesimal(table["ra"], table["dec"]),
-        trend_mag_per_day=_trend(curves, codes.to_numpy()),
+        trend_mag_per_day=trend,
+        trend_err=trend_err,
+        last_mjd=last_mjd,
+        mag_err=mag_err,
         age_days=table["mjd"] - begun,
         why=[_why(row) for row in table.to_dict("records")],
         hours=hours_above_airmass_2(table["ra"], table["dec"], site, after),
@@ -120,7 +134,7 @@ def _ranked(loop: Loop, rows: pa.Table) -> pd.DataFrame:
         hidden = table["hours"] == 0
         order = np.lexsort((table["object_id"], -table["informativeness"], hidden))
     table = table.iloc[order].reset_index(drop=True)
-    return table.assign(rank=table.index + 1)[LIST]
+    return table.assign(rank=table.index + 1)[DETAILS]
 
 
 def form(rows: pd.DataFrame) -> pd.DataFrame:
@@ -129,15 +143,21 @@ def form(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _trend(curves: LightCurves, band: np.ndarray) -> np.ndarray:
-    trend = np.full(len(curves), np.nan)
+    """Trend and its error [mag / day], time and error of the last detection, shape (4, n)."""
+    found = np.full((4, len(curves)), np.nan)
     for i in range(len(curves)):  # tonight's candidates: at most hundreds
         rows = slice(curves.offsets[i], curves.offsets[i + 1])
         use = (curves.band[rows] == band[i]) & curves.is_detection[rows] & (curves.flux[rows] > 0)
-        mjd, mag = curves.mjd[rows][use], -2.5 * np.log10(curves.flux[rows][use])
-        if len(mjd) and (earlier := np.flatnonzero(mjd[-1] - mjd > 0.5)).size:
+        mjd, flux = curves.mjd[rows][use], curves.flux[rows][use]
+        if not len(mjd):
+            continue
+        mag, err = -2.5 * np.log10(flux), 2.5 / np.log(10) * curves.flux_err[rows][use] / flux
+        found[2:, i] = mjd[-1], err[-1]
+        if (earlier := np.flatnonzero(mjd[-1] - mjd > 0.5)).size:
             last = earlier[np.argmax(mjd[earlier])]  # histories are not always in order of time
-            trend[i] = (mag[-1] - mag[last]) / (mjd[-1] - mjd[last])
-    return trend
+            days = mjd[-1] - mjd[last]
+            found[:2, i] = (mag[-1] - mag[last]) / days, np.hypot(err[-1], err[last]) / days
+    return found
 
 
 def _why(row: dict) -> str:
