@@ -1,0 +1,239 @@
+"""A plan for tonight: the list of candidates, taken by telescopes as far as their hours reach."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from fink_al.draws import odds
+from fink_al.errors import FinkAlError, SettingsError
+from fink_al.followup.plan.blocks import STEP_MIN, Blocks
+from fink_al.followup.plan.conditions import REASONS, Conditions, conditions
+from fink_al.followup.plan.exact import Exact
+from fink_al.followup.plan.exposure import Weather
+from fink_al.followup.plan.serial import Serial
+from fink_al.followup.plan.share import share
+from fink_al.followup.plan.take import Places, Taken, take
+from fink_al.settings import Telescope
+
+#: Largest number of a telescope's objects for which the exact schedule is the default.
+EXACT_MOST = 20
+
+#: Columns of the observations of a plan, in order of time for each telescope.
+PLAN = ["telescope", "begin_mjd", "minutes", "light_min", "object_id", "ra", "dec", "rank", "list",
+        "pi", "priority", "odds", "mag", "mag_err", "airmass", "moon_distance_deg"]  # fmt: skip
+
+#: Columns of the objects that no telescope observes.
+LEFT = ["object_id", "rank", "priority", "telescope", "reason"]
+
+#: Reasons beside `REASONS`: a spectrum was taken already; the first object that does not fit, the
+#: next ones, and those beyond the number of slots.
+TAKEN, NO_ROOM, BEHIND = "taken", "does_not_fit", "behind_the_first"
+
+Method = Literal["auto", "exact", "heuristic"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """Limits of a plan.
+
+    Parameters
+    ----------
+    hours : float or None
+        Hours of each telescope, overheads included; None: all that are dark.
+    slots : int or None
+        Objects of each telescope; None: any number.
+    fill : bool
+        Whether to go on behind the first object that does not fit.
+    since_mjd : float or None
+        Time before which nothing begins [MJD, UTC].
+    weather : Weather
+        Seeing and cloud.
+    method : {'auto', 'exact', 'heuristic'}
+        Solver; `auto` is exact for at most `EXACT_MOST` objects of a telescope.
+    """
+
+    hours: float | None = None
+    slots: int | None = None
+    fill: bool = False
+    since_mjd: float | None = None
+    weather: Weather = field(default_factory=Weather)
+    method: Method = "auto"
+
+    def __post_init__(self) -> None:
+        if self.hours is not None and not 0 < self.hours <= 24:
+            raise SettingsError(f"The hours are {self.hours:g}; give a number above 0, at most 24.")
+        if self.slots is not None and self.slots < 1:
+            raise SettingsError(f"The slots are {self.slots}; give at least 1.")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Observations of a night.
+
+    Parameters
+    ----------
+    observations : DataFrame
+        Columns `PLAN`. `odds` are NaN for what has none; `mag` is the expected one in the middle of
+        the block, and so are airmass and distance from the Moon.
+    left : DataFrame
+        Columns `LEFT`, in order of rank.
+    telescopes : DataFrame
+        ``telescope method dark_hours used_hours tau``, one row a telescope; `tau` is the priority
+        of its first object that was not taken, infinite if there is none, NaN without priorities.
+    """
+
+    observations: pd.DataFrame
+    left: pd.DataFrame
+    telescopes: pd.DataFrame
+
+
+def make_plan(
+    rows: pd.DataFrame,
+    telescopes: Sequence[Telescope],
+    begin_mjd: float,
+    request: Request,
+    *,
+    taken: Collection[str] = (),
+    most_tau: float = np.inf,
+) -> Plan:
+    """Return the plan of a list.
+
+    An object counts for a telescope if it can take it at any time of the day after `begin_mjd`.
+    That does not depend on what has been observed, so neither does the telescope to which it
+    belongs. Each telescope takes its objects in order of rank while a schedule holds them all.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Candidates with the columns of :data:`fink_al.followup.tonight.DETAILS`.
+    telescopes : sequence of Telescope
+        At least one.
+    begin_mjd : float
+        Time at which the list closes [MJD, UTC].
+    request : Request
+        Limits.
+    taken : collection of str
+        Objects of which a spectrum was taken from this list.
+    most_tau : float
+        Priority above which objects of the list may be missing in `rows`.
+
+    Raises
+    ------
+    FinkAlError
+        If a telescope's night has no darkness or is over, or its hours hold no block.
+    """
+    # The order of the targets must not follow the draw.
+    rows = rows.sort_values("object_id", ignore_index=True)
+    nights = [conditions(one, rows, begin_mjd, request.weather) for one in telescopes]
+    return plan_of(rows, nights, request, taken=taken, most_tau=most_tau)
+
+
+def plan_of(
+    rows: pd.DataFrame,
+    nights: Sequence[Conditions],
+    request: Request,
+    *,
+    taken: Collection[str] = (),
+    most_tau: float = np.inf,
+) -> Plan:
+    """Return the plan of :func:`make_plan` for nights whose conditions are known.
+
+    `rows` are sorted by object, and `nights` are those of its rows.
+    """
+    hours = np.array([min(request.hours or np.inf, night.dark_hours) for night in nights])
+    shortest = np.stack([night.shortest_min for night in nights], axis=1)
+    for k, night in enumerate(nights):
+        least = shortest[:, k].min(initial=np.inf)
+        if least < np.inf and least > 60 * hours[k]:
+            raise FinkAlError(
+                f"{hours[k]:g} h of {night.telescope.name} hold no block; the shortest takes "
+                f"{least / 60:.2f} h: give more hours."
+            )
+    owner = share(rows["ra"].to_numpy(float), rows["dec"].to_numpy(float), shortest, hours)
+    is_taken = rows["object_id"].isin(list(taken)).to_numpy()
+    rank = rows["rank"].to_numpy()
+    obstacle = np.max([night.obstacle for night in nights], axis=0)
+    reason = np.array([*REASONS, BEHIND], object)[obstacle]
+    reason[is_taken] = TAKEN
+    if rows["priority"].isna().all():  # a night without lists
+        most_tau = np.nan
+    planned, summary = [], []
+    for k, night in enumerate(nights):
+        mine = np.flatnonzero(owner == k)
+        open_ = mine[~is_taken[mine]]
+        order = open_[np.argsort(rank[open_])]
+        method = _method(request.method, len(mine))
+        found = night.blocks.since(_first_step(night, request.since_mjd))
+        chosen = take(order.tolist(), _places(found, hours[k], method), request.slots, request.fill)
+        tau = most_tau
+        if chosen.n_drawn < len(order):
+            first = order[chosen.n_drawn]
+            tau = float(min(rows["priority"].iloc[first], most_tau))
+            reason[first] = NO_ROOM
+        planned.append(_observations(rows, night, found, chosen, tau))
+        used = planned[-1]["minutes"].sum() / 60
+        name = night.telescope.name
+        summary.append((name, method, night.dark_hours, used, tau))
+    observations = pd.concat(planned, ignore_index=True)
+    rest = ~rows["object_id"].isin(observations["object_id"]).to_numpy()
+    names = np.array([*(night.telescope.name for night in nights), None], object)
+    left = rows.assign(telescope=names[owner], reason=reason)[rest]
+    columns = ["telescope", "method", "dark_hours", "used_hours", "tau"]
+    return Plan(
+        observations,
+        left.sort_values("rank", ignore_index=True)[LEFT],
+        pd.DataFrame(summary, columns=columns),
+    )
+
+
+def _method(method: Method, n: int) -> str:
+    # The number of objects of a list that the telescope can take does not depend on its draw below
+    # the threshold of the list, nor on what was taken.
+    return method if method != "auto" else "exact" if n <= EXACT_MOST else "heuristic"
+
+
+def _places(found: Blocks, hours: float, method: str) -> Places:
+    most_steps = float(np.floor(hours * 60 / STEP_MIN + 1e-9))
+    # Nothing but a limit below the dark hours can be reached.
+    if most_steps >= found.steps.shape[1]:
+        most_steps = np.inf
+    return Exact(found, most_steps) if method == "exact" else Serial(found, most_steps)
+
+
+def _first_step(night: Conditions, since_mjd: float | None) -> int:
+    if since_mjd is None:
+        return 0
+    first = int(np.searchsorted(night.begins_mjd, since_mjd - 1e-9))
+    if first == len(night.begins_mjd):
+        raise FinkAlError(
+            f"The night of {night.telescope.name} is over: leave out --from-now, or the telescope."
+        )
+    return first
+
+
+def _observations(
+    rows: pd.DataFrame, night: Conditions, found: Blocks, chosen: Taken, tau: float
+) -> pd.DataFrame:
+    targets, begins = np.array(chosen.targets, np.int64), chosen.begins
+    steps = found.steps[targets, begins]
+    middle = begins + (steps - 1) // 2
+    some = rows.iloc[targets]
+    pi = some["pi"].to_numpy(float)
+    is_drawn = (np.arange(len(targets)) < chosen.n_drawn) & (some["priority"].to_numpy(float) < tau)
+    table = some[["object_id", "ra", "dec", "rank", "list", "pi", "priority"]].assign(
+        telescope=night.telescope.name,
+        begin_mjd=night.begins_mjd[begins],
+        minutes=steps * STEP_MIN,
+        light_min=found.light_min[targets, begins],
+        odds=np.where(is_drawn, odds(pi, tau), np.nan),
+        mag=night.mag[targets, middle],
+        mag_err=night.mag_err[targets, middle],
+        airmass=night.sky.airmass[targets, middle],
+        moon_distance_deg=night.sky.moon_distance_deg[targets, middle],
+    )
+    return table.sort_values("begin_mjd", ignore_index=True)[PLAN]
