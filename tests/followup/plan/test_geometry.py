@@ -1,7 +1,10 @@
 """Angles above a site against known events, sidereal time, and the arcs of the stream."""
 
+import astropy.units as u
 import numpy as np
 import pytest
+from astropy.coordinates import AltAz, EarthLocation, SkyCoord, angular_separation, get_body
+from astropy.time import Time
 from astropy.utils import iers
 
 from fink_al.followup.dark import is_observable
@@ -46,6 +49,21 @@ def test_a_target_at_the_moon_is_at_the_moon():
     mjd = np.array([61050.5])
     seen = geometry(SIDING_SPRING, np.array([0.0, 180.0]), np.array([0.0, 0.0]), mjd)
     assert seen.moon_distance_deg.sum() == pytest.approx(180, abs=0.1)  # opposite directions
+
+
+def test_targets_are_where_astropy_has_them():
+    ra, dec = np.array([5.0, 100, 190, 280]), np.array([-75.0, -30, 10, 60])
+    mjd = 61050 + np.linspace(0, 1, 7)
+    seen = geometry(SIDING_SPRING, ra, dec, mjd)
+    place = EarthLocation.from_geodetic(149.0612 * u.deg, -31.2733 * u.deg, 1165 * u.m)
+    frame = AltAz(obstime=Time(mjd, format="mjd"), location=place)
+    targets = SkyCoord(ra * u.deg, dec * u.deg)[:, None].transform_to(frame[None, :])
+    moon = get_body("moon", Time(mjd, format="mjd"), place).transform_to(frame)
+    assert np.abs(seen.altitude_deg - targets.alt.deg).max() < 0.02
+    assert np.abs(seen.moon_altitude_deg - moon.alt.deg).max() < 1e-6
+    for i in range(len(ra)):
+        apart = angular_separation(targets[i].az, targets[i].alt, moon.az, moon.alt).to_value(u.deg)
+        assert np.abs(seen.moon_distance_deg[i] - apart).max() < 0.02
 
 
 def test_airmass():
