@@ -19,13 +19,17 @@ assert not {"pyspark", "mlflow", "sklearn"} & set(sys.modules)
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ([], ["stream", "train", "replay", "audit", "candidates", "labels", "model", "demo"]),
+        (
+            [],
+            ["stream", "train", "replay", "audit", "candidates", "plan", "labels", "model", "demo"],
+        ),
         (["labels"], ["add", "import", "fetch", "list", "show", "conflicts", "export", "init"]),
         (["labels", "fetch"], ["--url", "--minutes", "FINK_AL_TNS_API_KEY", "Exit code"]),
         (["model"], ["list", "show", "promote"]),
         (["replay"], ["--origin", "--model"]),
         (["audit"], ["--night", "--json", "Exit code"]),
         (["candidates"], ["--night", "--top", "--format"]),
+        (["plan"], ["--night", "--telescope", "--hours", "--slots", "--fill", "--from-now"]),
         (["demo"], ["--nights", "--alerts"]),
         (["stream"], ["--available-now"]),
         (["archive"], ["adopt", "tidy", "export"]),
