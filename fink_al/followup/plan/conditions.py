@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -48,6 +48,22 @@ class Conditions:
     mag_err: Floats
     blocks: Blocks
     obstacle: npt.NDArray[np.int64]
+
+    def of(self, targets: npt.NDArray[np.int64]) -> Conditions:
+        """Return the same night for some of its targets."""
+        sky = replace(
+            self.sky,
+            altitude_deg=self.sky.altitude_deg[targets],
+            moon_distance_deg=self.sky.moon_distance_deg[targets],
+        )
+        return replace(
+            self,
+            sky=sky,
+            mag=self.mag[targets],
+            mag_err=self.mag_err[targets],
+            blocks=Blocks(self.blocks.steps[targets], self.blocks.light_min[targets]),
+            obstacle=self.obstacle[targets],
+        )
 
     @property
     def dark_hours(self) -> float:

@@ -68,13 +68,13 @@ def test_exact_is_what_all_permutations_say(seed):
             assert found.steps[range(n), begins].sum() == expected
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 10**6), most=st.sampled_from([np.inf, 6.0, 10.0]))
 def test_the_heuristic_keeps_the_rules_and_parts_of_what_fits_fit(seed, most):
-    found = random_blocks(seed, n=7, t=20)
+    found = random_blocks(seed, n=6, t=18)
     serial = Serial(found, most)
-    for size in range(1, 8):
-        for targets in itertools.combinations(range(7), size):
+    for size in range(1, 7):
+        for targets in itertools.combinations(range(6), size):
             begins = serial.place(targets)
             if begins is None:
                 continue
