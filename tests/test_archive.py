@@ -14,7 +14,7 @@ from fink_al.archive.intake import add_part, adopt
 from fink_al.archive.names import part_prefix
 from fink_al.archive.reading import Archive
 from fink_al.archive.upkeep import compact, tidy
-from fink_al.errors import FinkAlError
+from fink_al.errors import FinkAlError, ServiceError
 from fink_al.storage.place import Place
 
 ROWS = pa.table({"object_id": ["a", "b"]})
@@ -237,3 +237,25 @@ def test_a_log_that_cannot_be_read_is_named(archive):
         os.truncate(file, 3)
     with pytest.raises(FinkAlError, match=r"The table .* cannot be used \("):
         Archive(archive.folder).nights()
+
+
+def test_a_storage_that_fails_for_a_moment_is_no_damage(archive, tmp_path, monkeypatch):
+    read, failures = pq.read_metadata, ["reset"]
+
+    def fail(*arguments, **options):
+        if failures:
+            raise OSError(failures.pop())
+        return read(*arguments, **options)
+
+    monkeypatch.setattr(pq, "read_metadata", fail)
+    add_part(archive, part(tmp_path, "one"), 1)
+    assert ids(archive) == ["a", "a", "b", "b"]
+
+
+def test_a_file_of_a_part_that_is_missing_ends_the_stream(archive, tmp_path):
+    one = part(tmp_path, "one")
+    files = one.files()
+    (tmp_path / "one" / f"night={NIGHT}" / "part-00000-7f.c000.zstd.parquet").unlink()
+    with pytest.raises(ServiceError, match=r"one-00000\.parquet is missing, and its part is publ"):
+        add_part(archive, one, 1, files)
+    assert archive.number() == -1

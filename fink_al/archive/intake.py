@@ -1,4 +1,4 @@
-"""What comes into the archive: published parts, repaired files, archives of earlier versions."""
+"""Intake of the archive: published parts, repaired files, archives of earlier versions."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from fink_al.archive.names import NIGHTS
 from fink_al.archive.reading import Archive
+from fink_al.errors import ServiceError
 from fink_al.storage.place import Place
 
 
@@ -46,7 +47,7 @@ def add_part(
             begin = f"{part.name}-"
             present = archive.folder.files()
             moved |= {file for file in present if file.rpartition("/")[2].startswith(begin)}
-        archive.table.commit(archive.without_damaged(sorted(moved)), number)
+        archive.table.commit(_whole(archive, sorted(moved)), number)
     part.remove_all()
 
 
@@ -84,6 +85,22 @@ def adopt(archive: Archive) -> list[str]:
     damaged = {file for file in found if archive.damage(file)}
     archive.table.commit(file for file in found if file not in damaged)
     return sorted(damaged)
+
+
+def _whole(archive: Archive, files: list[str]) -> list[str]:
+    """Leave out damaged `files`, and name each in a warning.
+
+    Raises
+    ------
+    ServiceError
+        If one is missing: the part is not complete.
+    """
+    if missing := [file for file in files if not archive.folder.begins(file)]:
+        raise ServiceError(
+            f"{archive.folder / missing[0]} is missing, and its part is published: look for it in "
+            "the staging folder, and start again."
+        )
+    return archive.without_damaged(files)
 
 
 def _take(archive: Archive, part: Place, file: str) -> str | None:

@@ -33,11 +33,16 @@ def is_numbered(part: str) -> bool:
     return _NUMBERED.match(part) is not None
 
 
+def number_of(part: str) -> int | None:
+    """Number of the record of a part; None if it is of a version before 0.2."""
+    return int(part.partition("-")[0]) if is_numbered(part) else None
+
+
 def night_of(file: str) -> int:
     """Night of a file of the archive, YYYYMMDD."""
     return int(file.partition("/")[0].removeprefix(f"{NIGHT}="))
 
 
 def part_of(file: str) -> str:
-    """Part that added a file, whose name :func:`fink_al.archive.intake.file_of` makes of it."""
+    """Part that added a file, whose name begins with the part's."""
     return file.rpartition("/")[2].removesuffix(".parquet").rpartition("-")[0]

@@ -53,6 +53,9 @@ _ADDED = {
     PART: pa.string(),
 }
 
+#: Why a file cannot be read that the log names, and the folder lacks.
+_GONE = "there is no such file"
+
 #: Rows that :meth:`Archive.batches` yields at a time: some megabytes.
 _BATCH_ROWS = 4096
 
@@ -129,7 +132,19 @@ class Archive:
         return whole
 
     def damage(self, file: str) -> str | None:
-        """Return why the footer of a file cannot be read; None if it can."""
+        """Return why the footer of a file cannot be read; None if it can.
+
+        Raises
+        ------
+        ServiceError
+            If the storage fails: that is no damage, and the file may be whole.
+        """
+        if self._footer_fault(file) is None:
+            return None
+        # The same errors come from a storage that fails for a moment. So it must answer first.
+        return self._footer_fault(file) if self.folder.begins(file) else _GONE
+
+    def _footer_fault(self, file: str) -> str | None:
         try:
             pq.read_metadata(file, filesystem=self.folder.filesystem)
         except (pa.ArrowException, OSError) as error:

@@ -92,7 +92,10 @@ class Former:
 
 def last_audit(folder: Place) -> tuple[int, int] | None:
     """Return night and number of faults of the latest night that has a proof in `folder`."""
-    names = [name for name in folder.names() if name.startswith(_NIGHT)]
+    try:
+        names = [name for name in folder.names() if name.startswith(_NIGHT)]
+    except ServiceError:  # other figures are still served
+        return None
     proof = _read(folder, names[-1]) if names else {}
     return (proof["night"], len(proof["faults"])) if proof else None
 

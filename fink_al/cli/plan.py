@@ -36,7 +36,7 @@ _MOST_LEFT = 20
 )
 @click.option("--hours", type=float, help="Hours of each telescope.  [default: all dark ones]")
 @click.option("--slots", type=int, help="Objects of each telescope.  [default: any number]")
-@click.option("--fill", is_flag=True, help="Go on behind the first that does not fit: no odds.")
+@click.option("--fill", is_flag=True, help="Continue after the first that does not fit: no odds.")
 @click.option("--from-now", is_flag=True, help="Plan the rest of the night.")
 @click.option("--seeing", type=float, help="Seeing in arcsec.  [default: the telescope's]")
 @click.option("--cloud", type=float, default=0.0, help="Light lost in cloud, in mag.")
@@ -58,8 +58,8 @@ def plan(
 
     Each telescope takes its candidates in the order of the list while a schedule holds them all,
     and stops at the first that does not fit. So each has the odds of the draw. Several telescopes
-    share the list by position, magnitude and time. With --fill a telescope goes on behind the first
-    that does not fit; types of those teach, and judge nothing.
+    share the list by position, magnitude and time. With --fill a telescope continues after the
+    first that does not fit; types of those teach, and judge nothing.
 
     Objects of which a spectrum was handed in with this list are not planned again.
     """

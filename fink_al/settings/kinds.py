@@ -67,11 +67,16 @@ def _local(path: object) -> object:
 def _place(text: str) -> str:
     from fink_al.storage.place import REMOTE  # pyarrow takes a while to load
 
+    if not text.strip() or "\0" in text or text.startswith("~"):
+        raise ValueError("name a folder by its path; ~ is not expanded")
+    if re.match(rf"({'|'.join(REMOTE)}):(?!//)", text):
+        raise ValueError("write two slashes behind the scheme: s3a://bucket/folder")
     scheme = text.partition(":")[0] if re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*:/", text) else ""
     schemes = ", ".join(f"{name}://" for name in REMOTE)
     if scheme not in ("", "file", *REMOTE):
         raise ValueError(f"name a folder by its path, or by a URI of {schemes}")
     parts = urlsplit(text)
+    parts.port  # noqa: B018 (an invalid one is an error)
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ValueError(
             "leave only scheme, bucket or host, and path; who asks comes from the environment"

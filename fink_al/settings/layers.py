@@ -254,4 +254,5 @@ def _merge(base: dict[str, Any], extra: dict[str, Any]) -> dict[str, Any]:
 
 def _short(value: Any) -> str:
     text = re.sub(r"[^\s/@,'\"]+@", "***@", repr(value))  # user:password@host
+    text = re.sub(r"(://[^\s?'\"]*\?)[^\s'\"]+", r"\1***", text)  # ?token=...
     return text if len(text) < 60 else f"{text[:57]}..."

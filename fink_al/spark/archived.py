@@ -21,7 +21,7 @@ def read_archive(spark: SparkSession, archive: Archive, night: int) -> DataFrame
 
 
 def _there(rows: DataFrame, archive: Archive) -> DataFrame:
-    """Leave out what is later than the archive is read (:attr:`fink_al.archive.Archive.until`)."""
+    """Leave out what is later than the archive's last record that is read."""
     if archive.after is None:
         return rows
     return rows.where(F.col(PART).isNull() | (F.col(PART) < archive.after))

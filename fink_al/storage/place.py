@@ -23,10 +23,13 @@ from fink_al.errors import ServiceError
 from fink_al.storage.local import sync_folder, whole
 
 #: Schemes of remote places.
-REMOTE = ("hdfs", "s3", "s3a")
+REMOTE = ("hdfs", "s3a")
 
 #: Largest size of a file that is read or written as bytes: some millions of labels.
 MOST_FILE_BYTES = 1 << 28
+
+#: Longest cause in an error: some repeat what the server sent.
+_MOST_WORDS = 200
 
 _SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*):/")
 # Spaces are written in two ways by what lies below, on HDFS.
@@ -42,7 +45,7 @@ class Place:
     Parameters
     ----------
     path : Place, path or str
-        Local path, ``file:`` URI, or URI of a folder in ``hdfs://``, ``s3://`` or ``s3a://``.
+        Local path, ``file:`` URI, or URI of a folder in ``hdfs://`` or ``s3a://``.
 
     Raises
     ------
@@ -169,6 +172,18 @@ class Place:
             content: bytes = file.read()
         return content
 
+    def begins(self, name: str) -> bool:
+        """Read the first bytes of the file `name`; return False if there is no such file.
+
+        So a failing storage is distinguished from bytes that are not what they should be.
+        """
+        try:
+            with self._reached("read", name), self.filesystem.open_input_file(name) as file:
+                file.read(8)
+        except FileNotFoundError:
+            return False
+        return True
+
     def write(self, name: str, content: bytes) -> None:
         """Write the file `name`, which becomes visible only when it is complete and on the disk."""
         self._check(name, len(content))
@@ -291,21 +306,25 @@ def _filesystem(root: str) -> fs.FileSystem:
     """File system of a bucket or name node; the local one without `root`."""
     if not root:
         return fs.LocalFileSystem()
-    from deltalake.fs import DeltaStorageHandler  # some commands read no archive
+    # Some commands read no archive.
+    from deltalake.exceptions import DeltaError
+    from deltalake.fs import DeltaStorageHandler
 
     try:
         return fs.PyFileSystem(DeltaStorageHandler(root))
-    except (OSError, ValueError) as error:
+    except (DeltaError, OSError, ValueError) as error:
         raise ServiceError(f"{root} cannot be reached: {words_of(error)}.") from error
 
 
 def words_of(error: BaseException) -> str:
-    """First lines of an error that say something, as one line without a full stop.
+    """First and last cause of an error, as one line without secrets and full stop.
 
     delta-rs writes the causes of an error below it, with arrows.
     """
     if isinstance(error, OSError) and error.strerror and error.errno:
         return error.strerror
     plain = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
+    plain = re.sub(r"//[^\s/@]+@", "//***@", plain)  # user:password of an endpoint
     lines = [line.strip(" ↳\t") for line in plain.splitlines() if not line.startswith("\tat ")]
-    return ": ".join(line for line in lines[:3] if line).rstrip(".")
+    causes = [line[:_MOST_WORDS] for line in lines if line and not line.startswith("<")]
+    return ": ".join(dict.fromkeys([*causes[:2], *causes[-1:]])).rstrip(".")

@@ -66,7 +66,7 @@ class Stream:
     @property
     def recovered(self) -> int:
         """Number of parts that were published, but not archived, when the stream was killed."""
-        return self.log_file.read_bytes().count(b" was published: it moves into the archive")
+        return self.log_file.read_bytes().count(b" was published: what is left of it moves")
 
     def start(self, *options: str, **variables: str) -> None:
         """Start it; what an earlier start has left is no matter."""

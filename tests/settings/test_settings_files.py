@@ -1,5 +1,7 @@
 """Settings files hold what differs, and are looked up one by one."""
 
+import re
+
 import pytest
 import yaml
 
@@ -139,6 +141,24 @@ def test_a_remote_work_dir_is_refused(place):
         "FINK_AL_WORK_DIR: remote places are not supported: name a local folder, without a scheme "
         f"(found {place!r})."
     )
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        ("s3a:bucket/x", "write two slashes behind the scheme"),
+        ("s3a://bucket", "and a folder there"),
+        ("hdfs://node:99999999/x", "Port out of range"),
+        ("s3a://bucket/x?token=abc", "comes from the environment"),
+        ("gs://bucket/x", "by a URI of hdfs://, s3a://"),
+        ("~/work", "~ is not expanded"),
+        ("s3a://bucket/a b", "without spaces"),
+    ],
+)
+def test_a_storage_that_cannot_be_is_refused(place, words):
+    with pytest.raises(SettingsError, match=re.escape(words)) as error:
+        load_settings(environment={"FINK_AL_STORAGE": place})
+    assert "abc" not in str(error.value)
 
 
 def test_labels_may_be_remote():

@@ -28,7 +28,7 @@ def test_a_path_is_a_place_of_this_machine(path, expected):
     assert Path(place) == Path(expected)
 
 
-@pytest.mark.parametrize("uri", ["hdfs://cluster/a/b", "s3a://bucket/a/b", "s3://bucket/a/b"])
+@pytest.mark.parametrize("uri", ["hdfs://cluster/a/b", "s3a://bucket/a/b"])
 def test_a_uri_is_a_remote_place(uri):
     place = Place(uri)
     assert not place.is_local
@@ -39,7 +39,8 @@ def test_a_uri_is_a_remote_place(uri):
 
 
 @pytest.mark.parametrize(
-    "uri", ["nosuch://x/labels", "hdfs:/labels", "s3://user@bucket/x", "hdfs://x/a b"]
+    "uri",
+    ["nosuch://x/labels", "hdfs:/labels", "s3://bucket/x", "s3a://user@bucket/x", "hdfs://x/a b"],
 )
 def test_what_cannot_be_reached_is_named(uri):
     with pytest.raises(ServiceError, match=f"{uri} cannot be reached: name a local folder, or"):

@@ -16,7 +16,7 @@ from scipy.sparse import csr_array
 from fink_al.errors import FinkAlError
 from fink_al.followup.plan.blocks import Blocks
 
-_INFEASIBLE, _SOLVED = 2, 0
+_INFEASIBLE = 2
 
 
 class Exact:
@@ -71,7 +71,7 @@ class Exact:
         )
         if solved.status == _INFEASIBLE:
             return None
-        if solved.status != _SOLVED:
+        if solved.x is None:  # one that is not the shortest is a schedule, too
             raise FinkAlError(
                 f"No exact schedule of {n} targets was found within {self._seconds:g} s; "
                 "plan with --method heuristic."

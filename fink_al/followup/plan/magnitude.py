@@ -34,7 +34,7 @@ def magnitude_at(
     last_mjd, mag, mag_err : float64 arrays, shape (n,)
         Last detection of each object; an unknown error (NaN) counts as 0.
     trend, trend_err : float64 arrays, shape (n,)
-        Change and its error [mag / day]; NaN without one.
+        Change and its error [mag / day]; NaN without one. A trend without an error counts as none.
 
     Returns
     -------
@@ -42,7 +42,7 @@ def magnitude_at(
         NaN where `mag` is.
     """
     prior = PRIOR_MAG_PER_DAY**2
-    variance = np.where(np.isfinite(trend), np.nan_to_num(trend_err) ** 2, np.inf)
+    variance = np.where(np.isfinite(trend), np.nan_to_num(trend_err, nan=np.inf) ** 2, np.inf)
     share = prior / (prior + variance)
     slope = share * np.nan_to_num(trend)
     slope_err = PRIOR_MAG_PER_DAY * np.sqrt(1 - share)

@@ -48,7 +48,7 @@ class Request:
     slots : int or None
         Objects of each telescope; None: any number.
     fill : bool
-        Whether to go on behind the first object that does not fit.
+        True to continue after the first object that does not fit.
     since_mjd : float or None
         Time before which nothing begins [MJD, UTC].
     weather : Weather
@@ -154,7 +154,9 @@ def plan_of(
                 f"{hours[k]:g} h of {night.telescope.name} hold no block; the shortest takes "
                 f"{least / 60:.2f} h: give more hours."
             )
-    owner = share(rows["ra"].to_numpy(float), rows["dec"].to_numpy(float), shortest, hours)
+    # All dark hours: what is left of them must not change an object's telescope in the night.
+    dark = np.array([night.dark_hours for night in nights])
+    owner = share(rows["ra"].to_numpy(float), rows["dec"].to_numpy(float), shortest, dark)
     is_taken = rows["object_id"].isin(list(taken)).to_numpy()
     rank = rows["rank"].to_numpy()
     obstacle = np.max([night.obstacle for night in nights], axis=0)
@@ -174,7 +176,8 @@ def plan_of(
         if chosen.n_drawn < len(order):
             first = order[chosen.n_drawn]
             tau = float(min(rows["priority"].iloc[first], most_tau))
-            reason[first] = NO_ROOM
+            is_full = request.slots is not None and chosen.n_drawn >= request.slots
+            reason[first] = BEHIND if is_full else NO_ROOM
         planned.append(_observations(rows, night, found, chosen, tau))
         used = planned[-1]["minutes"].sum() / 60
         name = night.telescope.name

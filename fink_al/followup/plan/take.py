@@ -56,7 +56,7 @@ def take(
     most : int, optional
         Largest number of targets.
     fill : bool
-        Whether to go on behind the first target that does not fit, and take what still does.
+        True to continue after the first target that does not fit, and take what still does.
     """
     limit = len(order) if most is None else min(most, len(order))
     fits, begins = 0, np.zeros(0, np.int64)

@@ -18,6 +18,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from fink_al.archive.intake import add_part
+from fink_al.archive.names import is_part, number_of, part_of
+from fink_al.errors import ServiceError
 from fink_al.followup.messages import CandidateWriter
 from fink_al.kafka.cluster import Topic
 from fink_al.kafka.publisher import Publisher
@@ -154,20 +156,36 @@ class Sink:
         """Archive the parts that earlier runs have published, and remove what they left.
 
         At most the last record's part is not archived: each is, before the next is published.
-        Some of its files may lie in the archive already, or all.
+        Some of its files may lie in the archive already, or all. An archive that is further behind,
+        as after a loss of power or from a copy, takes what its folder has, and a warning says so.
         """
         staged = {file.partition("/")[0] for file in self._staging.files()}
         waiting = {name: ledger.parts[name] for name in staged if name in ledger.parts}
-        if last := ledger.last_part:
+        done, last = self._archive.number(), ledger.last_part
+        if last:
             waiting.setdefault(*last)
-        done = self._archive.number()
+        if last and last[1] > done + 1:
+            for part in {part_of(file) for file in self._archive.present()}:
+                behind = number_of(part)
+                if behind is not None and done < behind < last[1]:
+                    waiting[part] = behind
+            log.warning(
+                "The archive %s ends at record %d, and the ledger at %d. If it lies elsewhere, "
+                "stop the stream and name its place as storage. If not, fink-al audit tells what "
+                "is missing, and fink-al replay NIGHT --repair fills it in.",
+                self._archive.folder,
+                done,
+                last[1],
+            )
         for name, number in sorted(waiting.items(), key=lambda item: item[1]):
             if number > done or name in staged:
-                log.info("Part %s was published: it moves into the archive", name)
+                log.info("Part %s was published: what is left of it moves into the archive", name)
                 self._add(self._staging / name, ledger, number)
-        with writing(self._staging):
-            for name in _abandoned(staged - waiting.keys()):
+        for name in _abandoned(filter(is_part, staged - waiting.keys())):
+            try:
                 (self._staging / name).remove_all()
+            except ServiceError as error:
+                log.warning("What a former run left stays: %s", error)
         self._snapshots.keep(ledger)
 
     def check(self) -> None:

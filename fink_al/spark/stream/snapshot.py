@@ -102,7 +102,7 @@ class Snapshots:
             return None
         except _Unfit as error:
             reason = str(error)
-        except (ServiceError, ValueError, TypeError, LookupError, AttributeError):
+        except (ValueError, TypeError, LookupError, AttributeError):
             reason = "it is damaged"
         else:
             return ledger
@@ -112,7 +112,10 @@ class Snapshots:
 
     def _state(self) -> dict[str, Any]:
         """Content of the file, if it is of this topic."""
-        content = json.loads(self._folder.read(self._name))
+        try:
+            content = json.loads(self._folder.read(self._name))
+        except ServiceError as error:
+            raise _Unfit(f"it cannot be read ({error})") from None
         if any(content[name] != value for name, value in self._identity.items()):
             raise _Unfit("it is of another topic or version")
         if content["sha256"] != _checksum(content["state"]):

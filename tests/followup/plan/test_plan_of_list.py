@@ -10,6 +10,7 @@ from fink_al.followup.plan.conditions import conditions
 from fink_al.followup.plan.exposure import Weather
 from fink_al.followup.plan.geometry import geometry
 from fink_al.followup.plan.plan import (
+    BEHIND,
     LEFT,
     NO_ROOM,
     PLAN,
@@ -182,7 +183,7 @@ def test_why_an_object_is_left_out():
         [2, "not_visible"],
         [3, "too_faint"],
         [4, "not_visible"],
-        [6, NO_ROOM],
+        [6, BEHIND],
     ]
 
 
