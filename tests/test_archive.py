@@ -259,3 +259,18 @@ def test_a_file_of_a_part_that_is_missing_ends_the_stream(archive, tmp_path):
     with pytest.raises(ServiceError, match=r"one-00000\.parquet is missing, and its part is publ"):
         add_part(archive, one, 1, files)
     assert archive.number() == -1
+
+
+def test_a_file_that_cannot_be_read_for_a_moment_is_not_taken_out(archive, tmp_path, monkeypatch):
+    torn = put_rows(archive, NIGHT, pa.table({"object_id": ["c"]}))
+    torn.write_bytes(b"PAR1")
+    rows, failures = Archive._rows, ["reset"]
+
+    def fail(self, files):
+        if failures:
+            raise OSError(failures.pop())
+        return rows(self, files)
+
+    monkeypatch.setattr(Archive, "_rows", fail)
+    assert archive.damaged(NIGHT, (), ["object_id"]) == [f"night={NIGHT}/{torn.name}"]
+    assert failures == []

@@ -32,7 +32,7 @@ from fink_al.archive.names import (
     part_of,
     part_prefix,
 )
-from fink_al.errors import FinkAlError
+from fink_al.errors import FinkAlError, ServiceError
 from fink_al.settings.kinds import HOST
 from fink_al.storage.place import Place, words_of
 from fink_al.storage.table import Table
@@ -328,15 +328,29 @@ class Archive:
         return self.read(night, columns).to_pandas()
 
     def damaged(self, night: int, parts: Collection[str], columns: Iterable[str]) -> list[str]:
-        """Files of `night`, and of `parts` in other nights, whose `columns` cannot be read."""
-        found, names = [], list(columns)
-        for file in self.files():
-            if night_of(file) == night or part_of(file) in parts:
-                try:
-                    self._read([file], names, None)
-                except FinkAlError:
-                    found.append(file)
-        return found
+        """Files of `night`, and of `parts` in other nights, whose `columns` cannot be read.
+
+        Raises
+        ------
+        ServiceError
+            If the storage fails: that is no damage, and the files may be whole.
+        """
+        names = list(columns)
+        chosen = [f for f in self.files() if night_of(f) == night or part_of(f) in parts]
+        failed = [file for file in chosen if not self._is_readable(file, names)]
+        # The same errors come from a storage that fails for a moment. So it must answer first.
+        for file in failed:
+            self.folder.begins(file)
+        return [file for file in failed if not self._is_readable(file, names)]
+
+    def _is_readable(self, file: str, columns: list[str]) -> bool:
+        try:
+            self._read([file], columns, None)
+        except ServiceError:
+            raise
+        except FinkAlError:
+            return False
+        return True
 
     def present(self) -> list[str]:
         """Files that lie in folders of nights, whether they count or not."""
