@@ -21,7 +21,7 @@ import pandas as pd
 from fink_al.draws import priorities
 from fink_al.followup.plan.conditions import Conditions, conditions
 from fink_al.followup.plan.exposure import Weather
-from fink_al.followup.plan.plan import Request, make_plan, plan_of
+from fink_al.followup.plan.plan import PlanLimits, make_plan, plan_of
 from fink_al.settings import load_telescope
 
 _MJD = 61051.0
@@ -76,7 +76,7 @@ def speed(n: int, seed: int, plans: int) -> None:
     for i in range(plans):
         rows = candidates(n, [seed, i], _MJD)
         begun = time.perf_counter()
-        planned = len(make_plan(rows, telescopes, _MJD, Request(fill=True)).observations)
+        planned = len(make_plan(rows, telescopes, _MJD, PlanLimits(fill=True)).observations)
         seconds.append(time.perf_counter() - begun)
     print(f"{n} candidates, 3 telescopes, --fill: {max(seconds):.1f} s at most (of {plans}), "
           f"{planned} planned; target below {_TARGET_SECONDS:g} s")  # fmt: skip
@@ -93,7 +93,10 @@ def loss(name: str, hours: float | None, lists: int, seed: int) -> None:
         can = np.flatnonzero(np.isfinite(night.shortest_min))[:_SMALL]
         small, chosen = night.of(can), rows.iloc[can].reset_index(drop=True)
         counts.append(
-            [drawn(chosen, small, Request(hours=hours, method=m)) for m in ("exact", "heuristic")]
+            [
+                drawn(chosen, small, PlanLimits(hours=hours, method=m))
+                for m in ("exact", "heuristic")
+            ]
         )
     exact, heuristic = np.array(counts, float).T
     rng = np.random.default_rng(seed)
@@ -104,9 +107,9 @@ def loss(name: str, hours: float | None, lists: int, seed: int) -> None:
           f"  {100 * (exact == heuristic).mean():>13.0f}")  # fmt: skip
 
 
-def drawn(rows: pd.DataFrame, night: Conditions, request: Request) -> int:
+def drawn(rows: pd.DataFrame, night: Conditions, limits: PlanLimits) -> int:
     """Return the number of objects that are taken from the top."""
-    return int(plan_of(rows, [night], request).observations["odds"].notna().sum())
+    return int(plan_of(rows, [night], limits).observations["odds"].notna().sum())
 
 
 if __name__ == "__main__":

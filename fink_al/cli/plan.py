@@ -69,12 +69,12 @@ def plan(
     telescopes = [load_telescope(name, beside) for name in dict.fromkeys(names)]
     loop = open_loop(config)
     from fink_al.followup.plan.exposure import Weather
-    from fink_al.followup.plan.plan import Request
+    from fink_al.followup.plan.plan import PlanLimits
     from fink_al.followup.plan.tonight import plan_tonight
 
     now = time.time() / 86400 + _UNIX_EPOCH_MJD if from_now else None
-    request = Request(hours, slots, fill, now, Weather(seeing, cloud), method)
-    day, found = plan_tonight(loop, telescopes or [load_telescope(beside=beside)], request, chosen)
+    limits = PlanLimits(hours, slots, fill, now, Weather(seeing, cloud), method)
+    day, found = plan_tonight(loop, telescopes or [load_telescope(beside=beside)], limits, chosen)
     if as_json:
         click.echo(json.dumps(to_dict(day, found), indent=1))
     else:

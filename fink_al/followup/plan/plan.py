@@ -38,7 +38,7 @@ Method = Literal["auto", "exact", "heuristic"]
 
 
 @dataclass(frozen=True)
-class Request:
+class PlanLimits:
     """Limits of a plan.
 
     Parameters
@@ -96,7 +96,7 @@ def make_plan(
     rows: pd.DataFrame,
     telescopes: Sequence[Telescope],
     begin_mjd: float,
-    request: Request,
+    limits: PlanLimits,
     *,
     taken: Collection[str] = (),
     most_tau: float = np.inf,
@@ -115,7 +115,7 @@ def make_plan(
         At least one.
     begin_mjd : float
         Time at which the list closes [MJD, UTC].
-    request : Request
+    limits : PlanLimits
         Limits.
     taken : collection of str
         Objects of which a spectrum was taken from this list.
@@ -129,14 +129,14 @@ def make_plan(
     """
     # The order of the targets must not follow the draw.
     rows = rows.sort_values("object_id", ignore_index=True)
-    nights = [conditions(one, rows, begin_mjd, request.weather) for one in telescopes]
-    return plan_of(rows, nights, request, taken=taken, most_tau=most_tau)
+    nights = [conditions(one, rows, begin_mjd, limits.weather) for one in telescopes]
+    return plan_of(rows, nights, limits, taken=taken, most_tau=most_tau)
 
 
 def plan_of(
     rows: pd.DataFrame,
     nights: Sequence[Conditions],
-    request: Request,
+    limits: PlanLimits,
     *,
     taken: Collection[str] = (),
     most_tau: float = np.inf,
@@ -145,7 +145,7 @@ def plan_of(
 
     `rows` are sorted by object, and `nights` are those of its rows.
     """
-    hours = np.array([min(request.hours or np.inf, night.dark_hours) for night in nights])
+    hours = np.array([min(limits.hours or np.inf, night.dark_hours) for night in nights])
     shortest = np.stack([night.shortest_min for night in nights], axis=1)
     for k, night in enumerate(nights):
         least = shortest[:, k].min(initial=np.inf)
@@ -169,14 +169,14 @@ def plan_of(
         mine = np.flatnonzero(owner == k)
         open_ = mine[~is_taken[mine]]
         order = open_[np.argsort(rank[open_])]
-        method = _method(request.method, len(mine))
-        found = night.blocks.since(_first_step(night, request.since_mjd))
-        chosen = take(order.tolist(), _places(found, hours[k], method), request.slots, request.fill)
+        method = _method(limits.method, len(mine))
+        found = night.blocks.since(_first_step(night, limits.since_mjd))
+        chosen = take(order.tolist(), _places(found, hours[k], method), limits.slots, limits.fill)
         tau = most_tau
         if chosen.n_drawn < len(order):
             first = order[chosen.n_drawn]
             tau = float(min(rows["priority"].iloc[first], most_tau))
-            is_full = request.slots is not None and chosen.n_drawn >= request.slots
+            is_full = limits.slots is not None and chosen.n_drawn >= limits.slots
             reason[first] = BEHIND if is_full else NO_ROOM
         planned.append(_observations(rows, night, found, chosen, tau))
         used = planned[-1]["minutes"].sum() / 60

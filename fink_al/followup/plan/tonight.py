@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from fink_al.draws import closing_fraction, closing_mjd
 from fink_al.errors import FinkAlError
-from fink_al.followup.plan.plan import Plan, Request, make_plan
+from fink_al.followup.plan.plan import Plan, PlanLimits, make_plan
 from fink_al.followup.tonight import detailed
 from fink_al.lists import least_t, read_list
 from fink_al.loop import Loop
@@ -17,7 +17,7 @@ from fink_al.settings import Telescope
 
 
 def plan_tonight(
-    loop: Loop, telescopes: Sequence[Telescope], request: Request, night: int | None = None
+    loop: Loop, telescopes: Sequence[Telescope], limits: PlanLimits, night: int | None = None
 ) -> tuple[int, Plan]:
     """Return the date of a list and the plan of the day after it closes.
 
@@ -30,7 +30,7 @@ def plan_tonight(
         Provides archive and labels.
     telescopes : sequence of Telescope
         At least one.
-    request : Request
+    limits : PlanLimits
         Limits of the plan.
     night : int, optional
         Date of the list, YYYYMMDD; default: the latest that has candidates.
@@ -42,7 +42,7 @@ def plan_tonight(
     """
     day, rows = detailed(loop, night)
     begins = closing_mjd(day, closing_fraction(loop.target.draw, loop.survey))
-    if request.since_mjd is not None and request.since_mjd >= begins + 1:
+    if limits.since_mjd is not None and limits.since_mjd >= begins + 1:
         raise FinkAlError(
             f"The day after list {day} is over: leave out --from-now, or choose a later --night."
         )
@@ -50,7 +50,7 @@ def plan_tonight(
     of_list = statements.filter(pc.equal(statements["list"], day).fill_null(False))
     taken = set(of_list["object_id"].to_pylist())
     return day, make_plan(
-        rows, telescopes, begins, request, taken=taken, most_tau=_most_tau(loop, day)
+        rows, telescopes, begins, limits, taken=taken, most_tau=_most_tau(loop, day)
     )
 
 

@@ -15,7 +15,7 @@ from fink_al.followup.plan.plan import (
     NO_ROOM,
     PLAN,
     TAKEN,
-    Request,
+    PlanLimits,
     make_plan,
     plan_of,
 )
@@ -53,7 +53,7 @@ def ranked(rows):
     return rows.assign(rank=rows.index + 1)
 
 
-def check(plan, rows, telescopes, request):
+def check(plan, rows, telescopes, chosen):
     """Assert all that every plan keeps."""
     assert list(plan.observations.columns) == PLAN
     assert list(plan.left.columns) == LEFT
@@ -65,9 +65,9 @@ def check(plan, rows, telescopes, request):
         assert (begin[1:] > end.to_numpy()[:-1] - 1e-6).all()
         (row,) = plan.telescopes[plan.telescopes["telescope"] == telescope.name].to_dict("records")
         assert row["used_hours"] == pytest.approx(mine["minutes"].sum() / 60)
-        assert row["used_hours"] <= min(request.hours or np.inf, row["dark_hours"]) + 1e-9
-        if request.slots:
-            assert len(mine) <= request.slots
+        assert row["used_hours"] <= min(chosen.hours or np.inf, row["dark_hours"]) + 1e-9
+        if chosen.slots:
+            assert len(mine) <= chosen.slots
         for one in mine.to_dict("records"):
             within_limits(telescope, one)
         # Drawn ones stand above the first that does not fit, the others below.
@@ -85,7 +85,7 @@ def check(plan, rows, telescopes, request):
             assert (behind["priority"] > row["tau"]).all()
         odds = np.minimum(1, mine["pi"] * row["tau"])
         assert mine["odds"][drawn].to_numpy() == pytest.approx(odds[drawn].to_numpy())
-        assert request.fill or drawn.all()
+        assert chosen.fill or drawn.all()
 
 
 def within_limits(telescope, one):
@@ -106,17 +106,17 @@ def within_limits(telescope, one):
 @pytest.mark.parametrize("limits", [{}, {"hours": 3.0}, {"slots": 4}, {"fill": True}])
 def test_every_plan_keeps_its_limits(method, limits):
     rows, telescopes = listed(24), [ANU, FOUR]
-    request = Request(method=method, **limits)
-    plan = make_plan(rows, telescopes, BEGIN, request)
-    check(plan, rows, telescopes, request)
+    chosen = PlanLimits(method=method, **limits)
+    plan = make_plan(rows, telescopes, BEGIN, chosen)
+    check(plan, rows, telescopes, chosen)
     assert len(plan.observations) >= 4
 
 
 def test_a_long_list_fills_three_telescopes():
     rows, telescopes = listed(200), [ANU, LCO, FOUR]
-    request = Request(fill=True)
-    plan = make_plan(rows, telescopes, BEGIN, request)
-    check(plan, rows, telescopes, request)
+    chosen = PlanLimits(fill=True)
+    plan = make_plan(rows, telescopes, BEGIN, chosen)
+    check(plan, rows, telescopes, chosen)
     assert set(plan.telescopes["method"]) == {"heuristic"}
     assert (plan.telescopes["used_hours"] > 0.8 * plan.telescopes["dark_hours"]).all()
     assert plan.observations["odds"].isna().any()
@@ -126,9 +126,9 @@ def test_odds_are_true():
     """Totals over the objects that can be taken follow from those planned, over many draws."""
     base = listed(60).sort_values("object_id", ignore_index=True)
     telescopes = [ANU, FOUR]
-    request = Request(method="heuristic")
-    nights = [conditions(one, base, BEGIN, request.weather) for one in telescopes]
-    everything = plan_of(base, nights, request)
+    chosen = PlanLimits(method="heuristic")
+    nights = [conditions(one, base, BEGIN, chosen.weather) for one in telescopes]
+    everything = plan_of(base, nights, chosen)
     impossible = everything.left[everything.left["telescope"].isna()]["object_id"]
     can = base[~base["object_id"].isin(impossible)]
     value = np.random.default_rng(5).uniform(0, 1, 60)
@@ -139,7 +139,7 @@ def test_odds_are_true():
         u = np.random.default_rng([7, draw]).random(len(base))
         rows = ranked(base.assign(priority=priorities(u, base["pi"].to_numpy())))
         rows = rows.sort_values("object_id", ignore_index=True)
-        planned = plan_of(rows, nights, request).observations
+        planned = plan_of(rows, nights, chosen).observations
         values = planned["object_id"].map(of).to_numpy()
         found.append((values / planned["odds"].to_numpy()).sum())
     error = np.std(found) / np.sqrt(len(found))
@@ -149,23 +149,23 @@ def test_odds_are_true():
 
 def test_the_night_goes_on():
     rows = listed(40)
-    first = make_plan(rows, [ANU], BEGIN, Request())
+    first = make_plan(rows, [ANU], BEGIN, PlanLimits())
     done = first.observations["object_id"].iloc[:2].tolist()
     now = first.observations["begin_mjd"].iloc[2]
-    later = make_plan(rows, [ANU], BEGIN, Request(since_mjd=now), taken=done)
+    later = make_plan(rows, [ANU], BEGIN, PlanLimits(since_mjd=now), taken=done)
     assert later.observations["begin_mjd"].min() >= now - 1e-6
     assert not set(done) & set(later.observations["object_id"])
     assert (later.left.set_index("object_id").loc[done, "reason"] == TAKEN).all()
     # What was planned for the rest of the night still fits.
     assert later.telescopes["tau"].iloc[0] >= first.telescopes["tau"].iloc[0]
     with pytest.raises(FinkAlError, match=r"^The night of anu_2m3 is over: leave out --from-now"):
-        make_plan(rows, [ANU], BEGIN, Request(since_mjd=BEGIN + 0.99))
+        make_plan(rows, [ANU], BEGIN, PlanLimits(since_mjd=BEGIN + 0.99))
 
 
 def test_cloud_and_seeing_cost_time():
     rows = listed(40)
-    clear = make_plan(rows, [ANU], BEGIN, Request())
-    poor = make_plan(rows, [ANU], BEGIN, Request(weather=Weather(3.0, 0.5)))
+    clear = make_plan(rows, [ANU], BEGIN, PlanLimits())
+    poor = make_plan(rows, [ANU], BEGIN, PlanLimits(weather=Weather(3.0, 0.5)))
     assert len(poor.observations) < len(clear.observations)
     assert (poor.left["reason"] == "too_faint").sum() > (clear.left["reason"] == "too_faint").sum()
 
@@ -176,7 +176,7 @@ def test_why_an_object_is_left_out():
     rows.loc[1, "dec"] = 80.0
     rows.loc[2, "mag"] = 22.0
     rows.loc[3, "ra"] = np.nan
-    plan = make_plan(rows, [ANU], BEGIN, Request(slots=1))
+    plan = make_plan(rows, [ANU], BEGIN, PlanLimits(slots=1))
     assert plan.observations["rank"].tolist() == [5]
     assert plan.left[["rank", "reason"]].values.tolist() == [
         [1, "no_magnitude"],
@@ -193,7 +193,7 @@ def test_the_moon_keeps_what_is_near_it_out():
     assert seen.moon_illuminated[0] > 0.95
     ra = np.arange(0, 360, 3.0)
     rows = listed(len(ra)).assign(ra=ra, dec=20.0, mag=17.0, last_mjd=night)
-    plan = make_plan(rows, [ANU], night, Request())
+    plan = make_plan(rows, [ANU], night, PlanLimits())
     near = set(plan.left[plan.left["reason"] == "moon_too_near"]["object_id"])
     where = rows[rows["object_id"].isin(near)]
     distances = geometry(
@@ -205,7 +205,7 @@ def test_the_moon_keeps_what_is_near_it_out():
 
 def test_a_night_without_lists_has_no_odds():
     rows = listed(10).assign(pi=np.nan, priority=np.nan)
-    plan = make_plan(rows, [ANU], BEGIN, Request())
+    plan = make_plan(rows, [ANU], BEGIN, PlanLimits())
     assert len(plan.observations) > 2
     assert plan.observations["odds"].isna().all()
     assert plan.telescopes["tau"].isna().all()
@@ -214,7 +214,7 @@ def test_a_night_without_lists_has_no_odds():
 def test_objects_that_were_not_published_end_the_odds():
     rows = listed(10)
     most = rows["priority"].iloc[1]
-    plan = make_plan(rows, [FOUR], BEGIN, Request(), most_tau=most)
+    plan = make_plan(rows, [FOUR], BEGIN, PlanLimits(), most_tau=most)
     assert plan.observations["odds"].notna().sum() <= 1
     assert plan.telescopes["tau"].tolist() == [most]
 
@@ -224,7 +224,7 @@ def test_a_day_without_night():
         update={"site": ANU.site.model_copy(update={"name": "North", "latitude_deg": 75.0})}
     )
     with pytest.raises(FinkAlError) as error:
-        make_plan(listed(3), [north], 61212.0, Request())
+        make_plan(listed(3), [north], 61212.0, PlanLimits())
     assert str(error.value) == (
         "At North the Sun stays above -18 deg for a day after MJD 61212.00: "
         "leave out telescope anu_2m3."
@@ -243,5 +243,5 @@ def test_a_day_without_night():
 )  # fmt: skip
 def test_an_impossible_budget(limits, sentence):
     with pytest.raises((FinkAlError, SettingsError)) as error:
-        make_plan(listed(20), [ANU], BEGIN, Request(**limits))
+        make_plan(listed(20), [ANU], BEGIN, PlanLimits(**limits))
     assert str(error.value) == sentence
