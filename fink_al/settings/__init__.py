@@ -9,6 +9,13 @@ from fink_al.settings.features import FeatureSettings
 from fink_al.settings.installation import Settings
 from fink_al.settings.kafka import Kafka
 from fink_al.settings.layers import load_settings
+from fink_al.settings.requests import (
+    AnyRequests,
+    AocsRequests,
+    FileRequests,
+    OcsRequests,
+    TopicRequests,
+)
 from fink_al.settings.resources import find_resource, find_setting, read_yaml
 from fink_al.settings.services import Registry, Stream
 from fink_al.settings.survey import MJD_EPOCH, SchemaSource, Site, Survey, load_survey, survey_names
@@ -55,15 +62,19 @@ __all__ = [
     "REGISTRY_USER",
     "TNS_API_KEY",
     "TNS_USER_AGENT",
+    "AnyRequests",
+    "AocsRequests",
     "Condition",
     "Cut",
     "DrawSettings",
     "Exposure",
     "FeatureSettings",
+    "FileRequests",
     "FollowUp",
     "Kafka",
     "Limits",
     "ModelSettings",
+    "OcsRequests",
     "Overheads",
     "PriorSettings",
     "PromotionSettings",
@@ -77,6 +88,7 @@ __all__ = [
     "Survey",
     "Target",
     "Telescope",
+    "TopicRequests",
     "find_resource",
     "find_setting",
     "load_settings",

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from fink_al.errors import SettingsError
 from fink_al.settings.installation import Settings
 from fink_al.settings.resources import find_resource, find_setting, read_yaml
-from fink_al.settings.variables import KAFKA_PASSWORD, KAFKA_USER, NO_KEYS, PREFIX
+from fink_al.settings.variables import KAFKA_PASSWORD, KAFKA_USER, NO_KEYS, PREFIX, TELESCOPE
 
 #: The target whose file has all that another one's does not say.
 _LIKE = "like"
@@ -90,7 +90,7 @@ _Layer = tuple[str, dict[str, Any]]
 
 def _variables(variables: Mapping[str, str]) -> Iterable[_Layer]:
     for name in sorted(variables.keys() - NO_KEYS):  # FINK_AL_TARGET before its sections
-        if name.startswith(PREFIX):
+        if name.startswith(PREFIX) and not name.startswith(TELESCOPE):
             value = _value(variables[name])
             for key in reversed(name.removeprefix(PREFIX).lower().split("__")):
                 value = {key: value}

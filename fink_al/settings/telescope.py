@@ -9,10 +9,24 @@ from pydantic import Field, ValidationError, model_validator
 
 from fink_al.errors import SettingsError
 from fink_al.settings.kinds import Positive, Section
+from fink_al.settings.requests import (
+    AnyRequests,
+    AocsRequests,
+    FileRequests,
+    OcsRequests,
+    TopicRequests,
+)
 from fink_al.settings.resources import find_resource, find_setting, read_yaml
 from fink_al.settings.survey import Site
 
 NotNegative = Annotated[float, Field(ge=0)]
+
+_ADAPTERS = {
+    "aocs": AocsRequests,
+    "ocs": OcsRequests,
+    "file": FileRequests,
+    "topic": TopicRequests,
+}
 
 #: The telescope of the published campaign.
 DEFAULT_TELESCOPE = "anu_2m3"
@@ -72,7 +86,8 @@ class Telescope(Section):
     """A telescope with its spectrograph (``conf/telescopes/NAME.yml``).
 
     `sources` tells where each figure comes from, by its key (``limits.max_airmass``) or for the
-    rest of a section (``limits``). Each figure needs one.
+    rest of a section (``limits``). Each figure needs one. `requests` is how it takes requests; null
+    for a telescope that is only planned for.
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -81,11 +96,16 @@ class Telescope(Section):
     limits: Limits
     overheads: Overheads
     spectrum: Spectrum
+    requests: AnyRequests | None = None
     sources: dict[str, Annotated[str, Field(min_length=1)]]
 
     @model_validator(mode="after")
     def _has_sources(self) -> Telescope:
-        sections = {name: value for name, value in iter(self) if isinstance(value, Section)}
+        sections = {
+            name: value
+            for name, value in iter(self)
+            if isinstance(value, Section) and name != "requests"
+        }
         figures = {
             f"{name}.{key}": name
             for name, value in sections.items()
@@ -117,6 +137,8 @@ def telescope_names(beside: Path | None = None) -> list[str]:
 def load_telescope(name: str = DEFAULT_TELESCOPE, beside: Path | None = None) -> Telescope:
     """Telescope of ``telescopes/NAME.yml``, in the folder `beside`, ``conf/`` or the package.
 
+    A file with the key ``like: NAME`` holds what differs from the package's telescope NAME.
+
     Raises
     ------
     SettingsError
@@ -129,8 +151,11 @@ def load_telescope(name: str = DEFAULT_TELESCOPE, beside: Path | None = None) ->
             f"Choose one or write conf/telescopes/NAME.yml."
         )
     file = find_setting(f"telescopes/{name}.yml", beside)
+    values = read_yaml(file)
+    if like := values.pop("like", None):
+        values = _over(_of_package(like, file), values)
     try:
-        telescope = Telescope.model_validate(read_yaml(file))
+        telescope = Telescope.model_validate(values)
     except ValidationError as error:
         raise SettingsError(f"{file}: {_sentence(error)}.") from None
     if telescope.name != name:
@@ -138,17 +163,49 @@ def load_telescope(name: str = DEFAULT_TELESCOPE, beside: Path | None = None) ->
     return telescope
 
 
+def _of_package(name: Any, file: Path) -> dict[str, Any]:
+    folder = find_resource("conf/telescopes")
+    known = sorted(each.stem for each in folder.glob("*.yml"))
+    if name not in known:
+        raise SettingsError(
+            f"{file}: like: there is no telescope '{name}'; known: {', '.join(known)}."
+        )
+    return read_yaml(folder / f"{name}.yml")
+
+
+def _over(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Values with `changes`, section by section; another adapter keeps nothing of the first."""
+    if "adapter" in changes and changes["adapter"] != values.get("adapter"):
+        return changes
+    changed = {
+        key: _over(values[key], value)
+        if isinstance(value, dict) and isinstance(values.get(key), dict)
+        else value
+        for key, value in changes.items()
+    }
+    return values | changed
+
+
 def _sentence(error: ValidationError) -> str:
     first = error.errors()[0]
-    key = ".".join(map(str, first["loc"]))
+    # The kind of adapter is part of the place of a problem, but no key.
+    where = [str(part) for part in first["loc"]]
+    kinds = _ADAPTERS.get(where[1]) if len(where) > 1 and where[0] == "requests" else None
+    if kinds:
+        del where[1]
+    key = ".".join(where)
     if first["type"] == "missing":
         return f"{key} is missing"
+    if first["type"] == "union_tag_not_found":
+        return f"{key}.adapter is missing; allowed: {', '.join(_ADAPTERS)}"
+    if first["type"] == "union_tag_invalid":
+        found = first["input"]["adapter"]
+        return f"{key}.adapter: allowed: {', '.join(_ADAPTERS)} (found {found!r})"
     if first["type"] == "extra_forbidden":
-        keys = Telescope.model_fields
-        if len(first["loc"]) > 1:
-            kind: Any = keys[str(first["loc"][0])].annotation
-            keys = kind.model_fields
-        return f"{key}: no such key; allowed: {', '.join(keys)}"
+        section: Any = kinds or Telescope
+        if len(where) > 1 and not kinds:
+            section = Telescope.model_fields[where[0]].annotation
+        return f"{key}: no such key; allowed: {', '.join(section.model_fields)}"
     text = first["msg"].removeprefix("Value error, ")
     found = "" if isinstance(first["input"], dict) else f" (found {first['input']!r})"
     return f"{key}: {text}{found}" if key else text

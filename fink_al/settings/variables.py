@@ -14,6 +14,10 @@ REGISTRY_USER, REGISTRY_PASSWORD = f"{_REGISTRY}_USERNAME", f"{_REGISTRY}_PASSWO
 #: A bot of TNS must send its key, and a marker as user agent.
 TNS_API_KEY, TNS_USER_AGENT = "FINK_AL_TNS_API_KEY", "FINK_AL_TNS_USER_AGENT"
 
+#: User and password, or token, of the telescope NAME are in variables that begin so: they end with
+#: ``NAME_USERNAME``, ``NAME_PASSWORD`` and ``NAME_TOKEN``, the name in capitals.
+TELESCOPE = "FINK_AL_TELESCOPE_"
+
 #: All other variables with this prefix override a key.
 PREFIX = "FINK_AL_"
 #: Variables that are read elsewhere and override no key.
