@@ -93,7 +93,7 @@ class Table:
 
     def commit(
         self, files: Iterable[str], number: int | None = None, removed: Iterable[str] = ()
-    ) -> None:
+    ) -> bool:
         """Add `files`, which lie in the table's folder, and take `removed` out, in one step.
 
         Files that are in the table, and commits whose number was reached, are not added again. A
@@ -108,9 +108,14 @@ class Table:
             Number of the commit. Numbers grow.
         removed : iterable of str, optional
             Files of the table that readers must not use any more; they stay in the folder.
+
+        Returns
+        -------
+        bool
+            False if the number had been reached already, by this or another process.
         """
         if number is not None and number <= self.number():
-            return
+            return False
         files = list(files)
         removed = list(removed)
         values = {self._value(file) for file in (*files, *removed)}
@@ -118,7 +123,7 @@ class Table:
         added = [file for file in files if file not in present]
         gone = [self._removal(file) for file in removed if file in present]
         if not added and not gone and (number is None or not self.exists):
-            return
+            return True
         footers = [self._footer(file) for file in added]
         arrow = pa.unify_schemas([_layout(footer) for footer in footers] or [pa.schema([])])
         schema = Schema.from_arrow(arrow.append(pa.field(self.partition, pa.int32())))
@@ -127,15 +132,21 @@ class Table:
         with _readable(self.folder):
             try:
                 if (log := self._log) is None:
-                    return self._create(schema, actions, mark)
+                    self._create(schema, actions, mark)
+                    return True
                 known = {field.name for field in log.schema().fields}
                 if missing := [field for field in schema.fields if field.name not in known]:
                     log.alter.add_columns(missing)
+                # In the version that the commit rests on: later ones with a number conflict.
+                if number is not None and number <= _reached(log, _COMMITS):
+                    return False
                 self._append(log, [*actions, *gone], mark)
             except DeltaError:
-                # Another process may have done the same at the moment.
+                # Another process may have reached the number at the moment.
                 if number is None or number > self.number():
                     raise
+                return False
+        return True
 
     def counts(self) -> dict[int, int]:
         """Return the number of files of each partition."""
@@ -184,8 +195,7 @@ class Table:
 
     def _number(self, application: str) -> int:
         log = self._updated()
-        found = log.transaction_version(application) if log else None
-        return -1 if found is None else int(found)
+        return -1 if log is None else _reached(log, application)
 
     def _rows(self, value: int) -> int:
         if (log := self._updated()) is None:
@@ -266,6 +276,12 @@ class Table:
             deletion_timestamp=int(time.time() * 1000),
             partition_values={self.partition: str(self._value(file))},
         )
+
+
+def _reached(log: DeltaTable, application: str) -> int:
+    """Number of the last commit of an application in the version that `log` holds."""
+    found = log.transaction_version(application)
+    return -1 if found is None else int(found)
 
 
 def _layout(footer: pq.FileMetaData) -> pa.Schema:

@@ -1,0 +1,136 @@
+"""The store of requests: append only, and decided upon by one writer at a time."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from fink_al.errors import ServiceError
+from fink_al.requests.record import SCHEMA, Record, from_table, to_table
+from fink_al.storage.place import Place
+from fink_al.storage.table import Table
+
+_LIST = "list"
+#: Attempts of a change: so many others may write between reading and writing.
+_ATTEMPTS = 50
+#: Files of a list above which they are merged.
+_MOST_FILES = 30
+#: Merged files stay for those who read them [h].
+_KEEP_HOURS = 24
+
+
+class RequestStore:
+    """Requests of all targets of an installation.
+
+    Parameters
+    ----------
+    folder : Place, path or str
+        Its folder, which need not exist.
+    """
+
+    def __init__(self, folder: Place | Path | str):
+        self.folder = Place(folder)
+        self._table = Table(self.folder, _LIST)
+        self._files: dict[str, pa.Table] = {}
+
+    def current(self) -> dict[str, Record]:
+        """Return each request as it is now, by its name, in the order in which they began.
+
+        Raises
+        ------
+        ServiceError
+            If the store cannot be read.
+        """
+        return {record.request_id: record for record in self.history()}
+
+    def history(self, request_id: str | None = None) -> list[Record]:
+        """Return all rows, or those of one request, the oldest first.
+
+        Raises
+        ------
+        ServiceError
+            If the store cannot be read.
+        """
+        rows = self._rows()
+        if request_id is not None:
+            chosen = [name == request_id for name in rows["request_id"].to_pylist()]
+            rows = rows.filter(pa.array(chosen, pa.bool_()))
+        return from_table(rows)
+
+    def change(self, decide: Callable[[dict[str, Record]], Iterable[Record]]) -> list[Record]:
+        """Write what `decide` makes of the requests as they are, and return it.
+
+        If another process writes meanwhile, `decide` is called again with what is then there. So a
+        decision always rests on all that was written before it.
+
+        Parameters
+        ----------
+        decide : callable
+            Takes the requests by name, and returns those that change. It has no other effect.
+
+        Raises
+        ------
+        ServiceError
+            If the store cannot be read or written. Then the change may have been written or not;
+            the same `decide` called again sees which.
+        """
+        change = uuid.uuid4().hex
+        for _ in range(_ATTEMPTS):
+            number = self._table.number() + 1
+            records = list(decide(self.current()))
+            if not records or self._commit(records, number, change):
+                return records
+        raise ServiceError(
+            f"{self.folder} was changed {_ATTEMPTS} times by other processes while one change was "
+            "tried: see which of them do so, and call again."
+        )
+
+    def tidy(self) -> None:
+        """Merge the files of lists that have many, and remove those replaced a day ago."""
+        for day, files in self._table.counts().items():
+            if files > _MOST_FILES:
+                self._table.compact(day)
+        self._table.vacuum(_KEEP_HOURS)
+
+    def _commit(self, records: list[Record], number: int, change: str) -> bool:
+        rows = to_table(records, number, change)
+        files = []
+        for day in sorted({record.list for record in records}):
+            of_list = [record.list == day for record in records]
+            name = f"{number:012d}-{change}.parquet"
+            file = f"{_LIST}={day}/{name}"
+            (self.folder / f"{_LIST}={day}").write_table(
+                name, rows.filter(pa.array(of_list)).drop_columns(_LIST)
+            )
+            files.append(file)
+        if self._table.commit(files, number) or change in self._rows()["change"].to_pylist():
+            return True
+        self.folder.remove(*files)
+        return False
+
+    def _rows(self) -> pa.Table:
+        names = self._table.files()
+        self._files = {name: self._files.get(name) or self._file(name) for name in names}
+        rows = pa.concat_tables([SCHEMA.empty_table(), *self._files.values()])
+        return rows.sort_by([("number", "ascending"), ("time", "ascending")])
+
+    def _file(self, name: str) -> pa.Table:
+        try:
+            rows = pq.ParquetFile(pa.BufferReader(self.folder.read(name))).read(use_threads=False)
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise ServiceError(
+                f"{self.folder / name} is no file of requests ({str(error).splitlines()[0]}): "
+                "restore it from a copy."
+            ) from None
+        day = int(name.partition("/")[0].removeprefix(f"{_LIST}="))
+        columns = {
+            field.name: rows[field.name] if field.name in rows.column_names
+            else pa.nulls(len(rows), field.type)
+            for field in SCHEMA
+        }  # fmt: skip
+        columns[_LIST] = pa.array([day] * len(rows), pa.int32())
+        return pa.table(columns).cast(SCHEMA)
