@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from fink_al.features.feature_set import FeatureSet
     from fink_al.labels.own_names import OwnNames
     from fink_al.models.registry import Registry
+    from fink_al.requests.store import RequestStore
 
 
 @dataclass(frozen=True)
@@ -140,6 +141,13 @@ class Loop:
         settings = self.settings
         store = LabelStore.open(settings.shared_dir, settings.labels_path, until)
         return OwnNames(store, counterparts_file(self.archive.folder), until)
+
+    @cached_property
+    def requests(self) -> RequestStore:
+        """Requests for spectra, those of all targets."""
+        from fink_al.requests.store import RequestStore
+
+        return RequestStore(self.settings.shared_dir / "requests")
 
     @cached_property
     def registry(self) -> Registry:

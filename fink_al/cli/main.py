@@ -24,6 +24,7 @@ _COMMANDS = {
     "audit": ("fink_al.cli.audit", "Prove that nothing of a night was lost or published twice."),
     "candidates": ("fink_al.cli.candidates", "Tonight's list for observers."),
     "plan": ("fink_al.cli.plan", "A night of the telescopes: which candidate, when, how long."),
+    "requests": ("fink_al.cli.requests", "Send a plan to its telescopes, and watch it."),
     "features": ("fink_al.cli.features", "Features of a table of points."),
     "evaluate": ("fink_al.cli.evaluate", "Measure how well a feature set separates types."),
     "campaign": ("fink_al.cli.campaign", "Compare what query strategies gain per spectrum."),

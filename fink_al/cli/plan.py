@@ -3,57 +3,33 @@
 from __future__ import annotations
 
 import json
-import os
-import time
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from fink_al.cli.night import read_night
+from fink_al.cli.planning import chosen_telescopes, plan_options, planned, warn_if_open
 from fink_al.cli.points import config_option, open_loop
 from fink_al.cli.table import show_whole
-from fink_al.settings import DEFAULT_TELESCOPE, load_telescope
+from fink_al.followup import times
+from fink_al.followup.times import mjd_of, time_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from fink_al.followup.plan.plan import Plan
+    from fink_al.followup.plan.tonight import Tonight
 
-_UNIX_EPOCH_MJD = 40587.0
 #: Objects that are left out, and shown to people; programs get all.
 _MOST_LEFT = 20
 
 
 @click.command()
-@click.option("--night", help="Date of the list, YYYYMMDD or YYYY-MM-DD.  [default: the latest]")
-@click.option(
-    "--telescope",
-    "names",
-    multiple=True,
-    help=f"A file of conf/telescopes; may be repeated.  [default: {DEFAULT_TELESCOPE}]",
-)
-@click.option("--hours", type=float, help="Hours of each telescope.  [default: all dark ones]")
-@click.option("--slots", type=int, help="Objects of each telescope.  [default: any number]")
-@click.option("--fill", is_flag=True, help="Continue after the first that does not fit: no odds.")
-@click.option("--from-now", is_flag=True, help="Plan the rest of the night.")
-@click.option("--seeing", type=float, help="Seeing in arcsec.  [default: the telescope's]")
-@click.option("--cloud", type=float, default=0.0, help="Light lost in cloud, in mag.")
-@click.option(
-    "--method",
-    type=click.Choice(["auto", "exact", "heuristic"]),
-    default="auto",
-    show_default=True,
-    help="How times are chosen; auto: exactly for short lists.",
-)
+@plan_options
 @click.option("--json", "as_json", is_flag=True, help="The whole plan, for programs.")
 @config_option
-def plan(
-    night: str | None, names: tuple[str, ...], hours: float | None, slots: int | None, fill: bool,
-    from_now: bool, seeing: float | None, cloud: float, method: Any, as_json: bool,
-    config: Path | None,
-) -> None:  # fmt: skip
+def plan(names: tuple[str, ...], as_json: bool, config: Path | None, **options: Any) -> None:
     """Plan the spectra of a night: which candidate, when, for how long.
 
     Each telescope takes its candidates in the order of the list while a schedule holds them all,
@@ -63,29 +39,24 @@ def plan(
 
     Objects of which a spectrum was handed in with this list are not planned again.
     """
-    chosen = read_night(night)
-    named = config or os.environ.get("FINK_AL_CONFIG")
-    beside = Path(named).parent if named else None
-    telescopes = [load_telescope(name, beside) for name in dict.fromkeys(names)]
-    loop = open_loop(config)
-    from fink_al.followup.plan.exposure import Weather
-    from fink_al.followup.plan.plan import PlanLimits
-    from fink_al.followup.plan.tonight import plan_tonight
-
-    now = time.time() / 86400 + _UNIX_EPOCH_MJD if from_now else None
-    limits = PlanLimits(hours, slots, fill, now, Weather(seeing, cloud), method)
-    day, found = plan_tonight(loop, telescopes or [load_telescope(beside=beside)], limits, chosen)
+    telescopes = chosen_telescopes(names, config)
+    loop, now = open_loop(config), times.now()
+    tonight = planned(loop, telescopes, now, **options)
     if as_json:
-        click.echo(json.dumps(to_dict(day, found), indent=1))
+        click.echo(json.dumps(to_dict(tonight, now), indent=1))
     else:
-        _show(f"{loop.target.name}, list {day}", found)
+        _show(f"{loop.target.name}, list {tonight.day}", tonight.plan)
+        warn_if_open(tonight, now)
 
 
-def to_dict(day: int, plan: Plan) -> dict[str, Any]:
+def to_dict(tonight: Tonight, now: datetime) -> dict[str, Any]:
     """Return a plan as JSON types: times in UTC, null for what is missing."""
+    plan = tonight.plan
     observations = plan.observations.assign(begin=[_utc(t) for t in plan.observations["begin_mjd"]])
     return {
-        "list": day,
+        "list": tonight.day,
+        "closes": _utc(mjd_of(tonight.closes)),
+        "is_open": tonight.is_open(now),
         "telescopes": _records(plan.telescopes),
         "observations": _records(observations),
         "left": _records(plan.left),
@@ -99,8 +70,7 @@ def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _utc(mjd: float) -> str:
-    when = datetime.fromtimestamp(round((mjd - _UNIX_EPOCH_MJD) * 86400), UTC)
-    return f"{when:%Y-%m-%dT%H:%M:%SZ}"
+    return f"{time_of(mjd):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _show(title: str, plan: Plan) -> None:

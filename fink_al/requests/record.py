@@ -94,6 +94,11 @@ class Record:
         )
 
     @property
+    def is_lost(self) -> bool:
+        """True if no spectrum will come of it, and nobody gave its type."""
+        return self.state in ("failed", "expired", "withdrawn") and not self.is_taken
+
+    @property
     def bars(self) -> bool:
         """True if its object must not be asked for again."""
         if self.state == "classified":

@@ -2,44 +2,21 @@
 
 import json
 
-import numpy as np
-import pyarrow as pa
 import pytest
 from archive_files import put_rows
 from click.testing import CliRunner
+from simulated_lists import simulated_list
 
 from fink_al.archive.reading import Archive
 from fink_al.cli.plan import plan as command
 from fink_al.errors import FinkAlError
+from fink_al.followup.times import time_of
 from fink_al.followup.tonight import detailed
 from fink_al.labels.intake import import_file
 from fink_al.loop import Loop
 from fink_al.settings import load_settings
-from fink_al.simulation.nights import simulate
 
-
-@pytest.fixture(scope="module")
-def simulated():
-    """A list of one alert an object, all published, bright enough for a small telescope."""
-    campaign = simulate(1, 40, seed=3)
-    night = campaign.nights[0]
-    rows = campaign.columns(night)
-    _, first = np.unique(rows["object_id"].to_numpy(zero_copy_only=False), return_index=True)
-    rows = rows.take(pa.array(np.sort(first)))
-    n = len(rows)
-    u, pi = np.random.default_rng(1).random(n), np.linspace(0.5, 1.5, n)
-    columns = {
-        "p": np.full(n, 0.5), "p_reason": np.full(n, None), "informativeness": np.ones(n),
-        "strategy": ["entropy"] * n, "model_version": ["3"] * n, "is_candidate": [True] * n,
-        "u": u, "pi": pi, "priority": u / pi, "t": np.full(n, 100.0),
-        "list": np.full(n, night, np.int32),
-    }  # fmt: skip
-    for name, values in columns.items():
-        rows = rows.append_column(
-            name, values if isinstance(values, pa.Array) else pa.array(values)
-        )
-    mag = rows.column_names.index("mag")
-    return night, rows.set_column(mag, "mag", pa.array(np.linspace(17.5, 19.3, n)))
+simulated = pytest.fixture(simulated_list, scope="module")
 
 
 @pytest.fixture
@@ -146,7 +123,7 @@ def test_errors_are_one_sentence(loop, arguments, sentence):
 def test_the_rest_of_the_night(loop, monkeypatch):
     whole = json.loads(run("--json"))["observations"]
     middle = whole[1]["begin_mjd"] - 1e-4
-    monkeypatch.setattr("fink_al.cli.plan.time.time", lambda: (middle - 40587) * 86400)
+    monkeypatch.setattr("fink_al.followup.times.now", lambda: time_of(middle))
     rest = json.loads(run("--from-now", "--json"))["observations"]
     assert rest
     assert min(row["begin_mjd"] for row in rest) >= middle

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -24,15 +24,16 @@ from fink_al.settings import Telescope
 EXACT_MOST = 20
 
 #: Columns of the observations of a plan, in order of time for each telescope.
-PLAN = ["telescope", "begin_mjd", "minutes", "light_min", "object_id", "ra", "dec", "rank", "list",
-        "pi", "priority", "odds", "mag", "mag_err", "airmass", "moon_distance_deg"]  # fmt: skip
+PLAN = ["telescope", "begin_mjd", "minutes", "light_min", "exposures", "object_id", "ra", "dec",
+        "rank", "list", "pi", "priority", "odds", "mag", "mag_err", "airmass",
+        "moon_distance_deg"]  # fmt: skip
 
 #: Columns of the objects that no telescope observes.
 LEFT = ["object_id", "rank", "priority", "telescope", "reason"]
 
 #: Reasons beside `REASONS`: a spectrum was taken already; the first object that does not fit, the
-#: next ones, and those beyond the number of slots.
-TAKEN, NO_ROOM, BEHIND = "taken", "does_not_fit", "behind_the_first"
+#: next ones and those beyond the number of slots; the telescope refused it.
+TAKEN, NO_ROOM, BEHIND, LOST = "taken", "does_not_fit", "behind_the_first", "refused"
 
 Method = Literal["auto", "exact", "heuristic"]
 
@@ -45,6 +46,8 @@ class PlanLimits:
     ----------
     hours : float or None
         Hours of each telescope, overheads included; None: all that are dark.
+    hours_of : mapping of str to float
+        Further limits of telescopes, by name: what their allocations have left.
     slots : int or None
         Objects of each telescope; None: any number.
     fill : bool
@@ -63,6 +66,7 @@ class PlanLimits:
     since_mjd: float | None = None
     weather: Weather = field(default_factory=Weather)
     method: Method = "auto"
+    hours_of: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.hours is not None and not 0 < self.hours <= 24:
@@ -78,13 +82,15 @@ class Plan:
     Parameters
     ----------
     observations : DataFrame
-        Columns `PLAN`. `odds` are NaN for what has none; `mag` is the expected one in the middle of
-        the block, and so are airmass and distance from the Moon.
+        Columns `PLAN`; `light_min` of the `minutes` of a block are exposures. `odds` are NaN for
+        what has none; `mag` is the expected one in the middle of the block, and so are airmass and
+        distance from the Moon.
     left : DataFrame
         Columns `LEFT`, in order of rank.
     telescopes : DataFrame
-        ``telescope method dark_hours used_hours tau``, one row a telescope; `tau` is the priority
-        of its first object that was not taken, infinite if there is none, NaN without priorities.
+        ``telescope method dark_hours used_hours tau opens_mjd closes_mjd``, one row a telescope;
+        `tau` is the priority of its first object that was not taken, infinite if there is none, NaN
+        without priorities; between the last two it is dark.
     """
 
     observations: pd.DataFrame
@@ -99,6 +105,7 @@ def make_plan(
     limits: PlanLimits,
     *,
     taken: Collection[str] = (),
+    lost: Collection[str] = (),
     most_tau: float = np.inf,
 ) -> Plan:
     """Return the plan of a list.
@@ -119,6 +126,9 @@ def make_plan(
         Limits.
     taken : collection of str
         Objects of which a spectrum was taken from this list.
+    lost : collection of str
+        Objects of which no spectrum will come, such as those that a telescope refused. The first of
+        them ends the part with odds.
     most_tau : float
         Priority above which objects of the list may be missing in `rows`.
 
@@ -130,7 +140,7 @@ def make_plan(
     # The order of the targets must not follow the draw.
     rows = rows.sort_values("object_id", ignore_index=True)
     nights = [conditions(one, rows, begin_mjd, limits.weather) for one in telescopes]
-    return plan_of(rows, nights, limits, taken=taken, most_tau=most_tau)
+    return plan_of(rows, nights, limits, taken=taken, lost=lost, most_tau=most_tau)
 
 
 def plan_of(
@@ -139,13 +149,14 @@ def plan_of(
     limits: PlanLimits,
     *,
     taken: Collection[str] = (),
+    lost: Collection[str] = (),
     most_tau: float = np.inf,
 ) -> Plan:
     """Return the plan of :func:`make_plan` for nights whose conditions are known.
 
     `rows` are sorted by object, and `nights` are those of its rows.
     """
-    hours = np.array([min(limits.hours or np.inf, night.dark_hours) for night in nights])
+    hours = np.array([_hours(night, limits) for night in nights])
     shortest = np.stack([night.shortest_min for night in nights], axis=1)
     for k, night in enumerate(nights):
         least = shortest[:, k].min(initial=np.inf)
@@ -161,7 +172,8 @@ def plan_of(
     rank = rows["rank"].to_numpy()
     obstacle = np.max([night.obstacle for night in nights], axis=0)
     reason = np.array([*REASONS, BEHIND], object)[obstacle]
-    reason[is_taken] = TAKEN
+    is_lost = rows["object_id"].isin(list(lost)).to_numpy() & ~is_taken
+    reason[is_taken], reason[is_lost] = TAKEN, LOST
     if rows["priority"].isna().all():  # a night without lists
         most_tau = np.nan
     planned, summary = [], []
@@ -169,24 +181,30 @@ def plan_of(
         mine = np.flatnonzero(owner == k)
         open_ = mine[~is_taken[mine]]
         order = open_[np.argsort(rank[open_])]
+        # Nothing behind one that is lost has odds.
+        n_drawn = int(np.append(np.flatnonzero(is_lost[order]), len(order))[0])
+        first_lost = order[n_drawn : n_drawn + 1]
+        order = order[~is_lost[order]] if limits.fill else order[:n_drawn]
         method = _method(limits.method, len(mine))
         found = night.blocks.since(_first_step(night, limits.since_mjd))
         chosen = take(order.tolist(), _places(found, hours[k], method), limits.slots, limits.fill)
-        tau = most_tau
+        n_drawn = min(n_drawn, chosen.n_drawn)
+        tau = float(min([most_tau, *rows["priority"].iloc[first_lost]]))
         if chosen.n_drawn < len(order):
             first = order[chosen.n_drawn]
-            tau = float(min(rows["priority"].iloc[first], most_tau))
+            tau = float(min(rows["priority"].iloc[first], tau))
             is_full = limits.slots is not None and chosen.n_drawn >= limits.slots
             reason[first] = BEHIND if is_full else NO_ROOM
-        planned.append(_observations(rows, night, found, chosen, tau))
+        planned.append(_observations(rows, night, found, chosen, n_drawn, tau))
         used = planned[-1]["minutes"].sum() / 60
         name = night.telescope.name
-        summary.append((name, method, night.dark_hours, used, tau))
+        dark_mjd = night.begins_mjd[[0, -1]] + [0, STEP_MIN / 1440]
+        summary.append((name, method, night.dark_hours, used, tau, *dark_mjd))
     observations = pd.concat(planned, ignore_index=True)
     rest = ~rows["object_id"].isin(observations["object_id"]).to_numpy()
     names = np.array([*(night.telescope.name for night in nights), None], object)
     left = rows.assign(telescope=names[owner], reason=reason)[rest]
-    columns = ["telescope", "method", "dark_hours", "used_hours", "tau"]
+    columns = ["telescope", "method", "dark_hours", "used_hours", "tau", "opens_mjd", "closes_mjd"]
     return Plan(
         observations,
         left.sort_values("rank", ignore_index=True)[LEFT],
@@ -208,6 +226,17 @@ def _places(found: Blocks, hours: float, method: str) -> Places:
     return Exact(found, most_steps) if method == "exact" else Serial(found, most_steps)
 
 
+def _hours(night: Conditions, limits: PlanLimits) -> float:
+    name = night.telescope.name
+    left = limits.hours_of.get(name, np.inf)
+    if left <= 0:
+        raise FinkAlError(
+            f"{name} has no hours left of those of its night or semester (requests.hours_a_night, "
+            f"hours_a_semester in its file): raise them, or leave out telescope {name}."
+        )
+    return float(min(limits.hours or np.inf, left, night.dark_hours))
+
+
 def _first_step(night: Conditions, since_mjd: float | None) -> int:
     if since_mjd is None:
         return 0
@@ -220,19 +249,21 @@ def _first_step(night: Conditions, since_mjd: float | None) -> int:
 
 
 def _observations(
-    rows: pd.DataFrame, night: Conditions, found: Blocks, chosen: Taken, tau: float
+    rows: pd.DataFrame, night: Conditions, found: Blocks, chosen: Taken, n_drawn: int, tau: float
 ) -> pd.DataFrame:
     targets, begins = np.array(chosen.targets, np.int64), chosen.begins
     steps = found.steps[targets, begins]
+    light = found.light_min[targets, begins]
     middle = begins + (steps - 1) // 2
     some = rows.iloc[targets]
     pi = some["pi"].to_numpy(float)
-    is_drawn = (np.arange(len(targets)) < chosen.n_drawn) & (some["priority"].to_numpy(float) < tau)
+    is_drawn = (np.arange(len(targets)) < n_drawn) & (some["priority"].to_numpy(float) < tau)
     table = some[["object_id", "ra", "dec", "rank", "list", "pi", "priority"]].assign(
         telescope=night.telescope.name,
         begin_mjd=night.begins_mjd[begins],
         minutes=steps * STEP_MIN,
-        light_min=found.light_min[targets, begins],
+        light_min=light,
+        exposures=np.ceil(light / night.telescope.overheads.longest_exposure_min - 1e-9),
         odds=np.where(is_drawn, odds(pi, tau), np.nan),
         mag=night.mag[targets, middle],
         mag_err=night.mag_err[targets, middle],

@@ -3,35 +3,68 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 import numpy as np
+import pandas as pd
 import pyarrow.compute as pc
 
 from fink_al.draws import closing_fraction, closing_mjd
 from fink_al.errors import FinkAlError
+from fink_al.followup.allocation import hours_left
 from fink_al.followup.plan.plan import Plan, PlanLimits, make_plan
+from fink_al.followup.times import time_of
 from fink_al.followup.tonight import detailed
 from fink_al.lists import least_t, read_list
 from fink_al.loop import Loop
+from fink_al.requests.record import AT_TELESCOPE, Record
 from fink_al.settings import Telescope
+
+
+@dataclass(frozen=True)
+class Tonight:
+    """A list with its plan.
+
+    Parameters
+    ----------
+    day : int
+        Date of the list, YYYYMMDD.
+    closes : datetime
+        Time at which it closes, with time zone; the plan is for the day after.
+    rows : DataFrame
+        Its candidates, with the columns of :data:`fink_al.followup.tonight.DETAILS`.
+    plan : Plan
+        The plan.
+    """
+
+    day: int
+    closes: datetime
+    rows: pd.DataFrame
+    plan: Plan
+
+    def is_open(self, now: datetime) -> bool:
+        """Return True while later alerts may still change list, thresholds and odds."""
+        return now < self.closes
 
 
 def plan_tonight(
     loop: Loop, telescopes: Sequence[Telescope], limits: PlanLimits, night: int | None = None
-) -> tuple[int, Plan]:
-    """Return the date of a list and the plan of the day after it closes.
+) -> Tonight:
+    """Return the plan of the day after a list closes.
 
-    Objects whose standing labels name the list were observed. One that somebody else has typed
-    since is planned still: the odds of those behind it rest on it.
+    Objects whose standing labels name the list were observed. So were those whose requests say so.
+    One that somebody else has typed since is planned still, until its request is withdrawn: the
+    odds of those behind it rest on it. Objects that a telescope refused end the part with odds.
 
     Parameters
     ----------
     loop : Loop
-        Provides archive and labels.
+        Provides archive, labels and requests.
     telescopes : sequence of Telescope
         At least one.
     limits : PlanLimits
-        Limits of the plan.
+        Limits of the plan; those of the telescopes' allocations are added.
     night : int, optional
         Date of the list, YYYYMMDD; default: the latest that has candidates.
 
@@ -46,12 +79,34 @@ def plan_tonight(
         raise FinkAlError(
             f"The day after list {day} is over: leave out --from-now, or choose a later --night."
         )
+    requests = list(loop.requests.current().values())
+    closes = time_of(begins)
+
+    def is_of_list(record: Record) -> bool:
+        return (record.list, record.target) == (day, loop.target.name)
+
+    def is_fixed(record: Record) -> bool:
+        return record.state not in AT_TELESCOPE or not is_of_list(record)
+
+    of_list = [one for one in requests if is_of_list(one)]
+    hours = {one.name: hours_left(one, requests, closes, is_fixed) for one in telescopes}
+    plan = make_plan(
+        rows,
+        telescopes,
+        begins,
+        replace(limits, hours_of={**limits.hours_of, **hours}),
+        taken={*_taken(loop, day), *(one.object_id for one in of_list if one.is_taken)},
+        lost=[one.object_id for one in of_list if one.is_lost],
+        most_tau=_most_tau(loop, day),
+    )
+    return Tonight(day, closes, rows, plan)
+
+
+def _taken(loop: Loop, day: int) -> list[str]:
     statements = loop.labels.standing()
     of_list = statements.filter(pc.equal(statements["list"], day).fill_null(False))
-    taken = set(of_list["object_id"].to_pylist())
-    return day, make_plan(
-        rows, telescopes, begins, limits, taken=taken, most_tau=_most_tau(loop, day)
-    )
+    names: list[str] = of_list["object_id"].to_pylist()
+    return names
 
 
 def _most_tau(loop: Loop, day: int) -> float:

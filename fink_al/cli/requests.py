@@ -1,0 +1,271 @@
+"""``fink-al requests``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import rich_click as click
+
+from fink_al.cli.night import read_night
+from fink_al.cli.planning import (
+    chosen_telescopes,
+    plan_options,
+    planned,
+    telescope_option,
+    warn_if_open,
+)
+from fink_al.cli.points import config_option, open_loop
+from fink_al.cli.table import show_whole
+from fink_al.errors import FinkAlError, SettingsError
+from fink_al.followup import times
+from fink_al.settings import Telescope
+
+if TYPE_CHECKING:
+    from fink_al.followup.telescopes import Adapter, Request
+    from fink_al.loop import Loop
+    from fink_al.requests.record import Record
+
+#: Exit code if a person must look at something.
+_LOOK = 1
+_json_option = click.option("--json", "as_json", is_flag=True, help="All fields, for programs.")
+
+
+@click.group()
+def requests() -> None:
+    """Requests for spectra: send a plan to its telescopes, watch it until labels arrive.
+
+    The states of a request: drawn (in the list, not in the plan), planned, submitting (the
+    telescope may have it), submitted, accepted (in the telescope's own list), observed, classified
+    (a label arrived), failed, withdrawn, expired. The store of requests only grows.
+
+    Nothing is sent before requests.submit is true in the telescope's file.
+    """
+
+
+@requests.command("list")
+@click.option("--night", help="Date of the list, YYYYMMDD or YYYY-MM-DD.  [default: the latest]")
+@click.option("--all", "is_all", is_flag=True, help="All lists.")
+@click.option("--state", "states", multiple=True, help="Only requests in this state; repeatable.")
+@_json_option
+@config_option
+def list_(
+    night: str | None, is_all: bool, states: tuple[str, ...], as_json: bool, config: Path | None
+) -> None:
+    """List the requests of a list of candidates, each with its state and why."""
+    from fink_al.requests.record import STATES
+
+    if unknown := [state for state in states if state not in STATES]:
+        raise SettingsError(f"There is no state '{unknown[0]}'; there are: {', '.join(STATES)}.")
+    day = read_night(night)
+    records = _of_target(open_loop(config))
+    days = sorted({record.list for record in records})
+    day = day or (days[-1] if days else None)
+    if not is_all:
+        records = [record for record in records if record.list == day]
+        if night and not records:
+            known = ", ".join(map(str, days)) or "none: run fink-al requests submit"
+            raise FinkAlError(f"List {day} has no requests; lists that have: {known}.")
+    if states:
+        records = [record for record in records if record.state in states]
+    records.sort(key=lambda record: (record.list, record.rank))
+    if as_json:
+        click.echo(json.dumps([_plain(record) for record in records], indent=1))
+        return
+    _print(
+        ("request", "#", "state", "telescope", "UTC", "min", "odds", "type", "why"),
+        ((r.request_id, str(r.rank), r.state, r.telescope or "-", _time(r.begins),
+          _number(r.minutes, ".0f"), _number(r.odds, ".2f"), r.type or "-", r.reason or "")
+         for r in records),
+    )  # fmt: skip
+    counts = Counter(record.state for record in records)
+    click.echo(", ".join(f"{counts[s]} {s}" for s in STATES if counts[s]) or "No requests.")
+
+
+@requests.command()
+@click.argument("request_id", metavar="REQUEST")
+@_json_option
+@config_option
+def show(request_id: str, as_json: bool, config: Path | None) -> None:
+    """Show all that happened to REQUEST, the telescope's answers word for word."""
+    loop = open_loop(config)
+    history = loop.requests.history(request_id)
+    if not history:
+        raise _unknown(request_id)
+    if as_json:
+        click.echo(json.dumps([_plain(record) for record in history], indent=1))
+        return
+    last = history[-1]
+    click.echo(f"{last.request_id}: {last.object_id}, rank {last.rank} of list {last.list}")
+    click.echo(f"  {last.ra:.5f} {last.dec:+.5f}, chosen by {last.why}")
+    draw = (("pi", last.pi), ("priority", last.priority), ("tau", last.tau), ("odds", last.odds))
+    click.echo("  " + ", ".join(f"{name} {_number(value, '.4g')}" for name, value in draw))
+    if last.begins is not None:
+        click.echo(
+            f"  planned at {last.telescope}: {_time(last.begins)} UTC, {last.minutes:.0f} min with "
+            f"{last.exposures} x {last.exposure_s:.0f} s, {last.mag:.2f} ± {last.mag_err:.2f} mag"
+        )
+    _print(
+        ("time [UTC]", "state", "telescope's id", "why"),
+        ((_time(r.time), r.state, r.telescope_id or "-", r.reason or "") for r in history),
+    )
+    answers = dict.fromkeys(r.answer for r in history if r.answer)
+    for answer in answers:
+        click.echo("The telescope answered:")
+        click.echo("  " + answer.replace("\n", "\n  "))
+
+
+@requests.command()
+@plan_options
+@click.option("--dry-run", is_flag=True, help="Send and write nothing, whatever the settings say.")
+@config_option
+def submit(names: tuple[str, ...], dry_run: bool, config: Path | None, **options: Any) -> None:
+    """Plan a night, and send the plan to its telescopes.
+
+    Telescopes are asked first whether they would take each request. Without requests.submit in a
+    telescope's file nothing more happens. An object that was asked for, or has a type, is not asked
+    for again. Repeat it as the night goes (--from-now): what was sent stays.
+
+    Exit code 0: all went well; 1: some requests failed, could not be sent, or are in doubt: each is
+    named; 2: an invalid setting.
+    """
+    from fink_al.followup import submit as sending
+
+    telescopes = chosen_telescopes(names, config)
+    loop, now = open_loop(config), times.now()
+    adapters = _adapters(telescopes, loop)
+    tonight = planned(loop, telescopes, now, **options)
+    warn_if_open(tonight, now)
+    counts: Counter[str] = Counter()
+    for sent in sending.submit(loop, tonight, telescopes, adapters, times.now, dry_run=dry_run):
+        counts[sent.result] += 1
+        record = sent.record
+        hours = f", {sent.hours:.2f} h charged" if sent.hours is not None else ""
+        click.echo(
+            f"{_time(record.begins)} {record.telescope} {record.request_id}: "
+            f"{sent.result.replace('_', ' ')} ({sent.words}{hours})"
+        )
+    words = ", ".join(f"{number} {kind.replace('_', ' ')}" for kind, number in counts.items())
+    click.echo(f"List {tonight.day}: {words or 'the plan has no observation'}.")
+    dry = [t.name for t in telescopes if t.requests is not None and not t.requests.submit]
+    if dry and not dry_run:
+        click.echo(
+            f"Nothing was sent to {', '.join(dry)}: set requests.submit to true in its file to do "
+            "so (docs/telescopes.md)."
+        )
+    if counts["failed"] or counts["in_doubt"] or counts["not_sent"]:
+        sys.exit(_LOOK)
+
+
+@requests.command()
+@telescope_option
+@config_option
+def sync(names: tuple[str, ...], config: Path | None) -> None:
+    """Ask telescopes and labels what became of the requests; run it every few minutes.
+
+    A type that came in, by any way, closes a request: it is cancelled at the telescope, and a
+    record with the status withdrawn goes to the plan's topic. What was observed and has no type
+    after some days is asked about once. Exit code 1: a person must look at something, which is
+    named.
+    """
+    from fink_al.followup.sync import sync as bring
+
+    telescopes = chosen_telescopes(names, config)
+    loop = open_loop(config)
+    news = bring(loop, telescopes, _adapters(telescopes, loop), _announcer(loop), times.now)
+    for record in news.changed:
+        reason = f" ({record.reason})" if record.reason else ""
+        click.echo(f"{record.request_id}: {record.state}{reason}")
+    counts = Counter(record.state for record in _of_target(loop))
+    click.echo(f"Requests: {', '.join(f'{n} {state}' for state, n in counts.items()) or 'none'}.")
+    for sentence in news.told:
+        click.echo(sentence, err=True)
+    if news.told:
+        sys.exit(_LOOK)
+
+
+@requests.command()
+@click.argument("request_id", metavar="REQUEST")
+@click.option("--reason", default="cancelled by a person", show_default=True, help="Why.")
+@config_option
+def cancel(request_id: str, reason: str, config: Path | None) -> None:
+    """Cancel REQUEST at its telescope, whatever state it is in.
+
+    A request whose sending broke off, and that is not in the telescope's list, is withdrawn here
+    alone: look at the telescope's list first.
+    """
+    from fink_al.followup.submit import request_of
+    from fink_al.followup.sync import cancel as withdraw
+    from fink_al.requests.record import AT_TELESCOPE, ENDS
+
+    loop = open_loop(config)
+    record = loop.requests.current().get(request_id)
+    if record is None:
+        raise _unknown(request_id)
+    if record.state in ENDS or record.state == "observed":
+        raise FinkAlError(f"{request_id} is {record.state}: there is nothing to cancel.")
+    adapter = None
+    if record.state in AT_TELESCOPE and record.telescope is not None:
+        telescopes = chosen_telescopes([record.telescope], config)
+        adapter = _adapters(telescopes, loop)[record.telescope]
+        if record.state == "submitting" and not adapter.statuses([request_of(record)]):
+            adapter = None
+    after = withdraw(loop.requests, record, adapter, _announcer(loop), times.now, reason)
+    click.echo(f"{request_id}: {after.state}.")
+
+
+def _adapters(telescopes: Sequence[Telescope], loop: Loop) -> dict[str, Adapter]:
+    from fink_al.followup.telescopes.adapters import open_adapter
+
+    return {telescope.name: open_adapter(telescope, loop) for telescope in telescopes}
+
+
+def _announcer(loop: Loop) -> Callable[[Request, str], None]:
+    from fink_al.followup.telescopes.topic import announce
+
+    return partial(announce, loop)
+
+
+def _of_target(loop: Loop) -> list[Record]:
+    current = loop.requests.current().values()
+    return [record for record in current if record.target == loop.target.name]
+
+
+def _unknown(request_id: str) -> FinkAlError:
+    return FinkAlError(
+        f"There is no request '{request_id}'; fink-al requests list --all shows all names."
+    )
+
+
+def _plain(record: Record) -> dict[str, Any]:
+    return {
+        key: value.isoformat() if isinstance(value, datetime) else value
+        for key, value in asdict(record).items()
+    }
+
+
+def _print(heads: Sequence[str], rows: Any) -> None:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for head in heads:
+        is_number = head in ("#", "min", "odds")
+        table.add_column(head, justify="right" if is_number else "left", no_wrap=head != "why")
+    for row in rows:
+        table.add_row(*row)
+    show_whole(table)
+
+
+def _time(time: datetime | None) -> str:
+    return f"{time:%Y-%m-%d %H:%M}" if time is not None else "-"
+
+
+def _number(value: float | None, form: str) -> str:
+    return "-" if value is None else format(value, form)

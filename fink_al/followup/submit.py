@@ -1,0 +1,298 @@
+"""From a plan to requests: each is claimed in the store before a telescope hears of it.
+
+A claim is a decision on all requests as they are (:meth:`RequestStore.change`), so an object is
+asked for once, whatever other processes, nights and telescopes do. After a claim the telescope may
+have the request until its list says otherwise. So a request is sent again only if the telescope
+surely does not have it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
+from typing import Any, Literal
+
+import numpy as np
+
+from fink_al.followup.allocation import hours_left
+from fink_al.followup.known_types import KnownTypes
+from fink_al.followup.plan.tonight import Tonight
+from fink_al.followup.telescopes import (
+    Adapter,
+    InDoubt,
+    NotSent,
+    Refused,
+    Request,
+    TelescopeError,
+)
+from fink_al.followup.times import time_of
+from fink_al.loop import Loop
+from fink_al.requests.record import Record, State, request_id
+from fink_al.requests.store import RequestStore
+from fink_al.settings import Telescope
+
+#: Two requests nearer than this are for the same object, whatever its names [arcsec].
+SAME_ARCSEC = 1.5
+
+Result = Literal["dry_run", "submitted", "skipped", "failed", "in_doubt", "not_sent"]
+Clock = Callable[[], datetime]
+
+
+@dataclass(frozen=True)
+class Sending:
+    """What became of one request of a plan.
+
+    Parameters
+    ----------
+    record : Record
+        The request as it then is.
+    result : str
+        ``dry_run``: nothing was sent; ``skipped``: nor need it be; ``not_sent``: nor could it be.
+    hours : float or None
+        Hours that the telescope would charge; None if it does not say.
+    words : str
+        Why, for people.
+    """
+
+    record: Record
+    result: Result
+    hours: float | None
+    words: str
+
+
+def submit(
+    loop: Loop,
+    tonight: Tonight,
+    telescopes: Sequence[Telescope],
+    adapters: Mapping[str, Adapter],
+    now: Clock,
+    *,
+    dry_run: bool = False,
+) -> Iterator[Sending]:
+    """Send a plan to its telescopes, and yield what becomes of each request.
+
+    Each telescope's requests go in the order of time. The first that cannot be sent ends those of
+    its telescope. Telescopes without `submit` in their settings are asked what they think of the
+    requests, and get none.
+
+    Parameters
+    ----------
+    loop : Loop
+        Provides labels and requests.
+    tonight : Tonight
+        List and plan.
+    telescopes : sequence of Telescope
+        Those of the plan.
+    adapters : mapping of str to Adapter
+        How to speak with each, by name.
+    now : callable
+        Returns the time, with time zone.
+    dry_run : bool
+        True to send nothing anywhere, and to write nothing.
+    """
+    is_real = {
+        one.name: not dry_run and one.requests is not None and one.requests.submit
+        for one in telescopes
+    }
+    planned = records_of(loop, tonight, now())
+    if any(is_real.values()):
+        planned = write_plan(loop.requests, planned)
+    known = KnownTypes(loop.labels)
+    for telescope in telescopes:
+        mine = [r for r in planned if r.telescope == telescope.name and r.begins is not None]
+        stopped = ""
+        for record in sorted(mine, key=lambda r: (r.begins, r.rank)):
+            if record.state != "planned":
+                words = f"is {record.state} already"
+                yield Sending(record, "skipped", None, words)
+            elif stopped:
+                yield Sending(record, "not_sent", None, stopped)
+            else:
+                sender = _Sender(loop.requests, telescope, adapters[telescope.name], known, now)
+                sending = sender.send(record, is_real[telescope.name])
+                if sending.result == "not_sent":
+                    stopped = "one before it could not be sent"
+                yield sending
+
+
+def records_of(loop: Loop, tonight: Tonight, now: datetime) -> list[Record]:
+    """Return the requests of a list as its plan has them: planned, or drawn with a reason."""
+    plan = tonight.plan
+    nights = plan.telescopes.set_index("telescope")
+    observed = {row["object_id"]: row for row in plan.observations.to_dict("records")}
+    left = {row["object_id"]: row for row in plan.left.to_dict("records")}
+    records = []
+    for row in tonight.rows.to_dict("records"):
+        name = row["object_id"]
+        record = Record(
+            request_id(loop.target.name, tonight.day, name), loop.target.name, loop.survey.name,
+            name, tonight.day, "drawn", now, row["ra"], row["dec"], row["rank"],
+            _number(row["pi"]), _number(row["priority"]), row["why"],
+        )  # fmt: skip
+        if name in observed:
+            night = nights.loc[observed[name]["telescope"]]
+            records.append(_planned(record, observed[name], night))
+        else:
+            owner = left[name]["telescope"]
+            owner = owner if isinstance(owner, str) else None
+            records.append(replace(record, telescope=owner, reason=left[name]["reason"]))
+    return records
+
+
+def write_plan(store: RequestStore, planned: Sequence[Record]) -> list[Record]:
+    """Write the requests of a plan where nothing was sent yet, and return all as they then are."""
+    names = [record.request_id for record in planned]
+
+    def decide(current: dict[str, Record]) -> list[Record]:
+        changed = []
+        for record in planned:
+            old = current.get(record.request_id)
+            is_unsent = old is None or old.state in ("drawn", "planned")
+            if is_unsent and (old is None or replace(record, time=old.time) != old):
+                changed.append(record)
+        return changed
+
+    store.change(decide)
+    current = store.current()
+    return [current[name] for name in names]
+
+
+def advance(
+    store: RequestStore, name: str, since: Sequence[State], state: State, time: datetime,
+    reason: str | None = None, **changes: Any,
+) -> Record:  # fmt: skip
+    """Move the request `name` to `state` if it is in one of the states `since`; return it."""
+
+    def decide(current: dict[str, Record]) -> list[Record]:
+        record = current[name]
+        return [record.now(state, time, reason, **changes)] if record.state in since else []
+
+    changed = store.change(decide)
+    return changed[0] if changed else store.current()[name]
+
+
+def request_of(record: Record) -> Request:
+    """Return what a telescope is asked for."""
+    return Request(**{field.name: getattr(record, field.name) for field in fields(Request)})
+
+
+class _Sender:
+    """Sends the requests of one telescope."""
+
+    def __init__(
+        self, store: RequestStore, telescope: Telescope, adapter: Adapter, known: KnownTypes,
+        now: Clock,
+    ):  # fmt: skip
+        self._store, self._telescope, self._adapter = store, telescope, adapter
+        self._known, self._now = known, now
+
+    def send(self, record: Record, is_real: bool) -> Sending:
+        known = self._known.of(record)
+        if known is not None and not known.is_ours:
+            words = f"its type is known: {known.words}"
+            if is_real:
+                record = self._advance(record, "planned", "withdrawn", words, type=known.type)
+            return Sending(record, "skipped", None, words)
+        try:
+            quote = self._adapter.validate(request_of(record))
+        except NotSent as error:
+            return Sending(record, "not_sent", None, str(error))
+        except TelescopeError as error:
+            return Sending(record, "not_sent", None, f"was not validated: {error}")
+        if quote.problems:
+            words = "; ".join(quote.problems)
+            if is_real:
+                record = self._advance(record, "planned", "failed", words, answer=quote.answer)
+            return Sending(record, "failed", quote.hours, words)
+        if not is_real:
+            return Sending(record, "dry_run", quote.hours, "would be sent")
+        claimed, words = self._claim(record)
+        if claimed is None:
+            return Sending(record, "skipped", quote.hours, words)
+        return replace(self._submit(claimed), hours=quote.hours)
+
+    def _claim(self, record: Record) -> tuple[Record | None, str]:
+        """Write that the request is being sent, unless another one stands in its way."""
+        words = ""
+
+        def decide(current: dict[str, Record]) -> list[Record]:
+            nonlocal words
+            now = self._now()
+            own = current[record.request_id]
+            others = [one for one in current.values() if one.request_id != own.request_id]
+            left = hours_left(self._telescope, others, own.opens or now)
+            if own.state != "planned":
+                words = f"is {own.state} already, by another process"
+            elif other := next((one for one in others if one.bars and _is_same(one, own)), None):
+                words = f"was asked for already: {other.request_id} is {other.state}"
+            elif own.closes is not None and own.closes <= now:
+                words = f"its window closed at {own.closes:%Y-%m-%d %H:%M} UTC"
+            elif left < (own.minutes or 0.0) / 60:
+                words = f"{self._telescope.name} has {max(left, 0):.2f} h left"
+            else:
+                return [own.now("submitting", now)]
+            return []
+
+        changed = self._store.change(decide)
+        return (changed[0], "") if changed else (None, words)
+
+    def _submit(self, record: Record) -> Sending:
+        try:
+            receipt = self._adapter.submit(request_of(record))
+        except Refused as error:
+            after = self._advance(record, "submitting", "failed", str(error), answer=error.answer)
+            return Sending(after, "failed", None, str(error))
+        except NotSent as error:
+            after = self._advance(record, "submitting", "planned", str(error), answer=error.answer)
+            return Sending(after, "not_sent", None, str(error))
+        except InDoubt as error:
+            after = self._advance(
+                record, "submitting", "submitting", str(error), answer=error.answer
+            )
+            return Sending(after, "in_doubt", None, str(error))
+        after = self._advance(
+            record, "submitting", "submitted",
+            telescope_id=receipt.telescope_id, answer=receipt.answer,
+        )  # fmt: skip
+        return Sending(after, "submitted", None, "was sent")
+
+    def _advance(
+        self, record: Record, since: State, state: State, reason: str | None = None, **changes: Any
+    ) -> Record:
+        return advance(
+            self._store, record.request_id, (since,), state, self._now(), reason, **changes
+        )
+
+
+def _planned(record: Record, row: Mapping[Any, Any], night: Any) -> Record:
+    return replace(
+        record,
+        state="planned",
+        telescope=row["telescope"],
+        mag=row["mag"],
+        mag_err=row["mag_err"],
+        opens=time_of(night["opens_mjd"]),
+        closes=time_of(night["closes_mjd"]),
+        begins=time_of(row["begin_mjd"]),
+        minutes=row["minutes"],
+        exposures=int(row["exposures"]),
+        exposure_s=row["light_min"] * 60 / row["exposures"],
+        tau=_number(night["tau"]),
+        odds=_number(row["odds"]),
+    )
+
+
+def _number(value: Any) -> float | None:
+    """Return a number of a table; None if it is missing or infinite."""
+    return float(value) if np.isfinite(value) else None
+
+
+def _is_same(one: Record, other: Record) -> bool:
+    if one.object_id == other.object_id:
+        return True
+    north = (one.dec - other.dec) * 3600
+    if abs(north) > SAME_ARCSEC:
+        return False
+    east = (one.ra - other.ra + 180) % 360 - 180
+    return bool(np.hypot(east * 3600 * np.cos(np.radians(one.dec)), north) <= SAME_ARCSEC)

@@ -1,0 +1,287 @@
+"""What telescopes and labels say about requests, brought into the store.
+
+Whatever nobody can decide is told to a person, and stays as it is: a request that was being sent
+and is not in the telescope's list, one that the telescope took and does not list, a cancellation
+that failed, a spectrum whose type nobody has handed in.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from fink_al.errors import ServiceError
+from fink_al.followup.known_types import Known, KnownTypes
+from fink_al.followup.submit import Clock, advance, request_of
+from fink_al.followup.telescopes import Adapter, Request, Status, TelescopeError
+from fink_al.loop import Loop
+from fink_al.requests.record import AT_TELESCOPE, ENDS, Record, State
+from fink_al.requests.store import RequestStore
+from fink_al.settings import Telescope
+
+#: States in which a type that comes in closes a request.
+_OPEN: tuple[State, ...] = ("planned", "submitted", "accepted", "observed")
+#: Tells the readers of the plan's topic about a request that was withdrawn.
+Announce = Callable[[Request, str], None]
+
+
+@dataclass
+class News:
+    """Result of bringing requests up to date.
+
+    Parameters
+    ----------
+    changed : list of Record
+        Requests that changed, as they are now.
+    told : list of str
+        What a person must look at, a sentence each.
+    """
+
+    changed: list[Record] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
+
+
+def sync(
+    loop: Loop,
+    telescopes: Sequence[Telescope],
+    adapters: Mapping[str, Adapter],
+    announce: Announce,
+    now: Clock,
+) -> News:
+    """Bring the requests of a target up to date.
+
+    Parameters
+    ----------
+    loop : Loop
+        Provides labels and requests.
+    telescopes : sequence of Telescope
+        Those that are asked.
+    adapters : mapping of str to Adapter
+        How to speak with each, by name.
+    announce : callable
+        Publishes a request with its status to the plan's topic; called again after a failure, it
+        publishes nothing twice.
+    now : callable
+        Returns the time, with time zone.
+    """
+    news = News()
+    for telescope in telescopes:
+        _Sync(loop, telescope, adapters[telescope.name], announce, now, news).run()
+    named = {telescope.name for telescope in telescopes}
+    for name, number in _others(loop, named).items():
+        news.told.append(
+            f"{number} requests are open at {name}, which was not asked: add --telescope {name}."
+        )
+    _expire(loop, now(), news)
+    loop.requests.tidy()
+    return news
+
+
+def cancel(
+    store: RequestStore, record: Record, adapter: Adapter | None, announce: Announce, now: Clock,
+    reason: str, type: str | None = None,
+) -> Record:  # fmt: skip
+    """Cancel a request at its telescope, tell the topic's readers, and return it withdrawn.
+
+    Parameters
+    ----------
+    store : RequestStore
+        Where it is.
+    record : Record
+        The request, not at an end.
+    adapter : Adapter or None
+        How to speak with its telescope; None if the telescope surely does not have it.
+    announce : callable
+        As for :func:`sync`.
+    now : callable
+        Returns the time.
+    reason : str
+        Why, for people.
+    type : str, optional
+        Type that came in.
+
+    Raises
+    ------
+    TelescopeError
+        If the telescope did not cancel it: the request stays as it is, with the answer.
+    ServiceError
+        If the topic cannot be written; cancel it again.
+    """
+    answer = record.answer
+    if adapter is not None:
+        try:
+            answer = adapter.cancel(request_of(record)).answer
+        except TelescopeError as error:
+            words = f"could not be cancelled: {error}"
+            if record.reason != words:
+                advance(
+                    store, record.request_id, (record.state,), record.state, now(), words,
+                    answer=error.answer or answer,
+                )  # fmt: skip
+            raise
+    if record.begins is not None:
+        announce(request_of(record), "withdrawn")
+    return advance(
+        store, record.request_id, (record.state,), "withdrawn", now(), reason,
+        answer=answer, type=type,
+    )  # fmt: skip
+
+
+class _Sync:
+    """Brings the requests of one telescope up to date."""
+
+    def __init__(
+        self, loop: Loop, telescope: Telescope, adapter: Adapter, announce: Announce, now: Clock,
+        news: News,
+    ):  # fmt: skip
+        assert telescope.requests is not None
+        self._store, self._known = loop.requests, KnownTypes(loop.labels)
+        self._target, self._name = loop.target.name, telescope.name
+        self._settings = telescope.requests
+        self._adapter, self._announce, self._now, self._news = adapter, announce, now, news
+
+    def run(self) -> None:
+        open_ = [record for record in self._mine() if record.state in AT_TELESCOPE]
+        statuses: Mapping[str, Status] = {}
+        if open_:
+            try:
+                statuses = self._adapter.statuses([request_of(record) for record in open_])
+            except TelescopeError as error:
+                self._tell(f"The list of {self._name} cannot be read ({error}): sync again later.")
+                open_ = []
+        for record in open_:
+            self._look(record, statuses.get(record.request_id))
+        for record in self._mine():
+            if record.state in _OPEN and (known := self._known.of(record)):
+                self._close(record, known)
+            elif record.state == "observed":
+                self._ask(record)
+
+    def _mine(self) -> list[Record]:
+        return [
+            record
+            for record in self._store.current().values()
+            if record.telescope == self._name and record.target == self._target
+        ]
+
+    def _look(self, record: Record, status: Status | None) -> None:
+        """Take over what the telescope's list says of a request."""
+        if status is None:
+            age = self._now() - record.time
+            if age > timedelta(minutes=self._settings.doubt_minutes):
+                self._tell(
+                    f"{record.request_id} is not in the list of {self._name} since it was "
+                    f"{record.state} at {record.time:%Y-%m-%d %H:%M} UTC. Nothing is sent again: "
+                    f"look there, then run fink-al requests cancel {record.request_id}."
+                )
+            return
+        news = {"telescope_id": status.telescope_id or record.telescope_id, "answer": status.answer}
+        if status.state == "withdrawn":
+            self._withdrawn(record, status)
+        elif status.state != "accepted":
+            observed = status.observed if status.state == "observed" else None
+            reason = None if status.state == "observed" else f"by {self._name}"
+            self._advance(record, status.state, reason, observed=observed, **news)
+        elif record.closes is not None and self._is_over(record.closes):
+            self._cancel(record, "expired", f"its window closed at {record.closes:%Y-%m-%d %H:%M}")
+        elif record.state != "accepted" or news["telescope_id"] != record.telescope_id:
+            self._advance(record, "accepted", None, **news)
+
+    def _is_over(self, closes: datetime) -> bool:
+        return self._now() > closes + timedelta(minutes=self._settings.doubt_minutes)
+
+    def _withdrawn(self, record: Record, status: Status) -> None:
+        """Take over that a request was cancelled at the telescope, by us or by somebody else."""
+        known = self._known.of(record)
+        reason = known.words if known else f"cancelled at {self._name}"
+        self._try(
+            record,
+            lambda: cancel(
+                self._store, record, None, self._announce, self._now, reason,
+                known.type if known else None,
+            ),
+        )  # fmt: skip
+
+    def _close(self, record: Record, known: Known) -> None:
+        """Close a request for a type that came in."""
+        if record.state == "observed" or known.is_ours:
+            self._advance(record, "classified", f"by {known.source}", type=known.type)
+        else:
+            self._cancel(record, "withdrawn", known.words, known.type)
+
+    def _cancel(
+        self, record: Record, state: State, reason: str, known_type: str | None = None
+    ) -> None:
+        """Cancel a request at the telescope; its end is then `state`."""
+        adapter = self._adapter if record.state in AT_TELESCOPE else None
+
+        def act() -> Record:
+            if state == "withdrawn":
+                return cancel(
+                    self._store, record, adapter, self._announce, self._now, reason, known_type
+                )
+            answer = self._adapter.cancel(request_of(record)).answer
+            return advance(
+                self._store, record.request_id, (record.state,), state, self._now(), reason,
+                answer=answer,
+            )  # fmt: skip
+
+        self._try(record, act)
+
+    def _try(self, record: Record, act: Callable[[], Record]) -> None:
+        try:
+            self._news.changed.append(act())
+        except ServiceError as error:
+            self._tell(f"{record.request_id} could not be closed ({error}): sync again later.")
+
+    def _ask(self, record: Record) -> None:
+        """Ask once for the type of what was observed some days ago."""
+        since = record.observed or record.time
+        waited = self._now() - since
+        if record.asked is None and waited > timedelta(days=self._settings.ask_after_days):
+            self._advance(record, "observed", "asked for its type", asked=self._now())
+            self._tell(
+                f"{record.object_id} was observed by {self._name} at {since:%Y-%m-%d %H:%M} UTC "
+                f"for list {record.list}, and has no type: hand it in with fink-al labels add or "
+                "import, with that list, also if the spectrum shows none (unclassified)."
+            )
+
+    def _advance(self, record: Record, state: State, reason: str | None, **changes: object) -> None:
+        after = advance(
+            self._store, record.request_id, (record.state,), state, self._now(), reason, **changes
+        )
+        self._news.changed.append(after)
+
+    def _tell(self, text: str) -> None:
+        self._news.told.append(text)
+
+
+def _others(loop: Loop, named: set[str]) -> dict[str, int]:
+    """Count the open requests of a target at telescopes that were not asked."""
+    counts: defaultdict[str, int] = defaultdict(int)
+    for record in loop.requests.current().values():
+        is_open = record.target == loop.target.name and record.state in AT_TELESCOPE
+        if is_open and record.telescope is not None and record.telescope not in named:
+            counts[record.telescope] += 1
+    return dict(counts)
+
+
+def _expire(loop: Loop, now: datetime, news: News) -> None:
+    """Close what was never sent, and whose night is over."""
+
+    def decide(current: dict[str, Record]) -> list[Record]:
+        mine = [record for record in current.values() if record.target == loop.target.name]
+        ends: dict[int, datetime] = {}
+        for record in mine:
+            if record.closes is not None:
+                ends[record.list] = max(record.closes, ends.get(record.list, record.closes))
+        return [
+            record.now("expired", now, record.reason or "was not sent")
+            for record in mine
+            if record.state not in AT_TELESCOPE | ENDS | {"observed"}
+            and now > ends.get(record.list, now)
+        ]
+
+    news.changed += loop.requests.change(decide)
