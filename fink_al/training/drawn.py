@@ -5,8 +5,14 @@ drawn, each with odds ``min(1, pi * tau)``, where ``tau`` is the priority of tha
 object whose type did not depend on the draw of a list is in that list with odds of 1. Totals over
 the objects of the lists follow from these rows, each divided by its odds.
 
-Archive and labels decide. What a list holds is kept in a file of its own, so the archive is read
-once for a list, and again if its files change. Memory follows the largest list and the labels.
+If a list was sent to telescopes as requests, each of them took its own part of it, with a ``tau``
+of its own. The totals are then those over the objects that the telescopes can take: the others have
+no odds. To which part an object belongs is known only if it was published. So no object of a part
+has odds of 1 for a type that was known before, but those of its priority.
+
+Archive, requests and labels decide. What a list holds is kept in a file of its own, so the archive
+is read once for a list, and again if its files change. Memory follows the largest list and the
+labels.
 
 Sources: Duffield, Lund & Thorup 2007 (JACM 54, 32); Ting 2017 (arXiv 1708.04970). A list from which
 nothing was drawn is left out as a whole: nobody observed, and it says nothing.
@@ -16,8 +22,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +38,7 @@ from fink_al.labels.standing import statements
 from fink_al.labels.verdict import verdicts
 from fink_al.lists import LISTED, least_t, read_list
 from fink_al.loop import Loop
+from fink_al.requests.record import Record
 from fink_al.settings import MJD_EPOCH
 from fink_al.settings.taxonomy import UNCLASSIFIED, WITHDRAWN
 
@@ -57,8 +64,10 @@ DRAWN = pa.schema(
 )
 
 #: Reasons why a labelled object has no odds: its label names no list, it was not within the cuts
-#: of its list, or an object above it was not taken.
-NO_LIST, NOT_IN_LIST, ABOVE_TAU = "no_list", "not_in_list", "above_tau"
+#: of its list, an object above it was not taken, or no telescope of the list's plan could take it.
+NO_LIST, NOT_IN_LIST, ABOVE_TAU, NO_PART = "no_list", "not_in_list", "above_tau", "not_in_plan"
+
+Flags = npt.NDArray[np.bool_]
 
 _TABLE, _LIST, _FILES = "drawn.parquet", "list-", b"files"
 
@@ -76,15 +85,19 @@ class Spectra:
         and the time of its evidence.
     labelled : frozenset of str
         Objects that have any statement.
+    parts : mapping of int to mapping of str to str
+        Telescope of each object of a plan, empty if none could take it, for lists that were sent as
+        requests.
     """
 
     taken: Mapping[int, list[str]]
     known: pa.Table
     labelled: frozenset[str]
+    parts: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, labels: Labels) -> Spectra:
-        """Return the spectra of the statements that stand."""
+    def of(cls, labels: Labels, requests: Iterable[Record] = ()) -> Spectra:
+        """Return the spectra of the statements that stand, and of a target's requests."""
         stands, rows = labels.standing(), labels.read()
         typed = stands.filter(pc.not_equal(stands["type"], UNCLASSIFIED))
         rows = rows.filter(pc.invert(pc.is_in(rows["type"], pa.array([UNCLASSIFIED, WITHDRAWN]))))
@@ -99,7 +112,15 @@ class Spectra:
         taken: dict[int, list[str]] = {}
         for row in stands.select(["object_id", "list"]).drop_null().to_pylist():
             taken.setdefault(row["list"], []).append(row["object_id"])
-        return cls(taken, known, frozenset(stands["object_id"].to_pylist()))
+        parts: dict[int, dict[str, str]] = {}
+        requests = list(requests)
+        sent = {one.list for one in requests if one.state not in ("drawn", "planned")}
+        for one in requests:
+            if one.list in sent:
+                parts.setdefault(one.list, {})[one.object_id] = one.telescope or ""
+            if one.is_taken and one.type is not None:
+                taken.setdefault(one.list, []).append(one.object_id)
+        return cls(taken, known, frozenset(stands["object_id"].to_pylist()), parts)
 
 
 def drawn_of(
@@ -130,19 +151,52 @@ def drawn_of(
     counts = Counter({NOT_IN_LIST: len(names) - int(is_taken.sum())})
     is_certain = _known_before(listed, day, closes_mjd, spectra.known)
     priority = listed["priority"].to_numpy()
-    tau = smallest_untaken(priority[~is_certain], is_taken[~is_certain], least_t(listed))
-    is_drawn = is_taken & ~is_certain & (priority < tau)
-    counts[ABOVE_TAU] = int((is_taken & ~is_certain & ~is_drawn).sum())
-    use = (is_drawn | is_certain) & is_drawn.any()
-    share = np.where(is_certain, 1.0, odds(listed["pi"].to_numpy(), tau))
+    if part := spectra.parts.get(day):
+        use, tau = _drawn_by_part(listed, is_taken, is_taken | is_certain, part)
+        owned = [name for name, telescope in part.items() if telescope]
+        has_part = pc.is_in(listed["object_id"], pa.array(owned, pa.string())).to_numpy()
+        counts[NO_PART] = int((is_taken & ~has_part).sum())
+        counts[ABOVE_TAU] = int((is_taken & has_part & ~use).sum())
+        share = odds(listed["pi"].to_numpy(), tau)
+    else:
+        least = smallest_untaken(priority[~is_certain], is_taken[~is_certain], least_t(listed))
+        is_drawn = is_taken & ~is_certain & (priority < least)
+        counts[ABOVE_TAU] = int((is_taken & ~is_certain & ~is_drawn).sum())
+        use = (is_drawn | is_certain) & is_drawn.any()
+        share = np.where(is_certain, 1.0, odds(listed["pi"].to_numpy(), least))
+        tau = np.full(len(listed), least)
     columns = {name: listed[name] for name in DRAWN.names if name in LISTED.names}
     columns |= {
         "list": pa.array(np.full(len(listed), day, np.int32)),
-        "tau": pa.array(np.full(len(listed), tau)),
+        "tau": pa.array(tau),
         "odds": pa.array(share),
     }
     table = pa.table({name: columns[name] for name in DRAWN.names if name in columns})
     return table.filter(pa.array(use)), counts
+
+
+def _drawn_by_part(
+    listed: pa.Table, is_taken: Flags, is_settled: Flags, part: Mapping[str, str]
+) -> tuple[Flags, npt.NDArray[np.float64]]:
+    """Tell which objects of a list were drawn, each by the telescope it belongs to; their `tau`.
+
+    A part of which nothing was taken says nothing. What was known before is settled, as what was
+    taken: it does not end a part.
+    """
+    priority = listed["priority"].to_numpy()
+    at = pc.index_in(listed["object_id"], pa.array(list(part)))
+    is_seen = pc.is_valid(at).to_numpy()
+    owner = pa.array([*part.values()]).take(at).fill_null("").to_numpy(zero_copy_only=False)
+    # Objects that were published, and that no plan saw, may belong to any part.
+    unseen = priority[listed["is_published"].to_numpy() & ~is_seen & ~is_settled]
+    bound = float(np.min(unseen, initial=least_t(listed)))
+    drawn, tau = np.zeros(len(listed), bool), np.full(len(listed), np.nan)
+    for telescope in sorted({*part.values()} - {""}):
+        mine = owner == telescope
+        tau[mine] = smallest_untaken(priority[mine], is_settled[mine], bound)
+        within = mine & is_settled & (priority < tau)
+        drawn |= within & (within & is_taken).any()
+    return drawn, tau
 
 
 def write_drawn(loop: Loop, progress: Callable[[str], None]) -> pa.Table:
@@ -165,7 +219,9 @@ def write_drawn(loop: Loop, progress: Callable[[str], None]) -> pa.Table:
     FinkAlError
         If archive, labels or the folder of drawn objects cannot be read or written.
     """
-    archive, spectra = loop.archive, Spectra.of(loop.labels)
+    requests = loop.requests.current().values()
+    mine = [request for request in requests if request.target == loop.target.name]
+    archive, spectra = loop.archive, Spectra.of(loop.labels, mine)
     closes = closing_fraction(loop.target.draw, loop.survey)
     tables, counts = [], Counter[str]()
     for day in sorted(spectra.taken):

@@ -13,6 +13,7 @@ from fink_al.errors import ServiceError
 from fink_al.labels.label import Label
 from fink_al.lists import LISTED
 from fink_al.loop import Loop
+from fink_al.requests.record import Record, request_id
 from fink_al.training import drawn
 from fink_al.training.drawn import DRAWN, Spectra, drawn_of, read_drawn, write_drawn
 
@@ -230,3 +231,87 @@ def test_totals_and_shares_from_the_drawn_objects_are_right():
     # Hajek's estimate has a bias of the order of one over the labels.
     assert abs(share.mean() - truth[1] / truth[0]) < 4 * share.std() / 14 + 0.01
     assert totals[:, 2].mean() > 1.15 * share.mean()  # the share among the objects taken
+
+
+class Parts:
+    """One list that two telescopes share; a fifth of its objects is beyond both."""
+
+    def __init__(self, rng, objects=60):
+        self.names = np.array([f"ZTF{i:04d}" for i in range(objects)])
+        self.owner = rng.choice(["a", "b", ""], objects, p=[0.5, 0.3, 0.2])
+        self.value = rng.random(objects) + 2 * (self.owner == "a")
+        self.pi = rng.uniform(0.3, 1.7, objects)
+        self.known = self.names[rng.random(objects) < 0.15]
+
+    def campaign(self, rng, most=60):
+        """Totals of ones and of values, from what the telescopes took."""
+        n, u = len(self.names), rng.random(len(self.names))
+        table = pa.table({
+            "object_id": self.names, "alert_id": np.arange(n), "mjd": np.full(n, 1.5),
+            "mag": np.full(n, 19.0), "p": np.full(n, 0.5), "model_version": ["1"] * n,
+            "pi": self.pi, "u": u, "priority": u / self.pi, "t": np.full(n, 0.6),
+            "first_mjd": np.full(n, 1.5), "least_t": np.full(n, 0.6),
+            "is_published": u / self.pi < 0.6,
+        }).cast(LISTED).sort_by("priority")  # fmt: skip
+        published = table.filter(table["is_published"])["object_id"].to_pylist()[:most]
+        owners = dict(zip(self.names, self.owner, strict=True))
+        part = {name: owners[name] for name in published}
+        taken = []
+        for telescope, most_taken in (("a", rng.integers(2, 9)), ("b", rng.integers(2, 5))):
+            mine = [name for name in published if owners[name] == telescope]
+            open_ = [name for name in mine if name not in self.known]
+            taken += open_[:most_taken]
+            taken += open_[most_taken + 2 : most_taken + 3]  # one more, behind the first not taken
+        known = [(name, None, 0.5) for name in self.known]
+        kinds = [("object_id", pa.string()), ("list", pa.int32()), ("mjd", pa.float64())]
+        columns = zip(*known, strict=True)
+        statements = pa.table([pa.array(c, k) for c, (_, k) in zip(columns, kinds, strict=True)],
+                              [name for name, _ in kinds])  # fmt: skip
+        spectra = Spectra({1: taken}, statements, frozenset(), {1: part})
+        rows, counts = drawn_of(table, 1, 2.0, spectra)
+        assert counts["above_tau"] + len(set(rows["object_id"].to_pylist()) & set(taken)) == len(
+            taken
+        )
+        at = np.searchsorted(self.names, rows["object_id"].to_numpy(zero_copy_only=False))
+        assert (self.owner[at] != "").all()
+        weight = 1 / rows["odds"].to_numpy()
+        return weight.sum(), (weight * self.value[at]).sum()
+
+
+@pytest.mark.parametrize("most", [60, 15])
+def test_totals_over_parts_of_a_list_are_right(most):
+    rng = np.random.default_rng(2)
+    world = Parts(rng)
+    totals = np.array([world.campaign(rng, most) for _ in range(1500)])
+    can = world.owner != ""
+    truth = np.array([can.sum(), world.value[can].sum()])
+    error = totals.std(axis=0) / np.sqrt(len(totals))
+    assert (np.abs(totals.mean(axis=0) - truth) < 4 * error).all()
+    assert (error < 0.03 * truth).all()
+
+
+def test_requests_tell_which_telescope_took_an_object(loop):
+    """B is beyond the telescope, D was typed by others, E refused; F is behind it."""
+
+    def record(rank, name, state, telescope="anu_2m3", **more):
+        return Record(request_id("early_snia", DAY, name), "early_snia", "ztf", name, DAY, state,
+                      at(MJD + 0.5), 0.0, 0.0, rank, 2.0, rank / 20, "entropy", telescope,
+                      **more)  # fmt: skip
+
+    loop.requests.change(lambda current: [
+        record(1, "A", "classified", type="SN Ia"), record(2, "B", "drawn", None),
+        record(3, "C", "classified", type="unclassified"),
+        record(4, "D", "withdrawn", type="SN II"), record(5, "E", "failed"),
+        record(6, "F", "classified", type="SN Ia"),
+    ])  # fmt: skip
+    table, said = written(loop, *(spectrum(name, DAY) for name in "ABF"),
+                          spectrum("C", DAY, type="unclassified"),
+                          spectrum("D", mjd=MJD + 0.9))  # fmt: skip
+    tau = 0.25
+    assert odds_of(table) == {(name, DAY): 2.0 * tau for name in "ACD"}
+    assert set(table["tau"].to_pylist()) == {tau}
+    assert "1 above_tau, 1 not_in_plan" in said
+    loop.requests.change(lambda current: [record(1, "A", "planned")] + [
+        one.now("planned", at(MJD + 0.6)) for one in list(current.values())[1:]])  # fmt: skip
+    # Nothing was sent: the list was taken by whoever handed the labels in.
+    assert {name for name, _ in odds_of(write_drawn(loop, print))} == set("ABC")
