@@ -29,6 +29,9 @@ class Adapter(Protocol):
     FIELDS : dict
         Fields of a packet that are read, with their Avro types; nested where the packet is. The
         JVM and fastavro decode these alone.
+    STAMPS : dict
+        Fields of a packet that hold its cutouts, ``cutoutScience`` and so on, with their Avro
+        types; they are read for people only.
     IS_USABLE : str
         SQL condition over the record ``alert`` that an alert must meet to be scored.
     COLUMNS : dict of str to str
@@ -49,6 +52,7 @@ class Adapter(Protocol):
 
     SOURCES: tuple[str, ...]
     FIELDS: dict[str, Any]
+    STAMPS: dict[str, Any]
     IS_USABLE: str
     COLUMNS: dict[str, str]
     LIGHT_CURVE: dict[str, pa.DataType]

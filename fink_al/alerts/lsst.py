@@ -65,6 +65,9 @@ _SOURCE = {
     **dict.fromkeys(_BAD_PIXELS, "boolean"),
 }
 
+#: Cutouts, each a FITS file.
+STAMPS = dict.fromkeys(("cutoutScience", "cutoutTemplate", "cutoutDifference"), "bytes")
+
 #: Fields of the packet that are read, as Avro types, floats widened to double (exact). All of them
 #: may be null: `IS_USABLE` says what an alert must have.
 #: The writer's other fields, cutouts among them, are skipped while decoding.

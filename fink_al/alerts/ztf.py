@@ -24,6 +24,9 @@ MJD_OF_JD0 = 2400000.5
 #: Where alerts may come from, by the names of ``stream.source``.
 SOURCES = ("kafka", "fink_science")
 
+#: Cutouts, each a FITS file in gzip.
+STAMPS = {f"cutout{name}": {"stampData": "bytes"} for name in ("Science", "Template", "Difference")}
+
 #: Fields of the packet that are read, as Avro types, floats widened to double (exact). All of them
 #: may be null: `IS_USABLE` says what an alert must have.
 #: The writer's other fields, cutouts among them, are skipped while decoding.

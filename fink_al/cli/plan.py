@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
 from fink_al.cli.planning import chosen_telescopes, plan_options, planned, warn_if_open
-from fink_al.cli.points import config_option, open_loop
+from fink_al.cli.points import config_option, make_folder, open_loop, result
 from fink_al.cli.table import show_whole
 from fink_al.followup import times
 from fink_al.followup.times import mjd_of, time_of
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
     from fink_al.followup.plan.plan import Plan
     from fink_al.followup.plan.tonight import Tonight
+    from fink_al.loop import Loop
+    from fink_al.settings import Telescope
 
 #: Objects that are left out, and shown to people; programs get all.
 _MOST_LEFT = 20
@@ -27,9 +31,16 @@ _MOST_LEFT = 20
 
 @click.command()
 @plan_options
+@click.option(
+    "--page",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write a page to take along: times, airmass and Moon, finders, light curves (HTML).",
+)
 @click.option("--json", "as_json", is_flag=True, help="The whole plan, for programs.")
 @config_option
-def plan(names: tuple[str, ...], as_json: bool, config: Path | None, **options: Any) -> None:
+def plan(
+    names: tuple[str, ...], page: Path | None, as_json: bool, config: Path | None, **options: Any
+) -> None:
     """Plan the spectra of a night: which candidate, when, for how long.
 
     Each telescope takes its candidates in the order of the list while a schedule holds them all,
@@ -41,12 +52,32 @@ def plan(names: tuple[str, ...], as_json: bool, config: Path | None, **options: 
     """
     telescopes = chosen_telescopes(names, config)
     loop, now = open_loop(config), times.now()
+    if page is not None:
+        make_folder(page, option="--page")
     tonight = planned(loop, telescopes, now, **options)
+    if page is not None:
+        _write_page(page, loop, tonight, telescopes, options)
     if as_json:
         click.echo(json.dumps(to_dict(tonight, now), indent=1))
     else:
         _show(f"{loop.target.name}, list {tonight.day}", tonight.plan)
         warn_if_open(tonight, now)
+
+
+def _write_page(
+    page: Path, loop: Loop, tonight: Tonight, telescopes: Sequence[Telescope],
+    options: dict[str, Any],
+) -> None:  # fmt: skip
+    from fink_al.followup.plan.exposure import Weather
+    from fink_al.kafka.reading import fetch
+    from fink_al.report.night_page import night_page
+
+    weather = Weather(options["seeing"], options["cloud"])
+    get = partial(fetch, loop.settings.source)
+    text = night_page(loop, tonight, telescopes, weather, get, times.now())
+    with result(page, "--page") as partial_file:
+        partial_file.write_text(text, "utf-8")
+    click.echo(f"{page}: {len(tonight.plan.observations)} objects.", err=True)
 
 
 def to_dict(tonight: Tonight, now: datetime) -> dict[str, Any]:

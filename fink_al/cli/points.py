@@ -117,8 +117,8 @@ def feature_settings(settings: Settings, name: str | None, **changes: Any) -> Fe
         raise SettingsError(f"Feature set: {error}.") from None
 
 
-def make_folder(output: Path, points: Path | None = None) -> None:
-    """Create the folder of `output`, before the work whose result goes into it.
+def make_folder(output: Path, points: Path | None = None, option: str = "--output") -> None:
+    """Create the folder of `output`, the file of an `option`, before the work whose result it gets.
 
     Raises
     ------
@@ -131,13 +131,13 @@ def make_folder(output: Path, points: Path | None = None) -> None:
         output.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SettingsError(
-            f"--output {output}: its folder cannot be created ({error.strerror})."
+            f"{option} {output}: its folder cannot be created ({error.strerror})."
         ) from None
 
 
 @contextmanager
-def result(output: Path) -> Iterator[Path]:
-    """Yield the path to write to; a file `output` is replaced when the block has ended.
+def result(output: Path, option: str = "--output") -> Iterator[Path]:
+    """Yield the path to write to; `output`, the file of an `option`, is replaced after the block.
 
     Raises
     ------
@@ -154,7 +154,7 @@ def result(output: Path) -> Iterator[Path]:
                 yield partial
     except OSError as error:
         raise SettingsError(
-            f"--output {output} cannot be written: {error.strerror or error}."
+            f"{option} {output} cannot be written: {error.strerror or error}."
         ) from None
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -17,7 +19,6 @@ from fink_al.loop import Loop
 
 _COLUMNS = ["object_id", "ra", "dec", "band", "mag", "mjd", "p", "p_reason", "informativeness"]
 _COLUMNS += ["strategy", "model_version", "first_detection_mjd", "list", "pi", "priority"]
-_COLUMNS += ["alert_id"]
 
 #: Columns of the list, in order.
 LIST = ["rank", "object_id", "ra", "dec", "position", "band", "mag", "trend_mag_per_day",
@@ -84,6 +85,25 @@ def detailed(loop: Loop, night: int | None = None) -> tuple[int, pd.DataFrame]:
     raise FinkAlError(f"In {loop.archive.folder} {problem}; archived nights: {archived}.")
 
 
+def last_alerts(
+    loop: Loop, day: int, names: Collection[str], columns: Iterable[str]
+) -> pa.Table | None:
+    """Return the last alerts of objects of the list `day`, with `columns`; None if it has none."""
+    listed = read_list(loop.archive, day)
+    is_chosen = pc.is_in(listed["object_id"], pa.array(list(names), pa.string()))
+    return _alerts_of(loop, day, listed.filter(is_chosen), columns)
+
+
+def _alerts_of(loop: Loop, day: int, listed: pa.Table, columns: Iterable[str]) -> pa.Table | None:
+    chosen = listed["alert_id"].combine_chunks()
+    is_chosen = IN_LIST & pc.field("alert_id").isin(chosen)
+    rows = loop.archive.read_list(day, ["alert_id", *columns], is_chosen)
+    # An alert that came twice is archived twice.
+    return (
+        None if rows is None else rows.take(pc.index_in(chosen, rows["alert_id"].combine_chunks()))
+    )
+
+
 def _latest_list(archive: Archive, nights: list[int]) -> int | None:
     """Return the latest list of the latest night with candidates, None if it has no list."""
     for night in reversed(nights):
@@ -97,13 +117,8 @@ def _of_list(loop: Loop, day: int, columns: list[str]) -> pa.Table:
     """Return the last alerts of the published objects of a list, cut at the limit of a night."""
     listed = read_list(loop.archive, day)
     listed = listed.filter(listed["is_published"])[: loop.target.follow_up.max_per_night]
-    chosen = listed["alert_id"].combine_chunks()
-    is_chosen = IN_LIST & pc.field("alert_id").isin(chosen)
-    rows = loop.archive.read_list(day, columns, is_chosen)
-    if rows is None:
-        return listed
-    # An alert that came twice is archived twice.
-    return rows.take(pc.index_in(chosen, rows["alert_id"].combine_chunks()))
+    rows = _alerts_of(loop, day, listed, columns)
+    return listed if rows is None else rows
 
 
 def _ranked(loop: Loop, rows: pa.Table) -> pd.DataFrame:
