@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +28,7 @@ from fink_al.followup import times
 from fink_al.settings import Telescope
 
 if TYPE_CHECKING:
-    from fink_al.followup.telescopes import Adapter, Request
+    from fink_al.followup.telescopes import Adapter
     from fink_al.loop import Loop
     from fink_al.requests.record import Record
 
@@ -227,10 +226,11 @@ def _adapters(telescopes: Sequence[Telescope], loop: Loop) -> dict[str, Adapter]
     return {telescope.name: open_adapter(telescope, loop) for telescope in telescopes}
 
 
-def _announcer(loop: Loop) -> Callable[[Request, str], None]:
+def _announcer(loop: Loop) -> Callable[[Record], object]:
+    from fink_al.followup.submit import request_of
     from fink_al.followup.telescopes.topic import announce
 
-    return partial(announce, loop)
+    return lambda r: announce(loop, r.telescope or "", request_of(r), "withdrawn")
 
 
 def _of_target(loop: Loop) -> list[Record]:

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from fink_al.errors import ServiceError
 from fink_al.followup.known_types import Known, KnownTypes
 from fink_al.followup.submit import Clock, advance, request_of
-from fink_al.followup.telescopes import Adapter, Request, Status, TelescopeError
+from fink_al.followup.telescopes import Adapter, Status, TelescopeError
 from fink_al.loop import Loop
 from fink_al.requests.record import AT_TELESCOPE, ENDS, Record, State
 from fink_al.requests.store import RequestStore
@@ -24,7 +24,7 @@ from fink_al.settings import Telescope
 #: States in which a type that comes in closes a request.
 _OPEN: tuple[State, ...] = ("planned", "submitted", "accepted", "observed")
 #: Tells the readers of the plan's topic about a request that was withdrawn.
-Announce = Callable[[Request, str], None]
+Announce = Callable[[Record], object]
 
 
 @dataclass
@@ -61,7 +61,7 @@ def sync(
     adapters : mapping of str to Adapter
         How to speak with each, by name.
     announce : callable
-        Publishes a request with its status to the plan's topic; called again after a failure, it
+        Publishes in the plan's topic that a request is withdrawn; called again after a failure, it
         publishes nothing twice.
     now : callable
         Returns the time, with time zone.
@@ -122,7 +122,7 @@ def cancel(
                 )  # fmt: skip
             raise
     if record.begins is not None:
-        announce(request_of(record), "withdrawn")
+        announce(record)
     return advance(
         store, record.request_id, (record.state,), "withdrawn", now(), reason,
         answer=answer, type=type,

@@ -91,8 +91,8 @@ class Night:
         adapters = {self.settings.name: self.telescope}
         return list(submit(self.loop, self.tonight, [self.settings], adapters, self.now, **options))
 
-    def announce(self, request, status):
-        self.announced.append((request.request_id, status))
+    def announce(self, record):
+        self.announced.append(record.request_id)
 
     def sync(self):
         adapters = {self.settings.name: self.telescope}
@@ -274,7 +274,7 @@ def test_a_type_that_comes_in_cancels_the_request_and_is_announced(loop, night):
         "withdrawn", "accepted", "classified",
     ]  # fmt: skip
     assert night.telescope.cancelled == [first.request_id]
-    assert night.announced == [(first.request_id, "withdrawn")]
+    assert night.announced == [first.request_id]
     current = loop.requests.current()
     assert current[first.request_id].reason == "SN Ia by TNS"
     assert current[first.request_id].type == "SN Ia"
@@ -315,7 +315,7 @@ def test_a_topic_that_is_away_keeps_the_request_open(loop, night):
     loop.labels.store.add([label(first, "SN Ia")])
     announce, night.announce = night.announce, None
 
-    def away(request, status):
+    def away(record):
         raise ServiceError("Kafka is away")
 
     night.announce = away
