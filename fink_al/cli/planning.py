@@ -27,6 +27,9 @@ telescope_option = click.option(
 _PLAN_OPTIONS = (
     click.option("--night",
                  help="Date of the list, YYYYMMDD or YYYY-MM-DD.  [default: the latest]"),
+    click.option("--from", "source", type=click.Choice(["archive", "topic"]), default="archive",
+                 show_default=True,
+                 help="Where the list is read from; the topic has objects as they were published."),
     telescope_option,
     click.option("--hours", type=float, help="Hours of each telescope.  [default: all dark ones]"),
     click.option("--slots", type=int, help="Objects of each telescope.  [default: any number]"),
@@ -61,8 +64,8 @@ def chosen_telescopes(names: Sequence[str], config: Path | None) -> list[Telesco
 
 def planned(
     loop: Loop, telescopes: Sequence[Telescope], now: datetime, *, night: str | None,
-    hours: float | None, slots: int | None, fill: bool, from_now: bool, seeing: float | None,
-    cloud: float, method: Any,
+    source: Any, hours: float | None, slots: int | None, fill: bool, from_now: bool,
+    seeing: float | None, cloud: float, method: Any,
 ) -> Tonight:  # fmt: skip
     """Return the plan that the options ask for."""
     day = read_night(night)
@@ -72,7 +75,7 @@ def planned(
 
     since = mjd_of(now) if from_now else None
     limits = PlanLimits(hours, slots, fill, since, Weather(seeing, cloud), method)
-    return plan_tonight(loop, telescopes, limits, day)
+    return plan_tonight(loop, telescopes, limits, day, source)
 
 
 def warn_if_open(tonight: Tonight, now: datetime) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,12 +15,19 @@ from fink_al.archive.reading import Archive
 from fink_al.draws import closing_fraction, closing_mjd
 from fink_al.errors import FinkAlError
 from fink_al.followup.sky import hours_above_airmass_2, sexagesimal
+from fink_al.followup.subscriber import read_candidates
 from fink_al.lightcurve import LightCurves
-from fink_al.lists import IN_LIST, read_list
+from fink_al.lists import IN_LIST, least_t, read_list
 from fink_al.loop import Loop
+
+Source = Literal["archive", "topic"]
 
 _COLUMNS = ["object_id", "ra", "dec", "band", "mag", "mjd", "p", "p_reason", "informativeness"]
 _COLUMNS += ["strategy", "model_version", "first_detection_mjd", "list", "pi", "priority"]
+
+#: Columns of the alerts of a list, beside those of the light curve.
+ALERT = [*_COLUMNS, "alert_id", "topic", "partition", "offset", "star_distance_arcsec",
+         "star_score", "host_class"]  # fmt: skip
 
 #: Columns of the list, in order.
 LIST = ["rank", "object_id", "ra", "dec", "position", "band", "mag", "trend_mag_per_day",
@@ -63,45 +72,120 @@ def candidates(loop: Loop, night: int | None = None) -> tuple[int, pd.DataFrame]
     FinkAlError
         If there are no candidates; the message lists the archived nights.
     """
-    day, rows = detailed(loop, night)
-    return day, rows[LIST]
+    found = read_tonight(loop, night)
+    return found.day, found.rows[LIST]
 
 
-def detailed(loop: Loop, night: int | None = None) -> tuple[int, pd.DataFrame]:
-    """Return the list of :func:`candidates` with the columns `DETAILS`."""
-    nights = loop.archive.nights()
-    columns = [*_COLUMNS, *loop.alerts.LIGHT_CURVE]
-    day = night or _latest_list(loop.archive, nights)
-    if day and len(rows := _of_list(loop, day, columns)):
-        return day, _ranked(loop, rows)
+@dataclass(frozen=True)
+class Listed:
+    """A list of candidates, best first.
+
+    Parameters
+    ----------
+    day : int
+        Its date, or that of a night without lists, YYYYMMDD.
+    rows : DataFrame
+        One row an object, with the columns `DETAILS`.
+    alerts : pyarrow.Table
+        Last alert of each object, in the same order, with the columns `ALERT` as far as there are
+        any and those of the light curve.
+    most_priority : float
+        Priority above which objects may be missing: those that were not published, or are cut by
+        the limit of a night.
+    """
+
+    day: int
+    rows: pd.DataFrame
+    alerts: pa.Table
+    most_priority: float
+
+
+def read_tonight(loop: Loop, night: int | None = None, source: Source = "archive") -> Listed:
+    """Return the list of :func:`candidates` with all that a plan needs.
+
+    Parameters
+    ----------
+    loop : Loop
+        Provides archive, survey and site.
+    night : int, optional
+        As for :func:`candidates`.
+    source : {'archive', 'topic'}
+        Where it is read from. The topic has each object as it was when it was published, the
+        archive as it was last seen.
+
+    Raises
+    ------
+    FinkAlError
+        If there are no candidates.
+    ServiceError
+        If the topic cannot be read.
+    """
+    if source == "topic":
+        day, alerts, bound = _of_topic(loop, night)
+    else:
+        day, alerts, bound = _of_archive(loop, night)
+    rows, order = _ranked(loop, alerts)
+    return Listed(day, rows, alerts.take(pa.array(order)), bound)
+
+
+def _of_archive(loop: Loop, night: int | None) -> tuple[int, pa.Table, float]:
+    archive, nights = loop.archive, loop.archive.nights()
+    names = set(archive.schema().names) if nights else set()
+    columns = [name for name in (*ALERT, *loop.alerts.LIGHT_CURVE) if name in names]
+    if day := night or _latest_list(archive, nights):
+        listed = read_list(archive, day)
+        published = listed.filter(listed["is_published"])
+        most = loop.target.follow_up.max_per_night
+        cut = published["priority"].to_numpy()[most:]
+        chosen = published[:most]["alert_id"].combine_chunks()
+        rows = archive.read_list(day, columns, IN_LIST & pc.field("alert_id").isin(chosen))
+        if rows is not None and len(chosen):
+            # An alert that came twice is archived twice.
+            rows = rows.take(pc.index_in(chosen, rows["alert_id"].combine_chunks()))
+            return day, rows, min(least_t(listed), float(np.min(cut, initial=np.inf)))
     without_list = pc.field("is_candidate") & pc.field("list").is_null()
-    for chosen in [night] if night else reversed(nights):
-        if chosen in nights:
-            rows = loop.archive.read(chosen, columns, without_list)
+    for chosen_night in [night] if night else reversed(nights):
+        if chosen_night in nights:
+            rows = archive.read(chosen_night, columns, without_list)
             if len(rows):
-                return chosen, _ranked(loop, rows)
+                return chosen_night, rows, np.inf
     problem = f"night {night} has no candidates" if night else "no night has candidates"
     archived = ", ".join(map(str, nights)) or "none: has the stream run?"
-    raise FinkAlError(f"In {loop.archive.folder} {problem}; archived nights: {archived}.")
+    raise FinkAlError(f"In {archive.folder} {problem}; archived nights: {archived}.")
 
 
-def last_alerts(
-    loop: Loop, day: int, names: Collection[str], columns: Iterable[str]
-) -> pa.Table | None:
-    """Return the last alerts of objects of the list `day`, with `columns`; None if it has none."""
-    listed = read_list(loop.archive, day)
-    is_chosen = pc.is_in(listed["object_id"], pa.array(list(names), pa.string()))
-    return _alerts_of(loop, day, listed.filter(is_chosen), columns)
-
-
-def _alerts_of(loop: Loop, day: int, listed: pa.Table, columns: Iterable[str]) -> pa.Table | None:
-    chosen = listed["alert_id"].combine_chunks()
-    is_chosen = IN_LIST & pc.field("alert_id").isin(chosen)
-    rows = loop.archive.read_list(day, ["alert_id", *columns], is_chosen)
-    # An alert that came twice is archived twice.
-    return (
-        None if rows is None else rows.take(pc.index_in(chosen, rows["alert_id"].combine_chunks()))
-    )
+def _of_topic(loop: Loop, night: int | None) -> tuple[int, pa.Table, float]:
+    """Candidates of one list; memory follows the list, not the topic."""
+    day, last, least_t_, days = night, dict[str, dict](), np.inf, set[int]()
+    for _, _, record in read_candidates(loop.settings.sink, loop.target.candidates_topic):
+        if record["list"] is None:
+            continue
+        days.add(record["list"])
+        if night is None and (day is None or record["list"] > day):
+            day, last, least_t_ = record["list"], {}, np.inf
+        if record["list"] == day:
+            last[record["object_id"]] = record
+            least_t_ = min(least_t_, record["t"])
+    if not last or day is None:
+        known = ", ".join(map(str, sorted(days)[-10:])) or "none: has the stream run?"
+        raise FinkAlError(
+            f"Topic '{loop.target.candidates_topic}' has no candidates of list {day or 'any'}; its "
+            f"last lists: {known}."
+        )
+    best = sorted(last.values(), key=lambda record: (record["priority"], record["object_id"]))
+    most = loop.target.follow_up.max_per_night
+    cut = [record["priority"] for record in best[most : most + 1]]
+    names = [name for name in (*ALERT, *loop.alerts.LIGHT_CURVE) if name in best[0]]
+    rows = pa.Table.from_pylist([{name: one[name] for name in names} for one in best[:most]])
+    kinds = {
+        **loop.alerts.LIGHT_CURVE,
+        "p_reason": pa.string(),
+        "first_detection_mjd": pa.float64(),
+    }
+    for name, kind in kinds.items():
+        at = rows.column_names.index(name)
+        rows = rows.set_column(at, name, rows[name].cast(kind))
+    return day, rows, min([least_t_, *cut])
 
 
 def _latest_list(archive: Archive, nights: list[int]) -> int | None:
@@ -113,15 +197,8 @@ def _latest_list(archive: Archive, nights: list[int]) -> int | None:
     return None
 
 
-def _of_list(loop: Loop, day: int, columns: list[str]) -> pa.Table:
-    """Return the last alerts of the published objects of a list, cut at the limit of a night."""
-    listed = read_list(loop.archive, day)
-    listed = listed.filter(listed["is_published"])[: loop.target.follow_up.max_per_night]
-    rows = _alerts_of(loop, day, listed, columns)
-    return listed if rows is None else rows
-
-
-def _ranked(loop: Loop, rows: pa.Table) -> pd.DataFrame:
+def _ranked(loop: Loop, rows: pa.Table) -> tuple[pd.DataFrame, npt.NDArray[np.intp]]:
+    """Return the objects with all columns, best first, and their numbers in `rows`."""
     lists = rows.select(list(loop.alerts.LIGHT_CURVE))
     curves = loop.alerts.light_curves(lists, loop.survey)
     table = rows.select(_COLUMNS).to_pandas()
@@ -149,7 +226,7 @@ def _ranked(loop: Loop, rows: pa.Table) -> pd.DataFrame:
         hidden = table["hours"] == 0
         order = np.lexsort((table["object_id"], -table["informativeness"], hidden))
     table = table.iloc[order].reset_index(drop=True)
-    return table.assign(rank=table.index + 1)[DETAILS]
+    return table.assign(rank=table.index + 1)[DETAILS], order
 
 
 def form(rows: pd.DataFrame) -> pd.DataFrame:

@@ -11,6 +11,8 @@ from typing import Any
 import jinja2
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 from matplotlib import rc_context
 from matplotlib.dates import DateFormatter, HourLocator, date2num
 from matplotlib.figure import Figure
@@ -22,7 +24,6 @@ from fink_al.followup.plan.exposure import Weather
 from fink_al.followup.plan.tonight import Tonight
 from fink_al.followup.sky import sexagesimal
 from fink_al.followup.times import mjd_of, time_of
-from fink_al.followup.tonight import last_alerts
 from fink_al.loop import Loop
 from fink_al.report.light_curve import plot_light_curve
 from fink_al.report.stamp_images import stamp_image
@@ -30,8 +31,6 @@ from fink_al.settings import Telescope
 
 #: Objects that are left out, and shown.
 _MOST_LEFT = 40
-_COLUMNS = ["object_id", "topic", "partition", "offset", "star_distance_arcsec", "star_score",
-            "p", "p_reason", "informativeness", "host_class"]  # fmt: skip
 #: Value of a packet by topic, partition and offset; None if the topic has it no more.
 Fetch = Callable[[str, int, int], bytes | None]
 
@@ -59,16 +58,14 @@ def night_page(
         Time at which the page is written, with time zone.
     """
     rows = tonight.rows.sort_values("object_id", ignore_index=True)
-    planned = tonight.plan.observations
-    known = loop.archive.schema().names
-    columns = [name for name in _COLUMNS if name in known]
-    alerts = last_alerts(
-        loop, tonight.day, planned["object_id"].tolist(), [*columns, *loop.alerts.LIGHT_CURVE]
-    )
+    alerts = tonight.listed.alerts
+    is_planned = pc.is_in(alerts["object_id"], pa.array(tonight.plan.observations["object_id"]))
+    alerts = alerts.filter(is_planned)
     about: dict[str, dict[str, Any]] = {}
-    if alerts is not None and len(alerts):
-        curves = loop.alerts.light_curves(alerts.select([*loop.alerts.LIGHT_CURVE]), loop.survey)
-        for i, row in enumerate(alerts.select(columns).to_pylist()):
+    if len(alerts):
+        lists = list(loop.alerts.LIGHT_CURVE)
+        curves = loop.alerts.light_curves(alerts.select(lists), loop.survey)
+        for i, row in enumerate(alerts.drop_columns(lists).to_pylist()):
             figure = plot_light_curve(curves, i)
             figure.set_size_inches(6.5, 2.6)
             about[row["object_id"]] = row | {"curve": _svg(figure)}

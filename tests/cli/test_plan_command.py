@@ -11,7 +11,7 @@ from fink_al.archive.reading import Archive
 from fink_al.cli.plan import plan as command
 from fink_al.errors import FinkAlError
 from fink_al.followup.times import time_of
-from fink_al.followup.tonight import detailed
+from fink_al.followup.tonight import read_tonight
 from fink_al.labels.intake import import_file
 from fink_al.loop import Loop
 from fink_al.settings import load_settings
@@ -94,7 +94,7 @@ def test_what_fills_the_night_has_no_odds(loop):
 
 
 def test_objects_cut_by_the_limit_of_a_night_end_the_odds(loop, monkeypatch):
-    priorities = detailed(loop)[1]["priority"]
+    priorities = read_tonight(loop).rows["priority"]
     monkeypatch.setenv("FINK_AL_TARGET__FOLLOW_UP__MAX_PER_NIGHT", "2")
     (telescope,) = json.loads(run("--telescope", "example_8m", "--json"))["telescopes"]
     assert telescope["tau"] <= priorities[2]

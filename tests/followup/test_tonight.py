@@ -7,7 +7,7 @@ from archive_files import put_rows
 from fink_al.archive.reading import Archive
 from fink_al.errors import FinkAlError
 from fink_al.followup.sky import hours_above_airmass_2
-from fink_al.followup.tonight import DETAILS, LIST, candidates, detailed
+from fink_al.followup.tonight import DETAILS, LIST, candidates, read_tonight
 from fink_al.loop import Loop
 from fink_al.settings import load_settings
 
@@ -154,7 +154,7 @@ def test_a_plan_learns_the_errors(settings, archive):
     archive(
         curve((61048.3, "r", 19.5), (61050.3, "r", 19.0)), {"band": "g", "informativeness": 0.1}
     )
-    _, rows = detailed(Loop.open(settings))
+    rows = read_tonight(Loop.open(settings)).rows
     assert list(rows.columns) == DETAILS
     found = rows[["last_mjd", "mag_err", "trend_mag_per_day", "trend_err"]].to_numpy()
     assert found[0] == pytest.approx([61050.3, 0.1, -0.25, 0.1 * 2**0.5 / 2], abs=1e-5)

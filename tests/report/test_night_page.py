@@ -120,7 +120,7 @@ def test_a_name_that_is_code_is_text_on_the_page(loop, packet):
         ),
         left=tonight.plan.left.assign(object_id=tonight.plan.left["object_id"].replace(name, evil)),
     )  # fmt: skip
-    changed = replace(tonight, rows=rows, plan=plan)
+    changed = replace(tonight, listed=replace(tonight.listed, rows=rows), plan=plan)
     telescope = load_telescope()
     page = night_page(loop, changed, [telescope], Weather(), lambda *w: packet, changed.closes)
     assert "<script>" not in page

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
 
@@ -15,8 +14,7 @@ from fink_al.errors import FinkAlError
 from fink_al.followup.allocation import hours_left
 from fink_al.followup.plan.plan import Plan, PlanLimits, make_plan
 from fink_al.followup.times import time_of
-from fink_al.followup.tonight import detailed
-from fink_al.lists import least_t, read_list
+from fink_al.followup.tonight import Listed, Source, read_tonight
 from fink_al.loop import Loop
 from fink_al.requests.record import AT_TELESCOPE, Record
 from fink_al.settings import Telescope
@@ -28,20 +26,27 @@ class Tonight:
 
     Parameters
     ----------
-    day : int
-        Date of the list, YYYYMMDD.
+    listed : Listed
+        The list.
     closes : datetime
         Time at which it closes, with time zone; the plan is for the day after.
-    rows : DataFrame
-        Its candidates, with the columns of :data:`fink_al.followup.tonight.DETAILS`.
     plan : Plan
         The plan.
     """
 
-    day: int
+    listed: Listed
     closes: datetime
-    rows: pd.DataFrame
     plan: Plan
+
+    @property
+    def day(self) -> int:
+        """Date of the list, YYYYMMDD."""
+        return self.listed.day
+
+    @property
+    def rows(self) -> pd.DataFrame:
+        """Candidates, with the columns of :data:`fink_al.followup.tonight.DETAILS`."""
+        return self.listed.rows
 
     def is_open(self, now: datetime) -> bool:
         """Return True while later alerts may still change list, thresholds and odds."""
@@ -49,7 +54,11 @@ class Tonight:
 
 
 def plan_tonight(
-    loop: Loop, telescopes: Sequence[Telescope], limits: PlanLimits, night: int | None = None
+    loop: Loop,
+    telescopes: Sequence[Telescope],
+    limits: PlanLimits,
+    night: int | None = None,
+    source: Source = "archive",
 ) -> Tonight:
     """Return the plan of the day after a list closes.
 
@@ -67,13 +76,16 @@ def plan_tonight(
         Limits of the plan; those of the telescopes' allocations are added.
     night : int, optional
         Date of the list, YYYYMMDD; default: the latest that has candidates.
+    source : {'archive', 'topic'}
+        Where the list is read from.
 
     Raises
     ------
     FinkAlError
         If there are no candidates, the day is over, or a telescope cannot observe.
     """
-    day, rows = detailed(loop, night)
+    found = read_tonight(loop, night, source)
+    day = found.day
     begins = closing_mjd(day, closing_fraction(loop.target.draw, loop.survey))
     if limits.since_mjd is not None and limits.since_mjd >= begins + 1:
         raise FinkAlError(
@@ -91,15 +103,15 @@ def plan_tonight(
     of_list = [one for one in requests if is_of_list(one)]
     hours = {one.name: hours_left(one, requests, closes, is_fixed) for one in telescopes}
     plan = make_plan(
-        rows,
+        found.rows,
         telescopes,
         begins,
         replace(limits, hours_of={**limits.hours_of, **hours}),
         taken={*_taken(loop, day), *(one.object_id for one in of_list if one.is_taken)},
         lost=[one.object_id for one in of_list if one.is_lost],
-        most_tau=_most_tau(loop, day),
+        most_tau=found.most_priority,
     )
-    return Tonight(day, closes, rows, plan)
+    return Tonight(found, closes, plan)
 
 
 def _taken(loop: Loop, day: int) -> list[str]:
@@ -107,11 +119,3 @@ def _taken(loop: Loop, day: int) -> list[str]:
     of_list = statements.filter(pc.equal(statements["list"], day).fill_null(False))
     names: list[str] = of_list["object_id"].to_pylist()
     return names
-
-
-def _most_tau(loop: Loop, day: int) -> float:
-    """Priority above which objects of the list were not published, or are cut by its limit."""
-    listed = read_list(loop.archive, day)
-    published = listed.filter(listed["is_published"])["priority"].to_numpy()
-    cut = published[loop.target.follow_up.max_per_night :]
-    return min(least_t(listed), float(np.min(cut, initial=np.inf)))
