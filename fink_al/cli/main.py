@@ -18,6 +18,7 @@ from fink_al.errors import FinkAlError
 #: Command, the module that holds it, and its line in the help.
 _COMMANDS = {
     "demo": ("fink_al.cli.demo", "Run the whole loop on this machine, with a telescope."),
+    "check": ("fink_al.cli.check", "Each setting, where it comes from, and what is wrong."),
     "stream": ("fink_al.cli.stream", "Alerts in, candidates out: run until stopped."),
     "train": ("fink_al.cli.train", "Labels in, a better model out: the nightly job."),
     "replay": ("fink_al.cli.replay", "Score a night again, from its topic or from the archive."),

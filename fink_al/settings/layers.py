@@ -24,7 +24,10 @@ _LIKE = "like"
 _OWN_KEYS = ("name", "candidates_topic", "dead_letter_topic", "ledger_topic")
 #: Name in a target's file.
 _NAME = re.compile(r"""^name:\s*["']?([a-z0-9_]+)""", re.MULTILINE)
-_SECRET = re.compile("password|passwd|secret|token|key|credential|options", re.IGNORECASE)
+#: What is to blame (a file, a variable, or nothing for an argument), and its values in sections.
+Layer = tuple[str, dict[str, Any]]
+#: Keys whose values may be secret.
+SECRET = re.compile("password|passwd|secret|token|key|credential|options", re.IGNORECASE)
 
 
 def load_settings(
@@ -57,10 +60,37 @@ def load_settings(
         With one sentence that names every wrong key or variable, what was found and what is
         allowed.
     """
+    file, layers = layers_of(path, environment=environment, **overrides)
+    try:
+        return Settings.model_validate(merged(layers))
+    except ValidationError as error:
+        raise SettingsError(f"{'; '.join(faults(error, layers, file))}.") from None
+
+
+def config_file(path: str | Path | None, environment: Mapping[str, str] | None = None) -> Path:
+    """Return the settings file that :func:`load_settings` reads, which may be absent."""
     variables = os.environ if environment is None else environment
     named = path or variables.get("FINK_AL_CONFIG")
-    file = Path(named or Path.cwd() / "conf" / "fink_al.yml")
-    own = read_yaml(file) if named or file.is_file() else {}
+    return Path(named or Path.cwd() / "conf" / "fink_al.yml")
+
+
+def layers_of(
+    path: str | Path | None = None,
+    *,
+    environment: Mapping[str, str] | None = None,
+    **overrides: Any,
+) -> tuple[str, list[Layer]]:
+    """Return the settings file, and what :func:`load_settings` merges, from the weakest on.
+
+    Raises
+    ------
+    SettingsError
+        If a file is missing, or cannot be read.
+    """
+    variables = os.environ if environment is None else environment
+    file = config_file(path, variables)
+    is_named = bool(path or variables.get("FINK_AL_CONFIG"))
+    own = read_yaml(file) if is_named or file.is_file() else {}
     package = find_resource("conf/fink_al.yml")
     defaults = read_yaml(package)
     if isinstance(own.get("target"), dict) and "name" in own["target"]:
@@ -68,7 +98,7 @@ def load_settings(
     # From the weakest to the strongest, each with what is to blame for its values.
     layers = [(str(package), defaults), (str(file), own), *_variables(variables), ("", overrides)]
     layers = _with_target(layers, file.parent)
-    target = _merged(layers).get("target")
+    target = merged(layers).get("target")
     if not isinstance(target, dict):
         raise SettingsError(f"{file}: target is missing: name a file of conf/targets.")
     if isinstance(target.get("survey"), str):
@@ -78,17 +108,10 @@ def load_settings(
     if not any("families" in layer for _, layer in layers):
         taxonomy = find_setting("taxonomy.yml", file.parent)
         layers.insert(0, (str(taxonomy), {"families": read_yaml(taxonomy)}))
-    try:
-        return Settings.model_validate(_merged(layers))
-    except ValidationError as error:
-        raise SettingsError(_sentence(error, layers, str(file))) from None
+    return str(file), layers
 
 
-#: What is to blame (a file, a variable, or nothing for an argument), and its values in sections.
-_Layer = tuple[str, dict[str, Any]]
-
-
-def _variables(variables: Mapping[str, str]) -> Iterable[_Layer]:
+def _variables(variables: Mapping[str, str]) -> Iterable[Layer]:
     for name in sorted(variables.keys() - NO_KEYS):  # FINK_AL_TARGET before its sections
         if name.startswith(PREFIX) and not name.startswith(TELESCOPE):
             value = _value(variables[name])
@@ -105,7 +128,7 @@ def _value(text: str) -> Any:
     return None if text == "null" else text
 
 
-def _with_target(layers: list[_Layer], beside: Path) -> list[_Layer]:
+def _with_target(layers: list[Layer], beside: Path) -> list[Layer]:
     """`layers` with the file of a target that is named, in place of what stood below its name."""
     named = [i for i, (_, layer) in enumerate(layers) if isinstance(layer.get("target"), str)]
     if not named:
@@ -119,9 +142,9 @@ def _with_target(layers: list[_Layer], beside: Path) -> list[_Layer]:
     return [*files, *below, *layers[last + 1 :]]
 
 
-def _target_files(name: str, beside: Path, blamed: str) -> list[_Layer]:
+def _target_files(name: str, beside: Path, blamed: str) -> list[Layer]:
     """The file of a target, after those of the targets that it is `like`."""
-    files: list[_Layer] = []
+    files: list[Layer] = []
     while name:
         blamed, values = _named("targets", name, beside, blamed)
         if blamed in (file for file, _ in files):
@@ -153,8 +176,8 @@ def _is_readable(file: Path) -> bool:
     return file.is_file() and os.access(file, os.R_OK)
 
 
-def _sentence(error: ValidationError, layers: list[_Layer], file: str) -> str:
-    """Sentence on all that is wrong, without values of keys that are unknown or may be secret."""
+def faults(error: ValidationError, layers: list[Layer], file: str) -> list[str]:
+    """Return what is wrong, without values of keys that are unknown or may be secret."""
     problems: list[str] = []
     missing: dict[str, list[str]] = {}
     for problem in error.errors():
@@ -164,22 +187,22 @@ def _sentence(error: ValidationError, layers: list[_Layer], file: str) -> str:
             # A section is to be completed in the last file that has it.
             files = [(origin, layer) for origin, layer in layers if origin[: len(PREFIX)] != PREFIX]
             parts = [
-                name for name, layer in files if where[:-1] and _has(layer, where[:-1]) and name
+                name for name, layer in files if where[:-1] and has(layer, where[:-1]) and name
             ]
             missing.setdefault(parts[-1] if parts else file, []).append(key)
             continue
-        origin = next((name for name, layer in reversed(layers) if _has(layer, where)), "")
+        origin = next((name for name, layer in reversed(layers) if has(layer, where)), "")
         if not origin.startswith(PREFIX):
             origin = f"{origin}: {key}" if origin and key else origin or key
         if problem["type"] == "extra_forbidden":
             text = _unknown(where)
         else:
             text = problem["msg"].removeprefix("Value error, ").removesuffix(".")
-            if key and not isinstance(problem["input"], dict) and not _SECRET.search(key):
+            if key and not isinstance(problem["input"], dict) and not SECRET.search(key):
                 text += f" (found {_short(problem['input'])})"
         problems.append(f"{origin}: {text}" if origin else text)
     lacking = [f"{name}: missing: {', '.join(keys)}" for name, keys in missing.items()]
-    return f"{'; '.join(lacking + problems)}."
+    return lacking + problems
 
 
 def _unknown(where: list[str]) -> str:
@@ -194,7 +217,7 @@ def _unknown(where: list[str]) -> str:
     text = f"no such key; {'.'.join(where[:-1]) or 'the file'} has: {', '.join(known)}"
     if near:
         text += f"; nearest: {near[0]}"
-    if _SECRET.search(where[-1]):
+    if SECRET.search(where[-1]):
         text += f"; credentials come from {KAFKA_USER} and {KAFKA_PASSWORD} only"
     return text
 
@@ -206,7 +229,8 @@ def _section_in(kind: Any) -> Any:
     return next(filter(None, map(_section_in, get_args(kind))), None)
 
 
-def _has(layer: Any, where: Sequence[str]) -> bool:
+def has(layer: Any, where: Sequence[str]) -> bool:
+    """Tell whether a layer has the key at `where`."""
     for part in where:
         if not isinstance(layer, dict):
             return True  # inside a list
@@ -216,7 +240,7 @@ def _has(layer: Any, where: Sequence[str]) -> bool:
     return True
 
 
-def _named(kind: str, name: str, beside: Path, blamed: str = "") -> _Layer:
+def _named(kind: str, name: str, beside: Path, blamed: str = "") -> Layer:
     """The file of a target or survey, `beside` the settings file or else the package's."""
     folders = _folders(kind, beside)
     for folder in folders:
@@ -235,7 +259,8 @@ def _folders(kind: str, beside: Path) -> list[Path]:
     return list(dict.fromkeys((beside.absolute() / kind, find_resource(f"conf/{kind}"))))
 
 
-def _merged(layers: list[_Layer]) -> dict[str, Any]:
+def merged(layers: list[Layer]) -> dict[str, Any]:
+    """Return the values of all layers, the last ones first."""
     values: dict[str, Any] = {}
     for _, layer in layers:
         values = _merge(values, layer)
