@@ -25,7 +25,7 @@ def archive() -> None:
 
 
 @archive.command("adopt")
-@click.option("--config", type=click.Path(path_type=Path), help="Settings file.")
+@config_option
 def adopt_command(config: Path | None) -> None:
     """Take up an archive of a version before 0.2, which was a folder of Parquet files.
 
@@ -45,7 +45,7 @@ def adopt_command(config: Path | None) -> None:
 
 
 @archive.command("tidy")
-@click.option("--config", type=click.Path(path_type=Path), help="Settings file.")
+@config_option
 def tidy_command(config: Path | None) -> None:
     """Sort nights by object, merge their files, remove files that were replaced.
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import rich_click as click
 
 from fink_al.cli.night import read_night
+from fink_al.cli.points import config_option
 from fink_al.settings import load_settings
 
 _WIDTH = 130  # one line a candidate: a narrower terminal folds it
@@ -28,7 +29,7 @@ _WIDTH = 130  # one line a candidate: a narrower terminal folds it
     help="table: for people; csv: for programs; form: a CSV to fill with types and times, for "
     "fink-al labels import.",
 )
-@click.option("--config", type=click.Path(path_type=Path), help="Settings file.")
+@config_option
 def candidates(night: str | None, top: int, form: str, config: Path | None) -> None:  # fmt: skip
     """List the candidates to observe tonight; repeat it at any time of the night.
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import rich_click as click
 
+from fink_al.cli.points import config_option
 from fink_al.settings import load_settings
 
 #: Some rows could not be used; some files could not be fetched.
@@ -14,7 +15,7 @@ _NOT_ALL_USED, _NOT_ALL_FETCHED = 1, 2
 
 
 @click.command()
-@click.option("--config", type=click.Path(path_type=Path), help="Settings file.")
+@config_option
 @click.option("--url", help="Address of the files.  [default: TNS]")
 @click.option(
     "--minutes",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
+from fink_al.cli.points import config_option
 from fink_al.errors import FinkAlError
 from fink_al.settings import load_settings
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:  # scikit-learn and MLflow are imported by the commands that n
     from fink_al.training.examples import ArchiveReader
     from fink_al.training.history import Changes
 
-_config = click.option("--config", type=click.Path(path_type=Path), help="Settings file.")
 _NOT_THE_SAME = 1
 _NAMED = 5  # at most so many objects of a kind of change are named
 
@@ -33,7 +33,7 @@ def model() -> None:
 
 
 @model.command("list")
-@_config
+@config_option
 def list_(config: Path | None) -> None:
     """List all versions, oldest first; a star marks the champion, which scores alerts."""
     from rich.table import Table
@@ -56,7 +56,7 @@ def list_(config: Path | None) -> None:
 @model.command()
 @click.argument("version")
 @click.option("--json", "as_json", is_flag=True, help="The whole manifest, for programs.")
-@_config
+@config_option
 def show(version: str, as_json: bool, config: Path | None) -> None:
     """Show the origin of VERSION, its metrics, and the command that reproduces it."""
     from fink_al.models.model import read_manifest
@@ -98,7 +98,7 @@ def show(version: str, as_json: bool, config: Path | None) -> None:
 @model.command()
 @click.argument("first")
 @click.argument("second")
-@_config
+@config_option
 def compare(first: str, second: str, config: Path | None) -> None:
     """Compare SECOND with FIRST: metrics and intervals on the fixed test set, changed examples."""
     from rich.table import Table
@@ -127,7 +127,7 @@ def compare(first: str, second: str, config: Path | None) -> None:
     is_flag=True,
     help="Also read the examples from the archive and the labels of that time.",
 )
-@_config
+@config_option
 def reproduce(version: str, archive: bool, config: Path | None) -> None:
     """Reproduce VERSION from its stored examples, and compare the probabilities.
 
@@ -160,7 +160,7 @@ def reproduce(version: str, archive: bool, config: Path | None) -> None:
 @model.command()
 @click.argument("version")
 @click.option("--why", default="by hand", help="Reason, stored with the version.")
-@_config
+@config_option
 def promote(version: str, why: str, config: Path | None) -> None:
     """Make VERSION the champion, whatever the promotion rule says, and end a hold.
 
@@ -181,7 +181,7 @@ def promote(version: str, why: str, config: Path | None) -> None:
 @click.option("--to", help="Version to return to.  [default: the previous champion]")
 @click.option("--why", default="rolled back by hand", help="Reason, stored with the version.")
 @click.option("--hold", is_flag=True, help="Promote nothing until fink-al model promote.")
-@_config
+@config_option
 def rollback(to: str | None, why: str, hold: bool, config: Path | None) -> None:
     """Roll the champion back.
 
@@ -212,7 +212,7 @@ def rollback(to: str | None, why: str, hold: bool, config: Path | None) -> None:
     help="First list that counts, by its date.  [default: all]",
 )
 @click.option("--json", "as_json", is_flag=True, help="All numbers, for programs.")
-@_config
+@config_option
 def live(since: int | None, as_json: bool, config: Path | None) -> None:
     """Show how good the classifier is on the stream within the cuts, from its own labels.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,7 +23,25 @@ points_option = click.option(
     "--points", required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Table of points: Parquet or CSV, one row a point.",
 )  # fmt: skip
-config_option = click.option("--config", type=click.Path(path_type=Path), help="Settings file.")
+
+
+def config_option(function: Callable) -> Callable:
+    """Add the options that choose an installation: its settings file, and one of its targets."""
+    for option in (
+        click.option(
+            "--target", metavar="NAME", expose_value=False, callback=_choose_target, is_eager=True,
+            help="A file of conf/targets.  [default: the settings file's, or FINK_AL_TARGET]",
+        ),
+        click.option("--config", type=click.Path(path_type=Path), help="Settings file."),
+    ):  # fmt: skip
+        function = option(function)
+    return function
+
+
+def _choose_target(_: click.Context, __: click.Parameter, name: str | None) -> None:
+    # As a variable it comes before the settings file, and jobs that are started inherit it.
+    if name is not None:
+        os.environ["FINK_AL_TARGET"] = name
 
 
 subset_option = click.option(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import rich_click as click
 
 from fink_al.cli.night import read_night
+from fink_al.cli.points import config_option
 from fink_al.settings import load_settings
 
 if TYPE_CHECKING:  # a real import would load pyspark before it is needed
@@ -44,7 +45,7 @@ if TYPE_CHECKING:  # a real import would load pyspark before it is needed
     is_flag=True,
     help="Fill in what damaged files of the archive held, from packets that Kafka still holds.",
 )
-@click.option("--config", type=click.Path(path_type=Path), help="Settings file.")
+@config_option
 def replay(
     night: str,
     origin: Literal["archive", "topic"],

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import rich_click as click
 
+from fink_al.cli.points import config_option
 from fink_al.settings import load_settings
 
 
 @click.command()
-@click.option("--config", type=click.Path(path_type=Path), help="Settings file.")
+@config_option
 @click.option(
     "--available-now",
     is_flag=True,

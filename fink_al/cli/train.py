@@ -7,13 +7,14 @@ from pathlib import Path
 
 import rich_click as click
 
+from fink_al.cli.points import config_option
 from fink_al.settings import load_settings
 
 _NO_MODEL, _BUSY = 3, 4
 
 
 @click.command()
-@click.option("--config", type=click.Path(path_type=Path), help="Settings file.")
+@config_option
 def train(config: Path | None) -> None:
     """Train on all labels; promote the model if it is shown to be as good as the champion.
 

@@ -77,3 +77,13 @@ def test_a_missing_target_is_one_sentence(run):
     code, out, err = run("target: sn\n")
     assert (code, out) == (2, "0 settings, 1 faults.\n")
     assert "No target 'sn'; known: " in err
+
+
+def test_a_target_may_be_chosen_by_an_option(run, monkeypatch):
+    monkeypatch.setenv("FINK_AL_TARGET", "early_snia")  # what the option sets is taken back
+    _, out, _ = run("target: early_snia\n", "--json", "--target", "early_snia_lsst")
+    values = {value["key"]: value["value"] for value in json.loads(out)["settings"]}
+    assert values["target.name"] == "early_snia_lsst"
+    code, _, err = run("target: early_snia\n", "--target", "kilonova")
+    assert code == 2
+    assert "FINK_AL_TARGET: No target 'kilonova'; known: early_snia, early_snia_lsst" in err
