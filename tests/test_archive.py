@@ -3,6 +3,7 @@
 import os
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -97,6 +98,22 @@ def test_a_reader_sees_every_row_once_while_files_are_merged(archive, tmp_path, 
     assert ids(writer) == ["a"] * 5 + ["b"] * 5 + ["c"]
     assert all(file.exists() for file in before)  # whoever listed them still reads them
     assert archive.number() == 4
+
+
+def test_a_row_is_written_a_few_times_however_many_micro_batches(archive, tmp_path, monkeypatch):
+    monkeypatch.setattr(upkeep, "_MANY_FILES", 8)
+    monkeypatch.setattr(upkeep, "_SIZES", (1 << 16, 1 << 19, 1 << 30))
+    rng, written, live = np.random.default_rng(1), 0, set()
+    for number in range(160):
+        noise = [rng.bytes(4000).hex() for _ in range(2)]
+        add_part(archive, part(tmp_path, f"p{number}", rows=pa.table({"object_id": noise})), number)
+        if number % 4 == 3:
+            compact(archive)
+        files = set(paths(archive, NIGHT))
+        written += sum(file.stat().st_size for file in files - live)
+        live = files
+    assert len(live) < 40
+    assert written < 6 * sum(file.stat().st_size for file in live)
 
 
 def test_nights_that_are_over_are_sorted_once_and_replaced_files_removed(archive, tmp_path):

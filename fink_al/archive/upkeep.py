@@ -8,19 +8,25 @@ from contextlib import contextmanager
 
 from fink_al.archive.reading import Archive
 from fink_al.errors import FinkAlError
+from fink_al.storage.table import FILE_BYTES
 
 log = logging.getLogger(__name__)
 
 #: Files of a night beyond which they are merged: each costs a reader milliseconds.
 _MANY_FILES = 50
 
+#: Sizes to which files are merged [byte], one after the other, each when there are many again. So a
+#: row is written a few times, however small the micro-batches and however large the night.
+_SIZES = (1 << 20, 1 << 23, FILE_BYTES)
+
 
 def compact(archive: Archive) -> None:
     """Merge small files of nights that have many."""
-    for night, files in sorted(archive.table.counts().items()):
-        if files > _MANY_FILES:
-            with _warned(night):
-                archive.table.compact(night)
+    for night in sorted(archive.table.counts()):
+        for size in _SIZES:
+            if archive.table.counts().get(night, 0) > _MANY_FILES:
+                with _warned(night):
+                    archive.table.compact(night, size)
 
 
 def tidy(archive: Archive, hours: int, progress: Callable[[str], None]) -> None:

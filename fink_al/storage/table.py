@@ -155,14 +155,15 @@ class Table:
         values = pa.table(log.get_add_actions(flatten=True))[f"partition.{self.partition}"]
         return {int(each["values"]): each["counts"] for each in values.value_counts().to_pylist()}
 
-    def compact(self, value: int) -> None:
-        """Merge small files of a partition; readers and writers go on meanwhile.
+    def compact(self, value: int, size: int = FILE_BYTES) -> None:
+        """Merge files of a partition smaller than `size` bytes to files of about that size.
 
-        If another process does it at the moment, nothing is done.
+        Readers and writers go on meanwhile. If another process does it at the moment, nothing is
+        done.
         """
         if log := self._updated():
             with _readable(self.folder), suppress(CommitFailedError):
-                log.optimize.compact(self._of(value), target_size=FILE_BYTES)
+                log.optimize.compact(self._of(value), target_size=size)
 
     def sort(self, value: int, column: str) -> bool:
         """Sort a partition by `column`, so that rows of one value are found without reading all.

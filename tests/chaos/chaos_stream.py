@@ -159,9 +159,9 @@ def run(merging: Path, publishing: Path) -> None:
     upkeep._MANY_FILES, compaction._EVERY = _FILES, _BATCHES
     compact, publish, archived = Table.compact, Sink.publish, Sink.archive
 
-    def marked_compact(self: Table, value: int) -> None:
+    def marked_compact(self: Table, value: int, size: int) -> None:
         merging.touch()
-        compact(self, value)
+        compact(self, value, size)
         merging.unlink()
 
     def marked_publish(self: Sink, *arguments: Any) -> Any:
