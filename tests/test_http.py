@@ -1,5 +1,6 @@
 """Bounds, waits and a site's settings, against servers on this machine."""
 
+import socket
 import threading
 import time
 from email.utils import formatdate
@@ -15,7 +16,7 @@ class Server:
     """Answers with (status, headers, body) in turn, the last one for ever."""
 
     def __init__(self, *answers):
-        self.answers, self.asked = list(answers), []
+        self.answers, self.asked, self.posted = list(answers), [], []
         server = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -28,6 +29,11 @@ class Server:
                     self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(body)
+
+            def do_POST(self):
+                content = self.rfile.read(int(self.headers["Content-Length"]))
+                server.posted.append((self.headers["Content-Type"], content))
+                self.do_GET()
 
             def log_message(self, *words):
                 pass
@@ -58,9 +64,10 @@ def serve():
 OK = (200, {}, b"content")
 
 
-def fetch(url, waited=None, *, seconds=100.0, most_bytes=100, read=b"".join, **options):
+def fetch(url, waited=None, *, seconds=100.0, most_bytes=100, read=b"".join, asked=None, **options):
     client = HttpClient(url, {}, sleep=([] if waited is None else waited).append, **options)
-    return client.fetch("x", read, until=time.monotonic() + seconds, most_bytes=most_bytes)
+    until = time.monotonic() + seconds
+    return client.fetch("x", read, until=until, most_bytes=most_bytes, **(asked or {}))
 
 
 @pytest.mark.parametrize(
@@ -174,3 +181,92 @@ def test_an_address_that_cannot_be_used_is_refused_without_its_password(url, mes
     with pytest.raises(SettingsError, match=message) as error:
         HttpClient(url, {})
     assert "secret" not in str(error.value)
+
+
+def test_json_and_forms_are_posted(serve):
+    server = serve(OK)
+    fetch(server.url, asked={"json": {"name": "SN é", "n": 1}})
+    fetch(server.url, asked={"form": {"name": "SN é", "n": "1"}})
+    assert server.posted == [
+        ("application/json", b'{"name": "SN \\u00e9", "n": 1}'),
+        ("application/x-www-form-urlencoded", b"name=SN+%C3%A9&n=1"),
+    ]
+
+
+def test_only_accepted_statuses_are_read(serve):
+    server = serve((201, {}, b"made"))
+    assert fetch(server.url, asked={"json": {}, "accepted": (200, 201)}) == b"made"
+    with pytest.raises(HttpError, match=r"^201 Created$"):
+        fetch(server.url, asked={"json": {}})
+
+
+@pytest.mark.parametrize("status", [400, 500])
+def test_a_refusal_brings_its_text_within_a_bound(serve, status):
+    with pytest.raises(HttpError) as error:
+        fetch(serve((status, {}, b"no: \xff")).url, attempts=1)
+    assert (error.value.status, error.value.text) == (status, "no: \ufffd")
+    with pytest.raises(HttpError) as error:
+        fetch(serve((status, {}, b"x" * 200_000)).url, attempts=1)
+    assert set(error.value.text) == {"x"}
+    assert len(error.value.text) <= 65536
+
+
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [
+        ((500, {}, b""), "500 Internal Server Error"),
+        ((429, {"Retry-After": "7"}, b""), "429 Too Many Requests; the next is allowed in 7 s"),
+        ((200, {"Content-Length": "99"}, b"half"), "the connection broke within the answer"),
+    ],
+)
+def test_what_must_not_be_repeated_is_sent_once(serve, answer, text):
+    waited = []
+    server = serve(answer)
+    with pytest.raises(HttpError, match=f"^{text}") as error:
+        fetch(server.url, waited, asked={"json": {}, "once": True})
+    assert error.value.was_sent
+    assert (len(server.posted), waited) == (1, [])
+
+
+def closed_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+@pytest.mark.parametrize("asked", [{}, {"json": {}, "once": True}])
+@pytest.mark.parametrize(
+    ("scheme", "host"), [("http", "127.0.0.1"), ("https", "127.0.0.1"), ("https", "no.invalid")]
+)
+def test_what_no_server_took_was_not_sent(scheme, host, asked):
+    with pytest.raises(Unreachable) as error:
+        fetch(f"{scheme}://{host}:{closed_port()}", asked=asked, attempts=2)
+    assert not error.value.was_sent
+
+
+@pytest.mark.parametrize("asked", [{}, {"json": {}, "once": True}])
+def test_without_tls_or_before_the_deadline_nothing_was_sent(serve, asked):
+    server = serve(OK)
+    with pytest.raises(Unreachable, match="SSLError") as error:
+        fetch(server.url.replace("http:", "https:"), asked=asked)
+    assert not error.value.was_sent
+    with pytest.raises(Unreachable, match="the time is over") as error:
+        fetch(server.url, asked=asked, seconds=0)
+    assert not error.value.was_sent
+    assert (server.asked, server.posted) == ([], [])
+
+
+@pytest.mark.parametrize("asked", [{}, {"json": {}, "once": True}])
+def test_what_a_server_took_without_an_answer_was_sent(asked):
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        url = f"http://127.0.0.1:{mute.getsockname()[1]}"
+        with pytest.raises(HttpError, match="no answer") as error:
+            fetch(url, asked=asked, read_s=0.1, attempts=1)
+    assert error.value.was_sent
+
+
+def test_what_an_earlier_attempt_sent_was_sent(serve):
+    server = serve((500, {}, b""))
+    with pytest.raises(Unreachable, match="the next attempt is due") as error:
+        fetch(server.url, asked={"json": {}}, seconds=1.0)
+    assert error.value.was_sent
