@@ -62,7 +62,9 @@ def hours_above_airmass_2(
 
 def sexagesimal(ra: npt.ArrayLike, dec: npt.ArrayLike) -> list[str]:
     """Format positions as ``HH:MM:SS.ss +DD:MM:SS.s``."""
-    places = SkyCoord(np.atleast_1d(ra) * u.deg, np.atleast_1d(dec) * u.deg)
+    # What rounds to 24 hours is written as 0.
+    east = np.round(np.atleast_1d(ra) * 240.0, 2) / 240 % 360
+    places = SkyCoord(east * u.deg, np.atleast_1d(dec) * u.deg)
     right = places.ra.to_string(u.hour, sep=":", precision=2, pad=True)
     north = places.dec.to_string(u.deg, sep=":", precision=1, pad=True, alwayssign=True)
     return [f"{a} {d}" for a, d in zip(right, north, strict=True)]

@@ -99,6 +99,13 @@ def test_sexagesimal_positions():
     ]
 
 
+def test_a_position_that_rounds_to_24_hours_is_at_0():
+    assert sexagesimal([359.99999, 359.9999], [-0.00001, 5]) == [
+        "00:00:00.00 -00:00:00.0",
+        "23:59:59.98 +05:00:00.0",
+    ]
+
+
 @pytest.mark.parametrize("site", [SIDING_SPRING, PALOMAR, NORTH, POLE], ids=lambda site: site.name)
 @pytest.mark.parametrize("mjd", [61050.0, 61131.3, 61212.6])
 def test_what_is_observable_has_hours(site, mjd):
