@@ -40,7 +40,10 @@ class AocsRequests(Requests):
     """The queue of the ANU 2.3 m, which takes forms over HTTP.
 
     `url` is the folder of the forms. Keys beside the common ones are the fields of a form, in lower
-    case.
+    case. A flexible request may be observed at any time, a fixed one within its window only, for
+    which a proposal needs the observatory's consent. `window_unit` is that of TIMEWINDOW, which no
+    public source tells. `sky_offset_arcmin` and `sub_cycle` count for nod and shuffle only: the
+    sky is so far north of the object.
     """
 
     adapter: Literal["aocs"]
@@ -50,20 +53,31 @@ class AocsRequests(Requests):
     max_seeing_arcsec: Positive = 3.0
     photometric: bool = False
     max_lunar_phase: Annotated[float, Field(ge=0, le=100)] = 100.0
+    time_constraint: Literal["Flexible", "Fixed"] = "Flexible"
+    window_unit: Literal["s", "min", "h"] = "s"
     mode: Literal["ClassicalEqual", "ObjectSkyNodAndShuffle"] = "ClassicalEqual"
     dichroic: Literal["RT480", "RT560", "RT615"] = "RT560"
     red_grating: Literal["R3000", "R7000", "I7000"] = "R3000"
     blue_grating: Literal["B3000", "B7000", "U7000"] = "B3000"
     aperture_wheel: NotEmpty = "Clear"
+    rotator: Literal["PA", "VA"] = "PA"
+    rotator_angle_deg: float = 0.0
+    guide_filter: Literal["B", "V", "R", "I", "ND"] = "R"
     guide: Literal["No", "BestEffort", "AcqStar"] = "BestEffort"
-    binning: Literal[1, 2] = 1
+    stellar: bool = False
+    #: Pixels that become one, along the spectrum and across it.
+    binx: Literal[1, 2] = 1
+    biny: Literal[1, 2, 3, 4] = 2
+    sky_offset_arcmin: Positive = 5.0
+    sub_cycle: NotEmpty | None = None
 
 
 class OcsRequests(Requests):
     """An observatory that speaks the interface of Las Cumbres (OCS).
 
-    `url` is the address above ``api/``. A request asks for a lamp flat and an arc beside each
-    spectrum if `calibrate` is True.
+    `url` is the address above ``api/``. A request asks for a lamp flat of `lamp_flat_s` and an arc
+    of `arc_s` seconds beside each spectrum if `calibrate` is True. Without a `site`, any telescope
+    of the class may observe it, where the plan does not hold.
     """
 
     adapter: Literal["ocs"]
@@ -72,14 +86,22 @@ class OcsRequests(Requests):
     ipp_value: Annotated[float, Field(ge=0.5, le=2.0)] = 1.0
     observation_type: Literal["NORMAL", "RAPID_RESPONSE", "TIME_CRITICAL"] = "NORMAL"
     telescope_class: NotEmpty = "2m0"
+    site: NotEmpty | None = None
     instrument_type: NotEmpty = "2M0-FLOYDS-SCICAM"
+    readout_mode: NotEmpty = "default"
     slit: NotEmpty = "slit_2.0as"
+    #: Further elements, such as a grating, by kind.
+    optical_elements: dict[str, NotEmpty] = Field(default_factory=dict)
     rotator_mode: Literal["VFLOAT", "SKY"] = "VFLOAT"
     acquisition: Literal["WCS", "BRIGHTEST"] = "WCS"
+    acquire_radius_arcsec: Positive = 5.0
+    guide_is_optional: bool = True
     calibrate: bool = True
+    lamp_flat_s: Positive = 20.0
+    arc_s: Positive = 60.0
     max_lunar_phase: Annotated[float, Field(ge=0, le=1)] = 1.0
     acceptability_threshold: Annotated[int, Field(ge=1, le=100)] = 100
-    #: Width of the window around the planned time [h]; None: the telescope's whole night.
+    #: Width of the window around the planned block [h]; None: the telescope's whole night.
     window_hours: Positive | None = None
 
 
