@@ -18,6 +18,8 @@ from fink_al.errors import ServiceError
 #: Longest answer of a telescope that is kept word for word [characters].
 MOST_ANSWER = 4000
 
+State = Literal["accepted", "observed", "failed", "expired", "withdrawn"]
+
 
 @dataclass(frozen=True)
 class Request:
@@ -129,7 +131,7 @@ class Status:
         Its entry, word for word.
     """
 
-    state: Literal["accepted", "observed", "failed", "expired", "withdrawn"]
+    state: State
     telescope_id: str | None
     observed: datetime | None
     answer: str
