@@ -116,7 +116,7 @@ class Web:
         path : str
             Path below the address.
         what : str
-            Words for `path` in an error.
+            What is asked for, in an error: ``NAME refuses WHAT``.
         form, json : optional
             Content of a POST; a GET without.
         refusals : tuple of int
@@ -189,7 +189,9 @@ class Web:
     def in_doubt(self, what: str, problem: str, answer: str) -> InDoubt:
         """Return the error for `what` that may have been done."""
         return InDoubt(
-            f"{self._name} may have done it: {what}: {problem}; its list will tell.", answer
+            f"It is not known whether {self._name} did as it was asked ({what}): {problem}; its "
+            "list will tell.",
+            answer,
         )
 
     def invalid(self, what: str, answer: str) -> NotSent:

@@ -1,6 +1,7 @@
 """Requests, a stand-in for telescopes, and both adapters that speak HTTP."""
 
 import logging
+from base64 import b64encode
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -13,7 +14,7 @@ from fink_al.followup.telescopes.ocs import Ocs
 from fink_al.settings import AocsRequests, OcsRequests, load_telescope
 
 USER, PASSWORD, TOKEN = "observer", 'pa55:"w/rd', "t0ken-4711"
-SECRETS = (PASSWORD, "pa55", TOKEN, "b2JzZXJ2ZXI6cGE1NToid")
+SECRETS = (PASSWORD, "pa55", TOKEN, b64encode(f"{USER}:{PASSWORD}".encode()).decode())
 NOW = datetime(2026, 1, 10, 8, tzinfo=UTC)
 REQUEST = Request(
     request_id="early_snia-20260110-ZTF26aaaaaaa",

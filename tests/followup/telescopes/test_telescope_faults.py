@@ -11,8 +11,8 @@ SUBMISSIONS = {
     "slow": (InDoubt, r"no answer|too slowly", 1),
     "unauthorized": (NotSent, r"401 Unauthorized; compare FINK_AL_TELESCOPE_\w+ with your acc", 0),
     "too_many": (NotSent, "429 Too Many Requests; the next is allowed in 30 s", 0),
-    "error_after": (InDoubt, "may have done it: .*500 Internal Server Error; its list will", 1),
-    "error_before": (InDoubt, "may have done it: .*500 Internal Server Error; its list will", 0),
+    "error_after": (InDoubt, "not known whether .*500 Internal Server Error; its list will", 1),
+    "error_before": (InDoubt, "not known whether .*500 Internal Server Error; its list will", 0),
     "torn": (InDoubt, "the connection broke within the answer", 1),
     "error_in_text": (
         Refused,
