@@ -147,6 +147,12 @@ def test_only_a_clear_success_is_one(page, asked, fails, answer, kind):
     fails(kind, page(answer).cancel, asked())
 
 
+def test_a_success_is_kept_without_secrets(page, asked):
+    answer = {"status": True, "msg": 'added by observer, pa55:"w/rd'}
+    kept = json.loads(page(answer).submit(asked()).answer)
+    assert kept == {"status": True, "msg": "added by observer, ***"}
+
+
 @pytest.mark.parametrize(
     "answer",
     [

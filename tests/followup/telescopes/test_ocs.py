@@ -112,12 +112,11 @@ def test_names_are_compared_whole_over_all_pages(ocs, stand_in, asked):
     for request in requests:
         adapter.submit(request)
     stand_in.queue.page_size = 3
-    stand_in.observe([asked().request_id], asked().begins)
+    stand_in.observe([asked(0).request_id], asked().begins)
     # Its name is a part of the others'.
-    found = adapter.statuses([asked(), asked("y")])
-    assert {name: status.state for name, status in found.items()} == {
-        asked().request_id: "observed"
-    }
+    (status,) = adapter.statuses([asked(), asked("y")]).values()
+    assert status.state == "accepted"
+    assert json.loads(status.answer)["name"] == asked().request_id
     assert stand_in.queue.calls["list"] == 4
 
 
