@@ -43,7 +43,7 @@ _MOST_SEEDS = 7000  # larger seeds made the starting set and the test set
     default=10,
     show_default=True,
     type=click.IntRange(1, 1000),
-    help="Spectra that the telescope takes a night.",
+    help="Spectra that the telescope takes a night, at most.",
 )
 @click.option(
     "--alerts",
@@ -84,9 +84,10 @@ def demo(survey: str, nights: int, alerts_per_night: int, spectra: int,
          keep: bool) -> None:  # fmt: skip
     """Run the whole loop on this machine, with a real Kafka and a real Spark, in a few minutes.
 
-    Simulated nights of alerts go through the stream. A simulated telescope reads the candidates,
-    takes spectra and reports types. A better model returns to the running stream. A few nights do
-    not tell which strategy is better, so a whole season follows fast forward, without broker.
+    Simulated nights of alerts go through the stream. Each night's list becomes a plan, and the plan
+    requests to a telescope whose server has faults. Spectra and types come back. A better model
+    returns to the running stream. A few nights do not tell which strategy is better, so a whole
+    season follows fast forward, without broker.
     Settings come from conf/ and the demo itself, never from FINK_AL_* variables.
     Exit code 1: a part of the loop failed, and is named; 2: an invalid option or setting.
     """
@@ -168,7 +169,7 @@ def _show(console, outcome) -> None:
     import numpy as np
     from rich.console import Console
 
-    from fink_al.demo.summary import TABLE_WIDTH, odds, table, verdict, write_csv
+    from fink_al.demo.summary import TABLE_WIDTH, odds, requests, table, verdict, write_csv
     from fink_al.loop import Loop
     from fink_al.report.learning_curve import learning_curve
     from fink_al.training.drawn import read_drawn
@@ -197,10 +198,12 @@ def _show(console, outcome) -> None:
     program = shlex.quote(sys.argv[0])  # as this command was started, so that it is found again
     for line in (
         verdict(outcome.comparison, nights[-1].labels, settings.target.strategy),
+        requests(outcome.requests, outcome.faults),
         odds(read_drawn(loop.archive), loop.labels.store.read()),
         f"Archive: {settings.archive_dir}",
         f"Report: {report} (learning_curve.png, season.png, nights.csv)",
         f"Last night's list: {program} candidates --config {shlex.quote(str(outcome.config))}",
+        f"Its requests: {program} requests list --config {shlex.quote(str(outcome.config))}",
         f"Topic: {topic}, with fink-client (pip install fink-client) while the broker runs "
         f"(--keep): {subscribe}",
     ):

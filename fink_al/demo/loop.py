@@ -19,7 +19,7 @@ from fink_al.demo.embedded_kafka import EmbeddedKafka, die_with_parent
 from fink_al.demo.oracle import Oracle
 from fink_al.demo.stream_job import StreamJob
 from fink_al.demo.surveys import SURVEYS
-from fink_al.demo.telescope import Telescope, typed
+from fink_al.demo.telescope import Observed, Telescope, typed
 from fink_al.errors import FinkAlError, SettingsError
 from fink_al.evaluation.metrics import Metrics
 from fink_al.evaluation.selections import Comparison, compare
@@ -82,6 +82,7 @@ class Night:
     scored_by: str
     champion: str
     metrics: Metrics
+    told: list[str] = field(default_factory=list)
     random: list[Metrics] = field(default_factory=list)
 
 
@@ -101,6 +102,8 @@ class Outcome:
         Counts of the packets of a folder, by their fate.
     comparison : Comparison
         Comparison with random selection, after the last night.
+    requests, faults : dict of str to int
+        Requests by state, and faults that the telescope's server had.
     """
 
     nights: list[Night]
@@ -108,6 +111,8 @@ class Outcome:
     config: Path
     real: dict[str, int]
     comparison: Comparison
+    requests: dict[str, int]
+    faults: dict[str, int]
 
 
 class Demo:
@@ -163,7 +168,8 @@ class Demo:
             self._loop = Loop.open(self.settings)
             exposure = self.settings.target.follow_up.exposure
             self._oracle = Oracle(self._campaign.truth, exposure, plan.seed)
-            self._telescope = Telescope(self._loop, self._oracle, plan.spectra_per_night)
+            telescope = Telescope(self._loop, self._oracle, plan.spectra_per_night, plan.seed)
+            self._telescope = self._open.enter_context(telescope)
             self._say("training the first model on the starting set")
             self._train()
             self._say("starting the stream: spark-submit bin/alert2candidate.py")
@@ -201,7 +207,10 @@ class Demo:
                 theirs.append(other.p)
             ours = self._model(nights[-1].champion).predict(other.test.values)
             comparison = compare(other.test.positive, ours, theirs)
-        return Outcome(nights, self.settings, self.config, real, comparison)
+        return Outcome(
+            nights, self.settings, self.config, real, comparison,
+            self._telescope.states(), self._telescope.faults,
+        )  # fmt: skip
 
     def _night(self, night: int, labels: int) -> Night:
         champion = self._loop.registry.champion() or "none"
@@ -222,7 +231,7 @@ class Demo:
                     f"{is_archived.sum()} are in the archive"
                 )
         with _link("telescope"):
-            self._say(f"{night}: observing")
+            self._say(f"{night}: planning, sending requests, observing")
             candidates = self._telescope.receive(night)
             versions = {candidate["model_version"] or "none" for candidate in candidates}
             if versions - {champion}:
@@ -232,8 +241,8 @@ class Demo:
                     f"the ledger has {counts['candidates']} candidates, "
                     f"the follow-up topic {len(candidates)}"
                 )
-            observed = self._telescope.observe(night, candidates)
-        self._say(f"{night}: training on {labels + typed(observed)} labels")
+            observed = self._telescope.observe(night) if candidates else Observed()
+        self._say(f"{night}: training on {labels + typed(observed.labels)} labels")
         self._train()
         with _link("registry"):
             version = self._loop.registry.champion()
@@ -245,8 +254,9 @@ class Demo:
             alerts=sent,
             scored=counts["scored"],
             candidates=len(candidates),
-            observed=len(observed),
-            labels=labels + typed(observed),
+            observed=observed.spectra,
+            labels=labels + typed(observed.labels),
+            told=observed.told,
             scored_by=champion,
             champion=version,
             metrics=Metrics(**metrics),

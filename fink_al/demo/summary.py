@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -85,6 +86,13 @@ def odds(drawn: pa.Table, observed: pa.Table) -> str:
         f"Observed objects with known odds: {number} of {len(names)}, from "
         f"{len(drawn['list'].unique())} lists."
     )
+
+
+def requests(states: Mapping[str, int], faults: Mapping[str, int]) -> str:
+    """Tell in which state the requests of all nights ended, and what the telescope did wrong."""
+    ended = ", ".join(f"{number} {state}" for state, number in states.items())
+    had = ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in faults.items())
+    return f"Requests: {ended or 'none'}. Faults of the telescope's server: {had or 'none'}."
 
 
 def saving(season: Season) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,17 +25,15 @@ class Shown:
         Makes a night's packets.
     settings : callable
         Takes the demo's folder and returns the survey settings that the demo needs.
-    observed, received : timedelta
-        Times of the spectra and of the arrival of types, after 0 h UT of the night's date. Both lie
-        after all alerts of the night and before those of the next one.
+    telescope : str
+        Name of a file of ``conf/telescopes``.
     """
 
     target: str
     topic: str
     packets: Callable[[Campaign, int], Iterator[bytes]]
     settings: Callable[[Path], dict[str, Any]]
-    observed: timedelta
-    received: timedelta
+    telescope: str
 
 
 def _schemas_of_the_simulation(folder: Path) -> dict[str, Any]:
@@ -51,15 +48,13 @@ SURVEYS = {
         topic="ztf_{night}_programid1",
         packets=packets.packets,
         settings=lambda folder: {},
-        observed=timedelta(hours=15),  # Siding Spring's night follows Palomar's
-        received=timedelta(hours=24),
+        telescope="example_8m",
     ),
     "lsst": Shown(
         target="early_snia_lsst",
         topic="lsst-alerts-v11.0",
         packets=lsst_packets.packets,
         settings=_schemas_of_the_simulation,
-        observed=timedelta(hours=47),  # at dusk of the next evening in Chile
-        received=timedelta(hours=47),
+        telescope="example_8m",
     ),
 }

@@ -17,7 +17,7 @@ from fink_al.followup.known_types import Known, KnownTypes
 from fink_al.followup.submit import Clock, advance, request_of
 from fink_al.followup.telescopes import Adapter, Status, TelescopeError
 from fink_al.loop import Loop
-from fink_al.requests.record import AT_TELESCOPE, ENDS, Record, State
+from fink_al.requests.record import AT_TELESCOPE, Record, State
 from fink_al.requests.store import RequestStore
 from fink_al.settings import Telescope
 
@@ -269,19 +269,16 @@ def _others(loop: Loop, named: set[str]) -> dict[str, int]:
 
 
 def _expire(loop: Loop, now: datetime, news: News) -> None:
-    """Close what was never sent, and whose night is over."""
+    """Close what was planned and never sent, and whose window is over."""
 
     def decide(current: dict[str, Record]) -> list[Record]:
-        mine = [record for record in current.values() if record.target == loop.target.name]
-        ends: dict[int, datetime] = {}
-        for record in mine:
-            if record.closes is not None:
-                ends[record.list] = max(record.closes, ends.get(record.list, record.closes))
         return [
             record.now("expired", now, record.reason or "was not sent")
-            for record in mine
-            if record.state not in AT_TELESCOPE | ENDS | {"observed"}
-            and now > ends.get(record.list, now)
+            for record in current.values()
+            if record.target == loop.target.name
+            and record.state == "planned"
+            and record.closes is not None
+            and now > record.closes
         ]
 
     news.changed += loop.requests.change(decide)

@@ -108,7 +108,7 @@ class OcsRequests(Requests):
 class FileRequests(Requests):
     """Files to take along: one CSV with all columns, and one list of targets, a night.
 
-    None as `folder` is ``requests`` in the working folder.
+    None as `folder` is ``to_take_along`` in the working folder.
     """
 
     adapter: Literal["file"]

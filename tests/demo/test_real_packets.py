@@ -55,7 +55,7 @@ def test_the_telescope_passes_over_what_came_before_the_first_night(settings, mo
 
     monkeypatch.setattr(telescope, "read_candidates", read)
     ours = telescope.Telescope(
-        Loop.open(settings), Oracle(TRUTH, settings.target.follow_up.exposure, 1), 10
+        Loop.open(settings), Oracle(TRUTH, settings.target.follow_up.exposure, 1), 10, 1
     )
     ours.pass_over()
     topic.append({"night": NIGHT, "alert_id": 7, "informativeness": 0.5})

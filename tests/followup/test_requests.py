@@ -374,7 +374,8 @@ def test_a_night_that_is_over_closes_what_is_left(loop):
     states = night.states()
     assert set(states.values()) == {"expired"}
     assert sorted(night.telescope.cancelled) == sorted(night.telescope.sent[:2])
-    assert not [r for r in loop.requests.current().values() if r.state == "drawn"]
+    # What was not in the plan stays as it was: drawn, and why it was not observed.
+    assert all(r.reason for r in loop.requests.current().values() if r.state == "drawn")
 
 
 def test_a_refused_cancellation_by_a_person_changes_nothing(loop, night):

@@ -37,7 +37,7 @@ def open_adapter(telescope: Telescope, loop: Loop) -> Adapter:
     if isinstance(how, FileRequests):
         from fink_al.followup.telescopes.file import FileOfNight
 
-        return FileOfNight(name, how.folder or loop.settings.work_dir / "requests")
+        return FileOfNight(name, how.folder or loop.settings.work_dir / "to_take_along")
     if isinstance(how, AocsRequests):
         from fink_al.followup.telescopes.aocs import Aocs
 

@@ -42,7 +42,7 @@ def test_each_kind_has_its_adapter(opened, environment, tmp_path, asked):
     own = opened({"adapter": "file"})
     assert isinstance(own, FileOfNight)
     own.submit(asked())
-    assert (tmp_path / "requests" / "own_20260110.csv").is_file()
+    assert (tmp_path / "to_take_along" / "own_20260110.csv").is_file()
     opened({"adapter": "file", "folder": str(tmp_path / "other")}).submit(asked())
     assert (tmp_path / "other" / "own_20260110.csv").is_file()
     assert type(opened({"adapter": "topic"})).__name__ == "Topic"
