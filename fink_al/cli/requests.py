@@ -197,8 +197,7 @@ def sync(names: tuple[str, ...], config: Path | None) -> None:
 def cancel(request_id: str, reason: str, config: Path | None) -> None:
     """Cancel REQUEST at its telescope, whatever state it is in.
 
-    A request whose sending broke off, and that is not in the telescope's list, is withdrawn here
-    alone: look at the telescope's list first.
+    A request that is not in the telescope's list is withdrawn here alone: look there first.
     """
     from fink_al.followup.submit import request_of
     from fink_al.followup.sync import cancel as withdraw
@@ -214,8 +213,8 @@ def cancel(request_id: str, reason: str, config: Path | None) -> None:
     if record.state in AT_TELESCOPE and record.telescope is not None:
         telescopes = chosen_telescopes([record.telescope], config)
         adapter = _adapters(telescopes, loop)[record.telescope]
-        if record.state == "submitting" and not adapter.statuses([request_of(record)]):
-            adapter = None
+        if not adapter.statuses([request_of(record)]):
+            adapter = None  # it would refuse to cancel what it does not list
     after = withdraw(loop.requests, record, adapter, _announcer(loop), times.now, reason)
     click.echo(f"{request_id}: {after.state}.")
 

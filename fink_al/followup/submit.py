@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 
 from fink_al.followup.allocation import hours_left
 from fink_al.followup.known_types import KnownTypes
@@ -285,7 +286,7 @@ def _planned(record: Record, row: Mapping[Any, Any], night: Any) -> Record:
 
 def _number(value: Any) -> float | None:
     """Return a number of a table; None if it is missing or infinite."""
-    return float(value) if np.isfinite(value) else None
+    return None if pd.isna(value) or not np.isfinite(value) else float(value)
 
 
 def _is_same(one: Record, other: Record) -> bool:
