@@ -38,8 +38,8 @@ _COMMITS, _SORTED = "commits", "sorted "
 _SETTINGS = {
     # Whoever opens the table reads the last checkpoint and the commits after it.
     "delta.checkpointInterval": "100",
-    # A night of small micro-batches is 18 000 commits, each a file of the log, and every commit lists
-    # them all. Whoever has an older version open reads on from the last checkpoint.
+    # A night of small micro-batches is 18 000 commits, each a file of the log, and every commit
+    # lists them all. Whoever has an older version open reads on from the last checkpoint.
     "delta.logRetentionDuration": "interval 1 hours",
 }
 
