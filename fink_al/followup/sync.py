@@ -23,6 +23,8 @@ from fink_al.settings import Telescope
 
 #: States in which a type that comes in closes a request.
 _OPEN: tuple[State, ...] = ("planned", "submitted", "accepted", "observed")
+#: States in which a spectrum that was taken for a request closes it nevertheless.
+_NOT_SEEN: tuple[State, ...] = ("drawn", "submitting", "failed", "withdrawn", "expired")
 #: Tells the readers of the plan's topic about a request that was withdrawn.
 Announce = Callable[[Record], object]
 
@@ -154,7 +156,8 @@ class _Sync:
         for record in open_:
             self._look(record, statuses.get(record.request_id))
         for record in self._mine():
-            if record.state in _OPEN and (known := self._known.of(record)):
+            known = self._known.of(record)
+            if known and (record.state in _OPEN or (known.is_ours and record.state in _NOT_SEEN)):
                 self._close(record, known)
             elif record.state == "observed":
                 self._ask(record)
@@ -185,6 +188,10 @@ class _Sync:
             reason = None if status.state == "observed" else f"by {self._name}"
             self._advance(record, status.state, reason, observed=observed, **news)
         elif record.closes is not None and self._is_over(record.closes):
+            if not self._adapter.reports:
+                reason = f"its window closed; {self._name} does not say what it observed"
+                self._advance(record, "expired", reason, **news)
+                return
             self._cancel(record, "expired", f"its window closed at {record.closes:%Y-%m-%d %H:%M}")
         elif record.state != "accepted" or news["telescope_id"] != record.telescope_id:
             self._advance(record, "accepted", None, **news)

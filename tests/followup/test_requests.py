@@ -43,6 +43,8 @@ ANU = taking()
 class Telescope:
     """Keeps what it gets; `answers` are what it does with the next submissions."""
 
+    reports = True
+
     def __init__(self, *answers):
         self.answers, self.queue, self.sent, self.cancelled = list(answers), {}, [], []
         self.hidden, self.quote = set(), Quote(0.5, (), "fine")
@@ -376,6 +378,20 @@ def test_a_night_that_is_over_closes_what_is_left(loop):
     assert sorted(night.telescope.cancelled) == sorted(night.telescope.sent[:2])
     # What was not in the plan stays as it was: drawn, and why it was not observed.
     assert all(r.reason for r in loop.requests.current().values() if r.state == "drawn")
+
+
+def test_a_telescope_that_says_nothing_is_believed_by_labels(loop, night):
+    night.telescope.reports = False
+    first, *_ = [s.record for s in night.submit()]
+    night.sync()
+    night.time += timedelta(days=2)
+    night.sync()
+    assert set(night.states().values()) == {"expired"}
+    assert night.telescope.cancelled == []
+    loop.labels.store.add([label(first, "SN Ia", list=first.list)])
+    night.sync()
+    last = loop.requests.current()[first.request_id]
+    assert (last.state, last.type) == ("classified", "SN Ia")
 
 
 def test_a_refused_cancellation_by_a_person_changes_nothing(loop, night):

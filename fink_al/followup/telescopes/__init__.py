@@ -170,7 +170,14 @@ class Adapter(Protocol):
     """Speaks with one telescope.
 
     All methods raise :class:`NotSent` if the telescope cannot be reached, or does not let us in.
+
+    Attributes
+    ----------
+    reports : bool
+        Whether the telescope says what it observed. If it does not, labels alone tell.
     """
+
+    reports: bool
 
     def validate(self, request: Request) -> Quote:
         """Ask whether the telescope would take `request`. Nothing is submitted."""

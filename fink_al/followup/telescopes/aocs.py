@@ -64,6 +64,8 @@ class Aocs:
         Waits for seconds.
     """
 
+    reports = True
+
     def __init__(
         self,
         name: str,

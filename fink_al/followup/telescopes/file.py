@@ -49,6 +49,8 @@ class FileOfNight:
         Local folder, which need not exist.
     """
 
+    reports = False
+
     def __init__(self, name: str, folder: Path):
         self._name, self._folder, self._place = name, folder, Place(folder)
 

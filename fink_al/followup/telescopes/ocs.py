@@ -58,6 +58,8 @@ class Ocs:
         Waits for seconds.
     """
 
+    reports = True
+
     def __init__(
         self,
         name: str,

@@ -139,6 +139,8 @@ class Topic:
         None: :func:`plan_topic`.
     """
 
+    reports = False
+
     def __init__(self, loop: Loop, telescope: str, topic: str | None = None):
         self._loop, self._telescope = loop, telescope
         self._topic = topic or plan_topic(loop.target)
