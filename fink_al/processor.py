@@ -32,6 +32,7 @@ from fink_al.followup.exposure import chance_of_a_type, minutes
 from fink_al.loop import Loop
 from fink_al.models.model import Model, read_manifest
 from fink_al.selection import score as score_of
+from fink_al.selection import scored_by
 from fink_al.settings import FeatureSettings, Settings, Survey, load_settings, load_survey
 from fink_al.spark import expressions as exp
 
@@ -267,10 +268,11 @@ def weight(settings: Settings | None = None, *, mean: float = 1.0) -> Any:
         values = p.to_numpy(np.float64, na_value=np.nan)
         magnitude = mag.to_numpy(np.float64, na_value=np.nan)
         scores = score_of(
-            target.strategy,
+            scored_by(target.strategy, target.draw),
             values,
             chance_of_a_type(magnitude, exposure),
             minutes(magnitude, exposure),
+            target.draw,
         )
         return pd.Series(np.where(np.isnan(values), np.nan, weights(scores, mean, target.draw)))
 

@@ -14,13 +14,18 @@ import numpy.typing as npt
 
 from fink_al.cuts import Bools, Context, Floats, Words, columns_of, failures
 from fink_al.draws import priorities, weights
-from fink_al.settings import Cut, Target
+from fink_al.settings import Cut, DrawSettings, Target
 from fink_al.settings.cuts import LOOP_REASONS
 from fink_al.strategies import strategy as strategy_called
 from fink_al.strategies.pool import Pool
 
 #: The strategy without a model: all weights are equal.
 RANDOM = "random"
+
+#: What stands between strategy and cost in a name.
+_BY_TIME = "/minutes**"
+#: Telescope time below which a spectrum counts as one of this time, so that scores are at most 1.
+_SHORTEST_MIN = 5.0
 
 
 def reasons(cuts: Mapping[str, Cut]) -> tuple[str, ...]:
@@ -75,27 +80,44 @@ class Selection:
     priority: Floats
 
 
-def score(strategy: str, p: Floats, chance: Floats, minutes: Floats) -> Floats:
-    """Return the score of each alert, shape (n,), by a strategy of the stream.
+def scored_by(strategy: str, draw: DrawSettings) -> str:
+    """Return the name of what alerts are scored by: a strategy, perhaps by telescope time."""
+    return f"{strategy}{_BY_TIME}{draw.cost:g}" if draw.cost and strategy != RANDOM else strategy
+
+
+def strategy_and_cost(name: str) -> tuple[str, float]:
+    """Return strategy and cost of a name that :func:`scored_by` made."""
+    strategy, _, cost = name.partition(_BY_TIME)
+    return strategy, float(cost or 0)
+
+
+def score(name: str, p: Floats, chance: Floats, minutes: Floats, draw: DrawSettings) -> Floats:
+    """Return the score of each alert, shape (n,), on [0, 1].
 
     Parameters
     ----------
-    strategy : str
-        Query strategy; `RANDOM` gives 1 to all.
+    name : str
+        Query strategy, perhaps by telescope time (:func:`scored_by`); `RANDOM` gives 1 to all.
     p : float64 array, shape (n,)
         Probability of the target's class; NaN where not scored.
     chance, minutes : float64 arrays, shape (n,)
         Chance that a spectrum shows a type, and its telescope time.
+    draw : DrawSettings
+        Its exponent: raised to it, scores go with the telescope time to the power of -cost.
 
     Raises
     ------
     SettingsError
         If the strategy does not suit a stream.
     """
-    if strategy == RANDOM:
+    if name == RANDOM:
         return np.ones(len(p))
+    strategy, cost = strategy_and_cost(name)
     pool = Pool(p, np.zeros(len(p)), chance=chance, minutes=minutes)
-    return strategy_called(strategy, in_stream=True)(pool)
+    values = strategy_called(strategy, in_stream=True)(pool)
+    if not cost:
+        return values
+    return values * (_SHORTEST_MIN / np.maximum(minutes, _SHORTEST_MIN)) ** (cost / draw.exponent)
 
 
 def select(

@@ -9,8 +9,16 @@ from hypothesis import strategies as st
 
 from fink_al.cuts import places
 from fink_al.errors import SettingsError
-from fink_al.selection import Draws, inputs, reasons, score, select
-from fink_al.settings import load_settings
+from fink_al.selection import (
+    Draws,
+    inputs,
+    reasons,
+    score,
+    scored_by,
+    select,
+    strategy_and_cost,
+)
+from fink_al.settings import DrawSettings, load_settings
 
 TARGETS = {
     name: load_settings(target=name, environment={}).target
@@ -170,10 +178,28 @@ def test_scores_of_the_strategies_of_a_stream():
         "cost": [nan, 0, 0.025, 0.468996 * 0.025],
     }
     for name, values in expected.items():
-        np.testing.assert_allclose(score(name, p, chance, minutes), values, atol=1e-6)
+        np.testing.assert_allclose(
+            score(name, p, chance, minutes, DrawSettings()), values, atol=1e-6
+        )
     for name in ("greedy:entropy", "committee"):
         with pytest.raises(SettingsError, match=rf"'{name}' .* For the stream: random, uncert"):
-            score(name, p, chance, minutes)
+            score(name, p, chance, minutes, DrawSettings())
+
+
+def test_weights_go_with_the_telescope_time_to_the_power_of_minus_cost():
+    p, chance = np.full(4, 0.3), np.full(4, 0.5)
+    minutes = np.array([5.0, 10.0, 20.0, 2.0])
+    for exponent, cost in ((3.0, 1.0), (1.0, 0.5), (2.0, 2.0)):
+        draw = DrawSettings(exponent=exponent, cost=cost)
+        name = scored_by("entropy", draw)
+        assert strategy_and_cost(name) == ("entropy", cost)
+        found = score(name, p, chance, minutes, draw)
+        plain = score("entropy", p, chance, minutes, draw)
+        expected = plain**exponent * np.array([1, 2**-cost, 4**-cost, 1])
+        np.testing.assert_allclose(found**exponent, expected)
+    assert scored_by("random", draw) == "random"
+    assert scored_by("entropy", DrawSettings()) == "entropy"
+    assert strategy_and_cost("cost") == ("cost", 0)
 
 
 # The cuts as they were written in code before they were settings, for one alert, None for null.

@@ -100,10 +100,12 @@ class Exposure(Section):
 class DrawSettings(Section):
     """Draw of candidates with known odds (:mod:`fink_al.draws`).
 
-    A list closes at the hour `closes_utc`; null: with the survey's night.
+    A list closes at the hour `closes_utc`; null: with the survey's night. Weights go with the
+    telescope time of a spectrum to the power of -`cost`.
     """
 
     exponent: Positive = 3.0
+    cost: Annotated[float, Field(ge=0, le=3)] = 0.0
     uniform_share: Annotated[float, Field(gt=0, le=1)] = 0.1
     closes_utc: Annotated[float, Field(ge=0, lt=24)] | None = None
 

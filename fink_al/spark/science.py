@@ -20,7 +20,7 @@ from fink_al.draws import closing_fraction, closing_mjd
 from fink_al.followup.dark import is_observable
 from fink_al.followup.exposure import chance_of_a_type, minutes
 from fink_al.loop import Loop
-from fink_al.selection import RANDOM, Draws, inputs, reasons, score, select
+from fink_al.selection import RANDOM, Draws, inputs, reasons, score, scored_by, select
 from fink_al.spark import expressions as exp
 from fink_al.thresholds import Thresholds
 
@@ -76,8 +76,9 @@ class Science:
 
     @property
     def strategy(self) -> str:
-        """Query strategy of the batch; without a model all weights are equal."""
-        return self.loop.target.strategy if self.champion else RANDOM
+        """What the batch is scored by; without a model all weights are equal."""
+        target = self.loop.target
+        return scored_by(target.strategy, target.draw) if self.champion else RANDOM
 
 
 def with_science(alerts: DataFrame, science: Science) -> DataFrame:
@@ -234,7 +235,7 @@ def _udf(science: Science):
         chosen = select(
             context,
             target=target,
-            score=score(strategy, p, chance_of_a_type(mag, exposure), minutes(mag, exposure)),
+            score=score(strategy, p, chance_of_a_type(mag, exposure), minutes(mag, exposure), draw),
             draws=Draws(u, t, mean),
             history_start_mjd=curves.first_detection_mjd(),
             has_features=extracted.exist,

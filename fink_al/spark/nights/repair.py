@@ -31,6 +31,7 @@ from fink_al.kafka.offsets import bounds
 from fink_al.kafka.reading import read_ledger
 from fink_al.loop import Loop
 from fink_al.models.model import Model
+from fink_al.selection import strategy_and_cost
 from fink_al.spark import expressions as exp
 from fink_al.spark.nights.replay import champion_of
 from fink_al.spark.nights.session import job_folder
@@ -236,10 +237,11 @@ class _Former:
         draw, target = record.get("draw"), self._loop.target
         if not draw:
             return self._loop
-        raised = target.draw.model_copy(update={"exponent": draw["exponent"]})
-        changes: dict[str, Any] = {"draw": raised}
+        strategy, cost = strategy_and_cost(draw["strategy"])
+        weighed = {"exponent": draw["exponent"], "cost": cost}
+        changes: dict[str, Any] = {"draw": target.draw.model_copy(update=weighed)}
         if record["model_version"]:
-            changes["strategy"] = draw["strategy"]
+            changes["strategy"] = strategy
         return self._loop.with_target(target.model_copy(update=changes))
 
     def champion(self, record: Record) -> Champion | None:
