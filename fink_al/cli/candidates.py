@@ -70,7 +70,7 @@ def candidates(night: str | None, top: int, form: str, config: Path | None) -> N
             _number(row["p"], ".2f"), f"{row['hours']:.1f}", row["why"],
         )  # fmt: skip
     width = Console().width
-    Console(width=max(width, _WIDTH)).print(table)
+    Console(width=max(width, _WIDTH), markup=False).print(table)
 
 
 def _number(value: float, form: str) -> str:

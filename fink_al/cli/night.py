@@ -7,6 +7,9 @@ from typing import overload
 
 from fink_al.errors import SettingsError
 
+#: Years of surveys whose alerts are read.
+_FIRST_YEAR, _LAST_YEAR = 1990, 2100
+
 
 @overload
 def read_night(text: str, name: str = ...) -> int: ...
@@ -30,6 +33,9 @@ def read_night(text: str | None, name: str = "--night") -> int | None:
     if text is None:
         return None
     try:
-        return int(f"{date.fromisoformat(text):%Y%m%d}")
+        day = date.fromisoformat(text)
     except ValueError:
         raise SettingsError(f"{name} is '{text}'; write YYYYMMDD or YYYY-MM-DD.") from None
+    if not _FIRST_YEAR <= day.year <= _LAST_YEAR:
+        raise SettingsError(f"{name} is '{text}'; nights are of {_FIRST_YEAR} to {_LAST_YEAR}.")
+    return int(f"{day:%Y%m%d}")

@@ -18,7 +18,6 @@ from fink_al.cli.planning import (
     chosen_telescopes,
     plan_options,
     planned,
-    telescope_option,
     warn_if_open,
 )
 from fink_al.cli.points import config_option, open_loop
@@ -95,9 +94,7 @@ def list_(
 def show(request_id: str, as_json: bool, config: Path | None) -> None:
     """Show all that happened to REQUEST, the telescope's answers word for word."""
     loop = open_loop(config)
-    history = loop.requests.history(request_id)
-    if not history:
-        raise _unknown(request_id)
+    history = loop.requests.history(_request(loop, request_id).request_id)
     if as_json:
         click.echo(json.dumps([_plain(record) for record in history], indent=1))
         return
@@ -157,14 +154,19 @@ def submit(names: tuple[str, ...], dry_run: bool, config: Path | None, **options
     if dry and not dry_run:
         click.echo(
             f"Nothing was sent to {', '.join(dry)}: set requests.submit to true in its file to do "
-            "so (docs/telescopes.md)."
+            "so (docs/requests.md)."
         )
     if counts["failed"] or counts["in_doubt"] or counts["not_sent"]:
         sys.exit(_LOOK)
 
 
 @requests.command()
-@telescope_option
+@click.option(
+    "--telescope",
+    "names",
+    multiple=True,
+    help="One to ask; may be repeated.  [default: all that have open requests]",
+)
 @config_option
 def sync(names: tuple[str, ...], config: Path | None) -> None:
     """Ask telescopes and labels what became of the requests; run it every few minutes.
@@ -174,11 +176,21 @@ def sync(names: tuple[str, ...], config: Path | None) -> None:
     after some days is asked about once. Exit code 1: a person must look at something, which is
     named.
     """
+    from fink_al.followup.sync import WATCHED
     from fink_al.followup.sync import sync as bring
 
-    telescopes = chosen_telescopes(names, config)
     loop = open_loop(config)
+    open_at = {r.telescope for r in _of_target(loop) if r.telescope and r.state in WATCHED}
+    telescopes, missing = [], []
+    for name in names or sorted(open_at):
+        try:
+            telescopes += chosen_telescopes([name], config)
+        except SettingsError as error:
+            if names:
+                raise
+            missing.append(f"Requests are open at {name}, and it cannot be asked: {error}")
     news = bring(loop, telescopes, _adapters(telescopes, loop), _announcer(loop), times.now)
+    news.told += missing
     for record in news.changed:
         reason = f" ({record.reason})" if record.reason else ""
         click.echo(f"{record.request_id}: {record.state}{reason}")
@@ -195,28 +207,48 @@ def sync(names: tuple[str, ...], config: Path | None) -> None:
 @click.option("--reason", default="cancelled by a person", show_default=True, help="Why.")
 @config_option
 def cancel(request_id: str, reason: str, config: Path | None) -> None:
-    """Cancel REQUEST at its telescope, whatever state it is in.
+    """Cancel REQUEST, at its telescope too if that has it.
 
-    A request that is not in the telescope's list is withdrawn here alone: look there first.
+    A request that is not in the telescope's list is withdrawn here alone: look there first. What
+    was observed, or is at its end, cannot be cancelled.
     """
-    from fink_al.followup.submit import request_of
-    from fink_al.followup.sync import cancel as withdraw
+    from fink_al.followup.sync import cancel as take_back
     from fink_al.requests.record import AT_TELESCOPE, ENDS
 
     loop = open_loop(config)
-    record = loop.requests.current().get(request_id)
-    if record is None:
-        raise _unknown(request_id)
+    record = _request(loop, request_id)
     if record.state in ENDS or record.state == "observed":
         raise FinkAlError(f"{request_id} is {record.state}: there is nothing to cancel.")
     adapter = None
     if record.state in AT_TELESCOPE and record.telescope is not None:
         telescopes = chosen_telescopes([record.telescope], config)
         adapter = _adapters(telescopes, loop)[record.telescope]
-        if not adapter.statuses([request_of(record)]):
-            adapter = None  # it would refuse to cancel what it does not list
-    after = withdraw(loop.requests, record, adapter, _announcer(loop), times.now, reason)
+    after = take_back(
+        loop.requests, record, adapter, _announcer(loop), times.now, "withdrawn", reason
+    )
     click.echo(f"{request_id}: {after.state}.")
+
+
+@requests.command()
+@click.argument("request_id", metavar="REQUEST")
+@config_option
+def reopen(request_id: str, config: Path | None) -> None:
+    """Let REQUEST be planned and sent again, after what made it fail was mended.
+
+    Only a request that failed, expired or was withdrawn without a type can be reopened. Look at the
+    telescope first: it must not have it. Then run fink-al requests submit.
+    """
+    from fink_al.followup.submit import advance
+
+    loop = open_loop(config)
+    record = _request(loop, request_id)
+    if not record.is_lost:
+        raise FinkAlError(
+            f"{request_id} is {record.state}; only failed, expired and withdrawn requests without "
+            "a type are reopened."
+        )
+    advance(loop.requests, request_id, (record.state,), "drawn", times.now(), "reopened", sent=None)
+    click.echo(f"{request_id}: drawn.")
 
 
 def _adapters(telescopes: Sequence[Telescope], loop: Loop) -> dict[str, Adapter]:
@@ -237,10 +269,15 @@ def _of_target(loop: Loop) -> list[Record]:
     return [record for record in current if record.target == loop.target.name]
 
 
-def _unknown(request_id: str) -> FinkAlError:
-    return FinkAlError(
-        f"There is no request '{request_id}'; fink-al requests list --all shows all names."
-    )
+def _request(loop: Loop, request_id: str) -> Record:
+    record = loop.requests.current().get(request_id)
+    if record is None:
+        raise FinkAlError(
+            f"There is no request '{request_id}'; fink-al requests list --all shows all names."
+        )
+    if record.target != loop.target.name:
+        raise FinkAlError(f"{request_id} is of another target: add --target {record.target}.")
+    return record
 
 
 def _plain(record: Record) -> dict[str, Any]:

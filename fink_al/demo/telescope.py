@@ -197,8 +197,8 @@ class Telescope:
         for record in self._of(night, AT_TELESCOPE):
             with suppress(TelescopeError):
                 cancel(
-                    self._loop.requests, record, None, self._announce, self._now,
-                    "in no list of the telescope",
+                    self._loop.requests, record, self._adapter, self._announce, self._now,
+                    "withdrawn", "in no list of the telescope",
                 )  # fmt: skip
 
     def _of(self, night: int, states: Collection[str]) -> list[Record]:

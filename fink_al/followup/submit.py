@@ -29,12 +29,13 @@ from fink_al.followup.telescopes import (
 )
 from fink_al.followup.times import time_of
 from fink_al.loop import Loop
+from fink_al.requests.positions import Positions
 from fink_al.requests.record import Record, State, request_id
 from fink_al.requests.store import RequestStore
 from fink_al.settings import Telescope
 
-#: Two requests nearer than this are for the same object, whatever its names [arcsec].
-SAME_ARCSEC = 1.5
+#: Hours are sums of blocks: a difference below this is none [min].
+_ROUNDING_MIN = 0.01
 
 Result = Literal["dry_run", "submitted", "skipped", "failed", "in_doubt", "not_sent"]
 Clock = Callable[[], datetime]
@@ -97,13 +98,16 @@ def submit(
         for one in telescopes
     }
     planned = records_of(loop, tonight, now())
+    # Objects of telescopes without requests are nobody's: they stay as they are.
+    mine = [r for r in planned if r.telescope is None or is_real.get(r.telescope)]
     if any(is_real.values()):
-        planned = write_plan(loop.requests, planned)
+        write_plan(loop.requests, mine)
+    planned = _as_written(loop.requests, planned)
     known = KnownTypes(loop.labels)
     for telescope in telescopes:
-        mine = [r for r in planned if r.telescope == telescope.name and r.begins is not None]
+        theirs = [r for r in planned if r.telescope == telescope.name and r.begins is not None]
         stopped = ""
-        for record in sorted(mine, key=lambda r: (r.begins, r.rank)):
+        for record in sorted(theirs, key=lambda r: (r.begins, r.rank)):
             if record.state != "planned":
                 words = f"is {record.state} already"
                 yield Sending(record, "skipped", None, words)
@@ -141,22 +145,29 @@ def records_of(loop: Loop, tonight: Tonight, now: datetime) -> list[Record]:
     return records
 
 
-def write_plan(store: RequestStore, planned: Sequence[Record]) -> list[Record]:
-    """Write the requests of a plan where nothing was sent yet, and return all as they then are."""
-    names = [record.request_id for record in planned]
+def write_plan(store: RequestStore, planned: Sequence[Record]) -> None:
+    """Write the requests of a plan where nothing was sent yet."""
 
     def decide(current: dict[str, Record]) -> list[Record]:
         changed = []
         for record in planned:
             old = current.get(record.request_id)
-            is_unsent = old is None or old.state in ("drawn", "planned")
-            if is_unsent and (old is None or replace(record, time=old.time) != old):
+            if _is_open(old) and (old is None or replace(record, time=old.time) != old):
                 changed.append(record)
         return changed
 
     store.change(decide)
+
+
+def _as_written(store: RequestStore, planned: Sequence[Record]) -> list[Record]:
+    """Requests of a plan as the store has them, unless it has none or an older plan."""
     current = store.current()
-    return [current[name] for name in names]
+    stored = [(record, current.get(record.request_id)) for record in planned]
+    return [record if old is None or _is_open(old) else old for record, old in stored]
+
+
+def _is_open(record: Record | None) -> bool:
+    return record is None or record.state in ("drawn", "planned")
 
 
 def advance(
@@ -190,11 +201,14 @@ class _Sender:
 
     def send(self, record: Record, is_real: bool) -> Sending:
         known = self._known.of(record)
-        if known is not None and not known.is_ours:
+        if known is not None:
             words = f"its type is known: {known.words}"
             if is_real:
-                record = self._advance(record, "planned", "withdrawn", words, type=known.type)
+                end: State = "classified" if known.is_ours else "withdrawn"
+                record = self._advance(record, "planned", end, words, type=known.type)
             return Sending(record, "skipped", None, words)
+        if obstacle := self._obstacle(record, self._store.current()):
+            return Sending(record, "skipped", None, obstacle)
         try:
             quote = self._adapter.validate(request_of(record))
         except NotSent as error:
@@ -219,24 +233,32 @@ class _Sender:
 
         def decide(current: dict[str, Record]) -> list[Record]:
             nonlocal words
-            now = self._now()
             own = current[record.request_id]
-            others = [one for one in current.values() if one.request_id != own.request_id]
-            left = hours_left(self._telescope, others, own.opens or now)
             if own.state != "planned":
                 words = f"is {own.state} already, by another process"
-            elif other := next((one for one in others if one.bars and _is_same(one, own)), None):
-                words = f"was asked for already: {other.request_id} is {other.state}"
-            elif own.closes is not None and own.closes <= now:
-                words = f"its window closed at {own.closes:%Y-%m-%d %H:%M} UTC"
-            elif left < (own.minutes or 0.0) / 60:
-                words = f"{self._telescope.name} has {max(left, 0):.2f} h left"
+            elif replace(own, time=record.time, reason=record.reason) != record:
+                words = "was planned again by another process"
             else:
-                return [own.now("submitting", now)]
-            return []
+                words = self._obstacle(own, current)
+            now = self._now()
+            return [] if words else [own.now("submitting", now, sent=now)]
 
         changed = self._store.change(decide)
         return (changed[0], "") if changed else (None, words)
+
+    def _obstacle(self, record: Record, current: Mapping[str, Record]) -> str:
+        """Return why a request must not be sent; empty if nothing stands in its way."""
+        now = self._now()
+        others = [one for one in current.values() if one.request_id != record.request_id]
+        barred = Positions(one for one in others if one.bars)
+        if other := barred.find(record.object_id, record.ra, record.dec):
+            return f"was asked for already: {other.request_id} is {other.state}"
+        if record.closes is not None and record.closes <= now:
+            return f"its window closed at {record.closes:%Y-%m-%d %H:%M} UTC"
+        left_min = 60 * hours_left(self._telescope, others, record.opens or now)
+        if left_min + _ROUNDING_MIN < (record.minutes or 0.0):
+            return f"{self._telescope.name} has {max(left_min, 0):.0f} min left"
+        return ""
 
     def _submit(self, record: Record) -> Sending:
         try:
@@ -245,7 +267,9 @@ class _Sender:
             after = self._advance(record, "submitting", "failed", str(error), answer=error.answer)
             return Sending(after, "failed", None, str(error))
         except NotSent as error:
-            after = self._advance(record, "submitting", "planned", str(error), answer=error.answer)
+            after = self._advance(
+                record, "submitting", "planned", str(error), answer=error.answer, sent=None
+            )
             return Sending(after, "not_sent", None, str(error))
         except InDoubt as error:
             after = self._advance(
@@ -287,13 +311,3 @@ def _planned(record: Record, row: Mapping[Any, Any], night: Any) -> Record:
 def _number(value: Any) -> float | None:
     """Return a number of a table; None if it is missing or infinite."""
     return None if pd.isna(value) or not np.isfinite(value) else float(value)
-
-
-def _is_same(one: Record, other: Record) -> bool:
-    if one.object_id == other.object_id:
-        return True
-    north = (one.dec - other.dec) * 3600
-    if abs(north) > SAME_ARCSEC:
-        return False
-    east = (one.ra - other.ra + 180) % 360 - 180
-    return bool(np.hypot(east * 3600 * np.cos(np.radians(one.dec)), north) <= SAME_ARCSEC)

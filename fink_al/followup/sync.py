@@ -25,6 +25,8 @@ from fink_al.settings import Telescope
 _OPEN: tuple[State, ...] = ("planned", "submitted", "accepted", "observed")
 #: States in which a spectrum that was taken for a request closes it nevertheless.
 _NOT_SEEN: tuple[State, ...] = ("drawn", "submitting", "failed", "withdrawn", "expired")
+#: States whose telescope is to be asked.
+WATCHED = AT_TELESCOPE | {"observed"}
 #: Tells the readers of the plan's topic about a request that was withdrawn.
 Announce = Callable[[Record], object]
 
@@ -83,9 +85,12 @@ def sync(
 
 def cancel(
     store: RequestStore, record: Record, adapter: Adapter | None, announce: Announce, now: Clock,
-    reason: str, type: str | None = None,
+    end: State, reason: str, type: str | None = None,
 ) -> Record:  # fmt: skip
-    """Cancel a request at its telescope, tell the topic's readers, and return it withdrawn.
+    """Take a request back from its telescope, tell the topic's readers, and return it at its end.
+
+    What the telescope does not list, or lists as an end, needs no cancellation there. So this may
+    be called again after it broke off anywhere.
 
     Parameters
     ----------
@@ -99,6 +104,8 @@ def cancel(
         As for :func:`sync`.
     now : callable
         Returns the time.
+    end : str
+        State that it then has; readers of the topic hear of ``withdrawn`` alone.
     reason : str
         Why, for people.
     type : str, optional
@@ -109,12 +116,15 @@ def cancel(
     TelescopeError
         If the telescope did not cancel it: the request stays as it is, with the answer.
     ServiceError
-        If the topic cannot be written; cancel it again.
+        If the topic cannot be written, or another process changed the request meanwhile; cancel it
+        again.
     """
     answer = record.answer
     if adapter is not None:
         try:
-            answer = adapter.cancel(request_of(record)).answer
+            listed = adapter.statuses([request_of(record)]).get(record.request_id)
+            if listed is not None and listed.state == "accepted":
+                answer = adapter.cancel(request_of(record)).answer
         except TelescopeError as error:
             words = f"could not be cancelled: {error}"
             if record.reason != words:
@@ -123,12 +133,16 @@ def cancel(
                     answer=error.answer or answer,
                 )  # fmt: skip
             raise
-    if record.begins is not None:
+    if end == "withdrawn" and record.sent is not None:
         announce(record)
-    return advance(
-        store, record.request_id, (record.state,), "withdrawn", now(), reason,
-        answer=answer, type=type,
+    # Another process may have seen it accepted, or wait, meanwhile.
+    since: tuple[State, ...] = ("drawn", "planned", "submitting", "submitted", "accepted")
+    after = advance(
+        store, record.request_id, since, end, now(), reason, answer=answer, type=type
     )  # fmt: skip
+    if after.state != end:
+        raise ServiceError(f"{record.request_id} became {after.state} meanwhile: look at it again.")
+    return after
 
 
 class _Sync:
@@ -182,15 +196,14 @@ class _Sync:
             return
         news = {"telescope_id": status.telescope_id or record.telescope_id, "answer": status.answer}
         if status.state == "withdrawn":
-            self._withdrawn(record, status)
+            self._withdrawn(record)
         elif status.state != "accepted":
             observed = status.observed if status.state == "observed" else None
             reason = None if status.state == "observed" else f"by {self._name}"
             self._advance(record, status.state, reason, observed=observed, **news)
         elif record.closes is not None and self._is_over(record.closes):
             if not self._adapter.reports:
-                reason = f"its window closed; {self._name} does not say what it observed"
-                self._advance(record, "expired", reason, **news)
+                self._wait_for_label(record)
                 return
             self._cancel(record, "expired", f"its window closed at {record.closes:%Y-%m-%d %H:%M}")
         elif record.state != "accepted" or news["telescope_id"] != record.telescope_id:
@@ -199,43 +212,43 @@ class _Sync:
     def _is_over(self, closes: datetime) -> bool:
         return self._now() > closes + timedelta(minutes=self._settings.doubt_minutes)
 
-    def _withdrawn(self, record: Record, status: Status) -> None:
+    def _wait_for_label(self, record: Record) -> None:
+        """Ask for the type where the telescope does not say what it observed, and end the wait."""
+        assert record.closes is not None
+        if self._now() - record.closes > timedelta(days=self._settings.ask_after_days):
+            self._advance(record, "expired", "no label came, and its telescope says nothing")
+            self._tell(_question(record, f"planned for {self._name}", record.closes))
+
+    def _withdrawn(self, record: Record) -> None:
         """Take over that a request was cancelled at the telescope, by us or by somebody else."""
         known = self._known.of(record)
         reason = known.words if known else f"cancelled at {self._name}"
-        self._try(
-            record,
-            lambda: cancel(
-                self._store, record, None, self._announce, self._now, reason,
-                known.type if known else None,
-            ),
-        )  # fmt: skip
+        self._cancel(record, "withdrawn", reason, known.type if known else None)
 
     def _close(self, record: Record, known: Known) -> None:
         """Close a request for a type that came in."""
-        if record.state == "observed" or known.is_ours:
-            self._advance(record, "classified", f"by {known.source}", type=known.type)
+        reason = f"by {known.source}"
+        if record.state not in AT_TELESCOPE or (known.is_ours and not self._adapter.reports):
+            if known.is_ours or record.state == "observed":
+                self._advance(record, "classified", reason, type=known.type)
+            else:
+                self._cancel(record, "withdrawn", known.words, known.type)
+        elif known.is_ours:
+            # The spectrum was taken elsewhere: the telescope's own is not needed any more.
+            self._cancel(record, "classified", reason, known.type)
         else:
             self._cancel(record, "withdrawn", known.words, known.type)
 
     def _cancel(
-        self, record: Record, state: State, reason: str, known_type: str | None = None
+        self, record: Record, end: State, reason: str, known_type: str | None = None
     ) -> None:
-        """Cancel a request at the telescope; its end is then `state`."""
         adapter = self._adapter if record.state in AT_TELESCOPE else None
-
-        def act() -> Record:
-            if state == "withdrawn":
-                return cancel(
-                    self._store, record, adapter, self._announce, self._now, reason, known_type
-                )
-            answer = self._adapter.cancel(request_of(record)).answer
-            return advance(
-                self._store, record.request_id, (record.state,), state, self._now(), reason,
-                answer=answer,
-            )  # fmt: skip
-
-        self._try(record, act)
+        self._try(
+            record,
+            lambda: cancel(
+                self._store, record, adapter, self._announce, self._now, end, reason, known_type
+            ),
+        )  # fmt: skip
 
     def _try(self, record: Record, act: Callable[[], Record]) -> None:
         try:
@@ -249,11 +262,7 @@ class _Sync:
         waited = self._now() - since
         if record.asked is None and waited > timedelta(days=self._settings.ask_after_days):
             self._advance(record, "observed", "asked for its type", asked=self._now())
-            self._tell(
-                f"{record.object_id} was observed by {self._name} at {since:%Y-%m-%d %H:%M} UTC "
-                f"for list {record.list}, and has no type: hand it in with fink-al labels add or "
-                "import, with that list, also if the spectrum shows none (unclassified)."
-            )
+            self._tell(_question(record, f"observed by {self._name}", since))
 
     def _advance(self, record: Record, state: State, reason: str | None, **changes: object) -> None:
         after = advance(
@@ -265,11 +274,19 @@ class _Sync:
         self._news.told.append(text)
 
 
+def _question(record: Record, what: str, time: datetime) -> str:
+    return (
+        f"{record.object_id} was {what} at {time:%Y-%m-%d %H:%M} UTC for list {record.list}, and "
+        "has no type: hand it in with fink-al labels add or import, with that list, also if the "
+        "spectrum shows none (unclassified)."
+    )
+
+
 def _others(loop: Loop, named: set[str]) -> dict[str, int]:
     """Count the open requests of a target at telescopes that were not asked."""
     counts: defaultdict[str, int] = defaultdict(int)
     for record in loop.requests.current().values():
-        is_open = record.target == loop.target.name and record.state in AT_TELESCOPE
+        is_open = record.target == loop.target.name and record.state in WATCHED
         if is_open and record.telescope is not None and record.telescope not in named:
             counts[record.telescope] += 1
     return dict(counts)

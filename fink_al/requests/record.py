@@ -53,6 +53,8 @@ class Record:
         Type that came in.
     asked : datetime or None
         Time at which a person was asked for the type.
+    sent : datetime or None
+        Time from which on the telescope may have it.
     """
 
     request_id: str
@@ -85,6 +87,7 @@ class Record:
     observed: datetime | None = None
     type: str | None = None
     asked: datetime | None = None
+    sent: datetime | None = None
 
     @property
     def is_taken(self) -> bool:

@@ -35,7 +35,9 @@ class RequestStore:
     def __init__(self, folder: Place | Path | str):
         self.folder = Place(folder)
         self._table = Table(self.folder, _LIST)
-        self._files: dict[str, pa.Table] = {}
+        #: Files that were read, and the requests as these have them.
+        self._seen: set[str] = set()
+        self._current: dict[str, Record] = {}
 
     def current(self) -> dict[str, Record]:
         """Return each request as it is now, by its name, in the order in which they began.
@@ -45,7 +47,13 @@ class RequestStore:
         ServiceError
             If the store cannot be read.
         """
-        return {record.request_id: record for record in self.history()}
+        names = set(self._table.files())
+        if not self._seen <= names:  # files were merged
+            self._seen, self._current = set(), {}
+        for record in from_table(self._rows(names - self._seen)):
+            self._current[record.request_id] = record
+        self._seen = names
+        return dict(self._current)
 
     def history(self, request_id: str | None = None) -> list[Record]:
         """Return all rows, or those of one request, the oldest first.
@@ -55,7 +63,7 @@ class RequestStore:
         ServiceError
             If the store cannot be read.
         """
-        rows = self._rows()
+        rows = self._rows(self._table.files())
         if request_id is not None:
             chosen = [name == request_id for name in rows["request_id"].to_pylist()]
             rows = rows.filter(pa.array(chosen, pa.bool_()))
@@ -107,15 +115,16 @@ class RequestStore:
                 name, rows.filter(pa.array(of_list)).drop_columns(_LIST)
             )
             files.append(file)
-        if self._table.commit(files, number) or change in self._rows()["change"].to_pylist():
+        if self._table.commit(files, number) or self._has(change):
             return True
         self.folder.remove(*files)
         return False
 
-    def _rows(self) -> pa.Table:
-        names = self._table.files()
-        self._files = {name: self._files.get(name) or self._file(name) for name in names}
-        rows = pa.concat_tables([SCHEMA.empty_table(), *self._files.values()])
+    def _has(self, change: str) -> bool:
+        return change in self._rows(self._table.files())["change"].to_pylist()
+
+    def _rows(self, names: Iterable[str]) -> pa.Table:
+        rows = pa.concat_tables([SCHEMA.empty_table(), *map(self._file, names)])
         return rows.sort_by([("number", "ascending"), ("time", "ascending")])
 
     def _file(self, name: str) -> pa.Table:

@@ -41,6 +41,7 @@ def _address(text: str) -> str:
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("write an address that begins with https:// or http://")
+    parts.port  # noqa: B018 (an invalid one is an error)
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ValueError(
             "leave only scheme, host and path; user and password come from the environment"

@@ -13,8 +13,8 @@ NotEmpty = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 def _day_of_year(text: str) -> str:
-    if not re.fullmatch(r"(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])", text):
-        raise ValueError("write month and day as MM-DD")
+    if not re.fullmatch(r"(0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])", text):
+        raise ValueError("write month and day as MM-DD, with a day that each month has")
     return text
 
 
@@ -31,9 +31,11 @@ class Requests(Section):
     submit: bool = False
     hours_a_night: Positive | None = None
     hours_a_semester: Positive | None = None
-    semesters_begin: tuple[Annotated[str, AfterValidator(_day_of_year)], ...] = ("02-01", "08-01")
-    doubt_minutes: Positive = 30.0
-    ask_after_days: Positive = 7.0
+    semesters_begin: Annotated[
+        tuple[Annotated[str, AfterValidator(_day_of_year)], ...], Field(min_length=1)
+    ] = ("02-01", "08-01")
+    doubt_minutes: Annotated[float, Field(gt=0, le=10_000)] = 30.0
+    ask_after_days: Annotated[float, Field(gt=0, le=1000)] = 7.0
 
 
 class AocsRequests(Requests):

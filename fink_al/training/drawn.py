@@ -114,7 +114,7 @@ class Spectra:
             taken.setdefault(row["list"], []).append(row["object_id"])
         parts: dict[int, dict[str, str]] = {}
         requests = list(requests)
-        sent = {one.list for one in requests if one.state not in ("drawn", "planned")}
+        sent = {one.list for one in requests if one.sent}
         for one in requests:
             if one.list in sent:
                 parts.setdefault(one.list, {})[one.object_id] = one.telescope or ""

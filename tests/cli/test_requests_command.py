@@ -122,6 +122,20 @@ def test_a_person_cancels(site):
     assert [record[1] for record in site.announced] == ["anu_2m3"]
     with pytest.raises(FinkAlError, match="is withdrawn: there is nothing to cancel"):
         site.run("cancel", first)
+    assert site.run("reopen", first).stdout == f"{first}: drawn.\n"
+    with pytest.raises(FinkAlError, match="is drawn; only failed, expired and withdrawn"):
+        site.run("reopen", first)
+    site.run("submit", *HEURISTIC)
+    assert site.states()[first] == "submitted"
+    assert [e.state for e in site.server.queue.entries if e.name == first] == ["removed", "waiting"]
+
+
+def test_brackets_of_an_answer_are_shown(site):
+    site.run("submit", *HEURISTIC)
+    first = sorted(site.states())[0]
+    site.run("cancel", first, "--reason", "use [slit_2.0as], see [/x]")
+    assert "use [slit_2.0as], see [/x]" in site.run("list").stdout
+    assert "use [slit_2.0as], see [/x]" in site.run("show", first).stdout
 
 
 @pytest.mark.parametrize("fault", ["error_before", "never_listed"])
@@ -164,6 +178,8 @@ def test_expired_credentials_send_nothing(site, monkeypatch):
         (("submit", "--hours", "0.1"), "0.1 h of anu_2m3 hold no block; the shortest takes "),
         (("show", "x"), "There is no request 'x'; fink-al requests list --all shows all names."),
         (("cancel", "x"), "There is no request 'x'; "),
+        (("reopen", "x"), "There is no request 'x'; "),
+        (("submit", "--night", "99991231"), "nights are of 1990 to 2100."),
         (("list", "--state", "lost"), "There is no state 'lost'; there are: drawn, planned, "),
         (("list", "--night", "20200101"), "List 20200101 has no requests; lists that have: none"),
     ],

@@ -9,6 +9,7 @@ from simulated_lists import simulated_list
 
 from fink_al.archive.reading import Archive
 from fink_al.errors import FinkAlError, ServiceError
+from fink_al.followup.plan.exposure import Weather
 from fink_al.followup.plan.plan import PlanLimits
 from fink_al.followup.plan.tonight import plan_tonight
 from fink_al.followup.submit import submit
@@ -235,13 +236,12 @@ def test_an_object_is_asked_for_once_under_any_name_and_list(loop, night):
             for one in (moved, sent[1])
         ]
 
-    # The requests of the first list give way to those of a later one.
     folder = loop.requests.folder.parent / "other requests"
     other = replace(loop)
     other.__dict__["requests"] = RequestStore(folder)
+    again = Night(other)  # its plan does not know yet of the other list
     other.requests.change(lambda current: [one.now("submitted", night.time)
                                            for one in elsewhere(current)])  # fmt: skip
-    again = Night(other)
     first, second, *rest = again.submit()
     assert [first.result, second.result] == ["skipped", "skipped"]
     assert "was asked for already: later-other is submitted" in first.words
@@ -382,27 +382,123 @@ def test_a_night_that_is_over_closes_what_is_left(loop):
 
 def test_a_telescope_that_says_nothing_is_believed_by_labels(loop, night):
     night.telescope.reports = False
-    first, *_ = [s.record for s in night.submit()]
+    first, second, *_ = [s.record for s in night.submit()]
     night.sync()
     night.time += timedelta(days=2)
-    night.sync()
-    assert set(night.states().values()) == {"expired"}
-    assert night.telescope.cancelled == []
+    assert night.sync().told == []
+    assert set(night.states().values()) == {"accepted"}  # and so not asked for again
     loop.labels.store.add([label(first, "SN Ia", list=first.list)])
     night.sync()
     last = loop.requests.current()[first.request_id]
     assert (last.state, last.type) == ("classified", "SN Ia")
+    night.time += timedelta(days=7)
+    (told,) = [text for text in night.sync().told if second.object_id in text]
+    assert "was planned for anu_2m3 at " in told
+    assert night.states()[second.request_id] == "expired"
+    assert night.telescope.cancelled == []
+    loop.labels.store.add([label(second, "SN II", evidence=second.request_id)])
+    night.sync()
+    assert night.states()[second.request_id] == "classified"
+
+
+def test_a_spectrum_taken_elsewhere_for_the_list_cancels_the_telescopes_own(loop, night):
+    first = night.submit()[0].record
+    night.sync()
+    loop.labels.store.add([label(first, "SN Ia", list=first.list)])
+    night.sync()
+    assert night.states()[first.request_id] == "classified"
+    assert night.telescope.cancelled == [first.request_id]
+    assert night.announced == []
+
+
+def test_a_cancellation_that_broke_off_is_finished_although_the_list_forgets_it(loop, night):
+    first = night.submit()[0].record
+    night.sync()
+    loop.labels.store.add([label(first, "SN Ia")])
+    announce, night.announce = night.announce, lambda record: 1 / 0
+    with pytest.raises(ZeroDivisionError):
+        night.sync()
+    assert night.telescope.cancelled == [first.request_id]
+    night.telescope.hidden.add(first.request_id)
+    night.announce = announce
+    night.sync()
+    assert night.states()[first.request_id] == "withdrawn"
+    assert night.telescope.cancelled == night.announced == [first.request_id]
+
+
+def test_what_another_list_asked_for_gets_no_time(loop, night):
+    sent = [s.record for s in night.submit()]
+    old = [
+        replace(one, list=20200101, request_id=f"old-{one.object_id}", state="observed")
+        for one in sent[:2]
+    ]
+    other = replace(loop)
+    other.__dict__["requests"] = RequestStore(loop.requests.folder.parent / "other")
+    other.requests.change(lambda current: old)
+    again = Night(other).tonight.plan
+    names = {one.object_id for one in old}
+    assert names.isdisjoint(again.observations["object_id"])
+    assert set(again.left.set_index("object_id").loc[sorted(names), "reason"]) == {"taken"}
+
+
+def test_an_object_stays_with_its_telescope_once_a_list_was_sent(loop, night):
+    night.submit()
+    mine = {r.object_id for r in loop.requests.current().values() if r.telescope == "anu_2m3"}
+    big = load_telescope("example_8m").model_copy(update={"requests": ANU.requests})
+    later = Night(loop, settings=big)
+    planned = set(later.tonight.plan.observations["object_id"])
+    assert planned
+    assert mine.isdisjoint(planned)
+    later.submit()
+    owners = {r.object_id: r.telescope for r in loop.requests.current().values()}
+    assert all(owners[name] == "anu_2m3" for name in mine)
+    assert {owners[name] for name in planned} == {"example_8m"}
+    # Worse seeing takes objects from the plan, not from the telescope's part.
+    poor = Night(loop, limits=PlanLimits(weather=Weather(6.0, 1.0), method="heuristic"))
+    reasons = poor.tonight.plan.left.set_index("object_id")
+    assert set(reasons.loc[sorted(mine & set(reasons.index)), "telescope"]) == {"anu_2m3"}
+
+
+def test_a_telescope_that_is_dry_gets_no_records(loop):
+    dry = load_telescope("example_4m")
+    adapters = {"anu_2m3": Telescope(), "example_4m": Telescope()}
+    night = Night(loop)
+    tonight = plan_tonight(loop, [ANU, dry], PlanLimits(method="heuristic"))
+    sent = list(submit(loop, tonight, [ANU, dry], adapters, night.now))
+    assert {s.result for s in sent if s.record.telescope == "example_4m"} == {"dry_run"}
+    assert {r.telescope for r in loop.requests.current().values()} <= {"anu_2m3", None}
+    at_anu = {s.record.object_id for s in sent if s.result == "submitted"}
+    assert at_anu
+    dry_run = {s.record.object_id: s.result for s in night.submit(dry_run=True)}
+    assert {dry_run[name] for name in at_anu & dry_run.keys()} == {"skipped"}
+
+
+def test_what_another_process_planned_again_is_not_sent(loop, night, monkeypatch):
+    validate = night.telescope.validate
+
+    def meanwhile(request):
+        def decide(current):
+            record = current[request.request_id]
+            return [record.now("planned", night.time, telescope="other")]
+
+        loop.requests.change(decide)
+        return validate(request)
+
+    night.telescope.validate = meanwhile
+    assert {s.words for s in night.submit()} == {"was planned again by another process"}
+    assert night.telescope.sent == []
 
 
 def test_a_refused_cancellation_by_a_person_changes_nothing(loop, night):
     first = night.submit()[0].record
     night.telescope.answers = [Refused("it is being observed", "WORDS")]
+    how = (night.telescope, night.announce, night.now, "withdrawn", "by me")
     with pytest.raises(Refused):
-        cancel(loop.requests, first, night.telescope, night.announce, night.now, "by me")
+        cancel(loop.requests, first, *how)
     last = loop.requests.current()[first.request_id]
     assert (last.state, last.answer) == ("submitted", "WORDS")
     assert last.reason == "could not be cancelled: it is being observed"
-    after = cancel(loop.requests, last, night.telescope, night.announce, night.now, "by me")
+    after = cancel(loop.requests, last, *how)
     assert (after.state, after.reason, after.bars) == ("withdrawn", "by me", False)
 
 

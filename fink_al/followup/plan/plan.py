@@ -32,8 +32,11 @@ PLAN = ["telescope", "begin_mjd", "minutes", "light_min", "exposures", "object_i
 LEFT = ["object_id", "rank", "priority", "telescope", "reason"]
 
 #: Reasons beside `REASONS`: a spectrum was taken already; the first object that does not fit, the
-#: next ones and those beyond the number of slots; the telescope refused it.
-TAKEN, NO_ROOM, BEHIND, LOST = "taken", "does_not_fit", "behind_the_first", "refused"
+#: next ones and those beyond the number of slots; the telescope refused it; it belongs to another
+#: telescope.
+TAKEN, NO_ROOM, BEHIND, LOST, ELSEWHERE = (
+    "taken", "does_not_fit", "behind_the_first", "refused", "at_other_telescope",
+)  # fmt: skip
 
 Method = Literal["auto", "exact", "heuristic"]
 
@@ -106,6 +109,7 @@ def make_plan(
     *,
     taken: Collection[str] = (),
     lost: Collection[str] = (),
+    owners: Mapping[str, str] | None = None,
     most_tau: float = np.inf,
 ) -> Plan:
     """Return the plan of a list.
@@ -129,6 +133,9 @@ def make_plan(
     lost : collection of str
         Objects of which no spectrum will come, such as those that a telescope refused. The first of
         them ends the part with odds.
+    owners : mapping of str to str, optional
+        Telescope of each object that was given one before: it stays there, whether it can be taken
+        or not.
     most_tau : float
         Priority above which objects of the list may be missing in `rows`.
 
@@ -140,7 +147,7 @@ def make_plan(
     # The order of the targets must not follow the draw.
     rows = rows.sort_values("object_id", ignore_index=True)
     nights = [conditions(one, rows, begin_mjd, limits.weather) for one in telescopes]
-    return plan_of(rows, nights, limits, taken=taken, lost=lost, most_tau=most_tau)
+    return plan_of(rows, nights, limits, taken=taken, lost=lost, owners=owners, most_tau=most_tau)
 
 
 def plan_of(
@@ -150,6 +157,7 @@ def plan_of(
     *,
     taken: Collection[str] = (),
     lost: Collection[str] = (),
+    owners: Mapping[str, str] | None = None,
     most_tau: float = np.inf,
 ) -> Plan:
     """Return the plan of :func:`make_plan` for nights whose conditions are known.
@@ -168,12 +176,19 @@ def plan_of(
     # All dark hours: what is left of them must not change an object's telescope in the night.
     dark = np.array([night.dark_hours for night in nights])
     owner = share(rows["ra"].to_numpy(float), rows["dec"].to_numpy(float), shortest, dark)
+    telescope = [night.telescope.name for night in nights]
+    former = rows["object_id"].map(owners or {}).to_numpy(object)
+    is_owned = np.array([isinstance(name, str) for name in former], bool)
+    is_elsewhere = is_owned & ~np.isin(former.astype(str), telescope)
+    for k, name in enumerate(telescope):
+        owner[is_owned & (former == name)] = k
+    owner[is_elsewhere] = -1
     is_taken = rows["object_id"].isin(list(taken)).to_numpy()
     rank = rows["rank"].to_numpy()
     obstacle = np.max([night.obstacle for night in nights], axis=0)
     reason = np.array([*REASONS, BEHIND], object)[obstacle]
     is_lost = rows["object_id"].isin(list(lost)).to_numpy() & ~is_taken
-    reason[is_taken], reason[is_lost] = TAKEN, LOST
+    reason[is_elsewhere], reason[is_taken], reason[is_lost] = ELSEWHERE, TAKEN, LOST
     if rows["priority"].isna().all():  # a night without lists
         most_tau = np.nan
     planned, summary = [], []
@@ -202,8 +217,9 @@ def plan_of(
         summary.append((name, method, night.dark_hours, used, tau, *dark_mjd))
     observations = pd.concat(planned, ignore_index=True)
     rest = ~rows["object_id"].isin(observations["object_id"]).to_numpy()
-    names = np.array([*(night.telescope.name for night in nights), None], object)
-    left = rows.assign(telescope=names[owner], reason=reason)[rest]
+    names = np.array([*telescope, None], object)[owner]
+    names[is_elsewhere] = former[is_elsewhere]
+    left = rows.assign(telescope=names, reason=reason)[rest]
     columns = ["telescope", "method", "dark_hours", "used_hours", "tau", "opens_mjd", "closes_mjd"]
     return Plan(
         observations,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -16,6 +16,7 @@ from fink_al.followup.plan.plan import Plan, PlanLimits, make_plan
 from fink_al.followup.times import time_of
 from fink_al.followup.tonight import Listed, Source, read_tonight
 from fink_al.loop import Loop
+from fink_al.requests.positions import Positions
 from fink_al.requests.record import AT_TELESCOPE, Record
 from fink_al.settings import Telescope
 
@@ -65,6 +66,7 @@ def plan_tonight(
     Objects whose standing labels name the list were observed. So were those whose requests say so.
     One that somebody else has typed since is planned still, until its request is withdrawn: the
     odds of those behind it rest on it. Objects that a telescope refused end the part with odds.
+    Once a list was sent, each of its objects stays with its telescope.
 
     Parameters
     ----------
@@ -101,17 +103,31 @@ def plan_tonight(
         return record.state not in AT_TELESCOPE or not is_of_list(record)
 
     of_list = [one for one in requests if is_of_list(one)]
+    # Whose an object is must not change once a telescope has heard of the list.
+    was_sent = any(one.sent for one in of_list)
+    owners = {one.object_id: one.telescope for one in of_list if was_sent and one.telescope}
+    # What another list has asked for gets no time, and its type will come.
+    barred = Positions([one for one in requests if one.bars and not is_of_list(one)])
     hours = {one.name: hours_left(one, requests, closes, is_fixed) for one in telescopes}
     plan = make_plan(
         found.rows,
         telescopes,
         begins,
         replace(limits, hours_of={**limits.hours_of, **hours}),
-        taken={*_taken(loop, day), *(one.object_id for one in of_list if one.is_taken)},
+        taken={
+            *_taken(loop, day),
+            *(one.object_id for one in of_list if one.is_taken),
+            *(name for name, *at in _positions(found.rows) if barred.find(name, *at)),
+        },
         lost=[one.object_id for one in of_list if one.is_lost],
+        owners=owners,
         most_tau=found.most_priority,
     )
     return Tonight(found, closes, plan)
+
+
+def _positions(rows: pd.DataFrame) -> Iterator[tuple[str, float, float]]:
+    return rows[["object_id", "ra", "dec"]].itertuples(index=False, name=None)
 
 
 def _taken(loop: Loop, day: int) -> list[str]:

@@ -3,7 +3,7 @@
 A new telescope is a class with the methods of :class:`Adapter` in a file of its own, a section of
 settings in :mod:`fink_al.settings.requests`, and a line in
 :mod:`fink_al.followup.telescopes.adapters`. An adapter keeps no state: what was asked for and what
-came of it is in :mod:`fink_al.followup.requests`.
+came of it is in :mod:`fink_al.requests`.
 """
 
 from __future__ import annotations

@@ -30,7 +30,8 @@ def parsed(text: str) -> Any:
 
 def kept(answer: str) -> str:
     """Return the part of an answer that is kept word for word."""
-    return answer[:MOST_ANSWER]
+    # A lone surrogate, which JSON may hold, is no text that can be stored.
+    return answer.encode("utf-8", "replace").decode()[:MOST_ANSWER]
 
 
 def as_text(entry: Any) -> str:
@@ -40,7 +41,7 @@ def as_text(entry: Any) -> str:
 
 def one_line(text: Any) -> str:
     """Return `text` as one line of at most 300 characters."""
-    line = " ".join(str(text).split())
+    line = " ".join(str(text).encode("utf-8", "replace").decode().split())
     return line if len(line) <= _MOST_PROBLEM else f"{line[: _MOST_PROBLEM - 3]}..."
 
 

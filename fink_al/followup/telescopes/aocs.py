@@ -91,11 +91,14 @@ class Aocs:
         answer = self._answer(text, what)
         if not isinstance(answer.get("status"), bool):
             raise self._web.invalid(what, text)
-        problems = [*problems_of(request)]
         if answer.get("found") is False or not answer["status"]:
-            why = one_line(answer.get("msg") or "it does not know it")
-            problems.append(f"proposal {self._proposal}: {why}")
-        return Quote(None, tuple(problems), kept(text))
+            why = one_line(answer.get("msg") or "it does not know it").rstrip(".")
+            raise NotSent(
+                f"{self._name} does not accept proposal {self._proposal} ({why}): correct "
+                "requests.proposal, or ask there.",
+                kept(text),
+            )
+        return Quote(None, problems_of(request), kept(text))
 
     def submit(self, request: Request) -> Receipt:
         """Add an observation to the queue."""

@@ -104,10 +104,13 @@ class Ocs:
         what = request.request_id
         text = self._web.tell(_GROUPS, what, json=self._group(request))
         answer = parsed(text)
-        if isinstance(answer, dict) and _is_id(answer.get("id")):
-            return Receipt(str(answer["id"]), kept(text))
+        has_id = isinstance(answer, dict) and _is_id(answer.get("id"))
         if isinstance(answer, dict) and problems(answer.get("errors")):
+            if has_id:
+                raise self._web.in_doubt(what, "its answer has an id, and errors", text)
             raise self._web.refused(what, as_text(answer["errors"]))
+        if has_id:
+            return Receipt(str(answer["id"]), kept(text))
         raise self._web.in_doubt(what, "its answer has no id", text)
 
     def statuses(self, requests: Sequence[Request]) -> Mapping[str, Status]:
@@ -119,8 +122,8 @@ class Ocs:
         return statuses
 
     def cancel(self, request: Request) -> Receipt:
-        """Cancel the group, or all that wait under the name of the request."""
-        found = [request.telescope_id] if request.telescope_id else self._waiting(request)
+        """Cancel all groups that wait under the name of the request."""
+        found = self._waiting(request)
         if not found:
             raise Refused(f"{request.request_id} does not wait in the list of {self._name}.")
         answers = [self._cancel(name, request) for name in found]

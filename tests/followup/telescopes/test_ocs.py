@@ -152,8 +152,15 @@ def test_what_is_done_or_unknown_cannot_be_cancelled(ocs, stand_in, asked, fails
     receipt = adapter.submit(asked())
     stand_in.observe()
     done = asked(telescope_id=receipt.telescope_id)
-    assert fails(Refused, adapter.cancel, done).match("Cannot transition from COMPLETED to CANCE")
-    assert fails(Refused, adapter.cancel, asked(telescope_id="../1")).match("Not found")
+    assert fails(Refused, adapter.cancel, done).match("does not wait in the list of lco_2m")
+
+
+def test_all_that_wait_under_a_name_are_cancelled(ocs, stand_in, asked):
+    adapter = ocs()
+    stand_in.fail("submit", "duplicate")
+    receipt = adapter.submit(asked())
+    adapter.cancel(asked(telescope_id=receipt.telescope_id))
+    assert [entry.state for entry in stand_in.queue.entries] == ["removed", "removed"]
 
 
 def test_a_list_without_end_is_an_error_there(ocs, asked, fails):
