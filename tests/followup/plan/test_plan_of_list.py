@@ -245,3 +245,29 @@ def test_an_impossible_budget(limits, sentence):
     with pytest.raises((FinkAlError, SettingsError)) as error:
         make_plan(listed(20), [ANU], BEGIN, PlanLimits(**limits))
     assert str(error.value) == sentence
+
+
+def test_odds_stay_true_for_a_telescope_that_is_added_later():
+    """The second shares what the first could not take, whatever was drawn."""
+    base = listed(60).sort_values("object_id", ignore_index=True)
+    chosen = PlanLimits(method="heuristic")
+    first, second = (conditions(one, base, BEGIN, chosen.weather) for one in (ANU, FOUR))
+    rng, totals, expected = np.random.default_rng(6), [], set()
+    for _ in range(120):
+        u = rng.random(60)
+        rows = base.assign(priority=u / base["pi"])
+        rows["rank"] = rows["priority"].rank().astype(int)
+        early = plan_of(rows, [first], chosen)
+        left = early.left[early.left["telescope"] == "anu_2m3"]["object_id"]
+        owned = dict.fromkeys([*early.observations["object_id"], *left], "anu_2m3")
+        late = plan_of(rows, [second], chosen, owners=owned)
+        assert owned.keys().isdisjoint(late.observations["object_id"])
+        reasons = late.left.set_index("object_id").loc[list(owned), "reason"]
+        assert set(reasons) == {"at_other_telescope"}
+        totals.append((1 / late.observations["odds"]).sum())
+        theirs = set(late.observations["object_id"])
+        theirs |= set(late.left[late.left["telescope"] == "example_4m"]["object_id"])
+        expected.add(len(theirs))
+    (number,) = expected
+    assert number > 5
+    assert abs(np.mean(totals) - number) < 4 * np.std(totals) / np.sqrt(len(totals))
