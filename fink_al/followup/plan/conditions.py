@@ -103,21 +103,57 @@ def conditions(
     FinkAlError
         If the Sun stays above the limit of twilight.
     """
-    limits, spectrum = telescope.limits, telescope.spectrum
+    return conditions_under(dark_sky(telescope, targets, begin_mjd), telescope, targets, weather)
+
+
+def dark_sky(telescope: Telescope, targets: pd.DataFrame, begin_mjd: float) -> Geometry:
+    """Return the angles of targets on the dark steps within a day after `begin_mjd`.
+
+    Parameters
+    ----------
+    telescope : Telescope
+        Its site and limit of twilight.
+    targets : DataFrame
+        Columns ``ra dec`` of `n` targets; a missing place (NaN) is taken as 0.
+    begin_mjd : float
+        Begin of the day [MJD, UTC].
+
+    Raises
+    ------
+    FinkAlError
+        If the Sun stays above the limit of twilight.
+    """
     mjd = begin_mjd + (np.arange(int(1440 / STEP_MIN)) + 0.5) * STEP_MIN / 1440
     nowhere = np.zeros(0)
-    is_dark = (
-        geometry(telescope.site, nowhere, nowhere, mjd).sun_altitude_deg < limits.sun_below_deg
-    )
+    sun = geometry(telescope.site, nowhere, nowhere, mjd).sun_altitude_deg
+    is_dark = sun < telescope.limits.sun_below_deg
     if not is_dark.any():
         raise FinkAlError(
-            f"At {telescope.site.name} the Sun stays above {limits.sun_below_deg:g} deg for a day "
-            f"after MJD {begin_mjd:.2f}: leave out telescope {telescope.name}."
+            f"At {telescope.site.name} the Sun stays above {telescope.limits.sun_below_deg:g} deg "
+            f"for a day after MJD {begin_mjd:.2f}: leave out telescope {telescope.name}."
         )
+    ra, dec = (targets[name].to_numpy(float) for name in ("ra", "dec"))
+    return geometry(telescope.site, np.nan_to_num(ra), np.nan_to_num(dec), mjd[is_dark])
+
+
+def conditions_under(
+    sky: Geometry, telescope: Telescope, targets: pd.DataFrame, weather: Weather
+) -> Conditions:
+    """Return what `telescope` can do in a night whose angles are known.
+
+    Angles take most of the time of :func:`conditions` and depend on neither weather nor exposures.
+
+    Parameters
+    ----------
+    sky : Geometry
+        The :func:`dark_sky` of this telescope and these targets.
+    telescope, targets, weather
+        As for :func:`conditions`.
+    """
+    limits, spectrum = telescope.limits, telescope.spectrum
     columns = ("ra", "dec", "last_mjd", "mag", "mag_err", "trend_mag_per_day", "trend_err")
     ra, dec, *photometry = (targets[name].to_numpy(float) for name in columns)
     has_place = np.isfinite(ra) & np.isfinite(dec)
-    sky = geometry(telescope.site, np.nan_to_num(ra), np.nan_to_num(dec), mjd[is_dark])
     mag, mag_err = magnitude_at(sky.mjd, *photometry)
     up = (sky.altitude_deg >= limits.min_altitude_deg) & (sky.airmass <= limits.max_airmass)
     up &= has_place[:, None]
