@@ -208,7 +208,7 @@ def _ranked(loop: Loop, rows: pa.Table) -> tuple[pd.DataFrame, npt.NDArray[np.in
     is_list = bool(table["list"].notna().all())
     closes = closing_fraction(loop.target.draw, loop.survey)
     after = [closing_mjd(int(day), closes) for day in table["list"]] if is_list else table["mjd"]
-    trend, trend_err, last_mjd, mag_err = _trend(curves, codes.to_numpy())
+    trend, trend_err, last_mjd, mag_err = trends(curves, codes.to_numpy())
     table = table.assign(
         list=table["list"].astype("Int64"),
         position=sexagesimal(table["ra"], table["dec"]),
@@ -234,8 +234,22 @@ def form(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(mag=rows["mag"].round(2), type="", observed="")[FORM]
 
 
-def _trend(curves: LightCurves, band: np.ndarray) -> np.ndarray:
-    """Trend and its error [mag / day], time and error of the last detection, shape (4, n)."""
+def trends(curves: LightCurves, band: npt.NDArray[np.integer]) -> npt.NDArray[np.float64]:
+    """Return the trend of each light curve in one band, and the last detection that it starts from.
+
+    Parameters
+    ----------
+    curves : LightCurves
+        Light curves of `n` alerts.
+    band : int array, shape (n,)
+        Code of the band of each alert.
+
+    Returns
+    -------
+    float64 array, shape (4, n)
+        Change between the last two positive detections of the band at least half a day apart and
+        its error [mag / day]; time [MJD] and error [mag] of the last one. NaN without them.
+    """
     found = np.full((4, len(curves)), np.nan)
     for i in range(len(curves)):  # tonight's candidates: at most hundreds
         rows = slice(curves.offsets[i], curves.offsets[i + 1])
