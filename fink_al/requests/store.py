@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from fink_al.errors import ServiceError
 from fink_al.requests.record import SCHEMA, Record, from_table, to_table
 from fink_al.storage.place import Place
-from fink_al.storage.table import Table
+from fink_al.storage.table import Table, TableChanged
 
 _LIST = "list"
 #: Attempts of a change: so many others may write between reading and writing.
@@ -90,8 +90,15 @@ class RequestStore:
         for _ in range(_ATTEMPTS):
             number = self._table.number() + 1
             records = list(decide(self.current()))
-            if not records or self._commit(records, number, change):
+            if not records:
                 return records
+            try:
+                self._table.create(SCHEMA.remove(SCHEMA.get_field_index(_LIST)))
+                if self._commit(records, number, change):
+                    return records
+            except TableChanged:
+                if self._has(change):
+                    return records
         raise ServiceError(
             f"{self.folder} was changed {_ATTEMPTS} times by other processes while one change was "
             "tried: see which of them do so, and call again."

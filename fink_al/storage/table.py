@@ -35,6 +35,11 @@ FILE_BYTES = 128 << 20
 #: Applications of numbered commits, and of sorting a partition: its number is that of its rows.
 _COMMITS, _SORTED = "commits", "sorted "
 
+
+class TableChanged(ServiceError):
+    """Another process changed the table at the moment: look at it again."""
+
+
 _SETTINGS = {
     # Whoever opens the table reads the last checkpoint and the commits after it.
     "delta.checkpointInterval": "100",
@@ -67,6 +72,31 @@ class Table:
     def exists(self) -> bool:
         """True once anything was committed."""
         return self._log is not None
+
+    def create(self, columns: pa.Schema) -> None:
+        """Create the table without files, unless it exists.
+
+        Two processes that create it with their first numbered commits may both succeed; after this
+        one of them does not.
+
+        Parameters
+        ----------
+        columns : pyarrow.Schema
+            Columns, without that of the partition.
+
+        Raises
+        ------
+        TableChanged
+            If another process does it at the moment.
+        """
+        if not self.exists:
+            partition = pa.field(self.partition, pa.int32())
+            with _readable(self.folder):
+                try:
+                    self._create(Schema.from_arrow(columns.append(partition)), [], None)
+                except DeltaError:
+                    if not self.exists:
+                        raise
 
     def schema(self) -> pa.Schema:
         """Return columns of all files and the partition column; none without any file."""
@@ -300,4 +330,5 @@ def _readable(folder: Place) -> Iterator[None]:
     try:
         yield
     except (DeltaError, OSError) as error:
-        raise ServiceError(f"The table {folder} cannot be used ({words_of(error)}).") from error
+        kind = TableChanged if isinstance(error, CommitFailedError) else ServiceError
+        raise kind(f"The table {folder} cannot be used ({words_of(error)}).") from error
