@@ -169,7 +169,17 @@ class _Sync:
                 open_ = []
         for record in open_:
             self._look(record, statuses.get(record.request_id))
+        # What was sent a moment ago may reach the list yet: it is cancelled once it is there.
+        arriving = {
+            record.request_id
+            for record in open_
+            if record.request_id not in statuses
+            and record.state != "accepted"
+            and not self._is_doubtful(record)
+        }
         for record in self._mine():
+            if record.request_id in arriving:
+                continue
             known = self._known.of(record)
             if known and (record.state in _OPEN or (known.is_ours and record.state in _NOT_SEEN)):
                 self._close(record, known)
@@ -186,8 +196,7 @@ class _Sync:
     def _look(self, record: Record, status: Status | None) -> None:
         """Take over what the telescope's list says of a request."""
         if status is None:
-            age = self._now() - record.time
-            if age > timedelta(minutes=self._settings.doubt_minutes):
+            if self._is_doubtful(record):
                 self._tell(
                     f"{record.request_id} is not in the list of {self._name} since it was "
                     f"{record.state} at {record.time:%Y-%m-%d %H:%M} UTC. Nothing is sent again: "
@@ -208,6 +217,10 @@ class _Sync:
             self._cancel(record, "expired", f"its window closed at {record.closes:%Y-%m-%d %H:%M}")
         elif record.state != "accepted" or news["telescope_id"] != record.telescope_id:
             self._advance(record, "accepted", None, **news)
+
+    def _is_doubtful(self, record: Record) -> bool:
+        """Tell whether a request that is not in the list should be there by now."""
+        return self._now() - record.time > timedelta(minutes=self._settings.doubt_minutes)
 
     def _is_over(self, closes: datetime) -> bool:
         return self._now() > closes + timedelta(minutes=self._settings.doubt_minutes)

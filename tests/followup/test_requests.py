@@ -426,6 +426,23 @@ def test_a_cancellation_that_broke_off_is_finished_although_the_list_forgets_it(
     assert night.telescope.cancelled == night.announced == [first.request_id]
 
 
+@pytest.mark.parametrize("answer", [None, InDoubt("half an answer")])
+@pytest.mark.parametrize("more", [{}, {"list": True}])
+def test_what_may_reach_the_list_yet_is_cancelled_once_it_is_there(loop, answer, more):
+    night = Night(loop, Telescope(answer))
+    first = night.submit()[0].record
+    night.telescope.hidden.add(first.request_id)
+    day = {"list": first.list} if more else {}
+    loop.labels.store.add([label(first, "SN Ia", **day)])
+    night.sync()
+    assert night.states()[first.request_id] == first.state
+    night.telescope.hidden.clear()
+    night.sync()
+    night.sync()
+    assert night.telescope.cancelled == [first.request_id]
+    assert night.states()[first.request_id] == ("classified" if more else "withdrawn")
+
+
 def test_what_another_list_asked_for_gets_no_time(loop, night):
     sent = [s.record for s in night.submit()]
     old = [

@@ -70,7 +70,7 @@ class Snapshots:
         """Return the ledger of the whole topic, for a source whose cluster has this id."""
         staged = {file.partition("/")[0] for file in self._staging.files()}
         ledger = self._behind_snapshot(source, staged) or self._whole(source, staged)
-        # The archive may have taken more than a topic that was made anew says.
+        # The archive may have taken more than a topic that was recreated says.
         ledger.next_number = max(ledger.next_number, self._archive.number() + 1)
         return ledger
 
