@@ -106,7 +106,6 @@ def ledger_of(n: int) -> Any:
     for number in range(n):
         night, batch = divmod(number, _A_NIGHT)
         day = f"{_FIRST_NIGHT + timedelta(days=night):%Y%m%d}"
-        counts = {"alerts": 127, "scored": 40, "candidates": 3, "dead_letters": 1}
         offsets = [
             {
                 "cluster": "VGjg96pPRzSp9eqRkFw1kQ",
@@ -125,17 +124,22 @@ def ledger_of(n: int) -> Any:
             "part": new_name(number),
             "number": number,
             "written": "2026-11-24T02:13:59Z",
-            "model_version": "12",
-            "counts": counts,
+            "counts": {"alerts": 127, "dead_letters": 1},
+            "targets": {
+                "early_snia": {
+                    "counts": {"scored": 40, "candidates": 3},
+                    "model_version": "12",
+                    "draw": draw | {"lists": {day: pool[number % len(pool)]}},
+                }
+            },
             "offsets": offsets,
-            "draw": draw | {"lists": {day: pool[number % len(pool)]}},
         }
         yield json.dumps(record).encode()
 
 
 def write(settings: Settings, records: Any, n: int) -> float:
     """Send the next `n` of `records` to the ledger's topic; return their mean size in bytes."""
-    topic, sent = settings.target.ledger_topic, 0
+    topic, sent = settings.ledger_topic, 0
     Cluster(settings.sink).create_topic(topic, for_ever=True)
     publisher = Publisher(settings.sink, "benchmark")
     for begin in range(0, n, _A_TRANSACTION):

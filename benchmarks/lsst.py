@@ -137,7 +137,7 @@ def measure(folder: Path, plan: Plan) -> Run:
         sender = Sender(settings, run)
         with (
             Listener(settings, run) as listener,
-            StreamJob(settings.sink, settings.target.ledger_topic, config, folder / "log"),
+            StreamJob(settings.sink, settings.ledger_topic, config, folder / "log"),
         ):
             sender.send(islice(source, _FIRST))
             listener.wait(_FIRST)
@@ -196,7 +196,7 @@ def create_topics(settings: Settings) -> None:
 
 
 def _outputs(settings: Settings) -> tuple[str, str]:
-    return settings.target.candidates_topic, settings.target.ledger_topic
+    return settings.target.candidates_topic, settings.ledger_topic
 
 
 class Sender:

@@ -100,7 +100,7 @@ def measure(folder: Path, n: int, warm_up: int) -> Run:
 
         def note(report: BatchReport) -> None:
             nonlocal before
-            alerts = report.part.counts["alerts"]
+            alerts = report.part.alerts
             rate = alerts / sum(report.seconds.values())
             text = f"  batch {report.batch}: {alerts} alerts, {rate:.0f} alerts/s"
             print(text if run.live_heap else f"{text}, warm-up", flush=True)
@@ -175,7 +175,7 @@ def _start_up(spark) -> float:
 def show(run: Run) -> list[Claim]:
     """Print the stages; what is claimed."""
     steady = run.reports
-    alerts = sum(report.part.counts["alerts"] for report in steady)
+    alerts = sum(report.part.alerts for report in steady)
     stages: dict[str, float] = {}
     for report in steady:
         for name, seconds in report.seconds.items():
@@ -186,7 +186,7 @@ def show(run: Run) -> list[Claim]:
         print(f"  {name:<10} {seconds:7.1f} s  {seconds / total:6.1%}")
     share = run.start_up * len(steady) / total
     print(f"  Python task start-up (inside compute): {run.start_up:.3f} s a batch, {share:.1%}")
-    candidates = sum(report.part.counts["candidates"] for report in steady)
+    candidates = sum(s.candidates for report in steady for s in report.part.targets.values())
     print(f"  {candidates} candidates published, {alerts / total / _LSST_MEAN_RATE:.1f} times "
           "the mean rate of LSST")  # fmt: skip
     rate = alerts / total

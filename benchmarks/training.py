@@ -153,7 +153,7 @@ def score_night(folder: Path) -> None:
         F.lit(None).cast("string").alias("dead_reason"),
         F.lit(None).cast("binary").alias("packet"),
     )
-    with_science(rows, Science(Loop.open(settings))).drop("night").write.parquet(str(folder))
+    with_science(rows, [Science(Loop.open(settings))]).drop("night").write.parquet(str(folder))
     spark.stop()
 
 
@@ -195,8 +195,10 @@ _DIGITS = str.maketrans({str(i): chr(97 + i) for i in range(10)})
 
 def _usable(night: pa.Table) -> npt.NDArray[np.int64]:
     """Rows that have features and pass the cuts: every labelled alert must be looked at."""
-    refused = [bool(set(reasons) - set(NO_CUTS)) for reasons in night["reasons"].to_pylist()]
-    scored = np.array(["not_scored" not in reasons for reasons in night["reasons"].to_pylist()])
+    (name,) = (name for name in night.column_names if name.endswith("__reasons"))
+    decided = night[name].to_pylist()
+    refused = [bool(set(reasons) - set(NO_CUTS)) for reasons in decided]
+    scored = np.array(["not_scored" not in reasons for reasons in decided])
     return np.flatnonzero(scored & ~np.array(refused))
 
 

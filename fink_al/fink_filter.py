@@ -6,7 +6,9 @@ adapters, holds the survey's field names; ``docs/fink.md`` says how to install i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -29,7 +31,9 @@ from fink_al.settings import Settings, load_settings
 _NO_SOURCE = -999.0
 
 
-def candidate_filter(settings: Settings | None = None, t: float = MOST_T) -> Any:
+def candidate_filter(
+    settings: Settings | None = None, t: float = MOST_T, *, prefix: str = "fink_al"
+) -> Any:
     """Filter that keeps the alerts that the target's follow-up would request.
 
     The cuts are those of the stream (:func:`fink_al.selection.select`), and so is the draw: an
@@ -45,6 +49,9 @@ def candidate_filter(settings: Settings | None = None, t: float = MOST_T) -> Any
     t : float
         Threshold of the draw; by default all alerts within the cuts are kept. It must not depend on
         ``fink_al_u`` or on types.
+    prefix : str
+        Begin of the names of the three columns that are the target's, where a job has filters of
+        several targets: ``mine_p``, ``mine_pi`` and ``mine_u``.
 
     Raises
     ------
@@ -68,7 +75,6 @@ def candidate_filter(settings: Settings | None = None, t: float = MOST_T) -> Any
 
     bands = dict(enumerate(settings.survey.bands, 1))
 
-    @pandas_udf(BooleanType())  # type: ignore[call-overload]
     def candidates(
         fink_al_p: pd.Series,
         fink_al_pi: pd.Series,
@@ -124,7 +130,25 @@ def candidate_filter(settings: Settings | None = None, t: float = MOST_T) -> Any
         within = _within(settings, _numbers(fink_al_p), numbers | words, curves)
         return pd.Series(within & (_numbers(fink_al_u) < _numbers(fink_al_pi) * t))
 
-    return candidates
+    return pandas_udf(_named(candidates, prefix), BooleanType())  # type: ignore[call-overload,arg-type]
+
+
+def _named(function: FunctionType, prefix: str) -> FunctionType:
+    """Return `function` with arguments that begin otherwise than ``fink_al``: Fink reads them."""
+    code = function.__code__
+    names = (re.sub(r"^fink_al(?=_(p|pi|u)$)", prefix, name) for name in code.co_varnames)
+    renamed = FunctionType(
+        code.replace(co_varnames=tuple(names)),
+        function.__globals__,
+        function.__name__,
+        function.__defaults__,
+        function.__closure__,
+    )
+    kinds = function.__annotations__.items()
+    renamed.__annotations__ = {
+        re.sub(r"^fink_al(?=_(p|pi|u)$)", prefix, name): kind for name, kind in kinds
+    }
+    return renamed
 
 
 def _within(settings: Settings, p: Floats, alerts: Mapping[str, Any], curves: LightCurves) -> Bools:

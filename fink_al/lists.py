@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.dataset as ds
 
 from fink_al.archive.reading import Archive
 
@@ -32,8 +33,10 @@ LISTED = pa.schema(
     ]
 )
 
-#: Condition that an archived alert is in its list.
-IN_LIST = pc.field("pi") > 0
+
+def in_list(archive: Archive) -> ds.Expression:
+    """Condition that an archived alert is in its list."""
+    return archive.field("pi") > 0
 
 
 def read_list(archive: Archive, day: int) -> pa.Table:
@@ -59,7 +62,7 @@ def read_list(archive: Archive, day: int) -> pa.Table:
         If a file of the archive is damaged.
     """
     names = [*LISTED.names[:-3], "is_candidate"]
-    rows = archive.read_list(day, names, IN_LIST)
+    rows = archive.read_list(day, names, in_list(archive))
     if rows is None or not len(rows):
         return LISTED.empty_table()
     rows = rows.sort_by([(name, "ascending") for name in ("object_id", "mjd", "alert_id")])

@@ -83,7 +83,11 @@ class Loop:
             settings,
             alerts,
             taxonomy,
-            Archive(settings.archive_dir, alerts.LIGHT_CURVE | alerts.FORCED),
+            Archive(
+                settings.archive_dir,
+                alerts.LIGHT_CURVE | alerts.FORCED,
+                target=settings.target.name,
+            ),
         )
 
     @property
@@ -103,6 +107,21 @@ class Loop:
     def as_of(self, number: int | None) -> Loop:
         """The same loop with the archive as it was at a record of the ledger; None: as it is."""
         return self if number is None else replace(self, archive=self.archive.as_of(number))
+
+    def check_name(self, target: str) -> None:
+        """Refuse to begin anew beside the archive of an earlier version, which `target` named.
+
+        Raises
+        ------
+        SettingsError
+            If there is one, and the stream has another name and no alerts.
+        """
+        settings, former = self.settings, self.settings.archive_dir.parent / target
+        if settings.stream_name != target and not self.archive.nights() and former.files():
+            raise SettingsError(
+                f"{former} is the archive of an earlier version: set stream.name: {target} to go "
+                "on with it and its ledger, or move it away to begin anew."
+            )
 
     # The rest is imported on first use: compiled features, scikit-learn and MLflow take
     # seconds to import, and tonight's list needs none of them.

@@ -141,7 +141,7 @@ def world(broker: Any, tmp_path: Path) -> Callable[..., Any]:
             sink=kafka,
             starting_set=None,
             test_set=None,
-            stream={"topics": rf"{name}_[0-9]{{8}}", "trigger_seconds": 0},
+            stream={"name": name, "topics": rf"{name}_[0-9]{{8}}", "trigger_seconds": 0},
         )
         follow_up = settings.target.follow_up.model_copy(update={"bootstrap_fraction": 1.0})
         model = settings.target.model.model_copy(
@@ -150,8 +150,6 @@ def world(broker: Any, tmp_path: Path) -> Callable[..., Any]:
         changes = {
             "name": name,
             "candidates_topic": f"fink_{name}_ztf",
-            "dead_letter_topic": f"{name}_dead",
-            "ledger_topic": f"{name}_ledger",
             "follow_up": follow_up,
             "model": model,
         }

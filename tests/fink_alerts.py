@@ -18,6 +18,7 @@ from fink_al.loop import Loop
 from fink_al.models.model import Model, fit
 from fink_al.settings import Settings, find_resource, load_settings
 from fink_al.settings.kinds import HOST
+from fink_al.spark.archived import as_target
 from fink_al.spark.science import Champion, Science, with_science
 from fink_al.training.examples import read_examples
 
@@ -114,9 +115,9 @@ def of_the_stream(alerts: DataFrame, model: Model, settings: Settings) -> DataFr
         F.lit(0).cast("long").alias("offset"),
     )
     bundle = alerts.sparkSession.sparkContext.broadcast(model.to_bytes())
-    return with_science(
-        decoded, Science(Loop.open(settings), Champion("1", str(id(model)), bundle))
-    )
+    champion = Champion("1", str(id(model)), bundle)
+    rows = with_science(decoded, [Science(Loop.open(settings), champion)])
+    return as_target(rows, settings.target.name)
 
 
 def same(found: dict[int, float | None], expected: dict[int, float | None]) -> None:

@@ -17,6 +17,10 @@ uncertain_early_snia = candidate_filter()
 #: The stream's threshold before any list is known.
 drawn_early_snia = candidate_filter(t=load_settings().target.follow_up.bootstrap_fraction)
 
+#: Of another target in the same job, whose columns have names of their own.
+_BRIGHT = {"max_magnitude": 18.0}
+bright = candidate_filter(load_settings(target={"follow_up": _BRIGHT}), prefix="bright")
+
 _GOOD = {
     "fink_al_p": 0.5,
     "fink_al_pi": 1.0,
@@ -128,3 +132,25 @@ def test_it_keeps_what_the_stream_would_publish(spark, shared_data):
         found = sorted(map(tuple, kept.collect()))
         assert found == sorted(map(tuple, expected.select("alert_id", "pi", "u").collect()))
         assert least <= len(found) <= most
+
+
+def test_filters_of_two_targets_read_columns_of_their_own(spark):
+    rows = [(1, 0.5, 19.0, 0.5, 0.2), (2, 0.5, 17.0, 0.5, 0.2), (3, None, 17.0, 0.5, 0.2),
+            (4, 0.5, 17.0, None, 0.2)]  # fmt: skip
+    given = [
+        _GOOD | {"candid": candid, "fink_al_p": p, "magpsf": mag, "bright_p": other,
+                 "bright_pi": 1.0, "bright_u": u}
+        for candid, p, mag, other, u in rows
+    ]  # fmt: skip
+    given = [
+        {name: v.tolist() if isinstance(v, np.ndarray) else v for name, v in row.items()}
+        for row in given
+    ]
+    alerts = spark.createDataFrame(given)
+
+    def kept(name):
+        rows = apply_user_defined_filter(alerts, f"{__name__}.{name}")
+        return sorted(row.candid for row in rows.select("candid").collect())
+
+    assert kept("uncertain_early_snia") == [1, 2, 4]
+    assert kept("bright") == [2, 3]

@@ -24,36 +24,37 @@ def figures(port: int) -> dict[str, float]:
 
 
 def test_a_batch_is_added_to_what_is_served():
-    metrics.champion.info({"version": "7"})
-    metrics.registry_reachable.set(1)
+    metrics.champion.labels("snia").info({"version": "7"})
+    metrics.registry_reachable.labels("snia").set(1)
     port = free_port()
     with metrics.serving(port):
         before = figures(port)
-        metrics.count_batch({"alerts": 9, "scored": 5, "candidates": 2, "dead_letters": 1})
+        metrics.count_batch(1, {"snia": (5, 2), "odd": (4, 0)})
         after = figures(port)
-    assert {name: after[name] - before[name] for name in after} == {
-        "fink_al_registry_reachable": 0,
-        "fink_al_models_refused_total": 0,
-        'fink_al_champion_info{version="7"}': 0,
+    changed = {name: after[name] - before.get(name, 0) for name in after}
+    assert {name: change for name, change in changed.items() if change} == {
         "fink_al_batches_total": 1,
-        "fink_al_alerts_scored_total": 5,
-        "fink_al_candidates_total": 2,
+        'fink_al_alerts_scored_total{target="snia"}': 5,
+        'fink_al_alerts_scored_total{target="odd"}': 4,
+        'fink_al_candidates_total{target="snia"}': 2,
         "fink_al_dead_letters_total": 1,
     }
+    assert after['fink_al_champion_info{target="snia",version="7"}'] == 1
+    assert after['fink_al_registry_reachable{target="snia"}'] == 1
     with pytest.raises(OSError, match="refused"):
         figures(port)
 
 
 def test_the_last_audit_is_served_once_there_is_one():
     port, served, last = free_port(), [], []
-    with metrics.serving(port, lambda: last[-1] if last else None):
+    with metrics.serving(port, {"snia": lambda: last[-1] if last else None, "odd": lambda: None}):
         for audited in ((20260105, 3), (20260106, 0), (20260106, 0)):
             served.append({n: v for n, v in figures(port).items() if "audit" in n})
             last.append(audited)
     assert served == [
         {},
-        {'fink_al_audit_faults{night="20260105"}': 3},
-        {'fink_al_audit_faults{night="20260106"}': 0},
+        {'fink_al_audit_faults{night="20260105",target="snia"}': 3},
+        {'fink_al_audit_faults{night="20260106",target="snia"}': 0},
     ]
 
 

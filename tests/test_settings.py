@@ -67,15 +67,15 @@ _TARGETS = find_resource("conf/targets")
 _WRONG = {
     "STREAM__TRIGGER": (
         "1",
-        "no such key; stream has: source, science_path, topics, starting, trigger_seconds, "
-        "max_offsets_per_trigger, partitions, max_packet_bytes, metrics_port, keep_replaced_hours; "
-        "nearest: "
-        "trigger_seconds.",
+        "no such key; stream has: name, source, science_path, topics, dead_letter_topic, "
+        "ledger_topic, starting, trigger_seconds, max_offsets_per_trigger, partitions, "
+        "max_packet_bytes, metrics_port, keep_replaced_hours; nearest: trigger_seconds.",
     ),
     "STREEM__PARTITIONS": (
         "2",
-        "no such key; the file has: work_dir, storage, labels_path, target, survey, families, "
-        "source, sink, stream, registry, starting_set, test_set, teaching_set; nearest: stream.",
+        "no such key; the file has: work_dir, storage, labels_path, targets, target, survey, "
+        "families, source, sink, stream, registry, starting_set, test_set, teaching_set; nearest: "
+        "stream.",
     ),
     "SOURCE__PASSWORD": (
         "s3cret",
@@ -97,9 +97,16 @@ _WRONG = {
         "this is no regular expression: unterminated character set at position 4 "
         "(found 'ztf_[0-9').",
     ),
-    "TARGET__LEDGER_TOPIC": (
+    "STREAM__LEDGER_TOPIC": (
         "the ledger",
         "Kafka's topic names have 1 to 249 of the letters a-z A-Z 0-9 . _ - (found 'the ledger').",
+    ),
+    "TARGET__LEDGER_TOPIC": (
+        "mine",
+        "no such key; target has: name, survey, positive, excluded, features, strategy, draw, "
+        "model, challengers, promotion, cuts, follow_up, stream_mix, joins, candidates_topic, "
+        "like (in a file of conf/targets); since 0.2 it is the stream's: move it to "
+        "stream.ledger_topic.",
     ),
     "TARGET__FOLLOW_UP__MAX_MAGNITUDE": (
         "inf",
@@ -156,7 +163,7 @@ def test_a_wrong_file_is_to_blame(tmp_path):
     with pytest.raises(SettingsError) as error:
         load_settings(file)
     message = str(error.value)
-    assert message.startswith(f"{file}: stream.secrets: no such key; stream has: source, scie")
+    assert message.startswith(f"{file}: stream.secrets: no such key; stream has: name, source")
     assert "s3cret" not in message
 
 
@@ -237,7 +244,7 @@ def test_a_night_is_the_date_on_which_it_begins():
 def test_a_target_is_like_another_but_for_what_it_says(tmp_path):
     (tmp_path / "targets").mkdir()
     file = tmp_path / "targets" / "mine.yml"
-    topics = {f"{name}_topic": f"mine_{name}" for name in ("candidates", "dead_letter", "ledger")}
+    topics = {"candidates_topic": "mine_candidates"}
     said = {"like": "early_snia", "name": "mine", "cuts": {"too_old": {"at_most": 9}}, **topics}
     file.write_text(yaml.safe_dump(said), "utf-8")
     config = tmp_path / "fink_al.yml"
@@ -247,7 +254,7 @@ def test_a_target_is_like_another_but_for_what_it_says(tmp_path):
     mine = load_settings(config, environment={"FINK_AL_TARGET": "mine"}, **none).target
     theirs = load_settings(environment={}, **none).target
     assert mine.cuts == theirs.cuts | {"too_old": Cut(column="age_days", at_most=9.0)}
-    assert (mine.name, mine.ledger_topic) == ("mine", "mine_ledger")
+    assert (mine.name, mine.candidates_topic) == ("mine", "mine_candidates")
     assert mine.features == theirs.features
 
     # Its name is its own, and it has the file to blame.

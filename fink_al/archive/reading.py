@@ -1,4 +1,4 @@
-"""The archive of one target: scored alerts by night, and their columns.
+"""The archive of a stream: scored alerts by night, and the columns that a target sees.
 
 The archive is a Delta table with one partition a night, to which each published micro-batch adds a
 file (:mod:`fink_al.archive.intake`). Files are merged behind the stream, and sorted by object when
@@ -32,6 +32,7 @@ from fink_al.archive.names import (
     part_of,
     part_prefix,
 )
+from fink_al.archive.view import OF_TARGET, TARGET, Stored, stored
 from fink_al.errors import FinkAlError, ServiceError
 from fink_al.settings.kinds import HOST
 from fink_al.storage.place import Place, words_of
@@ -44,13 +45,13 @@ if TYPE_CHECKING:  # compiled features take a second to import
 
 log = logging.getLogger(__name__)
 
-#: Columns of later versions of the archive, beside those of light curves.
+#: Columns that files may lack, beside those of light curves: of later versions, and of targets
+#: that came later.
 _ADDED = {
     "is_known_asteroid": pa.bool_(),
-    "list": pa.int32(),
-    **dict.fromkeys(("pi", "u", "priority", "t", *HOST), pa.float64()),
-    "strategy_parameters": pa.string(),
+    **dict.fromkeys(HOST, pa.float64()),
     PART: pa.string(),
+    **OF_TARGET,
 }
 
 #: Why a file cannot be read that the log names, and the folder lacks.
@@ -59,9 +60,11 @@ _GONE = "there is no such file"
 #: Rows that :meth:`Archive.batches` yields at a time: some megabytes.
 _BATCH_ROWS = 4096
 
+_TIMES = ds.ParquetReadOptions(coerce_int96_timestamp_unit="us")
+_WHOLE = ds.ParquetFileFormat(read_options=_TIMES)
 #: Reads a file page by page: a row group is often the whole file.
 _IN_PIECES = ds.ParquetFileFormat(
-    read_options=ds.ParquetReadOptions(coerce_int96_timestamp_unit="us"),
+    read_options=_TIMES,
     default_fragment_scan_options=ds.ParquetFragmentScanOptions(
         use_buffered_stream=True, pre_buffer=False
     ),
@@ -69,7 +72,7 @@ _IN_PIECES = ds.ParquetFileFormat(
 
 
 class Archive:
-    """Scored alerts of one target.
+    """Scored alerts of a stream, as one of its targets sees them.
 
     Parameters
     ----------
@@ -82,6 +85,8 @@ class Archive:
     until : int, optional
         Number of the last ledger record whose alerts are read; later ones are not there. Alerts of
         versions before 0.2 always are.
+    target : str, optional
+        Whose columns it has, beside those of the alerts (:mod:`fink_al.archive.view`).
     """
 
     def __init__(
@@ -89,8 +94,9 @@ class Archive:
         folder: Place | Path | str,
         lists: Mapping[str, pa.DataType] | None = None,
         until: int | None = None,
+        target: str | None = None,
     ):
-        self.folder, self.until = Place(folder), until
+        self.folder, self.until, self.target = Place(folder), until, target
         self.table = Table(self.folder, NIGHT)
         self._lists = dict(lists or {})
 
@@ -101,7 +107,11 @@ class Archive:
 
     def as_of(self, number: int) -> Archive:
         """The same archive as it was when the ledger's record `number` was its last one."""
-        return Archive(self.folder, self._lists, number)
+        return Archive(self.folder, self._lists, number, self.target)
+
+    def field(self, name: str) -> ds.Expression:
+        """Return a column of the target, for filters."""
+        return self._fields(self.stored_schema()).get(name, pc.field(name))
 
     def nights(self) -> list[int]:
         """Nights that have alerts, YYYYMMDD, in order."""
@@ -204,15 +214,35 @@ class Archive:
         """
         if not (files := self.files_of_list(day)):
             return None
-        is_listed = pc.field("list") == day
+        is_listed = self.field("list") == day
         return self._read(files, columns, is_listed if filter is None else is_listed & filter)
 
     def schema(self) -> pa.Schema:
-        """Columns of all nights, :data:`NIGHT` first."""
+        """Columns of all nights as the target sees them, :data:`NIGHT` first."""
         self.check()
-        columns = with_absent(self.table.schema(), self.added_columns)
-        night = columns.get_field_index(NIGHT)
-        return columns.remove(night).insert(0, pa.field(NIGHT, pa.int32()))
+        columns = self.stored_schema()
+        seen = {
+            name: columns.field(at[0].column).type
+            for name, at in stored(columns.names, self.target).items()
+        }
+        first = {NIGHT: pa.int32()} | ({TARGET: pa.string()} if self.target else {})
+        return pa.schema([*first.items(), *seen.items()])
+
+    def stored_schema(self) -> pa.Schema:
+        """Columns of the files but the night, and those that earlier versions lack."""
+        columns = self.table.schema()
+        if (night := columns.get_field_index(NIGHT)) >= 0:
+            columns = columns.remove(night)
+        here = stored(columns.names, self.target)
+        absent = {name: kind for name, kind in self.added_columns.items() if name not in here}
+        return with_absent(columns, absent)
+
+    def _fields(self, schema: pa.Schema) -> dict[str, ds.Expression]:
+        """Each column that the target sees, as an expression of the stored ones."""
+        fields = {
+            name: _value(at, schema) for name, at in stored(schema.names, self.target).items()
+        }
+        return fields | ({TARGET: pc.scalar(self.target)} if self.target else {})
 
     def batches(
         self,
@@ -228,11 +258,11 @@ class Archive:
         files : iterable of str
             Files of the archive.
         schema : pyarrow.Schema
-            What :meth:`schema` returned. Columns that a file lacks are null.
+            What :meth:`schema` returned, or some of it. Columns that a file lacks are null.
         columns : iterable of str, optional
             Columns to yield; without it all.
         filter : pyarrow.dataset.Expression, optional
-            Condition that the rows meet, on any column but the night.
+            Condition that the rows meet, of :meth:`field`.
 
         Raises
         ------
@@ -240,13 +270,14 @@ class Archive:
             If a file cannot be read.
         """
         names = list(schema.names if columns is None else columns)
-        stored = schema.remove(schema.get_field_index(NIGHT))
-        read = [name for name in names if name != NIGHT]
+        in_files = self.stored_schema()
+        fields = self._fields(in_files)
+        read = {name: fields[name] for name in names if name != NIGHT}
         for file in files:
             night = night_of(file)
             with self._readable([file]):
                 rows = ds.dataset(
-                    file, schema=stored, format=_IN_PIECES, filesystem=self.folder.filesystem
+                    file, schema=in_files, format=_IN_PIECES, filesystem=self.folder.filesystem
                 )
                 for batch in rows.to_batches(
                     read,
@@ -261,7 +292,7 @@ class Archive:
     @property
     def drawn_folder(self) -> Place:
         """Folder of the drawn objects (:mod:`fink_al.training.drawn`), beside the archives."""
-        return self.folder.parent.parent / "drawn" / self.folder.name
+        return self.folder.parent.parent / "drawn" / (self.target or self.folder.name)
 
     def read_all(self, columns: Iterable[str], filter: ds.Expression) -> pa.Table:
         """Rows of all nights that meet `filter`, with `columns`.
@@ -361,15 +392,15 @@ class Archive:
     ) -> pa.Table:
         if not files:
             raise FinkAlError(f"{self.folder} has no alerts of these nights: run fink-al stream.")
-        filter = self._there(filter)
+        columns, filter = list(columns), self._there(filter)
         with self._readable(files):
             try:
-                return self._rows(files).to_table(list(columns), filter=filter)
+                return self._rows(files, columns, filter)
             except (pa.ArrowException, OSError):
                 whole = self.without_damaged(files)
                 if not whole or len(whole) == len(files):
                     raise
-            return self._rows(whole).to_table(list(columns), filter=filter)
+            return self._rows(whole, columns, filter)
 
     @property
     def after(self) -> str | None:
@@ -383,10 +414,18 @@ class Archive:
         is_there = pc.field(PART).is_null() | (pc.field(PART) < self.after)
         return is_there if filter is None else filter & is_there
 
-    def _rows(self, files: list[str]) -> ds.Dataset:
-        rows = ds.dataset(files, format="parquet", filesystem=self.folder.filesystem)
-        # The schema is that of one file, which may be of an earlier version.
-        return rows.replace_schema(with_absent(rows.schema, self.added_columns))
+    def _rows(
+        self, files: list[str], columns: Iterable[str], filter: ds.Expression | None
+    ) -> pa.Table:
+        # Files are of several versions and of changing targets: the log has the columns of all.
+        schema = self.stored_schema()
+        rows = ds.dataset(files, schema=schema, format=_WHOLE, filesystem=self.folder.filesystem)
+        fields = self._fields(schema)
+        if missing := [name for name in columns if name not in fields]:
+            raise FinkAlError(
+                f"{self.folder} has no columns {', '.join(missing)}: its files are of another kind."
+            )
+        return rows.to_table({name: fields[name] for name in columns}, filter=filter)
 
     def check(self) -> None:
         """Refuse an archive of a version that kept no log; its parts have no numbers."""
@@ -410,6 +449,22 @@ class Archive:
                 f"Cannot read {named} ({words_of(error)}): restore it from a copy, or move what is "
                 "damaged away."
             ) from None
+
+
+def _value(at: list[Stored], schema: pa.Schema) -> ds.Expression:
+    """Value of the first of some stored columns that has one."""
+    kind = schema.field(at[0].column).type
+    values = [
+        pc.field(one.column)
+        if one.key is None
+        else pc.if_else(
+            pc.field(one.key) == pc.scalar(one.value),
+            pc.field(one.column),
+            pc.scalar(pa.scalar(None, kind)),
+        )
+        for one in at
+    ]
+    return values[0] if len(values) == 1 else pc.coalesce(*values)
 
 
 def light_curve_columns(alerts: Adapter, features: FeatureSet) -> dict[str, pa.DataType]:

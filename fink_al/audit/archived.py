@@ -16,10 +16,12 @@ import pyarrow.compute as pc
 
 #: Columns of the archive that the accounting reads.
 COLUMNS = ["topic", "partition", "offset", "alert_id", "object_id", "list", "is_candidate"]
-COLUMNS += ["p", "reasons"]
+COLUMNS += ["p", "reasons", "strategy"]
 
 #: Classes of an archived alert, each alert in one.
 CANDIDATE, REJECTED, NOT_SCORED = range(3)
+#: Reason of an alert that came while the target was not in its stream.
+NOT_RUNNING = "target_not_running"
 CLASSES = ("candidates", "rejected", "not_scored")
 
 #: Part, topic and partition.
@@ -77,7 +79,8 @@ class Archived:
         if not len(rows):
             return
         is_candidate = pc.fill_null(rows["is_candidate"], False).to_numpy()
-        has_p = pc.is_valid(rows["p"]).to_numpy()
+        # What was filled in later has no strategy, and no record counts it.
+        has_p = pc.and_(pc.is_valid(rows["p"]), pc.is_valid(rows["strategy"])).to_numpy()
         classes = np.where(is_candidate, CANDIDATE, np.where(has_p, REJECTED, NOT_SCORED))
         self.scored[part] += int(has_p.sum())
         offset = rows["offset"].to_numpy()
@@ -92,6 +95,10 @@ class Archived:
                 reasons = rows["reasons"].take(index[classes[index] == kind])
                 for count in pc.value_counts(pc.list_flatten(reasons)).to_pylist():
                     counters[kind][count["values"]] += count["counts"]
+            # Of alerts that came while the target was not in the stream it decided nothing.
+            absent = int(pc.sum(pc.is_null(rows["is_candidate"].take(index))).as_py() or 0)
+            if absent:
+                counters[NOT_SCORED][NOT_RUNNING] += absent
         self._alerts.append((rows["alert_id"].to_numpy(), code, offset))
         chosen = rows.filter(is_candidate).select(list(Candidate._fields))
         self.candidates += [Candidate(**row) for row in chosen.to_pylist()]

@@ -6,9 +6,10 @@ which it was written. It belongs as a whole: a micro-batch over two nights' topi
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 from fink_al.errors import FinkAlError
@@ -100,6 +101,7 @@ def read_marks(
     survey: Survey,
     night: int | None = None,
     also: Collection[str] = (),
+    counts: Callable[[Mapping[str, Any]], Mapping[str, int]] = itemgetter("counts"),
 ) -> Marks:
     """Choose the records of a night from the ledger, in one pass.
 
@@ -117,6 +119,8 @@ def read_marks(
         YYYYMMDD; default: the last one.
     also : collection of str
         Parts whose records are taken, too, whatever their nights.
+    counts : callable, optional
+        Returns the numbers of a record that count, such as those of one target.
 
     Raises
     ------
@@ -130,7 +134,7 @@ def read_marks(
     repeated: list[str] = []
     chosen = night
     for values in records:
-        record = _record(values, done)
+        record = _record(values, counts(values), done)
         own = _nights_of(record, topics, survey)
         nights |= own
         if night is None and own and max(own) > (chosen or 0):
@@ -150,7 +154,9 @@ def read_marks(
     return Marks(chosen, tuple(kept), frozenset(parts), tuple(repeated))
 
 
-def _record(values: Mapping[str, Any], done: dict[Identity, int]) -> Record:
+def _record(
+    values: Mapping[str, Any], counts: Mapping[str, int], done: dict[Identity, int]
+) -> Record:
     """Make a record, and note in `done` what it has done."""
     stretches = []
     for row in values["offsets"]:
@@ -170,7 +176,7 @@ def _record(values: Mapping[str, Any], done: dict[Identity, int]) -> Record:
         )
         done[key] = max(row["until"], done.get(key, 0))
     written = datetime.fromisoformat(values["written"])
-    return Record(values["part"], written, values["counts"], tuple(stretches))
+    return Record(values["part"], written, counts, tuple(stretches))
 
 
 def _nights_of(record: Record, topics: str, survey: Survey) -> set[int]:

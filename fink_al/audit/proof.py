@@ -6,9 +6,8 @@ import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
-
-import pyarrow.compute as pc
 
 from fink_al.archive.names import is_numbered
 from fink_al.audit.account import Answer, Letters, Tally, recall, settle, tally
@@ -23,6 +22,7 @@ from fink_al.audit.topics import Scope, Span, ask, dead_letters, published
 from fink_al.errors import FinkAlError, ServiceError
 from fink_al.kafka.cluster import Cluster
 from fink_al.kafka.reading import read_ledger
+from fink_al.kafka.records import counts_of
 from fink_al.loop import Loop
 
 log = logging.getLogger(__name__)
@@ -112,11 +112,12 @@ def prove(loop: Loop, night: int | None = None, also: Collection[str] = ()) -> P
     sink = settings.sink
     try:
         Cluster(sink).identifier()  # a wrong address is said soon
-        records = read_ledger(sink, target.ledger_topic)
-        marks = read_marks(records, settings.topics, loop.survey, night, also)
+        records = read_ledger(sink, settings.ledger_topic)
+        counts = partial(counts_of, target=target.name, stream=settings.stream_name)
+        marks = read_marks(records, settings.topics, loop.survey, night, also, counts)
         spans = (
             Span.of_night(sink, target.candidates_topic, marks),
-            Span.of_night(sink, target.dead_letter_topic, marks),
+            Span.of_night(sink, settings.dead_letter_topic, marks),
         )
         sent = list(published(sink, spans[0]))
         scope = Scope(marks)
@@ -124,7 +125,9 @@ def prove(loop: Loop, night: int | None = None, also: Collection[str] = ()) -> P
     except ServiceError as error:
         raise ServiceError(f"{error} Check sink.servers, and start the audit again.") from error
     except NoRecord as error:
-        raise FinkAlError(f"Topic '{target.ledger_topic}' at {sink.servers} has {error}") from None
+        raise FinkAlError(
+            f"Topic '{settings.ledger_topic}' at {sink.servers} has {error}"
+        ) from None
     return _account(loop, marks, sent, letters, spans)
 
 
@@ -248,7 +251,8 @@ def _around(
     others = {candidate for candidate, _ in sent}
     for day in sorted({c.list for c in archived.candidates if c.list is not None}):
         try:
-            rows = loop.archive.read_list(day, Candidate._fields, pc.field("is_candidate"))
+            is_candidate = loop.archive.field("is_candidate")
+            rows = loop.archive.read_list(day, Candidate._fields, is_candidate)
             others |= {Candidate(**row) for row in rows.to_pylist()} if rows else set()
         except FinkAlError as error:  # a night's own damaged file is named already
             log.warning("List %s is not compared with other nights: %s", day, error)

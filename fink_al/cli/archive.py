@@ -35,7 +35,9 @@ def adopt_command(config: Path | None) -> None:
     from fink_al.archive.intake import adopt
     from fink_al.loop import Loop
 
-    kept = Loop.open(load_settings(config)).archive
+    loop = Loop.open(load_settings(config))
+    loop.check_name(loop.target.name)
+    kept = loop.archive
     damaged = adopt(kept)
     for file in damaged:
         click.echo(f"Left out, as it is no whole Parquet file: {kept.folder / file}", err=True)
@@ -57,6 +59,26 @@ def tidy_command(config: Path | None) -> None:
     loop = Loop.open(load_settings(config))
     tidy(loop.archive, loop.settings.stream.keep_replaced_hours, click.echo)
     click.echo(f"{loop.archive.folder}: {len(loop.archive.files())} files.")
+
+
+@archive.command("fill")
+@click.option("--since", help="First night, YYYYMMDD or YYYY-MM-DD.  [default: the first]")
+@click.option("--until", help="Last night, YYYYMMDD or YYYY-MM-DD.  [default: the last]")
+@config_option
+def fill_command(since: str | None, until: str | None, config: Path | None) -> None:
+    """Judge earlier alerts for a target that joined the stream later.
+
+    They get features, p and the reasons of cuts with the present model, from the archive. They are
+    in no list, and nothing is published: reason filled_later. Streams and readers may go on. A
+    target with joins: archive is filled by its nightly job, and needs no such command.
+    """
+    from fink_al.export.nights import nights_between
+    from fink_al.spark.nights.fill import fill
+
+    span = read_night(since, "--since"), read_night(until, "--until")
+    loop = open_loop(config)
+    filled = fill(loop, nights_between(loop.archive, *span), click.echo)
+    click.echo(f"{sum(filled.values())} alerts of {len(filled)} nights are filled in.")
 
 
 @archive.command()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from textwrap import shorten
 
@@ -15,7 +16,7 @@ from fink_al.cli.table import show_whole
 from fink_al.errors import SettingsError
 from fink_al.settings import load_settings, load_telescope, telescope_names
 from fink_al.settings.effective import Value, effective
-from fink_al.settings.layers import config_file
+from fink_al.settings.layers import config_file, targets_of
 
 #: Letters of a value that are shown; programs get all.
 _WIDTH = 60
@@ -27,18 +28,11 @@ _WIDTH = 60
 def check(as_json: bool, config: Path | None) -> None:
     """Show each effective setting and where it comes from, and every fault, before anything runs.
 
-    Settings come from the package's files, then from your own, then from variables. Telescopes are
-    checked, too. Nothing is connected to. Exit code 0: all is well; 2: a line a fault.
+    Settings come from the package's files, then from your own, then from variables. Where targets
+    are several, all are shown, and whether they fit together. Telescopes are checked, too. Nothing
+    is connected to. Exit code 0: all is well; 2: a line a fault.
     """
-    values: list[Value] = []
-    try:
-        values, wrong = effective(config)
-        if not wrong:
-            from fink_al.loop import Loop
-
-            Loop.open(load_settings(config))
-    except SettingsError as error:
-        wrong = [str(error)]
+    values, wrong = _targets(config)
     beside = config_file(config).parent
     for name in telescope_names(beside):
         try:
@@ -55,6 +49,43 @@ def check(as_json: bool, config: Path | None) -> None:
         click.echo(f"{len(values)} settings, {len(wrong)} faults.")
     if wrong:
         sys.exit(2)
+
+
+def _targets(config: Path | None) -> tuple[list[Value], list[str]]:
+    """Return the effective settings of all targets, and what is wrong with them."""
+    from fink_al.loop import Loop
+    from fink_al.loops import Loops
+
+    values: dict[str, Value] = {}
+    wrong: list[str] = []
+    try:
+        names = targets_of(config)
+        chosen = os.environ.get("FINK_AL_TARGET")
+        sound = []
+        for name in names or (None,):
+            shown, faults = effective(config, target=name)
+            wrong += [f"{name}: {fault}" if name else fault for fault in faults]
+            sound += [] if faults else [name]
+            for value in shown if not names or chosen in (None, name) else ():
+                key = _key(value, name if len(names) > 1 and not chosen else None, values)
+                values.setdefault(key, value._replace(key=key))
+        if sound == [None]:
+            Loop.open(load_settings(config))
+        elif sound:
+            left_out = Loops.open(config).left_out
+            wrong += [fault for name, fault in left_out.items() if name in sound]
+    except SettingsError as error:
+        wrong.append(str(error))
+    return list(values.values()), wrong
+
+
+def _key(value: Value, target: str | None, others: Mapping[str, Value]) -> str:
+    """Key of a setting; that of one target among several begins with its name."""
+    begin, _, rest = value.key.partition(".")
+    if target and begin == "target":
+        return f"targets.{target}.{rest}"
+    is_other = target and value.key in others and others[value.key].value != value.value
+    return f"targets.{target}.{value.key}" if is_other else value.key
 
 
 def _show(values: Sequence[Value]) -> None:

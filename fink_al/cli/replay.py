@@ -13,7 +13,6 @@ from fink_al.cli.points import config_option
 from fink_al.settings import load_settings
 
 if TYPE_CHECKING:  # a real import would load pyspark before it is needed
-    from fink_al.settings import Settings
     from fink_al.spark.nights.replay import Agreement
 
 
@@ -61,11 +60,11 @@ def replay(
     --repair new files take the place of damaged ones, and the exit code is 1 if the night does not
     add up then.
     """
-    settings = load_settings(config)
     if is_repair:
         if version or output:
             raise click.UsageError("--repair takes neither --model nor --output.")
-        sys.exit(_repair(settings, read_night(night, "The night")))
+        sys.exit(_repair(config, read_night(night, "The night")))
+    settings = load_settings(config)
     from fink_al.spark.nights.replay import run
 
     agreement = run(
@@ -82,12 +81,12 @@ def replay(
         click.echo(f"Scored alerts: {output}")
 
 
-def _repair(settings: Settings, night: int) -> int:
-    """Repair `night` and say what came of it; return the exit code."""
-    from fink_al.loop import Loop
+def _repair(config: Path | None, night: int) -> int:
+    """Repair `night` for all targets and say what came of it; return the exit code."""
+    from fink_al.loops import Loops
     from fink_al.spark.nights.repair import run
 
-    done = run(Loop.open(settings), night)
+    done = run(Loops.open(config), night)
     if done.damaged or done.filled:
         click.echo(
             f"{done.filled} alerts are filled in again from the topics; damaged files taken out: "
@@ -100,7 +99,7 @@ def _repair(settings: Settings, night: int) -> int:
         )
     for why, number in done.left.items():
         click.echo(f"{number} offsets cannot be filled in: {why}.")
-    if done.proof.adds_up:
+    if all(proof.adds_up for proof in done.proofs):
         was = "" if done.damaged or done.filled else ": nothing to repair"
         click.echo(f"Night {night} adds up{was}.")
         return 0

@@ -30,6 +30,7 @@ def train(config: Path | None) -> None:
     from fink_al.loop import Loop
     from fink_al.spark.nights.counterparts import archived_counterparts
     from fink_al.spark.nights.examples import archived_examples
+    from fink_al.spark.nights.fill import fill_since_last
     from fink_al.training.nightly import AlreadyRunning, retrain
 
     try:
@@ -38,6 +39,7 @@ def train(config: Path | None) -> None:
             archived_examples,
             matched=archived_counterparts,
             audited=lambda loop: audit(loop).summary(),
+            filled=fill_since_last,
         )
     except AlreadyRunning as error:
         click.echo(f"Error: {error}", err=True)

@@ -25,6 +25,7 @@ from fink_al.evaluation.metrics import Metrics
 from fink_al.evaluation.selections import Comparison, compare
 from fink_al.kafka.cluster import Cluster
 from fink_al.kafka.publisher import produce
+from fink_al.kafka.records import counts_of
 from fink_al.loop import Loop
 from fink_al.models.model import Model, read_manifest
 from fink_al.settings import Settings, find_resource, load_settings
@@ -173,7 +174,7 @@ class Demo:
             self._say("training the first model on the starting set")
             self._train()
             self._say("starting the stream: spark-submit bin/alert2candidate.py")
-            ledger, log = self.settings.target.ledger_topic, plan.folder / "stream.log"
+            ledger, log = self.settings.ledger_topic, plan.folder / "stream.log"
             job = StreamJob(self.settings.sink, ledger, self.config, log)
             self._stream = self._open.enter_context(job)
         except BaseException:
@@ -273,10 +274,17 @@ class Demo:
     def _wait_for(self, topic: str) -> Counter[str]:
         """Wait for the messages of `topic` sent since the last call, and return their counts."""
         sent = {topic: self._sent[topic]}
-        total = Counter(_sums(self._stream.wait_for(sent, _STREAM_TIMEOUT_S)))
+        total = Counter(self._sums(self._stream.wait_for(sent, _STREAM_TIMEOUT_S)))
         new = Counter({name: n - self._done[topic][name] for name, n in total.items()})
         self._done[topic] = total
         return new
+
+    def _sums(self, records: list[dict[str, Any]]) -> dict[str, int]:
+        """Sum the counts of some records of the ledger."""
+        total, settings = Counter[str](), self.settings
+        for record in records:
+            total.update(counts_of(record, settings.target.name, settings.stream_name))
+        return dict(total)
 
     def _publish_folder(self, folder: Path) -> dict[str, int]:
         files = sorted(file for file in folder.iterdir() if file.is_file())
@@ -316,12 +324,6 @@ def _link(name: str) -> Iterator[None]:
         yield
     except (FinkAlError, OSError) as error:
         raise BrokenLink(f"The loop is broken at the {name}: {error}") from error
-
-
-def _sums(records: list[dict[str, Any]]) -> dict[str, int]:
-    """Sum the counts of some records of the ledger."""
-    names = ("alerts", "scored", "candidates", "dead_letters")
-    return {name: sum(record["counts"][name] for record in records) for name in names}
 
 
 @contextmanager

@@ -46,10 +46,11 @@ def archived_alerts(
     LightCurveError
         If there are too few objects of both classes.
     """
-    archive = Archive(folder.absolute(), loop.alerts.LIGHT_CURVE | loop.alerts.FORCED)
+    lists = loop.alerts.LIGHT_CURVE | loop.alerts.FORCED
+    archive = Archive(folder.absolute(), lists, target=loop.target.name)
     if not archive.nights():
         raise FinkAlError(
-            f"{folder} has no nights: give the archive that the stream fills (archive/TARGET in "
+            f"{folder} has no nights: give the archive that the stream fills (archive/SURVEY in "
             "its work_dir)."
         )
     # With the names in other surveys, which fink-al train has matched to the archive's objects.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -33,6 +33,10 @@ from fink_al.settings.target import OWN
 FEATURES = (Sigmoid, Magnitude, Rate, Noise, Limit, Colour, History, Context, Forced, Rainbow)
 
 
+#: Values, shape (n, k), NaN where missing, and reason codes, shape (n,).
+Extracted = tuple[npt.NDArray[np.float64], npt.NDArray[np.int8]]
+
+
 class Feature(Protocol):
     """A function of light curves and its parameters: a frozen dataclass."""
 
@@ -48,10 +52,8 @@ class Feature(Protocol):
     def reasons(self) -> tuple[str, ...]:
         """Words for the codes of `extract`; the first is empty and means that values exist."""
 
-    def extract(
-        self, light_curves: LightCurves
-    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int8]]:
-        """Values, shape (n, k), NaN where missing, and reason codes, shape (n,)."""
+    def extract(self, light_curves: LightCurves) -> Extracted:
+        """Values and reason codes of `n` alerts."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +145,11 @@ class FeatureSet:
 
     def extract(self, light_curves: LightCurves) -> Features:
         """Return the features of `light_curves`."""
-        parts = [feature.extract(light_curves) for feature in self.features]
+        return self.join({feature: feature.extract(light_curves) for feature in self.features})
+
+    def join(self, extracted: Mapping[Feature, Extracted]) -> Features:
+        """Return the features of which each kind was extracted already, perhaps with others."""
+        parts = [extracted[feature] for feature in self.features]
         return Features(
             values=np.hstack([values for values, _ in parts]),
             codes=np.stack([codes for _, codes in parts], axis=1),

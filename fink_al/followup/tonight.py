@@ -17,7 +17,7 @@ from fink_al.errors import FinkAlError
 from fink_al.followup.sky import hours_above_airmass_2, sexagesimal
 from fink_al.followup.subscriber import read_candidates
 from fink_al.lightcurve import LightCurves
-from fink_al.lists import IN_LIST, least_t, read_list
+from fink_al.lists import in_list, least_t, read_list
 from fink_al.loop import Loop
 
 Source = Literal["archive", "topic"]
@@ -138,12 +138,12 @@ def _of_archive(loop: Loop, night: int | None) -> tuple[int, pa.Table, float]:
         most = loop.target.follow_up.max_per_night
         cut = published["priority"].to_numpy()[most:]
         chosen = published[:most]["alert_id"].combine_chunks()
-        rows = archive.read_list(day, columns, IN_LIST & pc.field("alert_id").isin(chosen))
+        rows = archive.read_list(day, columns, in_list(archive) & pc.field("alert_id").isin(chosen))
         if rows is not None and len(chosen):
             # An alert that came twice is archived twice.
             rows = rows.take(pc.index_in(chosen, rows["alert_id"].combine_chunks()))
             return day, rows, min(least_t(listed), float(np.min(cut, initial=np.inf)))
-    without_list = pc.field("is_candidate") & pc.field("list").is_null()
+    without_list = archive.field("is_candidate") & archive.field("list").is_null()
     for chosen_night in [night] if night else reversed(nights):
         if chosen_night in nights:
             rows = archive.read(chosen_night, columns, without_list)
@@ -191,7 +191,7 @@ def _of_topic(loop: Loop, night: int | None) -> tuple[int, pa.Table, float]:
 def _latest_list(archive: Archive, nights: list[int]) -> int | None:
     """Return the latest list of the latest night with candidates, None if it has no list."""
     for night in reversed(nights):
-        lists = archive.read(night, ["list"], pc.field("is_candidate"))["list"]
+        lists = archive.read(night, ["list"], archive.field("is_candidate"))["list"]
         if len(lists):
             return pc.max(lists).as_py()
     return None

@@ -132,7 +132,9 @@ class RequestStore:
 
     def _rows(self, names: Iterable[str]) -> pa.Table:
         rows = pa.concat_tables([SCHEMA.empty_table(), *map(self._file, names)])
-        return rows.sort_by([("number", "ascending"), ("time", "ascending")])
+        return rows.sort_by(
+            [(name, "ascending") for name in ("number", "time", _LIST, "request_id")]
+        )
 
     def _file(self, name: str) -> pa.Table:
         try:

@@ -67,8 +67,11 @@ LOOP_REASONS = (
     "already_published",
 )
 
+#: Reason of an alert that was judged later, for a target that was not in the stream when it came.
+FILLED = "filled_later"
+
 #: Reasons that are no cuts in archives of any version.
-NO_CUTS = (*LOOP_REASONS, "certain", "not_sampled", "night_full")
+NO_CUTS = (*LOOP_REASONS, FILLED, "certain", "not_sampled", "night_full")
 
 _LOWER, _UPPER = ("at_least", "more_than"), ("at_most", "less_than")
 _BOUNDS: dict[str, tuple[str, ...]] = {

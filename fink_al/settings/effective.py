@@ -36,7 +36,9 @@ class Value(NamedTuple):
 
 
 def effective(
-    path: str | Path | None = None, environment: Mapping[str, str] | None = None
+    path: str | Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    target: str | None = None,
 ) -> tuple[list[Value], list[str]]:
     """Return the effective settings of an installation, and what is wrong with them.
 
@@ -44,6 +46,8 @@ def effective(
     ----------
     path, environment
         As for :func:`fink_al.settings.load_settings`.
+    target : str, optional
+        One of several targets.
 
     Returns
     -------
@@ -57,7 +61,8 @@ def effective(
     SettingsError
         If a file is missing, or cannot be read.
     """
-    file, layers = layers_of(path, environment=environment)
+    chosen = {} if target is None else {"target": target}
+    file, layers = layers_of(path, environment=environment, **chosen)
     try:
         settings = Settings.model_validate(merged(layers))
     except ValidationError as error:

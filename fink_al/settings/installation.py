@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import model_validator
 
@@ -26,6 +27,7 @@ class Settings(Section):
     work_dir: LocalFolder
     storage: PlaceName | None = None
     labels_path: PlaceName | None = None
+    targets: tuple[str, ...] | None = None
     target: Target
     survey: Survey
     families: dict[str, Family]
@@ -63,10 +65,17 @@ class Settings(Section):
                     f"teaching_set is null, and the estimator {model.estimator} needs one: "
                     "name a file, or choose random_forest as target.model.estimator."
                 )
-        topics = self.target.candidates_topic, self.target.dead_letter_topic
-        if len({*topics, self.target.ledger_topic}) < 3:
+        if len({self.target.candidates_topic, self.dead_letter_topic, self.ledger_topic}) < 3:
             raise ValueError("candidates, dead letters and ledger need three different topics.")
         return self
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a copy with other values, and folders of its own."""
+        copy = super().model_copy(update=update, deep=deep)
+        for name, value in vars(type(self)).items():
+            if isinstance(value, cached_property):
+                copy.__dict__.pop(name, None)
+        return copy
 
     @property
     def taxonomy(self) -> Taxonomy:
@@ -78,6 +87,21 @@ class Settings(Section):
         """Pattern of the alert topics: the stream's own, or else the survey's."""
         return self.stream.topics or self.survey.topics
 
+    @property
+    def stream_name(self) -> str:
+        """Name of the stream, by which archive, ledger and checkpoint are called."""
+        return self.stream.name or self.survey.name
+
+    @property
+    def dead_letter_topic(self) -> str:
+        """Topic of packets that could not be used."""
+        return self.stream.dead_letter_topic or f"fink_al_{self.stream_name}_dead_letters"
+
+    @property
+    def ledger_topic(self) -> str:
+        """Topic of what the stream has done."""
+        return self.stream.ledger_topic or f"fink_al_{self.stream_name}_ledger"
+
     @cached_property
     def shared_dir(self) -> Place:
         """What every machine of the installation sees; without `storage` the working folder."""
@@ -88,16 +112,16 @@ class Settings(Section):
     @cached_property
     def archive_dir(self) -> Place:
         """Scored alerts, Parquet by night, with the log that says which files count."""
-        return self.shared_dir / "archive" / self.target.name
+        return self.shared_dir / "archive" / self.stream_name
 
     @cached_property
     def staging_dir(self) -> Place:
         """Parts of micro-batches that are not in the archive yet."""
-        return self.shared_dir / "staging" / self.target.name
+        return self.shared_dir / "staging" / self.stream_name
 
     @cached_property
     def ledger_dir(self) -> Place:
-        """Snapshots of the targets' ledgers, for a start that reads the records behind it only."""
+        """Snapshots of the streams' ledgers, for a start that reads the records behind it only."""
         return self.shared_dir / "ledger"
 
     @cached_property
@@ -113,7 +137,7 @@ class Settings(Section):
     @cached_property
     def checkpoint_dir(self) -> Path:
         """Spark's checkpoint of the stream, of the driver alone."""
-        return self.work_dir / "checkpoint" / self.target.name
+        return self.work_dir / "checkpoint" / self.stream_name
 
     @cached_property
     def labels_dir(self) -> Place:

@@ -21,7 +21,11 @@ from fink_al.settings.variables import KAFKA_PASSWORD, KAFKA_USER, NO_KEYS, PREF
 #: The target whose file has all that another one's does not say.
 _LIKE = "like"
 #: Keys that two targets must not share.
-_OWN_KEYS = ("name", "candidates_topic", "dead_letter_topic", "ledger_topic")
+_OWN_KEYS = ("name", "candidates_topic")
+#: Data sets that a target's file may name, which other files have at the top.
+_SETS = ("starting_set", "test_set", "teaching_set")
+#: Keys that were a target's before 0.2.
+_OF_STREAM = ("dead_letter_topic", "ledger_topic")
 #: Name in a target's file.
 _NAME = re.compile(r"""^name:\s*["']?([a-z0-9_]+)""", re.MULTILINE)
 #: What is to blame (a file, a variable, or nothing for an argument), and its values in sections.
@@ -87,16 +91,21 @@ def layers_of(
     SettingsError
         If a file is missing, or cannot be read.
     """
-    variables = os.environ if environment is None else environment
-    file = config_file(path, variables)
-    is_named = bool(path or variables.get("FINK_AL_CONFIG"))
-    own = read_yaml(file) if is_named or file.is_file() else {}
-    package = find_resource("conf/fink_al.yml")
-    defaults = read_yaml(package)
-    if isinstance(own.get("target"), dict) and "name" in own["target"]:
-        del defaults["target"]
-    # From the weakest to the strongest, each with what is to blame for its values.
-    layers = [(str(package), defaults), (str(file), own), *_variables(variables), ("", overrides)]
+    file, layers = _own_layers(path, environment, overrides)
+    named = _named_targets(file, layers)
+    if named and isinstance(layers[1][1].get("target"), dict):
+        raise SettingsError(
+            f"{file}: target is a section, and targets names files: move what it says to "
+            "targets/NAME.yml."
+        )
+    is_chosen = any(isinstance(layer.get("target"), str) for _, layer in layers[1:])
+    if named and not is_chosen:
+        if len(named) > 1:
+            raise SettingsError(
+                f"{file}: there are several targets, {', '.join(named)}: name one with --target "
+                "or FINK_AL_TARGET."
+            )
+        layers.insert(2, (str(file), {"target": named[0]}))
     layers = _with_target(layers, file.parent)
     target = merged(layers).get("target")
     if not isinstance(target, dict):
@@ -109,6 +118,65 @@ def layers_of(
         taxonomy = find_setting("taxonomy.yml", file.parent)
         layers.insert(0, (str(taxonomy), {"families": read_yaml(taxonomy)}))
     return str(file), layers
+
+
+def targets_of(
+    path: str | Path | None = None,
+    *,
+    environment: Mapping[str, str] | None = None,
+    **overrides: Any,
+) -> tuple[str, ...]:
+    """Return the names of the targets of an installation; empty if it has one that is not listed.
+
+    Parameters
+    ----------
+    path, environment, overrides
+        As for :func:`load_settings`.
+
+    Raises
+    ------
+    SettingsError
+        If a file is missing or cannot be read, or `targets` is no list of names.
+    """
+    return _named_targets(*_own_layers(path, environment, overrides))
+
+
+def _own_layers(
+    path: str | Path | None, environment: Mapping[str, str] | None, overrides: dict[str, Any]
+) -> tuple[Path, list[Layer]]:
+    """The settings file; layers of the package, of that file, of variables and arguments."""
+    variables = os.environ if environment is None else environment
+    file = config_file(path, variables)
+    is_named = bool(path or variables.get("FINK_AL_CONFIG"))
+    own = read_yaml(file) if is_named or file.is_file() else {}
+    package = find_resource("conf/fink_al.yml")
+    defaults = read_yaml(package)
+    if isinstance(own.get("target"), dict) and "name" in own["target"]:
+        del defaults["target"]
+    # From the weakest to the strongest, each with what is to blame for its values.
+    layers = [(str(package), defaults), (str(file), own)]
+    given = list(_variables(variables))
+    if isinstance(overrides.get("target"), str):
+        # A name that is given here stands in the place of a variable's, whose sections change it.
+        given = [each for each in given if not isinstance(each[1].get("target"), str)]
+        layers.append(("", {"target": overrides["target"]}))
+        overrides = {key: value for key, value in overrides.items() if key != "target"}
+    return file, [*layers, *given, ("", overrides)]
+
+
+def _named_targets(file: Path, layers: list[Layer]) -> tuple[str, ...]:
+    names = merged(layers).get("targets")
+    if names is None:
+        return ()
+    is_list = isinstance(names, list | tuple) and len(names) > 0
+    if not is_list or not all(isinstance(name, str) for name in names):
+        raise SettingsError(
+            f"{file}: targets: give names of conf/targets in a list, as [a, b] (found "
+            f"{_short(names)})."
+        )
+    if twice := {name for name in names if list(names).count(name) > 1}:
+        raise SettingsError(f"{file}: targets: {', '.join(sorted(twice))} is named twice.")
+    return tuple(names)
 
 
 def _variables(variables: Mapping[str, str]) -> Iterable[Layer]:
@@ -139,7 +207,9 @@ def _with_target(layers: list[Layer], beside: Path) -> list[Layer]:
         (source, {key: value for key, value in layer.items() if key != "target"})
         for source, layer in layers[: last + 1]
     ]
-    return [*files, *below, *layers[last + 1 :]]
+    # Its data sets come before those of all targets, and behind what variables say.
+    sets = [(file, {k: values.pop(k) for k in _SETS if k in values}) for file, values in files]
+    return [*files, *below[:2], *sets, *below[2:], *layers[last + 1 :]]
 
 
 def _target_files(name: str, beside: Path, blamed: str) -> list[Layer]:
@@ -151,7 +221,8 @@ def _target_files(name: str, beside: Path, blamed: str) -> list[Layer]:
             raise SettingsError(f"{blamed}: {_LIKE}: targets cannot be like each other.")
         inherited = {k: v for k, v in values.items() if not files or k not in _OWN_KEYS}
         name = inherited.pop(_LIKE, None)
-        files.insert(0, (blamed, {"target": inherited}))
+        sets = {key: inherited.pop(key) for key in _SETS if key in inherited}
+        files.insert(0, (blamed, {"target": inherited, **sets}))
     file, values = files[-1]
     _check_name(Path(file), values["target"].get("name"), beside)
     return files
@@ -215,7 +286,9 @@ def _unknown(where: list[str]) -> str:
         known.append(f"{_LIKE} (in a file of conf/targets)")
     near = difflib.get_close_matches(where[-1], known, 1)
     text = f"no such key; {'.'.join(where[:-1]) or 'the file'} has: {', '.join(known)}"
-    if near:
+    if where[:-1] == ["target"] and where[-1] in _OF_STREAM:
+        text += f"; since 0.2 it is the stream's: move it to stream.{where[-1]}"
+    elif near:
         text += f"; nearest: {near[0]}"
     if SECRET.search(where[-1]):
         text += f"; credentials come from {KAFKA_USER} and {KAFKA_PASSWORD} only"

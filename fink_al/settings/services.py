@@ -6,15 +6,22 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from fink_al.settings.kinds import Count, Pattern, Section
+from fink_al.settings.kinds import Count, Pattern, Section, TopicName
 
 
 class Stream(Section):
-    """Settings of the streaming job."""
+    """Settings of the streaming job.
 
+    Without a `name` it is called after its survey, and topics that it does not name after it:
+    ``fink_al_NAME_dead_letters`` and ``fink_al_NAME_ledger``.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")] | None = None
     source: Literal["kafka", "fink_science"] = "kafka"
     science_path: str | None = None
     topics: Pattern | None
+    dead_letter_topic: TopicName | None = None
+    ledger_topic: TopicName | None = None
     starting: Literal["earliest", "latest"]
     trigger_seconds: Annotated[float, Field(ge=0)]
     max_offsets_per_trigger: Count

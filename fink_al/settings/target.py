@@ -161,8 +161,8 @@ def _over(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 class Target(Section):
     """One turn of the loop (``conf/targets/NAME.yml``).
 
-    Topics that it does not name are called after it: ``fink_uncertain_NAME_SURVEY``, without the
-    survey where the name ends with that, ``fink_al_NAME_dead_letters`` and ``fink_al_NAME_ledger``.
+    Without a `candidates_topic` that is called after it: ``fink_uncertain_NAME_SURVEY``, without
+    the survey where the name ends with that.
     """
 
     name: _Name
@@ -178,9 +178,8 @@ class Target(Section):
     cuts: Cuts
     follow_up: FollowUp
     stream_mix: StreamMix = StreamMix()
+    joins: Literal["latest", "archive"] = "latest"
     candidates_topic: TopicName
-    dead_letter_topic: TopicName
-    ledger_topic: TopicName
 
     @property
     def recipes(self) -> dict[str, ModelSettings]:
@@ -190,6 +189,12 @@ class Target(Section):
         return {OWN: self.model} | {
             name: ModelSettings.model_validate(settings) for name, settings in others.items()
         }
+
+    @model_validator(mode="after")
+    def _is_no_feature_set(self) -> Target:
+        if f"{self.name}_".startswith("features_"):  # as the archive's columns of features
+            raise ValueError(f"name: {self.name}: choose one that does not begin with features")
+        return self
 
     @model_validator(mode="after")
     def _has_challengers(self) -> Target:
@@ -206,13 +211,9 @@ class Target(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _named_topics(cls, values: Any) -> Any:
+    def _named_topic(cls, values: Any) -> Any:
         if not isinstance(values, dict):
             return values
         name, survey = values.get("name"), values.get("survey")
         full_name = name if str(name).endswith(f"_{survey}") else f"{name}_{survey}"
-        return {
-            "candidates_topic": f"fink_uncertain_{full_name}",
-            "dead_letter_topic": f"fink_al_{name}_dead_letters",
-            "ledger_topic": f"fink_al_{name}_ledger",
-        } | values
+        return {"candidates_topic": f"fink_uncertain_{full_name}"} | values

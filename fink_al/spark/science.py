@@ -1,32 +1,37 @@
-"""Decoded alerts to scored alerts: one pandas UDF for features, probability and cuts.
+"""Decoded alerts to scored alerts: one pandas UDF for the features and judgements of all targets.
 
+An alert's light curve is made once, and each feature is computed once for all targets that have it.
 Stream and replay both call :func:`with_science`. It does not depend on the alerts' source.
 Only numbers enter the Python worker: a string with broken encoding would stop the batch.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
-from pyspark.sql import DataFrame, Window
+import pyarrow as pa
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.functions import pandas_udf
 
 from fink_al.alerts.series import curves_of
-from fink_al.draws import closing_fraction, closing_mjd
+from fink_al.archive.view import OF_TARGET, of_features, own
+from fink_al.draws import Floats, closing_fraction, closing_mjd
+from fink_al.features.feature_set import Features, FeatureSet
 from fink_al.followup.dark import is_observable
 from fink_al.followup.exposure import chance_of_a_type, minutes
 from fink_al.loop import Loop
 from fink_al.selection import RANDOM, Draws, inputs, reasons, score, scored_by, select
+from fink_al.settings import Survey, Target
 from fink_al.spark import expressions as exp
 from fink_al.thresholds import Thresholds
 
-#: Columns of an alert that is drawn again: threshold and mean score that it had, and the time of
-#: its micro-batch, null where these are not known.
-DRAWN_BEFORE = {"former_t": "double", "former_mean": "double", "former_batch": "timestamp"}
+Keys = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -81,180 +86,344 @@ class Science:
         return scored_by(target.strategy, target.draw) if self.champion else RANDOM
 
 
-def with_science(alerts: DataFrame, science: Science) -> DataFrame:
-    """`alerts` with night, list, features, probability, draw, reasons, whether they are candidates.
+def with_science(alerts: DataFrame, sciences: Sequence[Science]) -> DataFrame:
+    """`alerts` with night, features, and the scores, draw and reasons of each target.
 
     Parameters
     ----------
     alerts : DataFrame
-        Columns of the survey's adapter, perhaps `DRAWN_BEFORE`; other columns pass through. Rows
-        whose ``object_id`` is null pass through with nulls.
-    science : Science
-        Settings, model and state.
+        Columns of the survey's adapter, perhaps those of :func:`drawn_before`; other columns pass
+        through. Rows whose ``object_id`` is null pass through with nulls.
+    sciences : sequence of Science
+        Settings, model and state of each target, all of one survey.
 
     Returns
     -------
     DataFrame
-        The documented columns of a scored alert (``docs/messages.md``). Of several alerts of one
-        object in one list, at most one is a candidate: of those drawn together, the last one.
+        The columns of a scored alert as the archive stores them (:mod:`fink_al.archive.view`). Of
+        several alerts of one object in one list, at most one is a candidate of a target: of those
+        drawn together, the last one.
     """
-    loop = science.loop
-    target, features, survey = loop.target, loop.features, loop.alerts
-    passed_on = [n for n in alerts.columns if n not in survey.COLUMNS and n not in DRAWN_BEFORE]
-    closes = closing_fraction(target.draw, loop.survey)
+    loops = [science.loop for science in sciences]
+    survey, settings, adapter = loops[0].survey, loops[0].settings, loops[0].alerts
+    before = {name: kind for loop in loops for name, kind in drawn_before(loop.target.name).items()}
+    passed_on = [n for n in alerts.columns if n not in adapter.COLUMNS and n not in before]
     rows = alerts.withColumns(
         {
             name: F.lit(None).cast(kind)
-            for name, kind in DRAWN_BEFORE.items()
+            for name, kind in before.items()
             if name not in alerts.columns
         }
         | {
-            "night": exp.night(F.col("mjd"), loop.survey.day_start),
-            "list": exp.night(F.col("mjd"), closes),
+            "night": exp.night(F.col("mjd"), survey.day_start),
             # A packet that could not be read has no object: its offset spreads it over the tasks.
             "object_key": F.when(F.col("object_id").isNotNull(), F.xxhash64("object_id")).otherwise(
                 F.col("offset")
             ),
         }
+        # Targets whose lists close at the same hour have one column, and are sorted once.
+        | {_list_of(loop): exp.night(F.col("mjd"), _closes(loop)) for loop in loops}
     )
-    rows = rows.withColumn(
-        "u", exp.uniform(F.col("object_id"), F.col("list"), target.follow_up.seed)
+    rows = rows.withColumns(
+        {
+            own(loop.target.name, "u"): exp.uniform(
+                F.col("object_id"), F.col(_list_of(loop)), loop.target.follow_up.seed
+            )
+            for loop in loops
+        }
     )
-    columns = [
-        *(F.col(name) for name in ("object_key", "list", "u", "former_t", "former_mean")),
-        *(exp.numbers(F.col(name), words) for name, words in inputs(target.cuts).items()),
-        *(F.col(name) for name in survey.LIGHT_CURVE | survey.FORCED),
-        *(F.col(name).cast("double") for name in features.context_columns),
-    ]
-    rows = rows.withColumn("science", _udf(science)(*columns))
+    rows = rows.withColumn("science", _udf(sciences)(*_inputs(rows, loops)))
     # An object's alerts meet in one task, where one of them is chosen.
-    rows = rows.repartition(loop.settings.stream.partitions, "object_key")
-    rejected = F.col("science.rejected")
-    first = F.row_number().over(
-        Window.partitionBy("object_key", "list", rejected == 0).orderBy(
-            "former_batch", F.desc("mjd"), F.desc("alert_id"), *_SOURCE_ORDER
-        )
+    rows = rows.repartition(settings.stream.partitions, "object_key")
+    rows = rows.withColumns({f"{loop.target.name}__rejected": _rejected(loop) for loop in loops})
+    sets = {loop.features.hash: loop.features for loop in loops}
+    return rows.select(
+        F.lit(survey.name).alias("survey"),
+        "night",
+        *adapter.COLUMNS,
+        *(column for features in sets.values() for column in _feature_columns(features)),
+        *(column for science in sciences for column in _columns(science)),
+        *passed_on,
+        F.current_timestamp().alias("processed"),
     )
-    bits = reasons(target.cuts)
-    repeated = 1 << bits.index("already_published")
-    rows = rows.withColumn("first", first).withColumn(
-        "rejected", F.when((rejected == 0) & (F.col("first") > 1), repeated).otherwise(rejected)
-    )
-    scored = F.col("object_id").isNotNull()
-    codes = [
-        (F.col(f"science.{name}"), words)
+
+
+def drawn_before(target: str) -> dict[str, str]:
+    """Columns of an alert that `target` draws again, with their kinds.
+
+    Threshold and mean score that it had, and the time of its micro-batch; null where unknown.
+    """
+    return {
+        own(target, "former_t"): "double",
+        own(target, "former_mean"): "double",
+        "former_batch": "timestamp",
+    }
+
+
+def _closes(loop: Loop) -> float:
+    return closing_fraction(loop.target.draw, loop.survey)
+
+
+def _list_of(loop: Loop) -> str:
+    """Column of an alert's list, which depends on the hour at which lists close."""
+    return f"list_{_closes(loop)}".replace(".", "_")
+
+
+def _rejected(loop: Loop) -> Column:
+    """Bits of a target's reasons: of several alerts that passed, all but the first get one."""
+    target = loop.target
+    rejected = F.col(f"science.{own(target.name, 'rejected')}")
+    order = ("former_batch", F.desc("mjd"), F.desc("alert_id"), *_SOURCE_ORDER)
+    so_far = Window.partitionBy("object_key", _list_of(loop)).orderBy(*order)
+    so_far = so_far.rowsBetween(Window.unboundedPreceding, Window.currentRow)
+    number = F.count(F.when(rejected == 0, True)).over(so_far)
+    repeated = 1 << reasons(target.cuts).index("already_published")
+    return F.when((rejected == 0) & (number > 1), repeated).otherwise(rejected)
+
+
+def _feature_columns(features: FeatureSet) -> list[Column]:
+    values = [
+        F.col(f"science.{of_features(features.hash, name)}").alias(of_features(features.hash, name))
+        for name in features.names
+    ]
+    codes = zip(features.reason_names, _codes(features), strict=True)
+    return values + [
+        exp.word(*code).alias(of_features(features.hash, name)) for name, code in codes
+    ]
+
+
+def _codes(features: FeatureSet) -> list[exp.Codes]:
+    """Columns of a feature set's reason codes, with their words."""
+    return [
+        (F.col(f"science.{of_features(features.hash, name)}"), words)
         for name, words in zip(features.reason_names, features.reason_words, strict=True)
     ]
-    version = science.champion.version if science.champion else None
+
+
+def _columns(science: Science) -> list[Column]:
+    """Columns of a target, in the order of `OF_TARGET`."""
+    loop, champion = science.loop, science.champion
+    target = loop.target
+    scored = F.col("object_id").isNotNull()
+
+    def of(name: str) -> Column:
+        return F.col(f"science.{own(target.name, name)}")
+
+    rejected = F.col(f"{target.name}__rejected")
+    unmodelled = F.lit("no_model") if not champion else F.lit(None).cast("string")
+    missing = F.coalesce(unmodelled, exp.furthest(_codes(loop.features)))
     by_class = F.when(F.col("host_class").isNotNull(), "host_from_catalogue").otherwise(
         "host_from_star_score"
     )
     parameters = F.struct(
         F.lit(target.draw.exponent).alias("exponent"),
         F.lit(target.draw.uniform_share).alias("uniform_share"),
-        F.col("science.mean").alias("mean"),
+        of("mean").alias("mean"),
     )
-    unmodelled = F.lit("no_model") if not science.champion else F.lit(None).cast("string")
-    return rows.select(
-        F.lit(target.name).alias("target"),
-        F.lit(target.survey).alias("survey"),
-        "night",
-        "list",
-        *survey.COLUMNS,
-        *(F.col(f"science.{name}") for name in features.names),
-        *(
-            exp.word(*code).alias(name)
-            for name, code in zip(features.reason_names, codes, strict=True)
-        ),
-        "science.p",
-        F.when(scored & F.col("science.p").isNull(), F.coalesce(unmodelled, exp.furthest(codes)))
-        .alias("p_reason"),
-        "science.informativeness",
-        "science.pi",
-        F.when(F.col("science.pi").isNotNull(), F.col("u")).alias("u"),
-        "science.priority",
-        "science.t",
-        F.lit(science.strategy).alias("strategy"),
-        F.when(scored, F.to_json(parameters)).alias("strategy_parameters"),
-        F.when(scored, F.array(by_class)).alias("tags"),
-        F.when(scored, exp.words(F.col("rejected"), bits)).alias("reasons"),
-        (F.col("rejected") == 0).alias("is_candidate"),
-        F.lit(version).cast("string").alias("model_version"),
-        F.lit(features.hash).alias("feature_set_hash"),
-        *passed_on,
-        F.current_timestamp().alias("processed"),
-    )  # fmt: skip
+    values = {
+        "list": F.col(_list_of(loop)),
+        "p": of("p"),
+        "p_reason": F.when(scored & of("p").isNull(), missing),
+        "informativeness": of("informativeness"),
+        "pi": of("pi"),
+        "u": F.when(of("pi").isNotNull(), F.col(own(target.name, "u"))),
+        "priority": of("priority"),
+        "t": of("t"),
+        "strategy": F.lit(science.strategy),
+        "strategy_parameters": F.when(scored, F.to_json(parameters)),
+        "tags": F.when(scored, F.array(by_class)),
+        "reasons": F.when(scored, exp.words(rejected, reasons(target.cuts))),
+        "is_candidate": rejected == 0,
+        "model_version": F.lit(champion.version if champion else None).cast("string"),
+        "feature_set_hash": F.lit(loop.features.hash),
+    }
+    return [values[name].alias(own(target.name, name)) for name in OF_TARGET]
 
 
 _SOURCE_ORDER = ("topic", "partition", "offset")
 
+#: Words that a target's cuts look for in a column; None for numbers and flags.
+Read = tuple[str, tuple[str, ...] | None]
 
-def _udf(science: Science):
-    # The function goes to the workers with all that it names: so it must not name the whole loop.
-    loop, champion, known = science.loop, science.champion, science.known
-    target, survey, features, kinds = loop.target, loop.survey, loop.features, loop.columns
-    strategy, thresholds = science.strategy, science.thresholds
-    draw, follow_up, closes = target.draw, target.follow_up, closing_fraction(target.draw, survey)
-    read = tuple(inputs(target.cuts))
-    fields = [f"{name} double" for name in features.names]
-    fields += [f"{name} int" for name in features.reason_names]
-    fields += [f"{name} double" for name in ("p", "informativeness", "pi", "priority", "t", "mean")]
-    fields += ["rejected long"]
+
+def _reads(loops: Sequence[Loop]) -> list[Read]:
+    """Columns that cuts read, each once for all targets that look for the same words."""
+    return list(dict.fromkeys(one for loop in loops for one in inputs(loop.target.cuts).items()))
+
+
+def _context(loops: Sequence[Loop]) -> list[str]:
+    """Context columns that features read."""
+    return list(dict.fromkeys(name for loop in loops for name in loop.features.context_columns))
+
+
+def _inputs(rows: DataFrame, loops: Sequence[Loop]) -> list[Column]:
+    """Columns of `rows` that enter the Python workers, in the order in which `_udf` takes them."""
+    adapter = loops[0].alerts
+    return [
+        F.col("object_key"),
+        *(
+            F.col(name)
+            for loop in loops
+            for name in (
+                _list_of(loop),
+                *(own(loop.target.name, name) for name in ("u", "former_t", "former_mean")),
+            )
+        ),
+        *(exp.numbers(F.col(name), words) for name, words in _reads(loops)),
+        *(F.col(name) for name in adapter.LIGHT_CURVE | adapter.FORCED),
+        *(F.col(name).cast("double") for name in _context(loops)),
+    ]
+
+
+def _udf(sciences: Sequence[Science]):
+    # The function goes to the workers with all that it names: so it must not name a whole loop.
+    loops = [science.loop for science in sciences]
+    survey, adapter = loops[0].survey, loops[0].alerts
+    reads = _reads(loops)
+    kinds = adapter.LIGHT_CURVE | adapter.FORCED | dict.fromkeys(_context(loops), pa.float64())
+    sets = {loop.features.hash: loop.features for loop in loops}
+    every = list(dict.fromkeys(one for features in sets.values() for one in features.features))
+    judges = [_Judge.of(science) for science in sciences]
+    fields = [
+        f"`{of_features(hash_, name)}` {kind}"
+        for hash_, features in sets.items()
+        for kind, names in (("double", features.names), ("int", features.reason_names))
+        for name in names
+    ]
+    fields += [
+        f"`{own(judge.target.name, name)}` {kind}"
+        for judge in judges
+        for name, kind in _JUDGED.items()
+    ]
 
     @pandas_udf(", ".join(fields))  # type: ignore[call-overload]
-    def judge(*columns: pd.Series) -> pd.DataFrame:
+    def judge_all(*columns: pd.Series) -> pd.DataFrame:
         exists = columns[1].notna().to_numpy()  # a packet that could not be read has no list
-        rows = [column[exists] for column in columns]
-        object_key, lists = rows[0].to_numpy(np.int64), rows[1].to_numpy(np.int64)
-        u, t, mean = (
-            column.to_numpy(np.float64, copy=True, na_value=np.nan) for column in rows[2:5]
+        rows = iter([column[exists] for column in columns])
+        object_key = next(rows).to_numpy(np.int64)
+        states = [
+            _State(
+                next(rows).to_numpy(np.int64),
+                *(next(rows).to_numpy(np.float64, copy=True, na_value=np.nan) for _ in range(3)),
+            )
+            for _ in judges
+        ]
+        context = {one: next(rows).to_numpy(np.float64, na_value=np.nan) for one in reads}
+        curves = curves_of(list(rows), kinds, survey)
+        computed = {feature: feature.extract(curves) for feature in every}
+        extracted = {hash_: features.join(computed) for hash_, features in sets.items()}
+        out: dict[str, Any] = {}
+        for hash_, features in sets.items():
+            of_set = extracted[hash_]
+            for name, values in zip(features.names, of_set.values.T, strict=True):
+                out[of_features(hash_, name)] = values
+            for name, codes in zip(features.reason_names, of_set.codes.T, strict=True):
+                out[of_features(hash_, name)] = pd.Series(codes, dtype="Int32")
+        begun = curves.first_detection_mjd()
+        for judge, state in zip(judges, states, strict=True):
+            judged = judge(object_key, state, context, begun, extracted[judge.features_hash])
+            out |= {own(judge.target.name, name): values for name, values in judged.items()}
+        table = pd.DataFrame(out)
+        if exists.all():
+            return table
+        return table.set_axis(np.flatnonzero(exists)).reindex(range(len(exists)))
+
+    return judge_all
+
+
+#: What a target's judge returns of each alert, with Spark's kinds.
+_JUDGED = dict.fromkeys(("p", "informativeness", "pi", "priority", "t", "mean"), "double")
+_JUDGED |= {"rejected": "long"}
+
+
+class _State(NamedTuple):
+    """List of each alert, its random number, and what it had before, which is filled where NaN."""
+
+    lists: Keys
+    u: Floats
+    t: Floats
+    mean: Floats
+
+
+@dataclass(frozen=True)
+class _Judge:
+    """Judgement of alerts for one target, in Spark's workers."""
+
+    target: Target
+    survey: Survey
+    features_hash: str
+    champion: Champion | None
+    known: Known
+    strategy: str
+    thresholds: Thresholds
+
+    @classmethod
+    def of(cls, science: Science) -> _Judge:
+        """The judge of a target, without its loop, which does not go to the workers."""
+        loop = science.loop
+        return cls(
+            loop.target,
+            loop.survey,
+            loop.features.hash,
+            science.champion,
+            science.known,
+            science.strategy,
+            science.thresholds,
         )
-        context = {
-            name: column.to_numpy(np.float64, na_value=np.nan)
-            for name, column in zip(read, rows[5:], strict=False)
-        }
-        curves = curves_of(rows[5 + len(read) :], kinds, survey)
-        extracted = features.extract(curves)
+
+    def __call__(
+        self,
+        object_key: Keys,
+        state: _State,
+        context: Mapping[Read, Floats],
+        begun: Floats,
+        extracted: Features,
+    ) -> dict[str, Any]:
+        """Columns `_JUDGED` of `n` alerts."""
+        lists, u, t, mean = state
+        target, known, champion = self.target, self.known, self.champion
+        draw, follow_up = target.draw, target.follow_up
+        closes = closing_fraction(draw, self.survey)
+        own_context = {one[0]: context[one] for one in inputs(target.cuts).items()}
         if champion:
-            model = _model(champion.checksum, champion.bundle, features.hash)
+            model = _model(target.name, champion, self.features_hash)
             p = model.predict(extracted.values)
         else:
-            p = np.full(len(curves), np.nan)
+            p = np.full(len(lists), np.nan)
         published, observable = np.zeros((2, len(p)), bool)
         for list_ in np.unique(lists).tolist():
             here = lists == list_
             published[here] = _contains(_published(known, list_), object_key[here])
-            ra, dec, end = context["ra"][here], context["dec"][here], closing_mjd(list_, closes)
-            observable[here] = is_observable(ra, dec, follow_up.site, end)
+            ra, dec = own_context["ra"][here], own_context["dec"][here]
+            observable[here] = is_observable(ra, dec, follow_up.site, closing_mjd(list_, closes))
             for values, of_list in (
-                (t, thresholds.t(list_, strategy, draw, follow_up)),
-                (mean, thresholds.mean(list_, strategy, draw)),
+                (t, self.thresholds.t(list_, self.strategy, draw, follow_up)),
+                (mean, self.thresholds.mean(list_, self.strategy, draw)),
             ):
                 values[here & np.isnan(values)] = of_list
-        mag, exposure = context["mag"], follow_up.exposure
+        mag, exposure = own_context["mag"], follow_up.exposure
+        chance, cost = chance_of_a_type(mag, exposure), minutes(mag, exposure)
         chosen = select(
-            context,
+            own_context,
             target=target,
-            score=score(strategy, p, chance_of_a_type(mag, exposure), minutes(mag, exposure), draw),
+            score=score(self.strategy, p, chance, cost, draw),
             draws=Draws(u, t, mean),
-            history_start_mjd=curves.first_detection_mjd(),
+            history_start_mjd=begun,
             has_features=extracted.exist,
             is_observable=observable,
             is_labelled=_contains(known.labelled.value if known.labelled else None, object_key),
             is_reserved=_contains(known.reserved.value if known.reserved else None, object_key),
             is_published=published,
         )
-        out = pd.DataFrame(extracted.values, columns=list(features.names))
-        codes = pd.DataFrame(extracted.codes, columns=list(features.reason_names), dtype="Int32")
-        out = pd.concat([out, codes], axis=1)
-        out["p"] = p
-        out["informativeness"] = chosen.score
-        out["pi"], out["priority"] = chosen.pi, chosen.priority
-        out["t"], out["mean"] = t, mean
-        out["rejected"] = pd.Series(chosen.rejected, dtype="Int64")
-        return out.set_axis(np.flatnonzero(exists)).reindex(range(len(exists)))
-
-    return judge
+        return {
+            "p": p,
+            "informativeness": chosen.score,
+            "pi": chosen.pi,
+            "priority": chosen.priority,
+            "t": t,
+            "mean": mean,
+            "rejected": pd.Series(chosen.rejected, dtype="Int64"),
+        }
 
 
 def _published(known: Known, list_: int) -> np.ndarray | None:
@@ -268,15 +437,15 @@ def _contains(ordered: np.ndarray | None, keys: np.ndarray) -> np.ndarray:
     return ordered[np.minimum(positions, len(ordered) - 1)] == keys
 
 
-_MODELS: dict[str, Any] = {}
+_MODELS: dict[str, tuple[str, Any]] = {}
 
 
-def _model(checksum: str, bundle: Any, feature_set_hash: str) -> Any:
-    """The loaded model, one a worker process; a new version replaces the old one."""
+def _model(target: str, champion: Champion, feature_set_hash: str) -> Any:
+    """The loaded model, one a target in a worker process; a new version replaces the old one."""
     from fink_al.models.model import Model
 
-    if checksum not in _MODELS:
-        model = Model.from_bytes(bundle.value, feature_set_hash)
-        _MODELS.clear()
-        _MODELS[checksum] = model
-    return _MODELS[checksum]
+    kept = _MODELS.get(target)
+    if kept is None or kept[0] != champion.checksum:
+        kept = champion.checksum, Model.from_bytes(champion.bundle.value, feature_set_hash)
+        _MODELS[target] = kept
+    return kept[1]

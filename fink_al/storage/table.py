@@ -32,6 +32,9 @@ from fink_al.storage.place import Place, words_of
 #: Size to which small files are merged [byte]: few files a night, each read in a second.
 FILE_BYTES = 128 << 20
 
+#: Times that files are added, when other processes commit at the moment.
+_TRIES = 10
+
 #: Applications of numbered commits, and of sorting a partition: its number is that of its rows.
 _COMMITS, _SORTED = "commits", "sorted "
 
@@ -122,6 +125,16 @@ class Table:
         """Return the number of the last numbered commit; -1 without one."""
         return self._number(_COMMITS)
 
+    def marked(self, name: str) -> int:
+        """Return the number that :meth:`mark` has kept under a name; -1 without one."""
+        return self._number(name)
+
+    def mark(self, name: str, number: int) -> None:
+        """Keep a number, larger than the last one, under a name in the table's log."""
+        if log := self._updated():
+            with _readable(self.folder):
+                self._append(log, [], Transaction(name, number))
+
     def commit(
         self, files: Iterable[str], number: int | None = None, removed: Iterable[str] = ()
     ) -> bool:
@@ -140,6 +153,11 @@ class Table:
         removed : iterable of str, optional
             Files of the table that readers must not use any more; they stay in the folder.
 
+        Raises
+        ------
+        TableChanged
+            If another process took one of `removed` out. Then nothing is changed.
+
         Returns
         -------
         bool
@@ -152,7 +170,9 @@ class Table:
         values = {self._value(file) for file in (*files, *removed)}
         present = set(self.files(*values)) if values else set()
         added = [file for file in files if file not in present]
-        gone = [self._removal(file) for file in removed if file in present]
+        if others := set(removed) - present:
+            raise TableChanged(f"The table {self.folder} has no {min(others)} any more.")
+        gone = [self._removal(file) for file in removed]
         if not added and not gone and (number is None or not self.exists):
             return True
         footers = [self._footer(file) for file in added]
@@ -161,22 +181,31 @@ class Table:
         actions = [self._action(*each) for each in zip(added, footers, strict=True)]
         mark = None if number is None else Transaction(_COMMITS, number)
         with _readable(self.folder):
-            try:
-                if (log := self._log) is None:
-                    self._create(schema, actions, mark)
-                    return True
-                known = {field.name for field in log.schema().fields}
-                if missing := [field for field in schema.fields if field.name not in known]:
-                    log.alter.add_columns(missing)
-                # In the version that the commit rests on: later ones with a number conflict.
-                if number is not None and number <= _reached(log, _COMMITS):
-                    return False
-                self._append(log, [*actions, *gone], mark)
-            except DeltaError:
-                # Another process may have reached the number at the moment.
-                if number is None or number > self.number():
-                    raise
-                return False
+            for left in reversed(range(_TRIES)):
+                try:
+                    return self._commit(schema, [*actions, *gone], mark)
+                except DeltaError as error:
+                    # Another process may have reached the number at the moment.
+                    if number is not None and number <= self.number():
+                        return False
+                    # What others replace does not matter to files that are only added.
+                    if gone or not left or not isinstance(error, CommitFailedError):
+                        raise
+        raise AssertionError("unreachable")
+
+    def _commit(
+        self, schema: Schema, actions: list[AddAction | RemoveAction], mark: Transaction | None
+    ) -> bool:
+        if (log := self._updated()) is None:
+            self._create(schema, [each for each in actions if isinstance(each, AddAction)], mark)
+            return True
+        known = {field.name for field in log.schema().fields}
+        if missing := [field for field in schema.fields if field.name not in known]:
+            log.alter.add_columns(missing)
+        # In the version that the commit rests on: later ones with a number conflict.
+        if mark is not None and mark.version <= _reached(log, _COMMITS):
+            return False
+        self._append(log, actions, mark)
         return True
 
     def counts(self) -> dict[int, int]:
@@ -215,7 +244,7 @@ class Table:
                 log.optimize.z_order([column], self._of(value), target_size=FILE_BYTES)
             except CommitFailedError:
                 return False
-            self._append(log, [], Transaction(mark, rows))
+        self.mark(mark, rows)
         return True
 
     def vacuum(self, hours: int) -> None:
@@ -317,8 +346,12 @@ def _reached(log: DeltaTable, application: str) -> int:
 
 
 def _layout(footer: pq.FileMetaData) -> pa.Schema:
-    """Columns of a file. Every time is one in UTC: the form of Spark's old files has no zone."""
+    """Columns of a file. Every time is one in UTC: the form of Spark's old files has no zone.
+
+    All may be null, as files of other versions and targets lack them.
+    """
     columns = footer.schema.to_arrow_schema().remove_metadata()
+    columns = pa.schema([field.with_nullable(True) for field in columns])
     times = (i for i, kind in enumerate(columns.types) if pa.types.is_timestamp(kind))
     for i in times:
         columns = columns.set(i, columns.field(i).with_type(pa.timestamp("us", "UTC")))

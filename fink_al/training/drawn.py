@@ -22,8 +22,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -121,6 +121,20 @@ class Spectra:
             if one.is_taken and one.type is not None:
                 taken.setdefault(one.list, []).append(one.object_id)
         return cls(taken, known, frozenset(stands["object_id"].to_pylist()), parts)
+
+    def without(self, others: Collection[tuple[int, str]]) -> Spectra:
+        """The same spectra but those that another target has asked for.
+
+        Parameters
+        ----------
+        others : collection of tuple of int and str
+            List and object. Labels name a list by its date alone.
+        """
+        taken = {
+            day: [name for name in names if (day, name) not in others]
+            for day, names in self.taken.items()
+        }
+        return replace(self, taken={day: names for day, names in taken.items() if names})
 
 
 def drawn_of(
@@ -221,7 +235,8 @@ def write_drawn(loop: Loop, progress: Callable[[str], None]) -> pa.Table:
     """
     requests = loop.requests.current().values()
     mine = [request for request in requests if request.target == loop.target.name]
-    archive, spectra = loop.archive, Spectra.of(loop.labels, mine)
+    others = {(r.list, r.object_id) for r in requests} - {(r.list, r.object_id) for r in mine}
+    archive, spectra = loop.archive, Spectra.of(loop.labels, mine).without(others)
     closes = closing_fraction(loop.target.draw, loop.survey)
     tables, counts = [], Counter[str]()
     for day in sorted(spectra.taken):

@@ -65,6 +65,8 @@ Outcome = Literal["promoted", "kept", "nothing_new", "too_few_labels"]
 Progress = Callable[[str], None]
 #: Audits the last night; returns ``night``, ``adds_up`` and ``missing``.
 Auditor = Callable[[Loop], dict[str, Any]]
+#: Judges earlier alerts of a loop; takes lines of progress.
+Filler = Callable[[Loop, Progress], None]
 
 #: Tags of a version: digest of the question that was decided, and the champion at that time.
 _QUESTION, _AGAINST = "question", "against"
@@ -152,6 +154,7 @@ def retrain(
     progress: Progress = log.info,
     matched: Matcher | None = None,
     audited: Auditor | None = None,
+    filled: Filler | None = None,
 ) -> Summary:
     """Train a challenger on all labels, compare and register it, promote it if it is as good.
 
@@ -171,6 +174,10 @@ def retrain(
         Audits the last night (:func:`fink_al.audit.proof.audit`). Whatever it finds, and if it
         fails, the job goes on.
 
+    filled : callable, optional
+        Judges alerts of before the target joined its stream, if it ``joins`` the archive
+        (:func:`fink_al.spark.nights.fill.fill_since_last`). If it fails, the job goes on.
+
     Raises
     ------
     AlreadyRunning
@@ -188,6 +195,11 @@ def retrain(
         loop, whole = loop.as_of(loop.archive.number()), loop
         if matched:
             _match(loop, matched, progress)
+        if filled and loop.target.joins == "archive":
+            try:
+                filled(whole, progress)
+            except Exception as error:  # whatever it is, the training does not wait for it
+                log.warning("Earlier alerts are not filled in: %s", error)
         write_drawn(loop, progress)
         summary = _retrain(loop, archived, progress)
         tidy(whole.archive, loop.settings.stream.keep_replaced_hours, progress)

@@ -225,7 +225,7 @@ class Chaos:
         new = ((by_night[i % len(by_night)][0], packet) for i, packet in enumerate(copies))
         chunk = some_again(new, random.Random(self._seed))
         later = iter(lambda: list(islice(chunk, _CHUNK)), [])
-        ledger = self._loop.target.ledger_topic
+        ledger = self._loop.settings.ledger_topic
         feeder = Feeder(kafka, ledger, self._topics, chain([list(islice(chunk, _FIRST))], later))
         feeder.start()
         return feeder
@@ -370,7 +370,7 @@ class Chaos:
         ]
         staged = {file.partition("/")[0] for file in settings.staging_dir.files()}
         records = 0
-        for record in read_ledger(settings.sink, loop.target.ledger_topic):
+        for record in read_ledger(settings.sink, loop.settings.ledger_topic):
             records += 1
             if record["part"] in staged:
                 faults.append(f"Part {record['part']} is published and left in the staging folder")

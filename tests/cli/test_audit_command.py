@@ -39,7 +39,7 @@ def test_without_a_broker_its_address_is_named(run, settings, monkeypatch):
 @pytest.mark.kafka
 def test_without_a_record_of_the_night_that_is_said(run, world):
     settings = world()
-    ledger = settings.target.ledger_topic
+    ledger = settings.ledger_topic
     with pytest.raises(FinkAlError, match=f"Topic '{ledger}' at .* has no record of any alert: "):
         run(settings)
     topic = settings.topics.replace("[0-9]{8}", "20260105")

@@ -6,12 +6,10 @@ from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-import pyarrow.dataset as ds
+import pyarrow as pa
 import pytest
 import yaml
-from archive_files import paths
 
-from fink_al.archive.reading import Archive
 from fink_al.demo.oracle import Oracle
 from fink_al.demo.stream_job import StreamJob
 from fink_al.followup.subscriber import read_candidates
@@ -50,9 +48,7 @@ class Campaign:
         self.spectra = Counter()
 
     def stream(self):
-        return StreamJob(
-            self.settings.sink, self.settings.target.ledger_topic, self.config, self.log
-        )
+        return StreamJob(self.settings.sink, self.settings.ledger_topic, self.config, self.log)
 
     def train(self):
         self.summaries.append(retrain(Loop.open(self.settings), archived_examples))
@@ -164,7 +160,7 @@ def wait_until_some_is_done(campaign, topics):
     """Until the ledger has a part of a night, and not all of it."""
     (topic,), deadline = topics, time.monotonic() + TIMEOUT_S
     while time.monotonic() < deadline:
-        records = read_ledger(campaign.settings.sink, campaign.settings.target.ledger_topic)
+        records = read_ledger(campaign.settings.sink, campaign.settings.ledger_topic)
         if any(offsets["topic"] == topic for r in records for offsets in r["offsets"]):
             return
         time.sleep(0.1)
@@ -173,10 +169,9 @@ def wait_until_some_is_done(campaign, topics):
 
 def check_archive(campaign):
     """Every alert is there once, and names the champion of its night."""
-    files = paths(Archive(campaign.settings.archive_dir))
-    rows = ds.dataset(list(map(str, files)), partitioning="hive").to_table(
-        columns=["night", "alert_id", "model_version"]
-    )
+    kept = Loop.open(campaign.settings).archive
+    names = ["night", "alert_id", "model_version"]
+    rows = pa.concat_tables(kept.batches(kept.files(), kept.schema(), names))
     found = Counter(zip(*(rows[name].to_pylist() for name in ("night", "alert_id")), strict=True))
     assert set(found.values()) == {1}
     assert Counter(rows["night"].to_pylist()) == campaign.sent

@@ -4,7 +4,6 @@ import pytest
 from fink_client.consumer import AlertConsumer
 
 from fink_al.alerts.lsst import FLUXCAL_OF_NJY
-from fink_al.archive.reading import Archive
 from fink_al.demo.loop import Demo, Plan
 from fink_al.loop import Loop
 from fink_al.spark.archived import read_archive
@@ -30,9 +29,7 @@ def test_two_nights_of_lsst(spark, tmp_path):
     # Nights are those of Chile, each alert is archived once, and what is scored is not a hole.
     assert [night.night for night in outcome.nights] == sky.nights == [20260706, 20260707]
     for night in outcome.nights:
-        rows = Archive(settings.archive_dir).frame(
-            night.night, ["alert_id", "p", "p_reason", "mjd"]
-        )
+        rows = Loop.open(settings).archive.frame(night.night, ["alert_id", "p", "p_reason", "mjd"])
         sent = sky.alerts[sky.alerts["night"] == night.night]
         assert sorted(rows["alert_id"]) == sorted(sent["alert_id"])
         assert night.scored == rows["p"].notna().sum() > 0.9 * len(rows)
@@ -55,7 +52,7 @@ def test_two_nights_of_lsst(spark, tmp_path):
     for night in outcome.nights:
         again = replay(spark, Loop.open(settings), night.night, version=night.scored_by)
         found = compare(
-            again, read_archive(spark, Archive(settings.archive_dir), night.night), night.scored_by
+            again, read_archive(spark, Loop.open(settings).archive, night.night), night.scored_by
         )
         assert (found.replayed, found.compared) == (night.alerts, night.scored)
         assert found.largest_difference == 0.0

@@ -49,7 +49,10 @@ def _opened(folder: Path, tmp_path: Path, target: str) -> Settings:
     work = tmp_path / folder.name
     shutil.copytree(folder, work)
     settings = load_settings(
-        environment={"FINK_AL_TARGET": target}, work_dir=work, starting_set=None, test_set=None
+        environment={"FINK_AL_TARGET": target, "FINK_AL_STREAM__NAME": target},
+        work_dir=work,
+        starting_set=None,
+        test_set=None,
     )
     assert not adopt(Loop.open(settings).archive)
     return settings

@@ -259,7 +259,7 @@ def _keep(work: Path, folder: Path, names: tuple[str, ...]) -> None:
 def _messages(settings: Settings, folder: Path) -> None:
     folder.mkdir(parents=True)
     target = settings.target
-    ledger = [message.value() for message in read(settings.sink, target.ledger_topic)]
+    ledger = [message.value() for message in read(settings.sink, settings.ledger_topic)]
     (folder / "ledger.jsonl").write_bytes(b"".join(value + b"\n" for value in ledger))
     # Candidates with and without a probability.
     sent = list(read(settings.sink, target.candidates_topic))
@@ -274,7 +274,7 @@ def _messages(settings: Settings, folder: Path) -> None:
             "key": _text(message.key()),
             "value": _text(message.value()),
         }
-        for message in read(settings.sink, target.dead_letter_topic)
+        for message in read(settings.sink, settings.dead_letter_topic)
     ]
     (folder / "dead_letters.json").write_text(_json(dead))
 

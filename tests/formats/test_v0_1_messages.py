@@ -136,7 +136,7 @@ def test_dead_letters_say_where_they_come_from(v0_1, survey, topic, offset, reas
 
 
 def test_a_ledger_without_draws_begins_a_first_list(v0_1, ztf):
-    thresholds = Ledger("any", records_of(v0_1, "ztf")).thresholds
+    thresholds = Ledger("any", records_of(v0_1, "ztf"), "early_snia").thresholds["early_snia"]
     target = Loop.open(ztf).target
     draw, follow_up = target.draw, target.follow_up
     assert thresholds.t(20260107, "entropy", draw, follow_up) == follow_up.bootstrap_fraction

@@ -149,7 +149,7 @@ def test_a_variable_of_the_old_form_is_to_blame():
 
 def test_a_target_drops_and_changes_cuts_of_the_one_it_is_like(tmp_path):
     (tmp_path / "targets").mkdir()
-    topics = {f"{name}_topic": f"mine_{name}" for name in ("candidates", "dead_letter", "ledger")}
+    topics = {"candidates_topic": "mine_candidates"}
     cuts = {
         "asteroid": None,
         "too_old": {"at_most": 100},

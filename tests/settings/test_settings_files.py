@@ -14,7 +14,6 @@ _NO_DATA = {
     "test_set": None,
     "teaching_set": "data/early_snia/teaching_set.parquet",
 }
-_TOPICS = ("candidates_topic", "dead_letter_topic", "ledger_topic")
 
 
 def write(file, values):
@@ -24,7 +23,7 @@ def write(file, values):
 
 
 def topics(settings):
-    return [getattr(settings.target, key) for key in _TOPICS]
+    return [settings.target.candidates_topic, settings.dead_letter_topic, settings.ledger_topic]
 
 
 def test_a_settings_file_holds_only_what_differs(tmp_path):
@@ -113,21 +112,20 @@ def test_resources_are_the_packages_wherever_one_works(tmp_path, monkeypatch):
     [
         (
             "early_snia",
-            ["fink_uncertain_early_snia_ztf", "fink_al_early_snia_dead_letters",
-             "fink_al_early_snia_ledger"],
+            ["fink_uncertain_early_snia_ztf", "fink_al_ztf_dead_letters", "fink_al_ztf_ledger"],
         ),
         (
             "early_snia_lsst",
-            ["fink_uncertain_early_snia_lsst", "fink_al_early_snia_lsst_dead_letters",
-             "fink_al_early_snia_lsst_ledger"],
+            ["fink_uncertain_early_snia_lsst", "fink_al_lsst_dead_letters",
+             "fink_al_lsst_ledger"],
         ),
-        ("mine", ["fink_uncertain_mine_ztf", "fink_al_mine_dead_letters", "my_ledger"]),
+        ("mine", ["fink_uncertain_mine_ztf", "fink_al_night_dead_letters", "my_ledger"]),
     ],
 )  # fmt: skip
-def test_topics_are_called_after_their_target(tmp_path, target, expected):
-    values = {"like": "early_snia", "name": "mine", "ledger_topic": "my_ledger"}
-    write(tmp_path / "targets" / "mine.yml", values)
-    file = write(tmp_path / "fink_al.yml", {"target": target})
+def test_topics_are_called_after_target_and_stream(tmp_path, target, expected):
+    write(tmp_path / "targets" / "mine.yml", {"like": "early_snia", "name": "mine"})
+    own = {"stream": {"name": "night", "ledger_topic": "my_ledger"}} if target == "mine" else {}
+    file = write(tmp_path / "fink_al.yml", {"target": target, **own})
     assert topics(load_settings(file, environment={}, **_NO_DATA)) == expected
 
 

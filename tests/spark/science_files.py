@@ -108,6 +108,6 @@ def offsets(settings: Settings) -> dict[str, tuple[int, int, int | None]]:
     """What the ledger says of each file: first, until, lost."""
     return {
         row["topic"]: (row["first"], row["until"], row["lost"])
-        for record in read_ledger(settings.sink, settings.target.ledger_topic)
+        for record in read_ledger(settings.sink, settings.ledger_topic)
         for row in record["offsets"]
     }

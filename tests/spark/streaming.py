@@ -8,13 +8,12 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import pandas as pd
-from archive_files import paths
 
-from fink_al.archive.reading import Archive
 from fink_al.followup.subscriber import read_candidates
 from fink_al.kafka.cluster import Cluster
 from fink_al.kafka.publisher import produce
 from fink_al.kafka.reading import read, read_ledger
+from fink_al.kafka.records import counts_of
 from fink_al.loop import Loop
 from fink_al.settings import Settings
 from fink_al.simulation.nights import Campaign, simulate
@@ -67,30 +66,35 @@ def dead_letters(settings: Settings) -> list[tuple[dict[str, str], bytes | None]
     """Headers and value of each dead letter."""
     return [
         ({name: value.decode() for name, value in message.headers()}, message.value())
-        for message in read(settings.sink, settings.target.dead_letter_topic)
+        for message in read(settings.sink, settings.dead_letter_topic)
     ]
 
 
 def ledger_counts(settings: Settings) -> Counter[str]:
     """Sum of the ledger's counts."""
     total: Counter[str] = Counter()
-    for record in read_ledger(settings.sink, settings.target.ledger_topic):
-        total.update(record["counts"])
+    for record in read_ledger(settings.sink, settings.ledger_topic):
+        total.update(counts_of(record, settings.target.name, settings.stream_name))
     return total
 
 
 def archive(settings: Settings) -> pd.DataFrame:
-    """All archived alerts."""
-    files = paths(Archive(settings.archive_dir))
-    return pd.concat([pd.read_parquet(file, partitioning=None) for file in files]).reset_index(
-        drop=True
-    )
+    """All archived alerts, as the target sees them."""
+    kept = Loop.open(settings).archive
+    tables = [kept.read(night, kept.schema().names[1:]) for night in kept.nights()]
+    return pd.concat([table.to_pandas() for table in tables]).reset_index(drop=True)
+
+
+def version_of(report: BatchReport) -> str | None:
+    """Model version that scored a batch of a stream of one target."""
+    (version,) = report.versions.values()
+    return version
 
 
 def waiting(settings: Settings) -> set[str]:
     """Published parts that are left in the staging folder."""
     staged = {file.partition("/")[0] for file in settings.staging_dir.files()}
-    records = read_ledger(settings.sink, settings.target.ledger_topic)
+    records = read_ledger(settings.sink, settings.ledger_topic)
     return staged & {record["part"] for record in records}
 
 

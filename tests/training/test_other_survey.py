@@ -20,8 +20,7 @@ from fink_al.loop import Loop
 from fink_al.models.model import read_manifest
 from fink_al.spark.nights.counterparts import archived_counterparts
 from fink_al.spark.nights.examples import archived_examples
-from fink_al.spark.stream.state import State, object_keys
-from fink_al.thresholds import Thresholds
+from fink_al.spark.stream.known import Labelled, object_keys
 from fink_al.training.history import reproduce
 from fink_al.training.nightly import retrain
 
@@ -97,7 +96,7 @@ def test_a_label_of_another_survey_teaches_and_follows(spark, settings, archive)
     ]
     store = Loop.open(settings).labels.store
     store.add([*labels, label("ZTF26far", "SN Ia", 50.0, -40.0 + 3 * ARCSEC, evidence="far")])
-    state = State(spark, Loop.open(settings), Thresholds())
+    known = Labelled(spark, [Loop.open(settings)])
 
     def trained():
         summary = retrain(Loop.open(settings), archived_examples, print, archived_counterparts)
@@ -112,7 +111,8 @@ def test_a_label_of_another_survey_teaches_and_follows(spark, settings, archive)
     assert set(pairs["arcsec"].to_pylist()) == {0.5}
 
     # The stream, which runs, does not ask for these again.
-    typed = set(state.science().known.labelled.value.tolist())
+    known.refresh()
+    typed = set(known.typed.value.tolist())
     assert set(object_keys(spark, [*examples, "ZTF26far"])) <= typed
     assert not set(object_keys(spark, ["200"])) & typed
 

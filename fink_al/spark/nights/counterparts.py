@@ -21,6 +21,7 @@ from fink_al.spark.nights.session import archive_session, job_folder
 _AXES = ("x", "y", "z")
 #: Years from a discovery to the object's first alert at most: a later object is another one.
 _MOST_YEARS = 1
+_OF_ALERT = {"object_id": pa.string()} | dict.fromkeys(("mjd", "ra", "dec"), pa.float64())
 _OF_PLACE = {"said_of": "object_id", "year": "year"}
 _CELL = tuple(f"cell_{axis}" for axis in _AXES)
 
@@ -53,8 +54,7 @@ def archived_counterparts(loop: Loop, places: pa.Table) -> pa.Table:
     # Unlike the stream's and the examples' few rows these are as many as the archive has objects.
     spark.conf.set("spark.sql.adaptive.enabled", "true")
     spark.conf.set("spark.sql.shuffle.partitions", "200")
-    schema = "object_id string, mjd double, ra double, dec double"
-    archive = read_whole_archive(spark, loop.archive, schema)
+    archive = read_whole_archive(spark, loop.archive, _OF_ALERT)
     with job_folder(loop.settings.shared_dir) as folder:
         folder.write_table("places.parquet", _with_cells(places))
         places_in_cells = spark.read.parquet(folder.for_spark("places.parquet"))

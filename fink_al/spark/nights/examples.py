@@ -15,7 +15,6 @@ import pyarrow.compute as pc
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.functions import pandas_udf
-from pyspark.sql.pandas.types import from_arrow_schema
 
 from fink_al.alerts.series import curves_of
 from fink_al.loop import Loop
@@ -72,13 +71,13 @@ def archived_examples(loop: Loop, labels: pa.Table) -> pa.Table:
 
 def _choose(spark: SparkSession, loop: Loop, labels: str) -> DataFrame:
     columns = loop.columns
-    schema = from_arrow_schema(pa.schema([*_OF_ALERT.items(), *columns.items()]))
-    archive = read_whole_archive(spark, loop.archive, schema)
+    archive = read_whole_archive(spark, loop.archive, _OF_ALERT | columns)
     rows = archive.join(F.broadcast(spark.read.parquet(labels)), "object_id")
     requested = F.coalesce("is_candidate", F.lit(False))
     refused = F.size(F.array_except("reasons", F.array(*map(F.lit, NO_CUTS)))) > 0
     rows = rows.where(F.col("mjd") <= F.col("until_mjd"))  # never the alert's future
-    rows = rows.where(requested | ~F.coalesce(refused, F.lit(False)))
+    # What the target never judged has no reasons: nobody knows whether its cuts accept it.
+    rows = rows.where(requested | ~F.coalesce(refused, F.col("reasons").isNull()))
     # Few tasks, since each costs Python's start: what is left follows the labels.
     rows = rows.repartition(loop.settings.stream.partitions, "object_id")
     rows = rows.where(_has_features(loop))

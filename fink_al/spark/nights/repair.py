@@ -8,20 +8,20 @@ published. Nothing is published. New files take the place of the damaged ones in
 from __future__ import annotations
 
 import logging
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
-import pyarrow.compute as pc
 from pyspark.sql import Column, DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
 from fink_al.archive.intake import replace_files
 from fink_al.archive.names import PART, is_numbered, is_part, part_of
+from fink_al.archive.view import own
 from fink_al.audit.archived import COLUMNS, Candidate
 from fink_al.audit.proof import Proof, audit, prove
 from fink_al.draws import closing_fraction
@@ -29,7 +29,9 @@ from fink_al.errors import FinkAlError
 from fink_al.kafka.cluster import Cluster
 from fink_al.kafka.offsets import bounds
 from fink_al.kafka.reading import read_ledger
+from fink_al.kafka.records import turns_of
 from fink_al.loop import Loop
+from fink_al.loops import Loops
 from fink_al.models.model import Model
 from fink_al.selection import strategy_and_cost
 from fink_al.spark import expressions as exp
@@ -40,9 +42,10 @@ from fink_al.spark.packets.decode import SOURCE
 from fink_al.spark.packets.framing import decode, packets
 from fink_al.spark.science import Champion, Known, Science, with_science
 from fink_al.spark.session import spark_session
+from fink_al.spark.stream.known import object_keys, ordered
 from fink_al.spark.stream.ledger import Ledger
 from fink_al.spark.stream.part import write
-from fink_al.spark.stream.state import around, object_keys, ordered
+from fink_al.spark.stream.state import around
 from fink_al.spark.stream.topics import read_ranges
 from fink_al.storage.local import writing
 from fink_al.thresholds import Thresholds
@@ -68,27 +71,27 @@ class Repair:
         Alerts that were computed and added.
     differing : int
         Those of them that the draw now decides otherwise; they are archived as published.
-    proof : Proof
-        The audit of the night after it.
+    proofs : tuple of Proof
+        The audits of the night after it, one a target.
     """
 
     damaged: tuple[str, ...]
     filled: int
     differing: int
-    proof: Proof
+    proofs: tuple[Proof, ...]
 
     @property
     def left(self) -> dict[str, int]:
         """Number of offsets that are still missing, by the reason."""
         left = Counter[str]()
-        for topic in self.proof.topics:
+        for topic in self.proofs[0].topics:
             for partition in topic["partitions"]:
                 for row in partition["missing_ranges"]:
                     left[row["why"]] += row["until"] - row["first"]
         return dict(left)
 
 
-def run(loop: Loop, night: int) -> Repair:
+def run(loops: Loops, night: int) -> Repair:
     """Repair `night` in a session of its own; none is started if nothing is to be done.
 
     Raises
@@ -99,32 +102,59 @@ def run(loop: Loop, night: int) -> Repair:
     ServiceError
         If a cluster does not answer.
     """
+    loop = loops.running[0]
     settings = loop.settings
     if settings.stream.source != "kafka":
         raise FinkAlError("The stream reads science files: a repair needs alert topics.")
     taken = loop.archive.number()  # first: a part that is published later is the stream's to add
-    damaged = loop.archive.damaged(night, (), COLUMNS)
+    damaged = _damaged(loops, night, ())
     parts = {part for part in map(part_of, damaged) if is_part(part)}
-    before = prove(loop, night, parts)
+    before = {one.target.name: prove(one, night, parts) for one in loops.running}
+    # Offsets are the stream's: the proofs differ only if a file is damaged in a target's columns.
+    proof = max(before.values(), key=lambda each: each.missing)
     # Read anew for each use: the whole ledger may not fit into memory.
-    records = partial(read_ledger, settings.sink, loop.target.ledger_topic)
-    wanted = _present(loop, _missing(records(), before, taken))
-    if not wanted and (before.missing or not damaged):  # a copy may still be restored
-        return Repair((), 0, 0, audit(loop, night))
-    damaged = loop.archive.damaged(night, parts | wanted.keys(), COLUMNS)
+    records = partial(read_ledger, settings.sink, settings.ledger_topic)
+    wanted = _present(loop, _missing(records(), proof, taken))
+    if not wanted and (proof.missing or not damaged):  # a copy may still be restored
+        return Repair((), 0, 0, _audits(loops, night))
+    _refuse_broken(loops, records(), wanted)
+    damaged = _damaged(loops, night, parts | wanted.keys())
     spark = spark_session(f"fink-al repair {night}")
     try:
-        filled, differing = repair(spark, loop, records, before, wanted, damaged)
+        filled, differing = repair(spark, loops, records, before, wanted, damaged)
     finally:
         spark.stop()
-    return Repair(tuple(damaged), filled, differing, audit(loop, night))
+    return Repair(tuple(damaged), filled, differing, _audits(loops, night))
+
+
+def _damaged(loops: Loops, night: int, parts: Collection[str]) -> list[str]:
+    """Files that cannot be read for any of the targets."""
+    return sorted(
+        {f for loop in loops.running for f in loop.archive.damaged(night, parts, COLUMNS)}
+    )
+
+
+def _refuse_broken(loops: Loops, records: Iterable[Record], wanted: Collection[str]) -> None:
+    """Refuse to compute parts again whose decisions of a target that is left out would be lost."""
+    stream = loops.running[0].settings.stream_name
+    turns = (turns_of(record, stream) for record in records if record["part"] in wanted)
+    if lost := {name for each in turns for name in each} & loops.left_out.keys():
+        names = ", ".join(sorted(lost))
+        raise FinkAlError(
+            f"The night's decisions of {names} would be lost, as its settings are broken: mend "
+            f"them, or take it out of targets. {loops.left_out[min(lost)]}"
+        )
+
+
+def _audits(loops: Loops, night: int) -> tuple[Proof, ...]:
+    return tuple(audit(loop, night) for loop in loops.running)
 
 
 def repair(
     spark: SparkSession,
-    loop: Loop,
+    loops: Loops,
     records: Callable[[], Iterable[Record]],
-    proof: Proof,
+    proofs: Mapping[str, Proof],
     wanted: Mapping[str, Ranges],
     damaged: Sequence[str],
 ) -> tuple[int, int]:
@@ -134,12 +164,12 @@ def repair(
     ----------
     spark : SparkSession
         Session to run in.
-    loop : Loop
-        The target's loop.
+    loops : Loops
+        The stream's targets. What other targets had decided is lost, and a warning names them.
     records : callable
         Returns the records of the whole ledger, oldest first.
-    proof : Proof
-        What was published of these parts.
+    proofs : mapping of str to Proof
+        What was published of these parts, by target.
     wanted : mapping of str to dict
         Offsets by part; the topics have them.
     damaged : sequence of str
@@ -148,68 +178,83 @@ def repair(
     Returns
     -------
     int, int
-        Alerts added; those of them that the draw now decides otherwise.
+        Alerts added; the decisions of the draw on them that are now other ones.
     """
-    former = _Former(spark, loop, records, proof)
-    thresholds, filled, differing = Thresholds(), 0, 0
-    shared = loop.settings.shared_dir
+    formers = [_Former(spark, loop, records, proofs[loop.target.name]) for loop in loops.running]
+    settings = loops.running[0].settings
+    thresholds: defaultdict[str, Thresholds] = defaultdict(Thresholds)
+    lost, filled, differing = set[str](), 0, 0
+    shared = settings.shared_dir
     with writing(f"{shared} or Spark's local folders"), job_folder(shared) as folder:
         for record in records():
-            part = record["part"]
+            part, turns = record["part"], turns_of(record, settings.stream_name)
             if ranges := wanted.get(part):
+                running = {former.name: former for former in formers if former.name in turns}
+                if not running:
+                    raise FinkAlError(
+                        f"Part {part} is of {', '.join(turns)}: name one of them in targets."
+                    )
+                lost |= turns.keys() - running.keys()
                 counts = Observation()
-                rows = _compute(spark, former, record, ranges, thresholds, counts)
+                rows = _compute(spark, list(running.values()), record, ranges, thresholds, counts)
                 write(rows, part, folder / part)
                 filled += counts.get["alerts"]
                 differing += counts.get["differing"] or 0
                 log.info("Part %s: %d alerts are computed again", part, counts.get["alerts"])
-            if draw := record.get("draw"):
-                thresholds.add(draw)
+            for name, turn in turns.items():
+                if draw := turn.get("draw"):
+                    thresholds[name].add(draw)
         folder.sync()
-        replace_files(loop.archive, damaged, folder)
+        replace_files(loops.running[0].archive, damaged, folder)
+    if lost:
+        log.warning(
+            "What %s had decided on these alerts is lost, as targets lacks them.",
+            ", ".join(sorted(lost)),
+        )
     return filled, differing
 
 
 def _compute(
     spark: SparkSession,
-    former: _Former,
+    formers: Sequence[_Former],
     record: Record,
     ranges: Ranges,
-    thresholds: Thresholds,
+    thresholds: Mapping[str, Thresholds],
     counts: Observation,
 ) -> DataFrame:
     """Rows of `record` at `ranges`, as the stream archived them; `counts` gets their number."""
-    loop = former.loop_of(record)
+    loop = formers[0].loop
     messages = read_ranges(spark, loop.settings, ranges)
     reader = packets(spark, loop)
     reader.learn_all(messages)
     alerts = decode(messages, reader, loop.alerts).where("dead_reason IS NULL")
-    if draw := record.get("draw"):
-        # Of a list without an object within the cuts the record says nothing: `thresholds` do.
-        list_ = exp.night(F.col("mjd"), closing_fraction(loop.target.draw, loop.survey))
-        alerts = alerts.withColumns(
-            {
-                "former_t": _by_list(draw["t"], list_),
-                "former_mean": _by_list(draw["mean"], list_),
-            }
+    for former in formers:
+        alerts = alerts.withColumns(former.draw_of(record))
+    sciences = [
+        Science(
+            former.loop_of(record),
+            former.champion(record),
+            former.known(record),
+            thresholds[former.name],
         )
-    science = Science(loop, former.champion(record), former.known(record), thresholds)
-    rows = with_science(alerts, science)
-    was_sent, is_drawn = former.was_published(record, rows)
-    rows = rows.join(F.broadcast(was_sent), SOURCE, "left").select(*rows.columns, "was_published")
-    is_candidate = F.coalesce("was_published", is_drawn)
-    counted = F.sum((is_candidate != F.col("is_candidate")).cast("long"))
-    rows = rows.observe(counts, F.count("*").alias("alerts"), counted.alias("differing"))
-    no_reason = F.array().cast("array<string>")
-    not_again = F.when(F.size("reasons") == 0, F.array(F.lit("already_published")))
-    reasons = F.when(is_candidate, no_reason).otherwise(F.coalesce(not_again, "reasons"))
-    changed = {
-        "reasons": reasons,
-        "is_candidate": is_candidate,
-        # A replay draws in the order of the batches.
-        "processed": F.lit(datetime.fromisoformat(record["written"])).cast("timestamp"),
-    }
-    return rows.select(*(changed.get(n, F.col(n)).alias(n) for n in rows.columns[:-1]))
+        for former in formers
+    ]
+    rows = with_science(alerts, sciences)
+    # A replay draws in the order of the batches.
+    written = F.lit(datetime.fromisoformat(record["written"])).cast("timestamp")
+    changed, differences = {"processed": written}, []
+    names = rows.columns
+    for former in formers:
+        decided, differs = former.as_published(record, rows)
+        rows = decided
+        changed |= {
+            own(former.name, name): F.col(f"published_{own(former.name, name)}")
+            for name in ("reasons", "is_candidate")
+        }
+        differences.append(differs)
+    differing = F.sum(sum(differences[1:], differences[0]))
+    rows = rows.observe(counts, F.count("*").alias("alerts"), differing.alias("differing"))
+    return rows.select(*(changed.get(n, F.col(n)).alias(n) for n in names))
 
 
 def _by_list(values: Mapping[str, float], list_: Column) -> Column:
@@ -223,7 +268,8 @@ class _Former:
     def __init__(
         self, spark: SparkSession, loop: Loop, records: Callable[[], Iterable[Record]], proof: Proof
     ) -> None:
-        self._spark, self._loop = spark, loop
+        self._spark, self.loop = spark, loop
+        self.name = loop.target.name
         self._numbers = Ledger("", records()).parts
         self._champions: dict[str, Champion] = {}
         self._sent = [Candidate(*row[:6]) for row in proof.candidates["in_topic"]]
@@ -232,33 +278,52 @@ class _Former:
         nights = {day for night in [proof.night] for day in around(night)}
         self._lists = nights | {c.list for c in self._sent if c.list is not None}
 
+    def turn(self, record: Record) -> dict[str, Any]:
+        """What `record` says of the target."""
+        return turns_of(record, self.loop.settings.stream_name)[self.name]
+
+    def draw_of(self, record: Record) -> dict[str, Column]:
+        """Columns of the threshold and mean score that alerts had.
+
+        Of a list without an object within the cuts the record says nothing: thresholds of the
+        records before it do.
+        """
+        if not (draw := self.turn(record).get("draw")):
+            return {}
+        closes = closing_fraction(self.loop.target.draw, self.loop.survey)
+        list_ = exp.night(F.col("mjd"), closes)
+        return {
+            own(self.name, "former_t"): _by_list(draw["t"], list_),
+            own(self.name, "former_mean"): _by_list(draw["mean"], list_),
+        }
+
     def loop_of(self, record: Record) -> Loop:
         """The loop with the strategy and the exponent of `record`."""
-        draw, target = record.get("draw"), self._loop.target
-        if not draw:
-            return self._loop
+        turn, target = self.turn(record), self.loop.target
+        if not (draw := turn.get("draw")):
+            return self.loop
         strategy, cost = strategy_and_cost(draw["strategy"])
         weighed = {"exponent": draw["exponent"], "cost": cost}
         changes: dict[str, Any] = {"draw": target.draw.model_copy(update=weighed)}
-        if record["model_version"]:
+        if turn["model_version"]:
             changes["strategy"] = strategy
-        return self._loop.with_target(target.model_copy(update=changes))
+        return self.loop.with_target(target.model_copy(update=changes))
 
     def champion(self, record: Record) -> Champion | None:
         """The model that scored `record`."""
-        version = record["model_version"]
+        version = self.turn(record)["model_version"]
         if version is None:
             return None
         if version not in self._champions:
-            champion = champion_of(self._spark, self._loop.registry, version)
+            champion = champion_of(self._spark, self.loop.registry, version)
             assert champion
-            Model.from_bytes(champion.bundle.value, self._loop.features.hash)
+            Model.from_bytes(champion.bundle.value, self.loop.features.hash)
             self._champions[version] = champion
         return self._champions[version]
 
     def known(self, record: Record) -> Known:
         """Labels at the time of `record`, and the objects that were published before it."""
-        typed = self._loop.labels_until(datetime.fromisoformat(record["written"])).typed_objects()
+        typed = self.loop.labels_until(datetime.fromisoformat(record["written"])).typed_objects()
         number = self._numbers[record["part"]]
         published: dict[int, set[str]] = {}
         for list_, object_id, part in self._published:
@@ -271,13 +336,29 @@ class _Former:
             share({name: self._keys(objects) for name, objects in published.items()}),
         )
 
-    def was_published(self, record: Record, rows: DataFrame) -> tuple[DataFrame, Column]:
-        """Positions that were published of `record`, and what is true of any other."""
+    def as_published(self, record: Record, rows: DataFrame) -> tuple[DataFrame, Column]:
+        """`rows` with columns ``published_...``: whether they were published, and why not.
+
+        The column is 1 where the draw now decides otherwise.
+        """
         mine = [(*c[3:], True) for c in self._sent if self._part_of(c) == record["part"]]
+        was_sent = f"{self.name} sent"
         frame = self._spark.createDataFrame(
-            mine, "topic string, partition int, offset long, was_published boolean"
+            mine, f"topic string, partition int, offset long, `{was_sent}` boolean"
         )
-        return frame, F.lit(False) if self._all_are_known else rows["is_candidate"]
+        drawn, given = (F.col(own(self.name, name)) for name in ("is_candidate", "reasons"))
+        otherwise = F.lit(False) if self._all_are_known else drawn
+        is_candidate = F.coalesce(F.col(was_sent), otherwise)
+        not_again = F.when(F.size(given) == 0, F.array(F.lit("already_published")))
+        no_reason = F.array().cast("array<string>")
+        reasons = F.when(is_candidate, no_reason).otherwise(F.coalesce(not_again, given))
+        rows = rows.join(F.broadcast(frame), SOURCE, "left").withColumns(
+            {
+                f"published_{own(self.name, 'is_candidate')}": is_candidate,
+                f"published_{own(self.name, 'reasons')}": reasons,
+            }
+        )
+        return rows, (is_candidate != drawn).cast("long")
 
     @cached_property
     def _published(self) -> list[tuple[int, str, str]]:
@@ -289,8 +370,8 @@ class _Former:
         }
         for day in sorted(self._lists):
             try:
-                rows = self._loop.archive.read_list(
-                    day, ["list", "object_id", PART], pc.field("is_candidate")
+                rows = self.loop.archive.read_list(
+                    day, ["list", "object_id", PART], self.loop.archive.field("is_candidate")
                 )
             except FinkAlError as error:  # all files of these nights are damaged
                 log.warning("Candidates of list %s are those of the topic alone: %s", day, error)
@@ -302,7 +383,7 @@ class _Former:
 
     @cached_property
     def _reserved(self) -> Any:
-        names = self._loop.labels.both(reserved_objects(self._loop.settings.test_set))
+        names = self.loop.labels.both(reserved_objects(self.loop.settings.test_set))
         return self._spark.sparkContext.broadcast(self._keys(names))
 
     def _keys(self, names: Iterable[str]) -> np.ndarray:
@@ -325,14 +406,14 @@ def _missing(records: Iterable[Record], proof: Proof, taken: int) -> dict[str, t
             continue
         for row in record["offsets"]:
             key = row["cluster"], row["topic_id"], row["partition"]
-            own = [
+            mine = [
                 (max(first, row["first"]), min(until, row["until"]))
                 for first, until in by_identity.get(key, ())
                 if first < row["until"] and until > row["first"]
             ]
-            if own:
+            if mine:
                 ranges, identities = found.setdefault(record["part"], ({}, {}))
-                ranges[row["topic"], row["partition"]] = own
+                ranges[row["topic"], row["partition"]] = mine
                 identities[row["topic"]] = row["cluster"], row["topic_id"]
     return found
 
@@ -347,12 +428,12 @@ def _present(loop: Loop, missing: Mapping[str, tuple[Ranges, Any]]) -> dict[str,
     kept = bounds(source, topics)
     found: dict[str, Ranges] = {}
     for part, (ranges, identities) in missing.items():
-        for (name, partition), own in ranges.items():
+        for (name, partition), mine in ranges.items():
             topic = topics.get(name)
             if topic is None or identities[name] != (identifier, topic.identifier):
                 continue
             low, high = kept.get((name, partition), (0, 0))
-            left = [(max(a, low), min(b, high)) for a, b in own if a < high and b > low]
+            left = [(max(a, low), min(b, high)) for a, b in mine if a < high and b > low]
             if left:
                 found.setdefault(part, {})[name, partition] = left
     return found

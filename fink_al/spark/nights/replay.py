@@ -21,10 +21,10 @@ from fink_al.settings.nights import (
     sending_times,
     topics_of_night,
 )
-from fink_al.spark.archived import read_archive
+from fink_al.spark.archived import as_target, read_archive
 from fink_al.spark.packets.decode import SOURCE
 from fink_al.spark.packets.framing import decode, packets
-from fink_al.spark.science import Champion, Science, with_science
+from fink_al.spark.science import Champion, Science, drawn_before, with_science
 from fink_al.spark.session import spark_session
 from fink_al.spark.stream.topics import read_night
 from fink_al.storage.place import Place
@@ -97,7 +97,9 @@ def replay(
         if archived is None:
             nights = ", ".join(map(str, loop.archive.nights())) or "none"
             raise FinkAlError(f"The archive has no night {night}; it has: {nights}.")
-        alerts = archived.select(*SOURCE, "header", *loop.alerts.COLUMNS, *_former_draw())
+        alerts = archived.select(
+            *SOURCE, "header", *loop.alerts.COLUMNS, *_former_draw(loop.target.name)
+        )
         # A night has two files a micro-batch, far more than there should be Python tasks.
         alerts = alerts.repartition(settings.stream.partitions)
     elif settings.stream.source != "kafka":
@@ -122,17 +124,18 @@ def replay(
         if archived is not None:
             # Offsets of a topic that was recreated occur twice.
             keys = [*SOURCE, "alert_id"]
-            former = archived.select(*keys, *_former_draw()).dropDuplicates(keys)
+            former = archived.select(*keys, *_former_draw(loop.target.name)).dropDuplicates(keys)
             alerts = alerts.join(former, keys, "left")
     science = Science(loop, champion_of(spark, loop.registry, version))
-    return with_science(alerts, science).where(F.col("night") == night)
+    scored = with_science(alerts, [science]).where(F.col("night") == night)
+    return as_target(scored, loop.target.name)
 
 
-def _former_draw() -> list[Column]:
-    """Columns `DRAWN_BEFORE` of archived alerts: threshold, mean score and time of the batch."""
+def _former_draw(target: str) -> list[Column]:
+    """Columns `drawn_before` of archived alerts: threshold, mean score and time of the batch."""
     mean = F.get_json_object("strategy_parameters", "$.mean").cast("double")
-    return [F.col("t").alias("former_t"), mean.alias("former_mean"),
-            F.col("processed").alias("former_batch")]  # fmt: skip
+    values = F.col("t"), mean, F.col("processed")
+    return [value.alias(name) for name, value in zip(drawn_before(target), values, strict=True)]
 
 
 def _no_alert(settings: Settings, night: int, late_hours: float) -> FinkAlError:

@@ -49,7 +49,7 @@ class ChampionWatch:
 
     def __init__(self, spark: SparkSession, loop: Loop):
         self._spark = spark
-        self._registry = loop.registry
+        self._registry, self._target = loop.registry, loop.target.name
         self._features_hash = loop.features.hash
         self._kept_dir = loop.settings.champion_dir
         self._champion: Champion | None = None
@@ -57,7 +57,7 @@ class ChampionWatch:
         self._seen: str | None = None
         self._out_since: float | None = None
         self._asks_again = 0.0
-        metrics.champion.info({"version": "none"})
+        metrics.champion.labels(self._target).info({"version": "none"})
         problem = self._ask()
         if self._champion is None and not self._take_kept() and problem:
             raise problem
@@ -84,12 +84,12 @@ class ChampionWatch:
             if self._out_since is None:
                 self._out_since = begun
                 log.warning("Registry out of reach, the loaded model goes on: %s", error)
-            metrics.registry_reachable.set(0)
+            metrics.registry_reachable.labels(self._target).set(0)
             return error
         if self._out_since is not None:
             log.info("The registry answers again after %.0f s", begun - self._out_since)
             self._out_since = None
-        metrics.registry_reachable.set(1)
+        metrics.registry_reachable.labels(self._target).set(1)
         return problem
 
     def _load(self, version: str) -> ModelError | None:
@@ -98,10 +98,12 @@ class ChampionWatch:
             Model.from_bytes(bundle, self._features_hash)
         except ModelError as error:
             self._seen = version
-            metrics.models_refused.inc()
+            metrics.models_refused.labels(self._target).inc()
             in_use = self._champion
             goes_on = f"version {in_use.version} goes on scoring" if in_use else "no model scores"
-            log.error("Model version %s refused, %s: %s", version, goes_on, error)
+            log.error(
+                "Model version %s of %s refused, %s: %s", version, self._target, goes_on, error
+            )
             return error
         self._seen = version
         self._take(version, bundle)
@@ -111,8 +113,8 @@ class ChampionWatch:
     def _take(self, version: str, bundle: bytes) -> None:
         old, checksum = self._champion, hashlib.sha256(bundle).hexdigest()
         self._champion = Champion(version, checksum, self._spark.sparkContext.broadcast(bundle))
-        metrics.champion.info({"version": version})
-        log.info("Model version %s is loaded", version)
+        metrics.champion.labels(self._target).info({"version": version})
+        log.info("Model version %s of %s is loaded", version, self._target)
         if old:
             old.bundle.unpersist()
 

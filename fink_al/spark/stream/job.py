@@ -18,8 +18,8 @@ from fink_al.audit.kept import last_audit
 from fink_al.errors import ServiceError
 from fink_al.kafka.cluster import Cluster
 from fink_al.loop import Loop
+from fink_al.loops import Loops
 from fink_al.metrics import serving
-from fink_al.settings import Settings
 from fink_al.spark.session import spark_session
 from fink_al.spark.stream.pipeline import SOURCES, Pipeline
 from fink_al.spark.stream.source import Query
@@ -31,13 +31,13 @@ log = logging.getLogger(__name__)
 _TOPICS_S = 10.0
 
 
-def run(settings: Settings, *, available_now: bool = False) -> None:
+def run(loops: Loops | Loop, *, available_now: bool = False) -> None:
     """Stream until SIGINT or SIGTERM, or until all present alerts of the source are done.
 
     Parameters
     ----------
-    settings : Settings
-        All settings.
+    loops : Loops or Loop
+        The stream's targets, or its only one.
     available_now : bool
         End when all present alerts are done.
 
@@ -48,20 +48,30 @@ def run(settings: Settings, *, available_now: bool = False) -> None:
     ModelError
         If there is a champion and neither it nor the model before it can be loaded.
     """
+    loops = Loops((loops,)) if isinstance(loops, Loop) else loops
+    loop = loops.running[0]
+    settings = loop.settings
     # Checked first, since a session takes seconds.
-    loop = Loop.open(settings)
     loop.archive.nights()
+    for name in (*(one.target.name for one in loops.running), *loops.left_out):
+        loop.check_name(name)
     description = SOURCES[settings.stream.source].reach(settings)
     Cluster(settings.sink).identifier()
     stopping: list[int] = []
     _take_signals(stopping)
-    spark = spark_session(f"fink-al {settings.target.name}")
+    spark = spark_session(f"fink-al {settings.stream_name}")
     _take_signals(stopping)  # Spark's context has set its own handler
     _leave_ctrl_c_to_python(spark)
-    log.info("Streaming %s", description)
+    for name, fault in loops.left_out.items():
+        log.error("Target '%s' is left out: %s", name, fault)
+    names = ", ".join(one.target.name for one in loops.running)
+    log.info("Streaming %s for %s", description, names)
     try:
-        with serving(settings.stream.metrics_port, partial(last_audit, settings.audit_dir)):
-            keep_streaming(lambda: Pipeline(spark, loop), stopping, available_now=available_now)
+        audits = {
+            one.target.name: partial(last_audit, one.settings.audit_dir) for one in loops.running
+        }
+        with serving(settings.stream.metrics_port, audits):
+            keep_streaming(lambda: Pipeline(spark, loops), stopping, available_now=available_now)
         spark.stop()
     except StreamingQueryException as error:
         if not stopping:

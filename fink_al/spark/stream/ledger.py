@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -12,6 +13,7 @@ from pyspark.sql import functions as F
 
 from fink_al.archive.names import part_prefix
 from fink_al.kafka.cluster import Topic
+from fink_al.kafka.records import turns_of
 from fink_al.spark.stream.part import Part
 from fink_al.thresholds import Thresholds
 
@@ -30,6 +32,8 @@ class Ledger:
         Id of the source's cluster.
     records : iterable of dict
         The ledger's records, oldest first.
+    stream : str
+        Name of the stream, which is that of the target of records of versions before 0.2.
 
     Attributes
     ----------
@@ -38,19 +42,19 @@ class Ledger:
     parts : dict of str to int
         Number of the record of each part that may have files in the staging folder. Whoever knows
         that a part has none removes it here: :meth:`forget`.
-    thresholds : Thresholds
-        Scores of the lists. Records of versions before 0.2 have none.
+    thresholds : dict of str to Thresholds
+        Scores of the lists of each target. Records of versions before 0.2 have none.
     last : dict of int to tuple of (int, str)
         Offset and part of the last record, by partition of the ledger's topic.
     n_new : int
         Number of records since the last snapshot (:mod:`fink_al.spark.stream.snapshot`).
     """
 
-    def __init__(self, cluster: str, records: Iterable[Mapping[str, Any]] = ()):
-        self.cluster = cluster
+    def __init__(self, cluster: str, records: Iterable[Mapping[str, Any]] = (), stream: str = ""):
+        self.cluster, self.stream = cluster, stream
         self.parts: dict[str, int] = {}
         self.next_number = 0
-        self.thresholds = Thresholds()
+        self.thresholds: defaultdict[str, Thresholds] = defaultdict(Thresholds)
         self.last: dict[int, tuple[int, str]] = {}
         self.n_new = 0
         self._done: dict[tuple[str, str, int], int] = {}
@@ -64,8 +68,9 @@ class Ledger:
         for row in record["offsets"]:
             key = (row["cluster"], row["topic_id"], row["partition"])
             self._done[key] = max(row["until"], self._done.get(key, 0))
-        if draw := record.get("draw"):
-            self.thresholds.add(draw)
+        for target, turn in turns_of(record, self.stream).items():
+            if draw := turn.get("draw"):
+                self.thresholds[target].add(draw)
         if at:
             self.last[at[0]] = at[1], record["part"]
         self.n_new += 1
@@ -87,17 +92,18 @@ class Ledger:
             "next_number": self.next_number,
             "last": [[partition, *last] for partition, last in self.last.items()],
             "done": [[*key, until] for key, until in self._done.items()],
-            "thresholds": self.thresholds.to_dict(),
+            "thresholds": {name: known.to_dict() for name, known in self.thresholds.items()},
         }
 
     @classmethod
-    def from_dict(cls, cluster: str, values: Mapping[str, Any]) -> Ledger:
+    def from_dict(cls, cluster: str, values: Mapping[str, Any], stream: str = "") -> Ledger:
         """Return the ledger of which :meth:`to_dict` made `values`."""
-        made = cls(cluster)
+        made = cls(cluster, stream=stream)
         made.next_number = int(values["next_number"])
         made.last = {partition: (offset, part) for partition, offset, part in values["last"]}
         made._done = {(c, topic, p): until for c, topic, p, until in values["done"]}
-        made.thresholds = Thresholds.from_dict(values["thresholds"])
+        for name, known in values["thresholds"].items():
+            made.thresholds[name] = Thresholds.from_dict(known)
         return made
 
     @property
@@ -138,11 +144,24 @@ def ledger_record(
     part: Part,
     ledger: Ledger,
     topics: Mapping[str, Topic],
-    version: str | None,
-    draw: dict[str, Any] | None = None,
+    turns: Mapping[str, Mapping[str, Any]],
     number: int | None = None,
 ) -> dict[str, Any]:
-    """Record of `part`: its offsets and counts, the alerts that were lost before it, its draw."""
+    """Record of `part`: its offsets and counts, the alerts that were lost before it, its draws.
+
+    Parameters
+    ----------
+    part : Part
+        What was computed.
+    ledger : Ledger
+        Records before it.
+    topics : mapping of str to Topic
+        Its topics.
+    turns : mapping of str to mapping
+        ``model_version`` and ``draw`` of each target, None where there is none.
+    number : int, optional
+        Its number; default: the next one.
+    """
     number = ledger.next_number if number is None else number
     offsets = []
     for (topic, partition), (first, until) in sorted(part.offsets.items()):
@@ -159,12 +178,18 @@ def ledger_record(
                 "lost": part.lost.get((topic, partition), lost),
             }
         )
-    record = {
+    return {
         "part": part.name,
         "number": number,
         "written": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
-        "model_version": version,
-        "counts": part.counts,
+        "counts": {"alerts": part.alerts, "dead_letters": part.dead_letters},
+        "targets": {
+            name: {
+                "counts": {"scored": share.scored, "candidates": share.candidates},
+                "model_version": turns[name]["model_version"],
+                "draw": turns[name]["draw"],
+            }
+            for name, share in part.targets.items()
+        },
         "offsets": offsets,
     }
-    return record | ({"draw": draw} if draw else {})

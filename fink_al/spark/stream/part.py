@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import reduce
+from operator import or_
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from fink_al.archive.names import NIGHT, PART, part_prefix
+from fink_al.archive.view import own
 from fink_al.spark.packets.decode import UNKNOWN_SCHEMA
 from fink_al.storage.place import Place
 
 _STAMP = "%Y%m%dT%H%M%S"
-_COUNTS = ("alerts", "scored", "candidates", "dead_letters")
 
 
 @dataclass
@@ -39,6 +42,23 @@ class Listed:
 
 
 @dataclass
+class Share:
+    """Share of one target in a part.
+
+    Parameters
+    ----------
+    scored, candidates : int
+        Number of its alerts with a probability, and of its candidates.
+    lists : dict
+        Objects within its cuts, by list.
+    """
+
+    scored: int = 0
+    candidates: int = 0
+    lists: dict[int, Listed] = field(default_factory=dict)
+
+
+@dataclass
 class Part:
     """Files, offsets and counts of one micro-batch.
 
@@ -57,10 +77,10 @@ class Part:
     lost : dict
         Number of lost alerts, None if it cannot be known, by topic and partition. A missing
         partition lost alerts only if the ledger ends before its first offset.
-    counts : dict
-        Alerts, scored, candidates, dead letters.
-    lists : dict
-        Objects within the cuts, by list.
+    alerts, dead_letters : int
+        Number of all alerts, and of those that could not be read.
+    targets : dict of str to Share
+        Share of each target, by its name.
     unknown_headers : dict
         Source of one packet of each header that the JVM cannot decode yet, most frequent first.
     """
@@ -71,13 +91,27 @@ class Part:
     offsets: dict[tuple[str, int], tuple[int, int]] = field(default_factory=dict)
     rows: dict[tuple[str, int], int] = field(default_factory=dict)
     lost: dict[tuple[str, int], int | None] = field(default_factory=dict)
-    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_COUNTS, 0))
-    lists: dict[int, Listed] = field(default_factory=dict)
+    alerts: int = 0
+    dead_letters: int = 0
+    targets: dict[str, Share] = field(default_factory=dict)
     unknown_headers: dict[int, tuple[str, int, int]] = field(default_factory=dict)
 
 
-def stage(alerts: DataFrame, folder: Place, known_headers: set[int]) -> tuple[Part, DataFrame]:
+def stage(
+    alerts: DataFrame, folder: Place, targets: Iterable[str], known_headers: set[int]
+) -> tuple[Part, DataFrame]:
     """Compute `alerts` into a new `folder`, the name of which is that of the part.
+
+    Parameters
+    ----------
+    alerts : DataFrame
+        What :func:`fink_al.spark.science.with_science` returned.
+    folder : Place
+        The folder.
+    targets : iterable of str
+        Names of the targets that judged them.
+    known_headers : set of int
+        Headers of packets that need not be learned.
 
     Returns
     -------
@@ -86,7 +120,7 @@ def stage(alerts: DataFrame, folder: Place, known_headers: set[int]) -> tuple[Pa
     DataFrame
         Its rows, read back from its files.
     """
-    part = Part(folder.name, folder)
+    part = Part(folder.name, folder, targets={name: Share() for name in targets})
     staged = write(alerts, part.name, folder)
     part.files = folder.files()
     _measure(staged, part, known_headers)
@@ -127,25 +161,42 @@ def _measure(staged: DataFrame, part: Part, known_headers: set[int]) -> None:
         F.min("offset").alias("first"),
         F.max("offset").alias("last"),
         F.count("*").alias("alerts"),
-        F.count("p").alias("scored"),
-        F.sum(F.col("is_candidate").cast("long")).alias("candidates"),
         F.count("dead_reason").alias("dead_letters"),
+        *(F.count(own(name, "p")).alias(f"{name} scored") for name in part.targets),
+        *(
+            F.sum(F.col(own(name, "is_candidate")).cast("long")).alias(f"{name} candidates")
+            for name in part.targets
+        ),
     )
-    counts = part.counts
     for row in groups.orderBy(F.desc("alerts")).collect():
         key = (row.topic, row.partition)
         first, until = part.offsets.get(key, (row["first"], 0))
         part.offsets[key] = min(first, row["first"]), max(until, row["last"] + 1)
-        part.rows[key] = part.rows.get(key, 0) + row["alerts"]
-        for name in counts:
-            counts[name] += row[name] or 0
+        part.rows[key] = part.rows.get(key, 0) + row.alerts
+        part.alerts += row.alerts
+        part.dead_letters += row.dead_letters
+        for name, share in part.targets.items():
+            share.scored += row[f"{name} scored"]
+            share.candidates += row[f"{name} candidates"] or 0
         if row.header is not None:
             part.unknown_headers.setdefault(row.header, (*key, row["first"]))
 
 
 def _list(staged: DataFrame, part: Part) -> None:
-    within = staged.where("pi IS NOT NULL")
-    mean = F.get_json_object("strategy_parameters", "$.mean").cast("double").alias("mean")
-    columns = ("list", F.xxhash64("object_id").alias("key"), "informativeness", "t", mean)
-    for list_, key, score, t, mean_of_list in within.select(*columns).collect():
-        part.lists.setdefault(list_, Listed(t, mean_of_list)).add(key, score)
+    """Collect the objects within the cuts of all targets, in one pass."""
+    within = {name: F.col(own(name, "pi")).isNotNull() for name in part.targets}
+    columns = [F.when(within[name], F.struct(*_listed(name))).alias(name) for name in part.targets]
+    rows = staged.where(reduce(or_, within.values()))
+    for key, *of_targets in rows.select(F.xxhash64("object_id"), *columns).collect():
+        for share, values in zip(part.targets.values(), of_targets, strict=True):
+            if values:
+                list_, score, t, mean = values
+                share.lists.setdefault(list_, Listed(t, mean)).add(key, score)
+
+
+def _listed(target: str) -> list[Column]:
+    parameters = own(target, "strategy_parameters")
+    return [
+        *(F.col(own(target, name)) for name in ("list", "informativeness", "t")),
+        F.get_json_object(parameters, "$.mean").cast("double"),
+    ]

@@ -15,13 +15,14 @@ from fink_al.errors import ServiceError
 from fink_al.kafka.cluster import Cluster
 from fink_al.kafka.publisher import Publisher
 from fink_al.loop import Loop
+from fink_al.loops import Loops
 from fink_al.spark.science import with_science
 from fink_al.spark.stream.part import Part, new_name, stage
 from fink_al.spark.stream.science_files import ScienceFolder
 from fink_al.spark.stream.sink import Sink
 from fink_al.spark.stream.snapshot import Snapshots
 from fink_al.spark.stream.source import Batch, Query, Source
-from fink_al.spark.stream.state import State
+from fink_al.spark.stream.targets import Targets
 from fink_al.spark.stream.topics import Topics
 from fink_al.storage.local import writing
 
@@ -41,27 +42,28 @@ class BatchReport:
         Its number in this run.
     part : Part
         Its offsets and counts.
-    model_version : str or None
-        Version of the model that scored.
+    versions : dict of str to (str or None)
+        Version of the model that scored, by target.
     seconds : dict
         Time of each stage [s].
     """
 
     batch: int
     part: Part
-    model_version: str | None
+    versions: dict[str, str | None]
     seconds: dict[str, float]
 
 
 class Pipeline:
-    """Processor of the micro-batches of one target, for each alert once.
+    """Processor of the micro-batches of a stream, for each alert once, and of all its targets.
 
     Parameters
     ----------
     spark : SparkSession
         Session to run in.
-    loop : Loop
-        The target's loop.
+    loops : Loops or Loop
+        The stream's targets, or its only one. A target whose model cannot be loaded, or whose
+        topic cannot be made, is left out and tried again: the others go on.
     on_batch : callable, optional
         Called with a :class:`BatchReport` after each batch that held anything new.
 
@@ -70,7 +72,7 @@ class Pipeline:
     ServiceError
         If a broker, the source or the registry does not answer.
     ModelError
-        If there is a champion and neither it nor the model before it can be loaded.
+        If no target has a model that can be loaded, but one has a champion.
     SettingsError
         If there is no such source.
     """
@@ -78,24 +80,25 @@ class Pipeline:
     def __init__(
         self,
         spark: SparkSession,
-        loop: Loop,
+        loops: Loops | Loop,
         on_batch: Callable[[BatchReport], None] | None = None,
     ):
-        target, settings = loop.target, loop.settings
+        loops = Loops((loops,)) if isinstance(loops, Loop) else loops
+        loop = loops.running[0]
+        settings = loop.settings
         self._staging = settings.staging_dir
         self._on_batch = on_batch or (lambda report: None)
         self.source: Source = SOURCES[settings.stream.source](spark, loop)
         sink = Cluster(settings.sink)
-        sink.create_topic(target.candidates_topic)
-        sink.create_topic(target.dead_letter_topic)
-        sink.create_topic(target.ledger_topic, for_ever=True)
+        sink.create_topic(settings.dead_letter_topic)
+        sink.create_topic(settings.ledger_topic, for_ever=True)
         # The publisher comes first: it ends open transactions before the ledger is read.
-        publisher = Publisher(settings.sink, f"fink-al-{target.name}")
+        publisher = Publisher(settings.sink, f"fink-al-{settings.stream_name}")
         snapshots = Snapshots(loop)
         self.ledger = snapshots.read(self.source.identifier)
         self._sink = Sink(loop, publisher, snapshots)
         self._sink.recover(self.ledger)
-        self._state = State(spark, loop, self.ledger.thresholds)
+        self._targets = Targets(spark, loops, sink, self.ledger)
         if self.ledger.is_empty and settings.stream.starting == "latest":
             self._sink.begin(self.ledger, *self.source.ends())
 
@@ -114,38 +117,34 @@ class Pipeline:
         watch = _Watch()
         while (done := self._attempt(batch, watch)) is None:
             pass
-        part, version = done
+        part, versions = done
         batch.learn(part)
         watch.lap("archive")
         if part.offsets:
-            metrics.count_batch(part.counts)
-            report = BatchReport(batch.number, part, version, watch.seconds)
-            log.info(
-                "batch %d: %s, model %s, %.1f s",
-                batch.number,
-                ", ".join(f"{count} {name}" for name, count in part.counts.items()),
-                version or "none",
-                sum(watch.seconds.values()),
-            )
+            counts = {n: (share.scored, share.candidates) for n, share in part.targets.items()}
+            metrics.count_batch(part.dead_letters, counts)
+            report = BatchReport(batch.number, part, versions, watch.seconds)
+            log.info("batch %d: %s", batch.number, _words(report))
             self._on_batch(report)
 
     def check(self) -> None:
-        """Raise FencedError if another stream of the target has taken over."""
+        """Raise FencedError if another stream of this name has taken over."""
         self._sink.check()
 
-    def _attempt(self, batch: Batch, watch: _Watch) -> tuple[Part, str | None] | None:
+    def _attempt(self, batch: Batch, watch: _Watch) -> tuple[Part, dict[str, str | None]] | None:
         """Compute, publish and archive a batch; None if it must be computed again."""
-        science = self._state.science()
+        sciences = self._targets.sciences()
         alerts = batch.alerts()
         watch.lap("prepare")
-        scored, name = with_science(alerts, science), new_name(self.ledger.next_number)
+        scored, name = with_science(alerts, sciences), new_name(self.ledger.next_number)
         folder = self._staging / name
+        names = [science.loop.target.name for science in sciences]
         try:
             with writing(f"{self._staging} or Spark's local folders"):
-                part, staged = stage(scored, folder, set(batch.known_headers))
+                part, staged = stage(scored, folder, names, set(batch.known_headers))
             watch.lap("compute")
             # For an old list, its published objects are loaded and the batch is computed again.
-            is_final = batch.accounts_for(part, staged) and not self._state.load_lists(part.lists)
+            is_final = batch.accounts_for(part, staged) and not self._targets.load_lists(part)
         except BaseException:
             with suppress(ServiceError):  # the place may be what failed
                 folder.remove_all()
@@ -153,17 +152,29 @@ class Pipeline:
         if not is_final:
             folder.remove_all()
             return None
-        version = science.champion.version if science.champion else None
+        versions = {
+            one.loop.target.name: one.champion.version if one.champion else None for one in sciences
+        }
         if part.offsets:
-            draw = self._state.draw_record(part.lists, science.strategy)
-            topics = batch.topics
-            published = self._sink.publish(part, staged, self.ledger, topics, version, draw)
-            self._state.add_lists(part.lists, published, science.strategy)
+            turns = self._targets.turns(part, sciences)
+            published = self._sink.publish(part, staged, self.ledger, batch.topics, turns)
+            self._targets.add_lists(part, published, sciences)
             watch.lap("publish")
             self._sink.archive(part, self.ledger)
         else:
             folder.remove_all()
-        return part, version
+        return part, versions
+
+
+def _words(report: BatchReport) -> str:
+    part = report.part
+    of_targets = (
+        f"{name}: {share.scored} scored, {share.candidates} candidates, "
+        f"model {report.versions[name] or 'none'}"
+        for name, share in part.targets.items()
+    )
+    begin = f"{part.alerts} alerts, {part.dead_letters} dead letters"
+    return "; ".join([begin, *of_targets, f"{sum(report.seconds.values()):.1f} s"])
 
 
 class _Watch:

@@ -11,7 +11,10 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from pyspark.sql import DataFrame
@@ -19,6 +22,7 @@ from pyspark.sql import functions as F
 
 from fink_al.archive.intake import add_part
 from fink_al.archive.names import is_part, number_of, part_of
+from fink_al.archive.view import OF_TARGET, TARGET, of_features, own
 from fink_al.errors import ServiceError
 from fink_al.followup.messages import CandidateWriter
 from fink_al.kafka.cluster import Topic
@@ -48,25 +52,54 @@ _ABANDONED, _MOST_LEFT = timedelta(days=1), 20
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
+@dataclass(frozen=True)
+class Turn:
+    """What was decided for a target in one micro-batch, and where its candidates go.
+
+    Parameters
+    ----------
+    target, features_hash : str
+        Its name, and its feature set.
+    topic : str
+        Topic of its candidates.
+    writer : CandidateWriter
+        Encoder of its candidates.
+    record : mapping
+        ``model_version`` and ``draw`` for the ledger.
+    """
+
+    target: str
+    features_hash: str
+    topic: str
+    writer: CandidateWriter
+    record: Mapping[str, Any]
+
+    def seen(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Columns of a row of the archive that the target sees."""
+        of_set = of_features(self.features_hash, "")
+        alert = {name.removeprefix(of_set): value for name, value in row.items()}
+        alert |= {name: row[own(self.target, name)] for name in OF_TARGET}
+        return alert | {TARGET: self.target}
+
+
 class Sink:
     """Publisher of parts, each once.
 
     Parameters
     ----------
     loop : Loop
-        Topics, archive and the fields of a candidate.
+        Loop of one of the stream's targets: its topics, folders and archive are those of all.
     publisher : Publisher
-        The only publisher of this target.
+        The only publisher of this stream.
     snapshots : Snapshots
         Keeper of the ledger's snapshot.
     """
 
     def __init__(self, loop: Loop, publisher: Publisher, snapshots: Snapshots):
-        self._target, self._archive = loop.target, loop.archive
+        self._settings, self._archive = loop.settings, loop.archive
         self._staging = loop.settings.staging_dir
         self._publisher, self._snapshots = publisher, snapshots
         self._compaction = Compaction(loop.archive)
-        self._writer = CandidateWriter(loop.alerts, loop.features)
 
     def publish(
         self,
@@ -74,30 +107,47 @@ class Sink:
         staged: DataFrame,
         ledger: Ledger,
         topics: Mapping[str, Topic],
-        version: str | None,
-        draw: dict[str, Any] | None,
-    ) -> dict[int, list[int]]:
+        turns: Mapping[str, Turn],
+    ) -> dict[str, dict[int, list[int]]]:
         """Publish candidates, dead letters and ledger record of `part` in one transaction.
+
+        Parameters
+        ----------
+        part : Part
+            What was computed.
+        staged : DataFrame
+            Its rows.
+        ledger : Ledger
+            Gets the record.
+        topics : mapping of str to Topic
+            Topics of its alerts.
+        turns : mapping of str to Turn
+            What was decided for each of its targets.
 
         Returns
         -------
-        dict of int to list of int
-            Keys of the published objects by list.
+        dict of str to dict of int to list of int
+            Keys of the published objects of each target, by list.
         """
-        target = self._target
-        record = ledger_record(part, ledger, topics, version, draw)
+        record = ledger_record(part, ledger, topics, {n: one.record for n, one in turns.items()})
         with writing(self._staging):
             # The ledger must not name what a crash of the machine takes away.
             part.folder.sync()
-        published: dict[int, list[int]] = {}
+        published: dict[str, dict[int, list[int]]] = {name: {} for name in turns}
+        chosen = [name for name, share in part.targets.items() if share.candidates]
         with self._publisher.transaction() as out:
-            if part.counts["candidates"]:
-                rows = staged.where("is_candidate").withColumn("key", F.xxhash64("object_id"))
+            if chosen:
+                is_any = reduce(or_, (F.col(own(name, "is_candidate")) for name in chosen))
+                rows = staged.where(is_any).withColumn("key", F.xxhash64("object_id"))
                 for row in rows.drop("packet").toLocalIterator():
-                    alert = row.asDict()
-                    out.send(target.candidates_topic, self._writer.write(alert), self._writer.key)
-                    published.setdefault(alert["list"], []).append(alert["key"])
-            if part.counts["dead_letters"]:
+                    values = row.asDict()
+                    for name in chosen:
+                        if values[own(name, "is_candidate")]:
+                            turn = turns[name]
+                            alert = turn.seen(values)
+                            out.send(turn.topic, turn.writer.write(alert), turn.writer.key)
+                            published[name].setdefault(alert["list"], []).append(values["key"])
+            if part.dead_letters:
                 rows = staged.where(_IS_DEAD)
                 for row in rows.select(
                     "topic", "partition", "offset", "dead_reason", "packet"
@@ -113,7 +163,7 @@ class Sink:
                         # Our topics do not take it; its source still has it, at this offset.
                         headers["bytes"] = str(len(packet))
                         packet = None
-                    out.send(target.dead_letter_topic, packet, headers=headers)
+                    out.send(self._settings.dead_letter_topic, packet, headers=headers)
             positions = self._record(out, [record])
         (at,) = positions  # a snapshot that lacks it would count the record twice
         ledger.add(record, at)
@@ -128,7 +178,7 @@ class Sink:
         records = []
         for number, piece in enumerate(pieces, ledger.next_number):
             part = Part(name := new_name(number), self._staging / name, offsets=dict(piece))
-            records.append(ledger_record(part, ledger, topics, None, number=number))
+            records.append(ledger_record(part, ledger, topics, {}, number))
         with self._publisher.transaction() as out:
             positions = self._record(out, records)
         for record, at in zip(records, positions, strict=True):
@@ -146,7 +196,7 @@ class Sink:
         positions: list[tuple[int, int]] = []
         for record in records:
             out.send(
-                self._target.ledger_topic,
+                self._settings.ledger_topic,
                 json.dumps(record).encode(),
                 delivered=lambda *at: positions.append(at),
             )
@@ -189,8 +239,8 @@ class Sink:
         self._snapshots.keep(ledger)
 
     def check(self) -> None:
-        """Raise FencedError if another stream of the target has taken over."""
-        self._publisher.check(self._target.ledger_topic)
+        """Raise FencedError if another stream of this name has taken over."""
+        self._publisher.check(self._settings.ledger_topic)
 
     def _add(
         self, folder: Place, ledger: Ledger, number: int, files: list[str] | None = None

@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 EVERY = 500
 
 #: To be raised whenever records are added up in another way, such as by other bins of scores.
-_FORM = 1
+_FORM = 2
 _PROGRESS_S = 10.0
 
 
@@ -45,7 +45,7 @@ class Snapshots:
     Parameters
     ----------
     loop : Loop
-        The target's loop. Its ledger's topic exists.
+        Loop of one of the stream's targets. The ledger's topic exists.
 
     Raises
     ------
@@ -54,8 +54,10 @@ class Snapshots:
     """
 
     def __init__(self, loop: Loop):
-        self._kafka, self._topic = loop.settings.sink, loop.target.ledger_topic
-        self._folder, self._name = loop.settings.ledger_dir, f"{loop.target.name}.json"
+        settings = loop.settings
+        self._kafka, self._topic = settings.sink, settings.ledger_topic
+        self._stream = settings.stream_name
+        self._folder, self._name = settings.ledger_dir, f"{self._stream}.json"
         self._staging, self._archive = loop.settings.staging_dir, loop.archive
         cluster = Cluster(self._kafka)
         # Asked before the topic is read: if it is recreated in between, the snapshot fits none.
@@ -92,7 +94,7 @@ class Snapshots:
     def _behind_snapshot(self, source: str, staged: Set[str]) -> Ledger | None:
         """The ledger from snapshot and later records; None if the snapshot does not serve."""
         try:
-            ledger = Ledger.from_dict(source, self._state())
+            ledger = Ledger.from_dict(source, self._state(), self._stream)
             if old := [name for name in staged if not is_numbered(name)]:
                 raise _Unfit(f"the staged part {min(old)} is older")
             if (number := self._archive.number()) < ledger.next_number - 1:
@@ -123,7 +125,7 @@ class Snapshots:
         return content["state"]
 
     def _whole(self, source: str, staged: Set[str]) -> Ledger:
-        ledger = Ledger(source)
+        ledger = Ledger(source, stream=self._stream)
         self._add(ledger, staged)
         return ledger
 

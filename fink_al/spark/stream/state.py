@@ -1,12 +1,11 @@
-"""State of the driver when a micro-batch begins: champion, labels and objects of the lists.
+"""State of a target when a micro-batch begins: its champion, and the objects of its lists.
 
 Everything is looked up again before each batch and kept only while it has not changed, so nothing
-can go stale. Its size follows labels and the objects within the cuts of a few lists.
+can go stale. Its size follows the objects within the cuts of a few lists.
 """
 
 from __future__ import annotations
 
-import logging
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping, Set
 from dataclasses import dataclass, field
@@ -19,16 +18,13 @@ from pyspark.broadcast import Broadcast
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from fink_al.errors import ServiceError
 from fink_al.loop import Loop
 from fink_al.spark.archived import read_archive
 from fink_al.spark.science import Known, Science
 from fink_al.spark.stream.champion import ChampionWatch
+from fink_al.spark.stream.known import Labelled, ordered
 from fink_al.spark.stream.part import Listed
 from fink_al.thresholds import LargestBins, Thresholds
-from fink_al.training.test_set import reserved_objects
-
-log = logging.getLogger(__name__)
 
 _LISTS_KEPT = 8
 
@@ -48,46 +44,43 @@ class _List:
 
 
 class State:
-    """Champion, labelled objects and objects of the last lists of one target.
+    """Champion and objects of the last lists of one target.
 
     Parameters
     ----------
     spark : SparkSession
         Distributes them.
     loop : Loop
-        Registry, labels and archive of the target.
+        Registry and archive of the target.
     thresholds : Thresholds
         Scores of the lists; the ledger adds to them.
+    labelled : Labelled
+        Objects that have a type.
 
     Raises
     ------
     ServiceError, ModelError
-        If the model cannot be loaded and no earlier one is kept, or the label store is out of
-        reach.
+        If the model cannot be loaded and no earlier one is kept.
     """
 
-    def __init__(self, spark: SparkSession, loop: Loop, thresholds: Thresholds):
-        self._spark, self._loop, self._thresholds = spark, loop, thresholds
+    def __init__(self, spark: SparkSession, loop: Loop, thresholds: Thresholds, labelled: Labelled):
+        self.loop, self._labelled = loop, labelled
+        self._spark, self._thresholds = spark, thresholds
         self._champions = ChampionWatch(spark, loop)
-        self._labels = loop.labels
-        self._labels_version: str | None = None
-        self._labels_are_away = False
-        self._labelled: Broadcast | None = None
-        self._reserved: Broadcast | None = None
         self._lists: OrderedDict[int, _List] = OrderedDict()
         self._shared_published: Broadcast | None = None
-        self._refresh_labels()  # without labels the stream does not start
         self.load_lists(loop.archive.nights()[-_LISTS_KEPT:])
 
     def science(self) -> Science:
         """Settings, model and state for the workers, for the next batch."""
         champion = self._champions.current()
-        self._refresh_labels()
         if self._shared_published is None:
             published = {name: kept.published for name, kept in self._lists.items()}
             self._shared_published = self._spark.sparkContext.broadcast(published)
-        known = Known(self._labelled, self._reserved, self._shared_published)
-        return Science(self._loop, champion, known, self._thresholds)
+        labelled = self._labelled
+        reserved = labelled.reserved.get(self.loop.target.name)
+        known = Known(labelled.typed, reserved, self._shared_published)
+        return Science(self.loop, champion, known, self._thresholds)
 
     def draw_record(self, lists: Mapping[int, Listed], strategy: str) -> dict[str, Any] | None:
         """Record of a micro-batch's draw for the ledger (:class:`fink_al.thresholds.Thresholds`).
@@ -103,7 +96,7 @@ class State:
         """
         if not lists:
             return None
-        draw = self._loop.target.draw
+        draw = self.loop.target.draw
         return {
             "strategy": strategy,
             "exponent": draw.exponent,
@@ -141,21 +134,21 @@ class State:
         return any(len(self._lists[name].published) for name in unknown)
 
     def _bins(self, list_: int, strategy: str) -> LargestBins:
-        made = LargestBins(self._loop.target.draw.exponent)
+        made = LargestBins(self.loop.target.draw.exponent)
         return self._lists[list_].bins.setdefault(strategy, made)
 
     def _read(self, lists: Set[int]) -> None:
-        archived = set(self._loop.archive.nights())
+        archived = set(self.loop.archive.nights())
         # Lists may close at another hour than nights, within a day.
         for night in sorted({day for name in lists for day in around(name)} & archived):
-            rows = read_archive(self._spark, self._loop.archive, night)
+            rows = read_archive(self._spark, self.loop.archive, night)
             if rows is None:  # all its files are damaged
                 continue
             # Archives of earlier versions have no lists: they published an object once a night.
             rows = rows.withColumn("list", F.coalesce("list", "night"))
             rows = rows.where(F.col("list").isin(*lists)).where("is_candidate OR pi IS NOT NULL")
             exponent = F.get_json_object("strategy_parameters", "$.exponent").cast("double")
-            counted = F.col("pi").isNotNull() & (exponent == self._loop.target.draw.exponent)
+            counted = F.col("pi").isNotNull() & (exponent == self.loop.target.draw.exponent)
             score = F.max(F.when(counted, F.col("informativeness")))
             groups = rows.groupBy("list", F.xxhash64("object_id").alias("key"), "strategy")
             objects = groups.agg(score, F.max("is_candidate")).toLocalIterator()
@@ -180,49 +173,6 @@ class State:
         if self._shared_published:
             self._shared_published.unpersist()
         self._shared_published = None
-
-    def _refresh_labels(self) -> None:
-        try:
-            version = self._labels.version
-            is_new = version != self._labels_version
-            typed = self._labels.typed_objects() if is_new else []
-            reserved = self._reserved_objects() if is_new else []
-        except ServiceError as error:
-            if self._labelled is None:
-                raise
-            if not self._labels_are_away:
-                log.warning("Label store out of reach, keeping the known labels: %s", error)
-            self._labels_are_away = True
-            return
-        self._labels_are_away = False
-        if not is_new:
-            return
-        for former in (self._labelled, self._reserved):
-            if former:
-                former.unpersist()
-        self._labelled, self._reserved = (
-            self._spark.sparkContext.broadcast(ordered(object_keys(self._spark, names)))
-            for names in (typed, reserved)
-        )
-        self._labels_version = version
-
-    def _reserved_objects(self) -> Iterable[str]:
-        # The test set is never requested: a model must not learn from objects that judge it.
-        return self._labels.both(reserved_objects(self._loop.settings.test_set))
-
-
-def object_keys(spark: SparkSession, names: Iterable[str]) -> list[int]:
-    """Keys of objects, as :func:`fink_al.spark.science.with_science` makes them."""
-    rows = [(name,) for name in names]
-    if not rows:
-        return []
-    frame = spark.createDataFrame(rows, "object_id string").coalesce(1)
-    return [row[0] for row in frame.select(F.xxhash64("object_id")).collect()]
-
-
-def ordered(keys: Iterable[int]) -> np.ndarray:
-    """Return `keys` in order, int64, as the workers look them up."""
-    return np.sort(np.fromiter(keys, np.int64))
 
 
 def around(list_: int) -> list[int]:

@@ -11,7 +11,6 @@ from streaming import drain
 
 from fink_al.alerts.confluent import framed
 from fink_al.alerts.lsst import FORCED, LIGHT_CURVE
-from fink_al.archive.reading import Archive
 from fink_al.errors import FinkAlError
 from fink_al.features.feature_set import FeatureSet
 from fink_al.kafka.cluster import Cluster
@@ -131,7 +130,7 @@ def test_a_night_again_is_what_the_stream_gave(spark, settings, nights, caplog):
     assert "schema 77" in caplog.text
     version = Loop.open(settings).registry.champion()
     for night, late_hours in ((_NIGHTS[0], 28), (_NIGHTS[1], 12)):
-        then = read_archive(spark, Archive(settings.archive_dir), night)
+        then = read_archive(spark, Loop.open(settings).archive, night)
         assert then.count() == 20
         assert then.where("p IS NOT NULL").count() == 20
         for origin in ("archive", "topic"):

@@ -7,7 +7,7 @@ from click.testing import CliRunner
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 from registries import fitted, make_champion, register
-from streaming import drain, fill_night, published, topic_of
+from streaming import archive, drain, fill_night, published, topic_of
 
 from fink_al.audit.proof import audit
 from fink_al.cli.replay import replay
@@ -37,16 +37,14 @@ def nights(spark, world, sky, monkeypatch):
         drain(spark, settings)
     monkeypatch.setattr("fink_al.spark.nights.repair.spark_session", lambda name: spark)
     monkeypatch.setattr(type(spark), "stop", lambda self: None)
-    monkeypatch.setattr("fink_al.cli.replay.load_settings", lambda config: settings)
+    monkeypatch.setattr("fink_al.loops.load_settings", lambda path, **others: settings)
     return settings
 
 
 def rows(settings):
     """All rows that the archive's readers see, without the time of computing."""
-    archive = Loop.open(settings).archive
-    files = [archive.folder.local / file for file in archive.whole_files()]
-    frames = [pd.read_parquet(file, partitioning=None) for file in files]
-    return pd.concat(frames).sort_values(AT, ignore_index=True).drop(columns="processed")
+    rows = archive(settings).sort_values(AT, ignore_index=True).drop(columns="processed")
+    return rows.dropna(axis="columns", how="all")
 
 
 def say(night):
@@ -68,8 +66,7 @@ def forget(settings, topic, offset):
 
 
 def marks(settings):
-    target = settings.target
-    names = target.candidates_topic, target.dead_letter_topic, target.ledger_topic
+    names = settings.target.candidates_topic, settings.dead_letter_topic, settings.ledger_topic
     return ends(settings.sink, Cluster(settings.sink).topics("|".join(names)))
 
 

@@ -4,7 +4,6 @@ import pytest
 from pyspark.sql import functions as F
 from streaming import drain, fill, fill_night
 
-from fink_al.archive.reading import Archive
 from fink_al.errors import FinkAlError
 from fink_al.loop import Loop
 from fink_al.settings import find_resource
@@ -35,7 +34,7 @@ def test_replay_gives_the_scores_of_the_stream(spark, world, sky, origin, featur
     n = fill_night(settings, sky, night)
     fill_night(settings, sky, sky.nights[1])
     drain(spark, settings)
-    archived = read_archive(spark, Archive(settings.archive_dir), night)
+    archived = read_archive(spark, Loop.open(settings).archive, night)
     replayed = replay(spark, Loop.open(settings), night, origin=origin).cache()
     agreement = compare(replayed, archived, made.version)
     scored = archived.where("p IS NOT NULL").count()

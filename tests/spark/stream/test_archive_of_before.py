@@ -27,7 +27,10 @@ def as_before(patch):
 
     def record(*arguments, **options):
         made = now(*arguments, **options)
-        return {name: value for name, value in made.items() if name not in ("number", "draw")}
+        (turn,) = made.pop("targets").values()
+        made["counts"] |= turn["counts"]
+        made["model_version"] = turn["model_version"]
+        return {name: value for name, value in made.items() if name != "number"}
 
     patch.setattr(sink, "ledger_record", record)
     patch.setattr(pipeline, "new_name", lambda _: f"20260105T000000-{uuid.uuid4().hex[:12]}")
@@ -72,7 +75,7 @@ def test_archive_and_ledger_are_taken_up_in_the_middle_of_a_night(spark, world, 
 
 
 def ledger_of(settings):
-    return settings.sink, settings.target.ledger_topic
+    return settings.sink, settings.ledger_topic
 
 
 def test_a_damaged_file_never_stops_the_stream(spark, world, sky, caplog):
@@ -84,7 +87,7 @@ def test_a_damaged_file_never_stops_the_stream(spark, world, sky, caplog):
         file.write_bytes(b"PAR1")
     total += fill_night(settings, sky, sky.nights[1])
     (report,) = drain(spark, settings)
-    assert report.part.counts["alerts"] == total - sum(sky.alerts["night"] == sky.nights[0])
+    assert report.part.alerts == total - sum(sky.alerts["night"] == sky.nights[0])
     assert {f"{file} is damaged" for file in files} <= {
         message.partition(" (")[0] for message in caplog.messages
     }

@@ -14,6 +14,7 @@ from confluent_kafka.admin import AdminClient
 from science_files import aged, put, spoil, table_of
 from streaming import drain, fill, topic_of, wait_until
 
+from fink_al.archive.view import own
 from fink_al.audit.kept import last_audit
 from fink_al.audit.proof import audit
 from fink_al.cli.audit import audit as command
@@ -80,7 +81,7 @@ def test_a_night_adds_up_until_something_is_taken(spark, world, sky, monkeypatch
     abort(settings, topic, [b"a"])
     produce(settings.source, topic, islice(packets(sky, night), 1))
     drain(spark, settings)
-    records = read_ledger(settings.sink, settings.target.ledger_topic)
+    records = read_ledger(settings.sink, settings.ledger_topic)
     assert [record["offsets"][0]["lost"] for record in records] == [0, 3]
     proof = audit(loop)
     assert proof.faults == []
@@ -102,7 +103,7 @@ def test_a_night_adds_up_until_something_is_taken(spark, world, sky, monkeypatch
 
     # The topics forget: what was read of them still counts.
     forget(settings, settings.target.candidates_topic)
-    forget(settings, settings.target.dead_letter_topic)
+    forget(settings, settings.dead_letter_topic)
     Cluster(settings.source).delete_topic(topic)
     proof = audit(loop)
     assert (proof.faults, numbers(proof)) == ([], found)
@@ -118,18 +119,19 @@ def test_a_night_adds_up_until_something_is_taken(spark, world, sky, monkeypatch
     file.write_bytes(kept)
 
     # A row and a candidate are taken from the archive; the candidate's message is one too many.
+    flag = own(loop.target.name, "is_candidate")
     largest = max(paths(loop.archive, night), key=lambda path: path.stat().st_size)
     whole = largest.read_bytes()
     rows = pq.ParquetFile(largest).read().sort_by("offset")
-    at = next(i for i in range(5, len(rows)) if not rows["is_candidate"][i].as_py())
+    at = next(i for i in range(5, len(rows)) if not rows[flag][i].as_py())
     gone = rows.slice(at, 1).to_pylist()[0]
-    of = next(row for row in rows.to_pylist() if row["is_candidate"])
+    of = next(row for row in rows.to_pylist() if row[flag])
     kept = rows.filter(pa.array([i != at for i in range(len(rows))]))
     index = kept["offset"].to_pylist().index(of["offset"])
-    flags = kept["is_candidate"].to_pylist()
+    flags = kept[flag].to_pylist()
     flags[index] = False
-    column = kept.schema.get_field_index("is_candidate")
-    change(largest, lambda _: kept.set_column(column, "is_candidate", pa.array(flags)))
+    column = kept.schema.get_field_index(flag)
+    change(largest, lambda _: kept.set_column(column, flag, pa.array(flags)))
     done = CliRunner().invoke(command, ["--json"])
     assert done.exit_code == 1
     assert json.loads(done.output)["faults"] == [

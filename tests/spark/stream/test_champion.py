@@ -75,7 +75,9 @@ def said(caplog):
 
 def figures():
     value = metrics.REGISTRY.get_sample_value
-    return value("fink_al_registry_reachable"), value("fink_al_models_refused_total")
+    labels = {"target": "early_snia"}
+    refused = value("fink_al_models_refused_total", labels) or 0
+    return value("fink_al_registry_reachable", labels), refused
 
 
 def test_the_alias_is_followed_there_and_back(settings, server, bundles):
@@ -84,7 +86,8 @@ def test_the_alias_is_followed_there_and_back(settings, server, bundles):
     for version in "1", "3", "2", "3":
         server.champion = version
         assert scores(watch) == (version, bundles[int(version) - 1])
-        assert metrics.REGISTRY.get_sample_value("fink_al_champion_info", {"version": version}) == 1
+        labels = {"version": version, "target": "early_snia"}
+        assert metrics.REGISTRY.get_sample_value("fink_al_champion_info", labels) == 1
         kept = [file.name.split("-")[0] for file in settings.champion_dir.local.iterdir()]
         assert kept == [version]
 
@@ -114,7 +117,7 @@ def test_an_outage_is_told_once_and_so_is_its_end(settings, server, bundles, cap
         assert scores(watch) == (version, bundles[int(version) - 1])
         assert figures()[0] == 1
         assert [r.getMessage().rstrip("0123456789 s") for r in caplog.records] == [
-            f"Model version {version} is loaded",
+            f"Model version {version} of early_snia is loaded",
             "The registry answers again after",
         ]
 
@@ -142,7 +145,7 @@ def test_a_refused_version_is_told_once_and_looked_at_again(settings, server, bu
         ((level, words),) = said(caplog)
         assert level == "ERROR"
         assert words.startswith(
-            "Model version 4 refused, version 1 goes on scoring: The bundle is torn "
+            "Model version 4 of early_snia refused, version 1 goes on scoring: The bundle is torn "
         )
         server.champion = "1"
         assert scores(watch) == ("1", bundles[0]), count
@@ -156,8 +159,8 @@ def test_a_version_that_is_gone_is_refused(settings, server, bundles, caplog):
     assert said(caplog) == [
         (
             "ERROR",
-            "Model version 9 refused, version 1 goes on scoring: No model version 9; known: "
-            "1, 2, 3.",
+            "Model version 9 of early_snia refused, version 1 goes on scoring: No model version 9; "
+            "known: 1, 2, 3.",
         )
     ]
 
@@ -212,7 +215,7 @@ def test_a_start_with_a_broken_champion_goes_on_with_the_model_that_scored(
     watch = ChampionWatch(SPARK, Loop.open(settings))
     assert [scores(watch) for _ in range(3)] == [("2", bundles[1])] * 3
     assert [words[:23] for _, words in said(caplog)] == [
-        "Model version 4 refused",
+        "Model version 4 of earl",
         "Model version 2, which ",
     ]
 

@@ -8,7 +8,6 @@ import pytest
 from registries import fitted, make_champion, register
 from streaming import archive, drain, fill_night
 
-from fink_al.archive.reading import Archive
 from fink_al.errors import SettingsError
 from fink_al.followup.subscriber import read_candidates
 from fink_al.kafka.reading import read_ledger
@@ -96,19 +95,21 @@ def test_about_as_many_as_asked_for_are_drawn_and_all_is_told(spark, drawing, ni
     assert "not_observable" in set(rows["reasons"].explode())
 
     # The ledger: thresholds fall within a list and are those of the archive.
-    records = list(read_ledger(drawing.sink, drawing.target.ledger_topic))
+    records = list(read_ledger(drawing.sink, drawing.ledger_topic))
     by_list = {}
-    for record in records:
-        for name, t in record.get("draw", {"t": {}})["t"].items():
+    name_of_target = drawing.target.name
+    draws = [record["targets"][name_of_target]["draw"] for record in records]
+    draws = [draw for draw in draws if draw]
+    for draw in draws:
+        for name, t in draw["t"].items():
             by_list.setdefault(int(name), []).append(t)
     assert {name: set(ts) for name, ts in by_list.items()} == {
         name: set(of["t"]) for name, of in inside.groupby("list")
     }
     assert all(ts == sorted(ts, reverse=True) for ts in by_list.values())
-    draws = [record["draw"] for record in records if "draw" in record]
     counts = [sum(counts) for draw in draws for counts in draw["lists"].values()]
     assert sum(counts) == len(inside.drop_duplicates(["list", "object_id"]))
-    again = Ledger("any", records).thresholds
+    again = Ledger("any", records).thresholds[name_of_target]
     strategy, draw, follow_up = "entropy", drawing.target.draw, drawing.target.follow_up
     assert again.t(20991231, strategy, draw, follow_up) < 1
     parameters = json.loads(inside["strategy_parameters"].iloc[-1])
@@ -127,7 +128,7 @@ def test_about_as_many_as_asked_for_are_drawn_and_all_is_told(spark, drawing, ni
 
     # A replay draws the same, of the archive and of the topic.
     night = nights.nights[1]
-    then = read_archive(spark, Archive(drawing.archive_dir), night)
+    then = read_archive(spark, Loop.open(drawing).archive, night)
     expected_rows = sorted(then.select(*DRAW).collect())
     for origin in ("archive", "topic"):
         now = replay(spark, Loop.open(drawing), night, origin=origin)
@@ -149,9 +150,10 @@ def test_labelled_objects_stay_in_their_lists(spark, world, nights):
     assert labelled[["pi", "u", "priority"]].notna().all(axis=None)
     assert {tuple(names) for names in labelled["reasons"]} == {("already_labelled",)}
     (draw,) = [
-        record["draw"]
-        for record in read_ledger(settings.sink, settings.target.ledger_topic)
-        if str(nights.nights[1]) in record.get("draw", {"lists": {}})["lists"]
+        draw
+        for record in read_ledger(settings.sink, settings.ledger_topic)
+        if (draw := record["targets"][settings.target.name]["draw"])
+        and str(nights.nights[1]) in draw["lists"]
     ]
     assert sum(draw["lists"][str(nights.nights[1])]) == second["object_id"].nunique()
 

@@ -47,10 +47,10 @@ def check_complete(settings, n_alerts):
 def test_a_restart_goes_on_where_it_stopped(spark, world, sky):
     settings = world()
     first = fill_night(settings, sky, sky.nights[0])
-    assert [r.part.counts["alerts"] for r in drain(spark, settings)] == [first]
+    assert [r.part.alerts for r in drain(spark, settings)] == [first]
     assert drain(spark, settings) == []
     second = fill_night(settings, sky, sky.nights[1])
-    assert [r.part.counts["alerts"] for r in drain(spark, settings)] == [second]
+    assert [r.part.alerts for r in drain(spark, settings)] == [second]
     check_complete(settings, first + second)
 
 
@@ -72,7 +72,7 @@ def test_a_lost_checkpoint_publishes_nothing_again(spark, world, sky):
     drain(spark, settings)
     shutil.rmtree(settings.checkpoint_dir)
     second = fill_night(settings, sky, sky.nights[1])
-    assert sum(r.part.counts["alerts"] for r in drain(spark, settings)) == second
+    assert sum(r.part.alerts for r in drain(spark, settings)) == second
     check_complete(settings, first + second)
 
 

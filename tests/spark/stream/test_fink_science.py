@@ -7,7 +7,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from science_files import check_complete, folder_of, of_files, offsets, put, table_of
-from streaming import archive, dead_letters, drain, fill_night, ledger_counts, published, wait_until
+from streaming import (
+    archive,
+    dead_letters,
+    drain,
+    fill_night,
+    ledger_counts,
+    published,
+    version_of,
+    wait_until,
+)
 
 from fink_al.followup.subscriber import read_candidates
 from fink_al.loop import Loop
@@ -39,7 +48,7 @@ def test_files_give_what_the_same_packets_give_and_publish_nothing_again(
     frame = pa.Table.from_pylist(rows[night][half:]).to_pandas()
     put(files, f"{night}/part-1.parquet", pa.Table.from_pandas(frame, preserve_index=False))
     (batch,) = drain(spark, files)
-    assert (batch.part.counts["alerts"], batch.model_version) == (n, made.version)
+    assert (batch.part.alerts, version_of(batch)) == (n, made.version)
     after = published(settings)
     assert set(after.values()) == {1}  # a later batch has another threshold: it may draw others
     assert not before - after
@@ -85,7 +94,7 @@ def test_files_that_come_while_it_runs_are_read_by_the_newest_model(spark, scien
     }
     # While it is down, and after a restart.
     put(science, f"{sky.nights[1]}/part-1.parquet", table_of(second[-20:]))
-    assert [r.part.counts["alerts"] for r in drain(spark, science)] == [20]
+    assert [r.part.alerts for r in drain(spark, science)] == [20]
     assert drain(spark, science) == []
     check_complete(science, len(first + second))
 

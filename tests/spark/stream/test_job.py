@@ -6,9 +6,13 @@ import subprocess
 import sys
 import time
 
+import pyarrow as pa
 import pytest
+from archive_files import put_rows
 
-from fink_al.errors import ServiceError
+from fink_al.archive.reading import Archive
+from fink_al.errors import ServiceError, SettingsError
+from fink_al.loop import Loop
 from fink_al.settings import find_resource, load_settings
 from fink_al.spark.session import submit_command
 from fink_al.spark.stream import job
@@ -76,5 +80,17 @@ def test_a_broker_that_is_not_there_is_said_before_a_session_starts(monkeypatch,
     settings = load_settings(work_dir=tmp_path, source=nowhere, sink=nowhere)
     begin = time.monotonic()
     with pytest.raises(ServiceError, match=r"Kafka request to 127\.0\.0\.1:1 failed: .*refused"):
-        job.run(settings)
+        job.run(Loop.open(settings))
     assert time.monotonic() - begin < 25
+
+
+def test_the_archive_of_an_earlier_version_is_not_begun_anew_beside(settings):
+    loop = Loop.open(settings)
+    loop.check_name("early_snia")
+    put_rows(Archive(settings.work_dir / "archive" / "early_snia"), 20260105, pa.table({"a": [1]}))
+    with pytest.raises(SettingsError, match="early_snia is the archive of an earlier version: set"):
+        loop.check_name("early_snia")
+    stream = settings.stream.model_copy(update={"name": "early_snia"})
+    named = Loop.open(settings.model_copy(update={"stream": stream}))
+    assert named.archive.nights() == [20260105]
+    named.check_name("early_snia")

@@ -12,8 +12,7 @@ from fink_al.labels.label import Label
 from fink_al.labels.store import LabelStore
 from fink_al.loop import Loop
 from fink_al.settings import load_settings
-from fink_al.spark.stream.state import State, object_keys
-from fink_al.thresholds import Thresholds
+from fink_al.spark.stream.known import Labelled, object_keys
 
 pytestmark = pytest.mark.spark
 
@@ -23,12 +22,13 @@ def test_labels_are_taken_up_and_outlast_their_storage(spark, tmp_path, caplog):
         environment={}, work_dir=tmp_path, starting_set=None, test_set=None
     ).model_copy(update={"labels_path": str(tmp_path / "share" / "labels")})
     with pytest.raises(ServiceError, match="share/labels is not a label store"):
-        State(spark, Loop.open(settings), Thresholds())
+        Labelled(spark, [Loop.open(settings)])
     LabelStore(settings.labels_dir).make()
-    state = State(spark, Loop.open(settings), Thresholds())
+    known = Labelled(spark, [Loop.open(settings)])
 
     def labelled():
-        return state.science().known.labelled.value.tolist()
+        known.refresh()
+        return known.typed.value.tolist()
 
     def add(name, type):
         seen = datetime(2026, 1, 5, tzinfo=UTC)
@@ -50,7 +50,7 @@ def test_labels_are_taken_up_and_outlast_their_storage(spark, tmp_path, caplog):
         assert [labelled() for _ in range(2)] == [object_keys(spark, ["A"])] * 2
         assert warned() == times
         with pytest.raises(ServiceError, match="share/labels is not a label store"):
-            State(spark, Loop.open(settings), Thresholds())
+            Labelled(spark, [Loop.open(settings)])
         share.rmdir()
         away.rename(share)
         assert labelled() == object_keys(spark, ["A"])
@@ -65,6 +65,6 @@ def test_labels_are_taken_up_and_outlast_their_storage(spark, tmp_path, caplog):
     file.write_bytes(b"torn")
     add("D", "CV")
     assert labelled() == sorted(object_keys(spark, ["101", "A", "C"]))
-    assert "counterparts/early_snia.parquet is not a table of counterparts" in caplog.text
+    assert "counterparts/ztf.parquet is not a table of counterparts" in caplog.text
     file.unlink()
     assert labelled() == sorted(object_keys(spark, ["A", "C", "D"]))

@@ -86,7 +86,7 @@ def test_the_stream_goes_on_while_the_registry_comes_and_goes(
     registry.asked.clear()
     send([framed(77, b"garbage"), *packets[1100][5:25]])
     (report,) = drain(spark, settings)
-    assert (report.part.counts["alerts"], report.part.counts["dead_letters"]) == (26, 1)
+    assert (report.part.alerts, report.part.dead_letters) == (26, 1)
     assert sorted(registry.asked) == [77, 1000, 1100]
     assert reasons(settings) == ["unknown_schema"]
 

@@ -12,10 +12,11 @@ import pandas as pd
 import pytest
 from archive_files import paths
 from registries import MlflowServer, bad_bundles, fitted, make_champion, register
-from streaming import archive, campaign, drain, fill, fill_night, ledger_counts
+from streaming import archive, campaign, drain, fill, fill_night, ledger_counts, version_of
 
 from fink_al import metrics
 from fink_al.archive.reading import Archive
+from fink_al.archive.view import own
 from fink_al.errors import ServiceError
 from fink_al.features.feature_set import FeatureSet
 from fink_al.followup.subscriber import read_candidates
@@ -105,7 +106,7 @@ def test_without_a_model_a_replay_chooses_the_same_sample(spark, world):
     assert rows["p_reason"].dropna().isin(["no_model"]).all()
     columns = ["alert_id", "is_candidate", "reasons", "informativeness", "p_reason", "pi", "u"]
     replayed = replay(spark, Loop.open(settings), sky.nights[0])
-    then = read_archive(spark, Archive(settings.archive_dir), sky.nights[0])
+    then = read_archive(spark, Loop.open(settings).archive, sky.nights[0])
     assert sorted(replayed.select(*columns).collect()) == sorted(then.select(*columns).collect())
 
 
@@ -114,10 +115,16 @@ def fast(settings, **stream):
     return settings.model_copy(update={"stream": settings.stream.model_copy(update=stream)})
 
 
-def figures():
-    """Batches, scored alerts, candidates, dead letters, of all streams of this process."""
-    names = "batches", "alerts_scored", "candidates", "dead_letters"
-    return [metrics.REGISTRY.get_sample_value(f"fink_al_{name}_total") for name in names]
+def refused_of(settings):
+    labels = {"target": settings.target.name}
+    return metrics.REGISTRY.get_sample_value("fink_al_models_refused_total", labels) or 0
+
+
+def figures(settings):
+    """Batches and dead letters of all streams of this process; of a target scored, candidates."""
+    value, labels = metrics.REGISTRY.get_sample_value, {"target": settings.target.name}
+    of_target = (value(f"fink_al_{n}_total", labels) or 0 for n in ("alerts_scored", "candidates"))
+    return [value("fink_al_batches_total"), *of_target, value("fink_al_dead_letters_total")]
 
 
 def parts(settings):
@@ -125,7 +132,8 @@ def parts(settings):
     found = defaultdict(set)
     for file in paths(Archive(settings.archive_dir)):
         rows = pd.read_parquet(file, partitioning=None)
-        found[file.stem.rpartition("-")[0]] |= set(rows["model_version"])
+        versions = rows[own(settings.target.name, "model_version")]
+        found[file.stem.rpartition("-")[0]] |= set(versions)
     return found
 
 
@@ -167,9 +175,9 @@ def test_every_alert_names_a_model_that_was_champion_while_its_batch_ran(spark, 
             for (begin, _, version), end in zip(moves, ends, strict=True)
             if begin <= until and end >= since
         }
-        assert made.model_version in stood
-        assert archived[made.part.name] == {made.model_version}
-    assert len({made.model_version for _, made in batches}) > 1
+        assert version_of(made) in stood
+        assert archived[made.part.name] == {version_of(made)}
+    assert len({version_of(made) for _, made in batches}) > 1
 
 
 def test_the_batch_behind_a_move_is_scored_by_the_new_champion(spark, world):
@@ -179,16 +187,16 @@ def test_the_batch_behind_a_move_is_scored_by_the_new_champion(spark, world):
     wanted, scored = itertools.cycle(versions[::-1]), []
 
     def on_batch(made):
-        scored.append(made.model_version)
+        scored.append(version_of(made))
         make_champion(settings, next(wanted))
 
     sky = campaign()
     fill_night(settings, sky, sky.nights[0])
-    before = figures()
+    before = figures(settings)
     Pipeline(spark, Loop.open(settings), on_batch).start(available_now=True).awaitTermination()
     counts = ledger_counts(settings)
     told = [len(scored), counts["scored"], counts["candidates"], counts["dead_letters"]]
-    assert [after - was for after, was in zip(figures(), before, strict=True)] == told
+    assert [after - was for after, was in zip(figures(settings), before, strict=True)] == told
     assert len(scored) >= 4
     assert scored == list(itertools.islice(itertools.cycle(versions), len(scored)))
 
@@ -199,7 +207,7 @@ def test_no_bad_bundle_scores(spark, world, tmp_path, caplog):
     bad = bad_bundles(settings, trap)
     sky = campaign()
     values = list(itertools.islice(packets(sky, sky.nights[0]), 10 * (len(bad) + 2)))
-    before = metrics.REGISTRY.get_sample_value("fink_al_models_refused_total")
+    before = refused_of(settings)
     query = Pipeline(spark, Loop.open(settings)).start()
     try:
         for n, (bundle, _) in enumerate([(good[0], ""), *bad, (good[1], "")]):
@@ -214,9 +222,11 @@ def test_no_bad_bundle_scores(spark, world, tmp_path, caplog):
     errors = [r.getMessage() for r in caplog.records if r.levelno == logging.ERROR]
     assert len(errors) == len(bad)
     for number, ((_, said), error) in enumerate(zip(bad, errors, strict=True), 2):
-        start = f"Model version {number} refused, version 1 goes on scoring: "
+        start = (
+            f"Model version {number} of {settings.target.name} refused, version 1 goes on scoring: "
+        )
         assert re.match(f"{start}.*{said}", error), error
-    after = metrics.REGISTRY.get_sample_value("fink_al_models_refused_total")
+    after = refused_of(settings)
     assert after - before == len(bad)
     assert not trap.exists()
 
@@ -269,4 +279,4 @@ def test_a_registry_that_fails_while_batches_run(spark, world, server, caplog):
     server.mode = "refuse"
     fill(settings, sky.nights[0], values[n : n + 10])
     (batch,) = drain(spark, settings)
-    assert batch.model_version == "1"
+    assert version_of(batch) == "1"

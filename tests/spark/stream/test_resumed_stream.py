@@ -44,7 +44,7 @@ def test_a_snapshot_changes_nothing_but_the_time_of_a_start(spark, world, sky, m
     assert len(drain(spark, settings)) == 1
     check(120, 0)
     (kept,) = json.loads(file.read_text())["state"]["last"]
-    assert kept[2] == next(read_ledger(settings.sink, settings.target.ledger_topic))["part"]
+    assert kept[2] == next(read_ledger(settings.sink, settings.ledger_topic))["part"]
 
     # A crash between publishing and archiving: the record behind the snapshot names the part.
     fill(settings, night, alerts[120:])
@@ -69,7 +69,7 @@ def test_a_snapshot_changes_nothing_but_the_time_of_a_start(spark, world, sky, m
     assert json.loads(file.read_text())["state"]["next_number"] == 2
 
     # So is one of a topic that was recreated: the ledger alone says what is done.
-    Cluster(settings.sink).delete_topic(settings.target.ledger_topic)
+    Cluster(settings.sink).delete_topic(settings.ledger_topic)
     time.sleep(1)
     drain(spark, settings)
     assert n_read.pop() == 0

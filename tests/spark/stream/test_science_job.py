@@ -72,11 +72,10 @@ def test_a_signal_ends_the_job_in_order(broker, tmp_path, sky, rows, number):
         "FINK_AL_SINK__SERVERS": broker.servers,
         "FINK_AL_STREAM__SOURCE": "fink_science",
         "FINK_AL_STREAM__SCIENCE_PATH": str(tmp_path / "science"),
-        "FINK_AL_TARGET__NAME": f"signal{number}",
+        "FINK_AL_STREAM__NAME": f"signal{number}",
         "FINK_AL_STARTING_SET": "null",
         "FINK_AL_TEST_SET": "null",
         "FINK_AL_TEACHING_SET": str(find_resource("data/early_snia/teaching_set.parquet")),
-        "FINK_AL_TARGET__LEDGER_TOPIC": f"signal{number}_ledger",
     }
     log = tmp_path / "log"
     with log.open("wb") as output:

@@ -19,7 +19,7 @@ from fink_al.spark.stream.ledger import Ledger
 from fink_al.spark.stream.snapshot import Snapshots
 from fink_al.thresholds import BINS
 
-SOURCE, TOPIC_ID = "source", "ledger topic"
+SOURCE, TOPIC_ID, TARGET = "source", "ledger topic", "early_snia"
 EXPONENT = DrawSettings().exponent
 
 
@@ -98,8 +98,10 @@ def random_record(rng, number):
     if rng.random() < 0.8:
         lists = {str(night): rng.integers(-1, 9, BINS).tolist()}
         strategy = str(rng.choice(["entropy", "random"]))
-        record["draw"] = {"strategy": strategy, "exponent": EXPONENT, "lists": lists,
-                          "t": {str(night): float(rng.random())}}  # fmt: skip
+        draw = {"strategy": strategy, "exponent": EXPONENT, "lists": lists,
+                "t": {str(night): float(rng.random())}}  # fmt: skip
+        record["counts"] = {"alerts": 0, "dead_letters": 0}
+        record["targets"] = {TARGET: {"draw": draw}}
     return record
 
 
@@ -109,7 +111,7 @@ def state(ledger):
 
 def draws(ledger, loop):
     """Thresholds and means of lists of all ages, those to come included."""
-    target, known = loop.target, ledger.thresholds
+    target, known = loop.target, ledger.thresholds[TARGET]
     return [
         (known.t(list_, strategy, target.draw, target.follow_up),
          known.mean(list_, strategy, target.draw))
@@ -137,16 +139,16 @@ def test_a_snapshot_and_what_is_behind_it_are_the_whole_topic(topic, loop, monke
             assert draws(running, loop) == draws(expected, loop)
             assert running.parts == {}
     # What is kept of lists is all that there is to know of them.
-    kept = len(running.thresholds.to_dict()["counts"])
+    kept = len(running.thresholds[TARGET].to_dict()["counts"])
     monkeypatch.setattr(thresholds, "KEPT", 10_000)
     unbounded = Ledger(SOURCE, topic.records)
-    names = sorted(int(name) for name in unbounded.thresholds.to_dict()["counts"])
+    names = sorted(int(name) for name in unbounded.thresholds[TARGET].to_dict()["counts"])
     assert len(names) > kept == 100
     for list_ in [*names[-kept + thresholds.LISTS :], 20270101]:
         for what in ("t", "mean"):
             more = [loop.target.follow_up] if what == "t" else []
             of_one, of_other = (
-                getattr(each.thresholds, what)(list_, "entropy", loop.target.draw, *more)
+                getattr(each.thresholds[TARGET], what)(list_, "entropy", loop.target.draw, *more)
                 for each in (running, unbounded)
             )
             assert of_one == of_other <= MOST_T
@@ -173,7 +175,7 @@ def changed(file, topic):
 
 
 def of_another_form(file, topic):
-    file.write_text(json.dumps(json.loads(file.read_text()) | {"form": 2}))
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"form": 1}))
 
 
 def of_a_recreated_topic(file, topic):
@@ -224,7 +226,7 @@ def test_a_start_reads_what_is_behind_its_snapshot(topic, loop, caplog):
 )
 def test_an_unfit_snapshot_is_ignored(topic, loop, caplog, spoil, reason):
     start_of(topic, loop)
-    file = loop.settings.ledger_dir.local / f"{loop.target.name}.json"
+    file = loop.settings.ledger_dir.local / f"{loop.settings.stream_name}.json"
     spoil(file, topic)
     ledger = Snapshots(loop).read(SOURCE)
     whole = Ledger(SOURCE, topic.records)

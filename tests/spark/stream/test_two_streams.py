@@ -51,7 +51,7 @@ def test_the_first_stream_is_told_and_nothing_of_it_is_touched(spark, world, sky
         assert len(own) > 5
         # Topics that have changed since the first began must not make it start again.
         n += fill_night(settings, sky, sky.nights[1])
-        assert sum(r.part.counts["alerts"] for r in drain(spark, settings)) == n
+        assert sum(r.part.alerts for r in drain(spark, settings)) == n
         assert {path: path.read_bytes() for path in own} == own
     finally:
         goes_on.set()
