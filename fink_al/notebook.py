@@ -22,7 +22,7 @@ class FeatureExtractor(  # type: ignore[call-arg]
 
     Parameters
     ----------
-    name : {"early_v1", "sigmoid"}
+    name : {"early_v1", "sigmoid", "microlensing_v1"}
         Feature set.
     bands : tuple of str
         Bands from blue to red.
@@ -48,7 +48,7 @@ class FeatureExtractor(  # type: ignore[call-arg]
 
     def __init__(
         self,
-        name: Literal["early_v1", "sigmoid"] = "early_v1",
+        name: Literal["early_v1", "sigmoid", "microlensing_v1"] = "early_v1",
         bands: tuple[str, ...] = ("g", "r"),
         criterion: Literal["ewma", "diff"] = "ewma",
         min_data_points: int = 3,

@@ -72,7 +72,8 @@ def feature_options(function: Callable) -> Callable:
         (
             click.option(
                 "--feature-set", "name", metavar="NAME|FILE",
-                help="sigmoid, early_v1, or a YAML file of the keys under 'features' of a target."
+                help="sigmoid, early_v1, microlensing_v1, or a YAML file of the keys under "
+                "'features' of a target."
                 "  [default: the target's]",
             ),
             click.option("--criterion", type=click.Choice(["ewma", "diff"]),
@@ -123,7 +124,7 @@ def feature_settings(settings: Settings, name: str | None, **changes: Any) -> Fe
         first = error.errors()[0]
         raise SettingsError(
             f"Feature set: {'.'.join(map(str, first['loc']))}: {first['msg']}; "
-            f"found {first['input']!r}. Sets: sigmoid, early_v1, or a YAML file."
+            f"found {first['input']!r}. Sets: sigmoid, early_v1, microlensing_v1, or a YAML file."
         ) from None
     if unknown := sorted(set(features.bands) - set(settings.survey.bands)):
         raise SettingsError(

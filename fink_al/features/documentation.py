@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from pathlib import Path
+from typing import Literal
 
 from fink_al.features.feature_set import FEATURES, FeatureSet
 from fink_al.settings import FeatureSettings
@@ -21,7 +22,8 @@ in `conf/targets/NAME.yml`; every model and every scored alert carries its hash.
 replay and training build it from the same settings.
 
 - `name`: `sigmoid` for the twelve published features, `early_v1` for those and all others below
-  except context, forced photometry and the fit over all bands.
+  except context, forced photometry, the fit over all bands and those of microlensing;
+  `microlensing_v1` for the rise and the point lens instead of the sigmoid.
 - `bands`: bands in use, from blue to red; points of other bands are left out.
 - `criterion`, `min_data_points`, `min_rising_points`: conditions for fitting the sigmoid to a band.
 - `last_limit`: use the last non-detection before the first detection as a point of the fit, as the
@@ -46,17 +48,21 @@ def page() -> str:
         for word in ("Source:", "Missing:"):
             about = re.sub(rf"\n+{word}", f"\n\n**{word[:-1]}**:", about)
         parts.append(f"## {kind.__name__}\n\n{about.replace('``', '`')}\n")
+    parts += [_columns("early_v1"), _columns("microlensing_v1")]
+    return "\n".join(parts)
+
+
+def _columns(name: Literal["early_v1", "microlensing_v1"]) -> str:
     settings = FeatureSettings(
-        name="early_v1", bands=("g", "r"), criterion="ewma", min_data_points=3, min_rising_points=1
+        name=name, bands=("g", "r"), criterion="ewma", min_data_points=3, min_rising_points=1
     )
     features = FeatureSet.from_settings(settings)
-    parts.append(f"## The columns of early_v1\n\n{len(features.names)} for bands g and r:\n")
+    head = f"## The columns of {name}\n\n{len(features.names)} for bands g and r:\n\n"
     rows = ["| feature | columns | reason in |", "|---|---|---|"]
     for feature in features.features:
         names = ", ".join(f"`{name}`" for name in feature.names)
         rows.append(f"| {type(feature).__name__} | {names} | `{feature.reason_name}` |")
-    parts.append("\n".join(rows) + "\n")
-    return "\n".join(parts)
+    return head + "\n".join(rows) + "\n"
 
 
 if __name__ == "__main__":

@@ -21,6 +21,8 @@ from fink_al.features.forced import Forced
 from fink_al.features.history import History
 from fink_al.features.limit import Limit
 from fink_al.features.magnitude import Magnitude
+from fink_al.features.microlensing.lens import PointLens
+from fink_al.features.microlensing.rise import Rise
 from fink_al.features.noise import Noise
 from fink_al.features.rainbow.feature import Rainbow
 from fink_al.features.rate import Rate
@@ -30,7 +32,10 @@ from fink_al.settings import FeatureSettings, Target
 from fink_al.settings.target import OWN
 
 #: All kinds of features, in the order of the documentation.
-FEATURES = (Sigmoid, Magnitude, Rate, Noise, Limit, Colour, History, Context, Forced, Rainbow)
+FEATURES = (
+    Sigmoid, Magnitude, Rate, Noise, Limit, Colour, History, Context, Forced, Rainbow, Rise,
+    PointLens,
+)  # fmt: skip
 
 
 #: Values, shape (n, k), NaN where missing, and reason codes, shape (n,).
@@ -227,9 +232,9 @@ def _rainbow(settings: FeatureSettings) -> Feature:
     return Rainbow(bands, tuple(wavelengths[band] for band in bands), settings.forced)
 
 
-def _early_v1(settings: FeatureSettings) -> list[Feature]:
+def _general(settings: FeatureSettings) -> list[Feature]:
     bands = settings.bands
-    features: list[Feature] = _sigmoid(settings)
+    features: list[Feature] = []
     for kind in (Magnitude, Rate, Noise, Limit):
         features += [kind(band) for band in bands]
     features += [Colour(blue, red) for blue, red in pairwise(bands)]
@@ -243,4 +248,14 @@ def _early_v1(settings: FeatureSettings) -> list[Feature]:
     return features
 
 
-_SETS = {"sigmoid": _sigmoid, "early_v1": _early_v1}
+def _early_v1(settings: FeatureSettings) -> list[Feature]:
+    return _sigmoid(settings) + _general(settings)
+
+
+def _microlensing_v1(settings: FeatureSettings) -> list[Feature]:
+    """The general features, without a supernova's sigmoid, and those of a lens."""
+    rises: list[Feature] = [Rise(band, settings.forced) for band in settings.bands]
+    return [*_general(settings), *rises, PointLens(settings.bands, settings.forced)]
+
+
+_SETS = {"sigmoid": _sigmoid, "early_v1": _early_v1, "microlensing_v1": _microlensing_v1}

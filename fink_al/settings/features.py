@@ -13,7 +13,7 @@ from fink_al.settings.survey import Survey
 class FeatureSettings(Section):
     """Name and parameters of a feature set: docs/features.md explains both."""
 
-    name: Literal["sigmoid", "early_v1"]
+    name: Literal["sigmoid", "early_v1", "microlensing_v1"]
     bands: Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(distinct)]
     criterion: Literal["ewma", "diff"]
     min_data_points: Annotated[int, Field(ge=3)]

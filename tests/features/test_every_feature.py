@@ -1,6 +1,7 @@
 """What holds for every feature, whatever it measures."""
 
 import inspect
+import re
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +16,8 @@ from fink_al.features.forced import Forced
 from fink_al.features.history import History
 from fink_al.features.limit import Limit
 from fink_al.features.magnitude import Magnitude
+from fink_al.features.microlensing.lens import PointLens
+from fink_al.features.microlensing.rise import Rise
 from fink_al.features.noise import Noise
 from fink_al.features.rainbow.feature import Rainbow
 from fink_al.features.rate import Rate
@@ -35,6 +38,10 @@ EVERY = (
     Forced("g"),
     Rainbow(BANDS, (475.3, 636.9, 791.5)),
     Rainbow(("g", "r"), (475.3, 636.9), forced=True),
+    Rise("g"),
+    Rise("r", forced=True),
+    PointLens(BANDS),
+    PointLens(("r", "g"), forced=True),
 )
 
 
@@ -72,9 +79,8 @@ def test_docstring_gives_source_and_what_missing_means(feature):
     assert "Missing:" in text
     assert "Source:" in text or "published" in text
     for name in feature.names:
-        assert f"``{name.split('_' + BANDS[0])[0].split('_r')[0]}" in text or name.startswith(
-            "context_"
-        )
+        stem = re.sub(r"(_[gri])+$", "", name)
+        assert f"``{stem}" in text or name.startswith("context_")
 
 
 point = st.tuples(
