@@ -1,0 +1,69 @@
+"""Lenses of two masses, a star with its planet among them, by the package VBMicrolensing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fink_al.errors import SettingsError
+from fink_al.simulation.lenses import Floats, Ints, Stars, draw_lenses
+
+#: Projected distance of both masses [Einstein radius]; mass ratio of planets: uniform in their
+#: logarithms. Planets are found near 1, the lensing zone (Gaudi 2012, ARA&A 50, 411).
+DISTANCE, MASS_RATIO = (0.5, 2.0), (1e-4, 3e-2)
+
+#: Radius of the source [Einstein radius] (a main-sequence star in the bulge; Gaudi 2012).
+SOURCE_RADIUS = 1e-3
+
+
+def planetary_lens(
+    stars: Stars, index: Ints, mjd: Floats, band: Ints, rng: np.random.Generator
+) -> tuple[Floats, dict[str, Floats]]:
+    """Return the change of flux by a star with a planet as lens, and the figures of each lens.
+
+    As :func:`fink_al.simulation.lenses.point_lens`, with `separation`, `mass_ratio` and
+    `angle_rad` of the trajectory beside.
+
+    Raises
+    ------
+    SettingsError
+        If VBMicrolensing is not installed.
+    """
+    library, n = _library(), len(stars.centre_mjd)
+    lens = draw_lenses(stars, rng)
+    lens["separation"] = _log_uniform(DISTANCE, n, rng)
+    lens["mass_ratio"] = _log_uniform(MASS_RATIO, n, rng)
+    lens["angle_rad"] = rng.uniform(0, 2 * np.pi, n)
+    excess = np.zeros(len(index))
+    for i in range(n):
+        rows = np.flatnonzero(index == i)
+        excess[rows] = magnification(library, {k: v[i] for k, v in lens.items()}, mjd[rows]) - 1
+    return lens["source_share"][index] * stars.flux[index, band] * excess, lens
+
+
+def _log_uniform(bounds: tuple[float, float], n: int, rng: np.random.Generator) -> Floats:
+    return np.asarray(np.exp(rng.uniform(np.log(bounds[0]), np.log(bounds[1]), n)))
+
+
+def magnification(library: Any, lens: dict[str, float], mjd: Floats) -> npt.NDArray[np.float64]:
+    """Return the magnification of a source by two masses at `mjd`, shape (p,)."""
+    order = np.argsort(mjd)
+    logs = np.log([lens["separation"], lens["mass_ratio"], SOURCE_RADIUS, lens["te_days"]])
+    figures = [logs[0], logs[1], lens["u0"], lens["angle_rad"], logs[2], logs[3], lens["t0_mjd"]]
+    out = np.empty(len(mjd))
+    out[order] = library.BinaryLightCurve(figures, mjd[order].tolist())[0]
+    return out
+
+
+def _library() -> Any:
+    try:
+        import VBMicrolensing
+    except ImportError:
+        raise SettingsError(
+            "Lenses of two masses need VBMicrolensing: pip install fink-al[lenses]"
+        ) from None
+    library = VBMicrolensing.VBMicrolensing()
+    library.Tol, library.RelTol = 1e-3, 1e-3
+    return library
