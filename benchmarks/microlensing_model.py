@@ -1,0 +1,37 @@
+"""The forest and the intervals of benchmarks/microlensing.py."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.stats import beta
+
+from fink_al.models.estimators.forest import Forest, fit_forest
+from fink_al.settings import FeatureSettings, ModelSettings
+
+FEATURES = FeatureSettings(
+    name="microlensing_v1",
+    bands=("g", "r"),
+    criterion="ewma",
+    min_data_points=3,
+    min_rising_points=1,
+    forced=True,
+)
+
+
+def learned(values: np.ndarray, positive: np.ndarray, trees: int, seed: int) -> Forest:
+    """Forest of the package, fitted; both classes weigh the same."""
+    settings = ModelSettings(
+        estimator="random_forest", n_estimators=trees, min_samples_leaf=1, min_labels=2,
+        min_labels_per_class=1, seed=seed,
+    )  # fmt: skip
+    weights = np.where(positive, 1 / positive.sum(), 1 / (~positive).sum())
+    return fit_forest(settings, values, positive, weights, threads=1)
+
+
+def share(hits: int, n: int, form: str = ".1%") -> str:
+    """Share with its 95% interval of Clopper and Pearson, as text."""
+    if n == 0:
+        return "none"
+    low = beta.ppf(0.025, hits, n - hits + 1) if hits else 0.0
+    high = beta.ppf(0.975, hits + 1, n - hits) if hits < n else 1.0
+    return f"{hits / n:{form}} [{low:{form}}, {high:{form}}]"
