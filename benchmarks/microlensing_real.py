@@ -59,8 +59,9 @@ def report(file: Path, trees: int, seed: int, quick: bool) -> None:
     # Each star once, by the median of its pairs: its false alarms are not independent.
     whole = table.groupby("kind")["object"].nunique()
     stars = pd.Series(variable).groupby([p.variable for p in pairs]).median().to_numpy()
-    print(f"\n{len(event)} real events and {len(stars)} real variable stars, made alike: "
-          f"{np.median([len(p.error) for p in pairs]):.0f} points in the median; of {whole.to_dict()}")  # fmt: skip
+    points = np.median([len(pair.error) for pair in pairs])
+    print(f"\n{len(event)} real events and {len(stars)} real variable stars, made alike, of "
+          f"{whole.to_dict()}: {points:.0f} points in the median")  # fmt: skip
     for allowed in (0, 1, 2, 4, 8):
         threshold = np.sort(stars)[::-1][allowed]
         print(f"  {allowed} of {len(stars)} false alarms, {share(allowed, len(stars))}: "

@@ -86,7 +86,7 @@ _WRONG = {
     ),
     "TARGET": (
         "late_snia",
-        f"No target 'late_snia'; known: early_snia, early_snia_lsst in {_TARGETS}.",
+        f"No target 'late_snia'; known: early_snia, early_snia_lsst, microlensing in {_TARGETS}.",
     ),
     "SOURCE__SERVERS": (
         "me:s3cret@broker",

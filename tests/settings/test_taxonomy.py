@@ -122,3 +122,16 @@ def test_an_invalid_taxonomy_is_refused_in_one_sentence(text, message, tmp_path,
 def test_a_type_that_a_table_does_not_know_is_no_example(target, caplog):
     assert TAXONOMY.classify(["SN Ia", None], target) == [True, None]
     assert caplog.messages == []
+
+
+def test_a_lens_is_a_family_of_its_own():
+    target = load_settings(environment={}, target="microlensing").target
+    types = ["Microlensing", "LensingEv", "Varstar", "AGN", "SN Ia", "unclassified"]
+    assert TAXONOMY.classify(types, target) == [True, True, False, False, False, None]
+
+
+def test_lenses_are_stars_that_may_be_old():
+    cuts = load_settings(environment={}, target="microlensing").target.cuts
+    names = set(cuts.model_dump() if hasattr(cuts, "model_dump") else cuts)
+    assert "real_bogus" in names
+    assert not names & {"too_old", "host_class", "star", "many_detections"}
