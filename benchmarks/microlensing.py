@@ -9,8 +9,8 @@ With --real, real light curves with a common treatment: each event is paired wit
 Both get the same number of points, at nearly the same times, errors that are the larger of the two,
 and the same baseline magnitude. Their forest learns from simulated objects observed like these.
 
-    python benchmarks/microlensing.py [--events 3000] [--non-events 100000] [--real FILE]
-        [--trees 300] [--seed 1] [--quick]
+    python benchmarks/microlensing.py [--events 3000] [--non-events 100000] [--train 4000]
+        [--real FILE] [--trees 300] [--seed 1] [--quick]
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from fink_al.simulation.lens_alerts import (
 TIMES = (-2.0, -1.5, -1.0, -0.75, -0.5, -0.25, 0.0, 0.5)
 RATES = (1e-2, 1e-3, 1e-4, 1e-5)
 MAGNITUDES = (15.0, 17.0, 18.5, 20.0, 21.0)
-_TRAIN_EVENTS, _BATCH, _HISTORY = 4000, 20_000, 30.0
+_BATCH, _HISTORY = 10_000, 30.0
 #: Targets: recall before half of the rise, and false alarms at which.
 TARGET_RECALL, TARGET_RATE = 0.80, 1e-5
 
@@ -49,12 +49,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=3000)
     parser.add_argument("--non-events", type=int, default=100_000)
+    parser.add_argument("--train", type=int, default=4000, help="events that teach the forest")
     parser.add_argument("--real", type=Path)
     parser.add_argument("--trees", type=int, default=300)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--quick", action="store_true", help="few objects and trees")
     options = parser.parse_args()
-    train = _TRAIN_EVENTS
+    train = options.train
     if options.quick:
         options.events, options.non_events, options.trees, train = 300, 2000, 40, 300
     features = FeatureSet.from_settings(FEATURES)
