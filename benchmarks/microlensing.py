@@ -10,7 +10,7 @@ Both get the same number of points, at nearly the same times, errors that are th
 and the same baseline magnitude. Their forest learns from simulated objects observed like these.
 
     python benchmarks/microlensing.py [--events 3000] [--non-events 100000] [--train 4000]
-        [--real FILE] [--trees 300] [--seed 1] [--quick]
+        [--real FILE] [--planets 600] [--trees 300] [--seed 1] [--quick]
 """
 
 from __future__ import annotations
@@ -25,10 +25,13 @@ import numpy as np
 from microlensing_model import FEATURES, learned, share
 
 from fink_al.features.feature_set import FeatureSet
+from fink_al.features.microlensing.lens import PointLens
 from fink_al.lightcurve import LightCurves
 from fink_al.models.estimators.forest import Forest
 from fink_al.simulation.lens_alerts import (
+    BANDS,
     EVENT,
+    PLANET,
     Sky,
     alerts_at,
     last_detection_before,
@@ -51,6 +54,7 @@ def main() -> None:
     parser.add_argument("--non-events", type=int, default=100_000)
     parser.add_argument("--train", type=int, default=4000, help="events that teach the forest")
     parser.add_argument("--real", type=Path)
+    parser.add_argument("--planets", type=int, help="stars with a planet; needs VBMicrolensing")
     parser.add_argument("--trees", type=int, default=300)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--quick", action="store_true", help="few objects and trees")
@@ -71,6 +75,8 @@ def main() -> None:
         print(f"  {kind:12} {len(these):7}  99.9% below {np.quantile(these, 0.999):.3f}, highest "
               f"{these.max():.3f}")  # fmt: skip
     events(forest, features, thresholds, options.events, options.seed + 2000)
+    if options.planets:
+        planets(options.planets)
     check_rates(forest, features, thresholds, options)
     if options.real:
         microlensing_real.report(options.real, options.trees, options.seed, options.quick)
@@ -171,6 +177,20 @@ def events(
     note = "" if rate <= TARGET_RATE else f" (too few non-events for it; at {rate:.0e})"
     print(f" target {TARGET_RECALL:.0%} before half of the rise at {TARGET_RATE:.0e}: "
           f"{value:.1%}{note}, {met}")  # fmt: skip
+
+
+def planets(n: int) -> None:
+    """Print how many lenses with a planet have more structure than 99% of single ones."""
+    feature = PointLens(BANDS, forced=True)
+    column = feature.names.index("lens_planetary")
+    found = []
+    for kind, seed in ((EVENT, 77), (PLANET, 78)):
+        values, codes = feature.extract(simulate_sky(n, kind, seed, mag=(15.0, 18.0)).curves)
+        found.append(values[codes == 0, column])
+    single, double = found
+    hits = int((double > np.quantile(single, 0.99)).sum())
+    print(f"\nlens_planetary above 99% of {len(single)} single lenses: {hits} of {len(double)} "
+          f"with a planet, {share(hits, len(double))}")  # fmt: skip
 
 
 def _both(hits: np.ndarray, exists: np.ndarray) -> str:
