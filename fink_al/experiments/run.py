@@ -19,6 +19,7 @@ from fink_al.experiments.stopping import STEP, agreement
 from fink_al.experiments.world import World
 from fink_al.features.feature_set import FeatureSet
 from fink_al.followup.exposure import chance_of_a_type, minutes
+from fink_al.models.estimators.background import Background, Beside
 from fink_al.models.estimators.estimator import (
     Estimator,
     fit_estimator,
@@ -111,7 +112,10 @@ class _State:
         changes = {"seed": self.seed, "estimator": estimator}
         self.model_settings = settings.model_copy(update=changes)
         target = self.target.model_copy(update={"model": self.model_settings})
-        self.prior = prior_of(target, pool.features, self.teaching)
+        self.prior: Beside | None = prior_of(target, pool.features, self.teaching)
+        if self.model_settings.has_background:
+            looked_at = FeatureSet.from_settings(pool.features).columns(settings.without_features)
+            self.prior = Background(pool.values[pool.have_features][:, looked_at])
         follow_up = self.target.follow_up
         self.judge = Judge(self.world.test, self.target.stream_mix, follow_up.max_magnitude)
         self.minutes = minutes(pool.mag, follow_up.exposure)

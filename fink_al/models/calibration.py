@@ -14,8 +14,8 @@ import numpy.typing as npt
 from scipy.special import expit, logit
 
 from fink_al.errors import ModelError
+from fink_al.models.estimators.background import Beside
 from fink_al.models.estimators.estimator import fit_estimator, predict
-from fink_al.models.estimators.prior import Prior
 from fink_al.models.examples import Earlier
 from fink_al.settings import ModelSettings
 
@@ -125,7 +125,7 @@ def out_of_fold(
     values: npt.NDArray[np.float64],
     positive: npt.NDArray[np.bool_],
     objects: npt.NDArray[Any],
-    prior: Prior | None = None,
+    prior: Beside | None = None,
     earlier: Earlier | None = None,
     columns: npt.NDArray[np.int64] | None = None,
 ) -> npt.NDArray[np.float64]:
@@ -144,8 +144,8 @@ def out_of_fold(
         Classes.
     objects : array, shape (n,)
         Object of each example.
-    prior : Prior, optional
-        The estimator's teacher.
+    prior : Prior or Background, optional
+        The estimator's teacher or background.
     earlier : Earlier, optional
         Earlier alerts of the objects, which teach, too.
     columns : int64 array, optional

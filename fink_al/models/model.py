@@ -32,6 +32,7 @@ from fink_al.models.calibration import (
     out_of_fold,
     with_earlier,
 )
+from fink_al.models.estimators.background import Beside
 from fink_al.models.estimators.estimator import (
     Estimator,
     check_name,
@@ -41,7 +42,6 @@ from fink_al.models.estimators.estimator import (
     to_arrays,
     unseen_probabilities,
 )
-from fink_al.models.estimators.prior import Prior
 from fink_al.models.examples import TrainingSet
 from fink_al.models.stream_calibration import calibrate_to_stream, calibrated_by_others
 from fink_al.settings import Target
@@ -122,7 +122,7 @@ def fit(
     parent: str | None,
     until: datetime | None = None,
     inputs: Mapping[str, str] | None = None,
-    prior: Prior | None = None,
+    prior: Beside | None = None,
 ) -> Model:
     """Fit a model of `target` to `training`.
 
@@ -145,8 +145,9 @@ def fit(
     inputs : mapping of str to str, optional
         Digests of all that the examples were made of (:mod:`fink_al.training.inputs`); the manifest
         keeps them.
-    prior : Prior, optional
-        Teacher, needed by an informed forest (:func:`fink_al.training.teacher.prior_of`).
+    prior : Prior or Background, optional
+        Teacher, needed by an informed forest, or background of an isolation forest
+        (:func:`fink_al.training.background.beside_of`).
 
     Raises
     ------

@@ -38,7 +38,14 @@ class ModelSettings(Section):
     """Classifier, and the labels that are needed for one."""
 
     estimator: Annotated[
-        Literal["informed_process", "informed_forest", "random_forest"],
+        Literal[
+            "informed_process",
+            "informed_forest",
+            "random_forest",
+            "pine_forest",
+            "aad_forest",
+            "isolation_forest",
+        ],
         BeforeValidator(_not_removed),
     ]
     n_estimators: Count
@@ -61,7 +68,12 @@ class ModelSettings(Section):
     @property
     def is_taught(self) -> bool:
         """True if the estimator learns from a teaching set before it has labels."""
-        return self.estimator != "random_forest"
+        return self.estimator.startswith("informed_")
+
+    @property
+    def has_background(self) -> bool:
+        """True if the estimator learns from alerts without a label, too."""
+        return self.estimator in ("pine_forest", "aad_forest", "isolation_forest")
 
     @property
     def learns_earlier_alerts(self) -> bool:
@@ -71,6 +83,8 @@ class ModelSettings(Section):
     def applied(self) -> dict[str, Any]:
         """Settings that apply to the chosen estimator, as JSON types."""
         unused = set() if self.is_taught else {"prior", "earlier_alerts"}
+        if self.has_background:
+            unused.add("min_samples_leaf")
         if not self.without_features:  # identities of models that look at all features stay
             unused.add("without_features")
         return self.model_dump(mode="json", exclude=unused)

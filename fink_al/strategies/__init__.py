@@ -31,6 +31,7 @@ _STRATEGIES = {
     "entropy": _Entry("uncertainty.entropy", in_stream=True),
     "density": _Entry("density.density_weighted"),
     "cost": _Entry("cost.cost_aware", in_stream=True),
+    "anomaly": _Entry("anomaly.anomaly", in_stream=True),
     "committee": _Entry("active_library.committee", needs="campaign"),
     "vote_entropy": _Entry("active_library.disagreement", needs="campaign"),
     "diverse": _Entry("diverse.diverse"),

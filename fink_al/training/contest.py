@@ -14,8 +14,8 @@ from fink_al.evaluation.promotion import LOWER_IS_BETTER, is_enough
 from fink_al.loop import Loop
 from fink_al.models.examples import TrainingSet
 from fink_al.models.model import Model, fit, with_metrics
+from fink_al.training.background import beside_of
 from fink_al.training.examples import feature_values
-from fink_al.training.teacher import prior_of
 from fink_al.training.teaching_set import TeachingSet
 from fink_al.training.test_set import TestSet
 
@@ -82,7 +82,7 @@ def entrants(
         own = loop.with_target(loop.target.model_copy(update={"model": settings}))
         if len(loop.target.recipes) > 1:
             progress(f"fitting {name}: {settings.estimator}")
-        prior = prior_of(own.target, own.target.features, teaching)
+        prior = beside_of(own, teaching)
         model, p, judged = fit(training, own.target, parent, until, inputs, prior), None, None
         if test and values is not None:
             p = model.predict(values)

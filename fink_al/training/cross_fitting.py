@@ -22,8 +22,8 @@ from fink_al.models.calibration import with_earlier
 from fink_al.models.estimators.estimator import fit_estimator, predict
 from fink_al.models.examples import TrainingSet
 from fink_al.models.stream_calibration import calibrated_by_others
+from fink_al.training.background import beside_of
 from fink_al.training.examples import feature_values
-from fink_al.training.teacher import prior_of
 from fink_al.training.teaching_set import teaching_set_of
 
 Floats = npt.NDArray[np.float64]
@@ -65,7 +65,7 @@ def recipe_of(loop: Loop, examples: TrainingSet, judged: pa.Table) -> Recipe:
     All scores are NaN where a fold leaves examples of one class.
     """
     target = loop.target
-    prior = prior_of(target, target.features, teaching_set_of(loop))
+    prior = beside_of(loop, teaching_set_of(loop))
     columns = loop.features.columns(target.model.without_features)
     values = feature_values(loop, judged)
 

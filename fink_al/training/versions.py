@@ -16,8 +16,8 @@ from fink_al.loop import Loop
 from fink_al.models.examples import TrainingSet
 from fink_al.models.model import Model, fit, read_manifest
 from fink_al.settings import FeatureSettings, ModelSettings
+from fink_al.training.background import beside_of
 from fink_al.training.examples import earlier_alerts, feature_values
-from fink_al.training.teacher import prior_of
 from fink_al.training.teaching_set import teaching_set_of
 
 log = logging.getLogger(__name__)
@@ -105,7 +105,7 @@ def stored_examples(loop: Loop, number: str) -> TrainingSet:
 
 def _fitted(loop: Loop, number: str, parent: str | None) -> Made:
     teaching = teaching_set_of(loop)
-    prior = prior_of(loop.target, loop.target.features, teaching)
+    prior = beside_of(loop, teaching)
     model = fit(stored_examples(loop, number), loop.target, parent, prior=prior)
     return Made(number, model, loop)
 

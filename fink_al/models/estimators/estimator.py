@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fink_al.errors import ModelError
+from fink_al.models.estimators.background import Background, Beside
 from fink_al.models.estimators.forest import Forest, fit_forest, forest_of_arrays, forest_to_arrays
 from fink_al.models.estimators.growing import Grow, grow
 from fink_al.models.estimators.informed import (
@@ -17,6 +18,12 @@ from fink_al.models.estimators.informed import (
     fit_informed,
     informed_of_arrays,
     informed_to_arrays,
+)
+from fink_al.models.estimators.isolation import (
+    Isolation,
+    fit_isolation,
+    isolation_of_arrays,
+    isolation_to_arrays,
 )
 from fink_al.models.estimators.prior import Prior
 from fink_al.models.estimators.process import (
@@ -36,13 +43,13 @@ class Narrowed:
 
     Parameters
     ----------
-    estimator : Forest, InformedForest or InformedProcess
+    estimator : Forest, InformedForest, InformedProcess or Isolation
         Fitted to these features alone.
     columns : int64 array, shape (m,)
         Columns of the features that it looks at, ascending.
     """
 
-    estimator: Forest | InformedForest | InformedProcess
+    estimator: Forest | InformedForest | InformedProcess | Isolation
     columns: npt.NDArray[np.int64]
 
     def predict_proba(self, values: Floats) -> Floats:
@@ -58,7 +65,7 @@ class Narrowed:
         return self.estimator.unseen(values[:, self.columns], objects)
 
 
-Estimator: TypeAlias = Forest | InformedForest | InformedProcess | Narrowed
+Estimator: TypeAlias = Forest | InformedForest | InformedProcess | Isolation | Narrowed
 
 #: Array of a narrowed estimator's columns. No estimator has one of this name, so versions of
 #: fink-al that do not know it refuse the bundle.
@@ -73,7 +80,12 @@ class _Kind(NamedTuple):
     to_arrays: Callable[[Any], Arrays]
     of_arrays: Callable[[Arrays, int], Any]
     is_taught: bool = False  # by a prior
+    has_background: bool = False  # alerts without a label
 
+
+_ISOLATION = _Kind(
+    Isolation, fit_isolation, isolation_to_arrays, isolation_of_arrays, has_background=True
+)
 
 _KINDS = {
     "random_forest": _Kind(Forest, fit_forest, forest_to_arrays, forest_of_arrays),
@@ -83,6 +95,9 @@ _KINDS = {
     "informed_process": _Kind(
         InformedProcess, fit_process, process_to_arrays, process_of_arrays, is_taught=True
     ),
+    "pine_forest": _ISOLATION,
+    "aad_forest": _ISOLATION,
+    "isolation_forest": _ISOLATION,
 }
 #: Names of the estimators.
 ESTIMATORS = tuple(_KINDS)
@@ -93,7 +108,7 @@ def fit_estimator(
     values: npt.NDArray[np.float64],
     positive: npt.NDArray[np.bool_],
     objects: npt.NDArray[Any],
-    prior: Prior | None = None,
+    prior: Beside | None = None,
     threads: int = -1,
     grow: Grow = grow,
     columns: npt.NDArray[np.int64] | None = None,
@@ -111,9 +126,10 @@ def fit_estimator(
     objects : array, shape (n,)
         Object of each example. Alerts of one object are not independent: counted one by one they
         make trees sure of what is one object's history.
-    prior : Prior, optional
-        The target's teacher, from :func:`fink_al.training.teacher.prior_of`, whose columns are
-        counted among those of `columns`.
+    prior : Prior or Background, optional
+        The target's teacher or background, from :func:`fink_al.training.background.beside_of`,
+        whose columns are counted among those of `columns`. Estimators leave what they have no use
+        for.
     threads : int
         Threads; -1 for one a core.
     grow : callable
@@ -128,9 +144,14 @@ def fit_estimator(
         return Narrowed(fitted, columns)  # type: ignore[arg-type]  # all columns: not narrowed again
     _, own, counts = np.unique(objects, return_inverse=True, return_counts=True)
     kind = _KINDS[settings.estimator]
-    taught = {"prior": prior, "objects": own} if kind.is_taught else {}
+    also: dict[str, Any] = {}
+    if kind.is_taught:
+        also = {"prior": prior if isinstance(prior, Prior) else None, "objects": own}
+    if kind.has_background:
+        bounded = isinstance(prior, Background) and Background(_bounded(prior.values))
+        also = {"background": bounded or None, "objects": own}
     weights = 1.0 / counts[own]
-    return kind.fit(settings, _bounded(values), positive, weights, threads, grow=grow, **taught)
+    return kind.fit(settings, _bounded(values), positive, weights, threads, grow=grow, **also)
 
 
 def predict(estimator: Estimator, values: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
@@ -180,7 +201,7 @@ def to_arrays(estimator: Estimator) -> Arrays:
     """Arrays of numbers that hold all that prediction needs."""
     if isinstance(estimator, Narrowed):
         return to_arrays(estimator.estimator) | {_LOOKED_AT: estimator.columns}
-    (kind,) = (kind for kind in _KINDS.values() if type(estimator) is kind.type)
+    kind = next(kind for kind in _KINDS.values() if type(estimator) is kind.type)
     return kind.to_arrays(estimator)
 
 

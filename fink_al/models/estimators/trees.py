@@ -77,6 +77,12 @@ class Trees:
     def __len__(self) -> int:
         return len(self.sizes)
 
+    def take(self, kept: npt.NDArray[np.int64]) -> Trees:
+        """The trees of these numbers, in their order; their samples are not kept."""
+        starts = np.cumsum(self.sizes) - self.sizes
+        rows = [np.arange(starts[tree], starts[tree] + self.sizes[tree]) for tree in kept]
+        return Trees(self.nodes[np.concatenate(rows)], self.sizes[kept], self.n_features)
+
     def mean_share(self, values: Floats) -> Floats:
         """Mean over the trees, shape (n,), of features of shape (n, n_features)."""
         total = np.zeros(len(values))
