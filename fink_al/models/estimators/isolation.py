@@ -44,8 +44,9 @@ from fink_al.settings import ModelSettings
 
 #: Message without the library that grows the trees.
 NO_CONIFEREST = "Fitting a {} needs the package 'coniferest': pip install 'fink-al[anomaly]'."
-#: Alerts of a tree, and trees that a pine forest grows for each that it keeps, as published.
-SUBSAMPLE, GROWN = 256, 5
+#: Alerts of a tree, as published, and trees that a pine forest grows for each that it keeps: 5 as
+#: published, 20 find more (docs/anomalies.md).
+SUBSAMPLE, GROWN = 256, 20
 _TAIL = 0.001
 _FOLDS = 5
 #: Alerts of the background whose scores give the middle and the scale.
@@ -162,7 +163,7 @@ def fit_isolation(
     learn = _LEARN[settings.estimator](settings, Seen.of(alerts), threads)
     rng = np.random.default_rng(settings.seed)
     judged = alerts[rng.permutation(len(alerts))[:_JUDGED]]
-    fold = rng.permutation(int(objects.max()) + 1)[objects] % _FOLDS
+    fold = rng.permutation(int(objects.max(initial=-1)) + 1)[objects] % _FOLDS
     z = np.full(len(values), np.nan)
     for number in range(_FOLDS):
         test = fold == number
@@ -284,8 +285,11 @@ def _pine(settings: ModelSettings, seen: Seen, threads: int) -> _Learn:
 
     def learn(labels: _Labels) -> Scorer:
         paths = grown.trees.shares(labels.values)
-        sign = np.where(labels.positive, -1.0, 1.0)
-        agreement = paths @ (sign * labels.weights)
+        wanted, weights = labels.positive, labels.weights
+        # Both classes weigh the same: at first nearly all looks are at what nobody wants.
+        of_both = weights[wanted].sum(), weights[~wanted].sum()
+        balance = of_both[1] / of_both[0] if min(of_both) > 0 else 1.0
+        agreement = paths @ np.where(wanted, -balance * weights, weights)
         kept = np.argsort(agreement, kind="stable")[-settings.n_estimators :]
         return Scorer(grown.trees.take(np.sort(kept)), grown.low, grown.span)
 

@@ -73,8 +73,9 @@ def of_coniferest(kind, alerts, labelled):
         forest = IsolationForest(TREES, random_seed=5).fit(grown_on)
     elif kind == "pine_forest":
         spare = (isolation.GROWN - 1) * TREES
-        forest = PineForest(TREES, n_spare_trees=spare, random_seed=5)
-        forest.fit_known(grown_on, known, signs)
+        balance = wanted.sum() / (~wanted).sum()
+        forest = PineForest(TREES, n_spare_trees=spare, weight_ratio=balance, random_seed=5)
+        forest.fit_known(grown_on, known, signs.astype(float))
     else:
         forest = AADForest(TREES, prior_influence=1.0, random_seed=5)
         forest.fit_known(grown_on, known, signs)
@@ -219,3 +220,10 @@ def test_a_fit_without_coniferest_says_what_to_install(model, alerts, labelled, 
     monkeypatch.setattr(isolation.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ModelError, match=r"needs the package 'coniferest': pip install 'fink-al"):
         fit_estimator(model, alerts[rows], wanted, np.arange(LABELS))
+
+
+@pytest.mark.parametrize("labels", [0, 5])
+def test_labels_of_one_class_or_none_are_enough(model, alerts, labels):
+    rows = np.arange(300, 300 + labels)
+    fitted = fit_estimator(model, alerts[rows], rows < 0, rows, Background(alerts))
+    assert above_the_rest(fitted, alerts, WANTED) > 0.7
