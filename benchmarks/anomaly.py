@@ -52,7 +52,7 @@ _DEFAULT, _PLAIN, _RANDOM = "pine_forest", "isolation_forest", "random"
 _ALERTS, _TREES, _FACTOR, _MOST_BOGUS = 4, 100, 2.0, 0.1
 _LOOKS, _SHOWN, _BOGUS_LOOKS = 200, (50, 200), 100
 _REAL_BOGUS = ("real_bogus", "deep_real_bogus", "classtar")
-_NIGHTS, _PER_NIGHT, _SEASON = 40, 600, 7300
+_NIGHTS, _PER_NIGHT, _SEASON = 8, 3000, 7300
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
@@ -108,7 +108,7 @@ def main() -> None:
         else:
             print(f"anomaly: no labelled light curves at {options.data}: the real sky is left out")
     if "artefacts" in options.sky:
-        nights, alerts = (15, 600) if options.quick else (_NIGHTS, _PER_NIGHT)
+        nights, alerts = (8, 1500) if options.quick else (_NIGHTS, _PER_NIGHT)
         sky = simulated_sky(settings, nights, alerts)
         shown = table("artefacts", sky, arms, options)
         if _DEFAULT in arms:
@@ -212,13 +212,15 @@ def looks(sky: Sky, arm: str, seed: int, per_night: int) -> npt.NDArray[np.int64
         estimator=arm, n_estimators=_TREES, min_labels=2, min_labels_per_class=1, seed=seed
     )  # type: ignore[arg-type]
     background = Background(sky.values)
-    seen, order = np.zeros(len(sky.wanted), bool), []
+    seen, order, score = np.zeros(len(sky.wanted), bool), [], np.empty(0)
     while len(order) < _LOOKS:
         rows = seen[sky.own]
         own = sky.own[rows]
-        forest = fit_estimator(model, sky.values[rows], sky.wanted[own], own, background, threads=1)
-        score = np.zeros(len(sky.wanted))
-        np.maximum.at(score, sky.own, predict(forest, sky.values))
+        if not order or arm != _PLAIN:  # labels do not change its order
+            labels = sky.values[rows], sky.wanted[own], own
+            forest = fit_estimator(model, *labels, background, threads=1)
+            score = np.zeros(len(sky.wanted))
+            np.maximum.at(score, sky.own, predict(forest, sky.values))
         score[seen] = -1
         nightly = np.argsort(-score, kind="stable")[:per_night]
         seen[nightly] = True

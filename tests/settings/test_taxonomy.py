@@ -85,7 +85,9 @@ def test_the_types_of_a_year_are_known(shared_data):
         ("SN Ien, SN Ib/c-Ca-rich, SN Ib-Ca-rich", "SN Ibc", False),
         ("Gap, Gap I, Gap II, ILRT", "Gap", False),
         ("SN, SN I, SN I-faint, SN I-rapid", "SN", None),
-        ("WR, WR-WN, WR-WC, WR-WO, WD, LBV", "Varstar", False),
+        ("WR, WR-WN, WR-WC, WR-WO, WD", "Varstar", False),
+        ("LBV", "LBV", False),
+        ("SN Ibn, SN Icn, SN Ibn/Icn", "SN Ibn", False),
         (
             "Std-spec, Computed-Ia, Computed-IIP, Computed-IIb, Computed-IIn, Computed-PISN",
             "Reference",
