@@ -60,7 +60,9 @@ def archived_background(
     if not (files := archive.whole_files(*last) if (last := archive.nights()[-nights:]) else []):
         return None
     kept: pa.Table | None = None
-    for batch in archive.batches(files, archive.schema(), ["alert_id", *loop.columns]):
+    schema = archive.schema()
+    columns = [name for name in ("alert_id", *loop.columns) if name in schema.names]
+    for batch in archive.batches(files, schema, columns):
         kept = batch if kept is None else pa.concat_tables([kept, batch])
         order = np.array([zlib.crc32(str(name).encode()) for name in kept["alert_id"].to_pylist()])
         kept = kept.take(pa.array(np.sort(np.argsort(order, kind="stable")[:alerts])))
