@@ -2,8 +2,8 @@
 
 A tree of an isolation forest (Liu et al. 2008) cuts the alerts at random until each is alone. An
 odd one is alone after few cuts. What is odd is not always what is wanted, so labels correct the
-forest: a pine forest keeps the trees that agree with the labels (Kornilov et al. 2024,
-arXiv:2410.21077), active anomaly discovery weighs their leaves (Das et al. 2017, arXiv:1708.09441).
+forest: a pine forest keeps the trees that agree with the labels (arXiv:2410.21077), active anomaly
+discovery weighs their leaves (Das et al. 2017, arXiv:1708.09441).
 
 coniferest grows the trees and weighs the leaves; it is needed for fitting alone. The trees are
 stored as those of all estimators, and what follows them scores them.
