@@ -63,7 +63,7 @@ def test_files_of_the_working_directory_hide_no_other(tmp_path, monkeypatch):
     own, package = tmp_path / "conf" / "targets", find_resource("conf/targets")
     assert str(error.value) == (
         f"FINK_AL_TARGET: No target 'theirs'; known: mine in {own}; "
-        f"early_snia, early_snia_lsst, microlensing in {package}."
+        f"anomaly, early_snia, early_snia_lsst, microlensing in {package}."
     )
 
 
