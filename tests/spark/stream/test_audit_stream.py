@@ -119,7 +119,7 @@ def test_a_night_adds_up_until_something_is_taken(spark, world, sky, monkeypatch
     file.write_bytes(kept)
 
     # A row and a candidate are taken from the archive; the candidate's message is one too many.
-    flag = own(loop.target.name, "is_candidate")
+    flag, listed = (own(loop.target.name, name) for name in ("is_candidate", "list"))
     largest = max(paths(loop.archive, night), key=lambda path: path.stat().st_size)
     whole = largest.read_bytes()
     rows = pq.ParquetFile(largest).read().sort_by("offset")
@@ -137,7 +137,7 @@ def test_a_night_adds_up_until_something_is_taken(spark, world, sky, monkeypatch
     assert json.loads(done.output)["faults"] == [
         f"Topic {topic}, partition 0, offset {gone['offset']}: missing; the topic no longer "
         "exists.",
-        f"{of['object_id']} (alert {of['alert_id']}, list {of['list']}) is published, and not "
+        f"{of['object_id']} (alert {of['alert_id']}, list {of[listed]}) is published, and not "
         "archived as a candidate.",
     ]
     largest.write_bytes(whole[: len(whole) // 2])
