@@ -37,6 +37,7 @@ from fink_al.loop import Loop
 from fink_al.spark.archived import read_archive
 from fink_al.spark.nights.examples import archived_examples
 from fink_al.spark.session import spark_session
+from fink_al.spark.stream.known import Labelled
 from fink_al.spark.stream.state import State
 from fink_al.thresholds import Thresholds
 
@@ -157,7 +158,8 @@ def readers(spark: SparkSession) -> dict[str, Callable[[Loop], object]]:
 
     def start(loop: Loop) -> object:
         loop.labels.store.make()
-        return State(spark, Loop.open(loop.settings), Thresholds())
+        opened = Loop.open(loop.settings)
+        return State(spark, opened, Thresholds(), Labelled(spark, [opened]))
 
     return {
         "start": start,
