@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import zlib
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from fink_al.loop import Loop
@@ -44,7 +44,7 @@ def archived_background(
 ) -> Background | None:
     """Draw alerts of the archive's last nights, the same ones each time; None if there are none.
 
-    The draw is by a checksum of the alert's number, so it depends on no random number and each
+    The draw is by the mixed bits of the alert's number: it depends on no random number, and each
     alert has the same odds.
 
     Parameters
@@ -59,20 +59,31 @@ def archived_background(
     archive = loop.archive
     if not (files := archive.whole_files(*last) if (last := archive.nights()[-nights:]) else []):
         return None
-    kept: pa.Table | None = None
     schema = archive.schema()
+    drawn = np.empty(0, np.int64)
+    for batch in archive.batches(files, schema, ["alert_id"]):
+        drawn = np.union1d(drawn, batch["alert_id"].to_numpy())
+        drawn = drawn[np.argsort(_mixed(drawn), kind="stable")[:alerts]]
     columns = [name for name in ("alert_id", *loop.columns) if name in schema.names]
-    for batch in archive.batches(files, schema, columns):
-        kept = batch if kept is None else pa.concat_tables([kept, batch])
-        order = np.array([zlib.crc32(str(name).encode()) for name in kept["alert_id"].to_pylist()])
-        kept = kept.take(pa.array(np.sort(np.argsort(order, kind="stable")[:alerts])))
-    if kept is None or not len(kept):
+    # Light curves are read of the drawn alerts alone.
+    is_drawn = archive.field("alert_id").isin(drawn)
+    rows = pa.concat_tables(archive.batches(files, schema, columns, is_drawn))
+    if not len(rows):
         return None
+    kept = rows.sort_by("alert_id").combine_chunks()
     names = sorted(map(str, kept["alert_id"].to_pylist()))
     values = feature_values(loop, kept)
     seen = ~np.isnan(values).all(axis=1)
     identity = hashlib.sha256("\n".join(names).encode()).hexdigest()[:16]
     return Background(looked_at(loop.target, values[seen]), identity) if seen.any() else None
+
+
+def _mixed(numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.uint64]:
+    """Return the bits of `numbers`, shape (n,), mixed by splitmix64 (Steele et al. 2014)."""
+    mixed = numbers.astype(np.uint64)
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
+    return mixed ^ (mixed >> np.uint64(31))
 
 
 def looked_at(target: Target, values: np.ndarray) -> np.ndarray:
