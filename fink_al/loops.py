@@ -70,6 +70,10 @@ class Loops:
             )
         if not running:
             raise SettingsError(" ".join(dict.fromkeys(left_out.values())))
+        if unknown := sorted(running[0].settings.shares.keys() - set(names)):
+            raise SettingsError(
+                f"shares: {', '.join(unknown)}: none of targets, which are {', '.join(names)}."
+            )
         return cls(tuple(running), left_out)
 
 

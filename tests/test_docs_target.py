@@ -53,7 +53,7 @@ def test_check_shows_both_and_commands_ask_which(installation, monkeypatch):
     assert shown[f"targets.{name}.cuts.too_old.at_most"][1].endswith(f"{name}.yml")
     assert shown["targets.early_snia.cuts.too_old.at_most"][0] == "20.0"
     assert "stream.trigger_seconds" in shown
-    asked = CliRunner().invoke(cli, ["candidates", "--config", str(config)])
+    asked = CliRunner().invoke(cli, ["audit", "--config", str(config)])
     assert f"there are several targets, early_snia, {name}: name one with --target" in str(
         asked.exception
     )

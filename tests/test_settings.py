@@ -73,9 +73,9 @@ _WRONG = {
     ),
     "STREEM__PARTITIONS": (
         "2",
-        "no such key; the file has: work_dir, storage, labels_path, targets, target, survey, "
-        "families, source, sink, stream, registry, starting_set, test_set, teaching_set; nearest: "
-        "stream.",
+        "no such key; the file has: work_dir, storage, labels_path, targets, shares, target, "
+        "survey, families, source, sink, stream, registry, starting_set, test_set, teaching_set; "
+        "nearest: stream.",
     ),
     "SOURCE__PASSWORD": (
         "s3cret",

@@ -10,6 +10,7 @@ import rich_click as click
 from fink_al.cli.night import read_night
 from fink_al.cli.points import config_option
 from fink_al.settings import load_settings
+from fink_al.settings.layers import undecided
 
 _WIDTH = 130  # one line a candidate: a narrower terminal folds it
 
@@ -37,9 +38,15 @@ def candidates(night: str | None, top: int, form: str, config: Path | None) -> N
     spectra as far as the first object that was skipped say how good the model is on the whole
     stream. Where you end does not matter.
 
+    Where targets are several and --target names none, their lists are one: each object once, with
+    the targets in whose list it is. They take turns by the setting shares.
+
     Hours (h) are dark hours above airmass 2 at the site of conf/targets, within a day after the
     list closes. Trend is in magnitudes a day: negative is brightening.
     """
+    if undecided(config):
+        _together(config, read_night(night), top, form)
+        return
     settings = load_settings(config)
     from fink_al.followup.tonight import candidates as list_of
     from fink_al.followup.tonight import form as form_of
@@ -71,6 +78,49 @@ def candidates(night: str | None, top: int, form: str, config: Path | None) -> N
         )  # fmt: skip
     width = Console().width
     Console(width=max(width, _WIDTH), markup=False).print(table)
+
+
+def _together(config: Path | None, night: int | None, top: int, form: str) -> None:
+    """Show the lists of all targets as one."""
+    from fink_al.followup.together import together
+    from fink_al.followup.tonight import FORM
+    from fink_al.loops import Loops
+
+    loops = Loops.open(config, starting_set=None, test_set=None)
+    for name, fault in loops.left_out.items():
+        click.echo(f"Target '{name}' is left out: {fault}", err=True)
+    listed, rows = together(loops.running, night, loops.running[0].settings.shares)
+    rows = rows.head(top)
+    if form == "form":
+        empty = rows.assign(mag=rows["mag"].round(2), type="", observed="")[[*FORM, "targets"]]
+        empty.to_csv(sys.stdout, index=False)
+        return
+    if form == "csv":
+        rows.to_csv(sys.stdout, index=False)
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    names = [loop.target.name for loop in loops.running if f"{loop.target.name}_rank" in rows]
+    table = Table(title=f"{', '.join(names)}, list {listed}", box=None, pad_edge=False)
+    for name in ("#", "object", "position (J2000)", "mag", "trend", "age", "h", *names):
+        left, no_wrap = name == "object", name.startswith("position")
+        table.add_column(name, justify="left" if left else "right", no_wrap=no_wrap)
+    for row in rows.to_dict("records"):
+        of_targets = row["targets"].split()
+        ranks = (
+            f"{row[f'{name}_rank']}: {_number(row[f'{name}_p'], '.2f')}"
+            if name in of_targets
+            else ""
+            for name in names
+        )
+        table.add_row(
+            str(row["rank"]), row["object_id"], row["position"],
+            f"{row['band']} {row['mag']:.2f}", _number(row["trend_mag_per_day"], "+.2f"),
+            _number(row["age_days"], ".0f"), f"{row['hours']:.1f}", *ranks,
+        )  # fmt: skip
+    Console(width=max(Console().width, _WIDTH), markup=False).print(table)
+    click.echo("By target: rank in its own list, and p.")
 
 
 def _number(value: float, form: str) -> str:

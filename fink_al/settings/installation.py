@@ -7,11 +7,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from fink_al.settings.cuts import words_of
 from fink_al.settings.kafka import Kafka
-from fink_al.settings.kinds import TARGET, DataFile, LocalFolder, PlaceName, Section, data_file
+from fink_al.settings.kinds import (
+    TARGET,
+    DataFile,
+    LocalFolder,
+    PlaceName,
+    Positive,
+    Section,
+    data_file,
+)
 from fink_al.settings.services import Registry, Stream
 from fink_al.settings.survey import Survey
 from fink_al.settings.target import Target
@@ -28,6 +36,7 @@ class Settings(Section):
     storage: PlaceName | None = None
     labels_path: PlaceName | None = None
     targets: tuple[str, ...] | None = None
+    shares: dict[str, Positive] = Field(default_factory=dict)
     target: Target
     survey: Survey
     families: dict[str, Family]

@@ -98,8 +98,7 @@ def layers_of(
             f"{file}: target is a section, and targets names files: move what it says to "
             "targets/NAME.yml."
         )
-    is_chosen = any(isinstance(layer.get("target"), str) for _, layer in layers[1:])
-    if named and not is_chosen:
+    if named and not _is_chosen(layers):
         if len(named) > 1:
             raise SettingsError(
                 f"{file}: there are several targets, {', '.join(named)}: name one with --target "
@@ -139,6 +138,31 @@ def targets_of(
         If a file is missing or cannot be read, or `targets` is no list of names.
     """
     return _named_targets(*_own_layers(path, environment, overrides))
+
+
+def undecided(
+    path: str | Path | None = None, environment: Mapping[str, str] | None = None
+) -> tuple[str, ...]:
+    """Return the names of several targets of which none is chosen; empty if one is.
+
+    Parameters
+    ----------
+    path, environment
+        As for :func:`load_settings`.
+
+    Raises
+    ------
+    SettingsError
+        As for :func:`targets_of`.
+    """
+    file, layers = _own_layers(path, environment, {})
+    named = _named_targets(file, layers)
+    return named if len(named) > 1 and not _is_chosen(layers) else ()
+
+
+def _is_chosen(layers: list[Layer]) -> bool:
+    """Tell whether a settings file, a variable or an argument names a target."""
+    return any(isinstance(layer.get("target"), str) for _, layer in layers[1:])
 
 
 def _own_layers(

@@ -1,0 +1,129 @@
+"""Lists of several targets as one: each object once, in turns, and no gap in any of them."""
+
+import csv
+import io
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+import yaml
+from archive_files import put_rows
+from click.testing import CliRunner
+from simulated_lists import simulated_list
+
+from fink_al.archive.view import OF_TARGET, own
+from fink_al.cli.candidates import candidates as command
+from fink_al.errors import FinkAlError, SettingsError
+from fink_al.followup.together import together
+from fink_al.followup.tonight import candidates
+from fink_al.loops import Loops
+
+NAMES = ("early_snia", "mine", "third")
+
+
+@pytest.fixture
+def config(tmp_path):
+    """Settings of three targets; the archive has lists of two that share every third object."""
+    for name in NAMES[1:]:
+        file = tmp_path / "targets" / f"{name}.yml"
+        file.parent.mkdir(exist_ok=True)
+        values = {"like": "early_snia", "name": name, "starting_set": None, "test_set": None}
+        values |= {"teaching_set": "data/early_snia/teaching_set.parquet"}
+        file.write_text(yaml.safe_dump(values))
+    file = tmp_path / "fink_al.yml"
+    shares = {"mine": 3}
+    file.write_text(
+        yaml.safe_dump({"work_dir": str(tmp_path), "targets": list(NAMES), "shares": shares})
+    )
+    night, rows = simulated_list()
+    columns = {name: rows[name] for name in rows.column_names if name not in OF_TARGET}
+    for number, name in enumerate(NAMES[:2]):
+        is_in = pa.array([i % 3 == 0 or i % 2 == number for i in range(len(rows))])
+        for column in OF_TARGET:
+            if column in rows.column_names:
+                kind = rows[column].type
+                nothing = pa.nulls(len(rows), kind)
+                columns[own(name, column)] = is_in.to_pylist() and pa.array(
+                    [
+                        v if use else None
+                        for v, use in zip(rows[column].to_pylist(), is_in.to_pylist(), strict=True)
+                    ],
+                    nothing.type,
+                )
+    put_rows(Loops.open(file, environment={}).running[0].archive, night, pa.table(columns))
+    return file
+
+
+@pytest.fixture
+def loops(config):
+    return Loops.open(config, environment={}).running
+
+
+def test_an_object_of_two_lists_is_one_row(loops):
+    day, rows = together(loops)
+    assert rows["object_id"].is_unique
+    lists = {loop.target.name: candidates(loop, day)[1] for loop in loops[:2]}
+    assert set(rows["object_id"]) == set(pd.concat(lists.values())["object_id"])
+    for name, own_rows in lists.items():
+        ranks = own_rows.set_index("object_id")["rank"]
+        is_in = rows["targets"].str.split().map(lambda names, name=name: name in names)
+        assert is_in.sum() == len(own_rows)
+        found = rows[is_in].set_index("object_id")[f"{name}_rank"]
+        assert found.astype(int).to_dict() == ranks.to_dict()
+        assert rows[~is_in][f"{name}_p"].isna().all()
+    both = set.intersection(*(set(of["object_id"]) for of in lists.values()))
+    assert (rows["targets"] == "early_snia mine").sum() == len(both) > 1
+    assert "third_rank" not in rows
+
+
+@pytest.mark.parametrize("shares", [{}, {"mine": 3.0}, {"early_snia": 5.0}])
+def test_turns_follow_the_shares_and_leave_no_gap(loops, shares):
+    _, rows = together(loops, shares=shares)
+    for n in (1, 4, 8, 12):
+        taken = rows.head(n)
+        parts = {}
+        for name in NAMES[:2]:
+            ranks = sorted(taken[f"{name}_rank"].dropna().astype(int))
+            whole = sorted(rows[f"{name}_rank"].dropna().astype(int))
+            gap = next((i for i, (a, b) in enumerate(zip(ranks, whole, strict=False)) if a != b),
+                       len(ranks))  # fmt: skip
+            parts[name] = gap
+        total = sum({name: shares.get(name, 1.0) for name in NAMES[:2]}.values())
+        for name, first in parts.items():
+            most = rows[f"{name}_rank"].notna().sum()
+            assert first >= min(most, int(n * shares.get(name, 1.0) / total))
+
+
+def test_without_any_candidates_it_says_so(loops):
+    with pytest.raises(FinkAlError, match="night 20200101 has no candidates"):
+        together(loops, 20200101)
+
+
+def test_the_command_shows_all_targets_unless_one_is_named(config, monkeypatch):
+    monkeypatch.delenv("FINK_AL_TARGET", raising=False)
+
+    def run(*arguments):
+        given = ["--config", str(config), *arguments]
+        return CliRunner().invoke(command, given, catch_exceptions=False).output
+
+    shown = run("--top", "5")
+    assert shown.splitlines()[0].strip().startswith("early_snia, mine, list 2026")
+    _, rows = together(Loops.open(config, environment={}).running, shares={"mine": 3})
+    assert [line.split()[1] for line in shown.splitlines()[2:7]] == rows["object_id"].tolist()[:5]
+    first, *table = csv.reader(io.StringIO(run("--format", "csv")))
+    assert first == list(rows.columns)
+    assert len(table) == min(30, len(rows))
+    form = list(csv.DictReader(io.StringIO(run("--format", "form", "--top", "2"))))
+    assert [row["object_id"] for row in form] == rows["object_id"].tolist()[:2]
+    assert form[0]["type"] == ""
+    monkeypatch.setenv("FINK_AL_TARGET", "mine")
+    assert run("--top", "1").splitlines()[0].strip().startswith("mine, list 2026")
+
+
+def test_shares_are_of_the_targets(config):
+    values = yaml.safe_load(config.read_text()) | {"shares": {"nobody": 1}}
+    config.write_text(yaml.safe_dump(values))
+    with pytest.raises(
+        SettingsError, match="shares: nobody: none of targets, which are early_snia"
+    ):
+        Loops.open(config, environment={})
