@@ -25,7 +25,7 @@ from fink_al.archive.view import own
 from fink_al.audit.archived import COLUMNS, Candidate
 from fink_al.audit.proof import Proof, audit, prove
 from fink_al.draws import closing_fraction
-from fink_al.errors import FinkAlError
+from fink_al.errors import FinkAlError, ModelError
 from fink_al.kafka.cluster import Cluster
 from fink_al.kafka.offsets import bounds
 from fink_al.kafka.reading import read_ledger
@@ -317,7 +317,10 @@ class _Former:
         if version not in self._champions:
             champion = champion_of(self._spark, self.loop.registry, version)
             assert champion
-            Model.from_bytes(champion.bundle.value, self.loop.features.hash)
+            try:
+                Model.from_bytes(champion.bundle.value, self.loop.features.hash)
+            except ModelError as error:
+                raise ModelError(f"Target '{self.name}' of that night: {error}") from None
             self._champions[version] = champion
         return self._champions[version]
 

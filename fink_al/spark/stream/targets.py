@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pyspark.sql import SparkSession
 
 from fink_al import metrics
-from fink_al.errors import FinkAlError
+from fink_al.errors import FinkAlError, ServiceError
 from fink_al.followup.messages import CandidateWriter
 from fink_al.kafka.cluster import Cluster
 from fink_al.loop import Loop
@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 
 #: Seconds after which targets that were left out are tried again.
 _AGAIN_S = 60.0
+#: At the start a target whose services do not answer is tried again so often, after so long [s].
+_PATIENCE, _PAUSE_S = 6, 10.0
 
 
 class Targets:
@@ -56,6 +58,12 @@ class Targets:
         for name in loops.left_out:
             metrics.left_out.labels(name).set(1)
         faults = self._join()
+        for _ in range(_PATIENCE):
+            # What comes while a target is left out is never drawn for it: an outage may be short.
+            if not self._states or not any(isinstance(f, ServiceError) for f in faults.values()):
+                break
+            time.sleep(_PAUSE_S)
+            faults = self._join()
         if not self._states:
             raise next(iter(faults.values()))
         self._tried = time.monotonic()

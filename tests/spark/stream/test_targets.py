@@ -9,7 +9,7 @@ from streaming import archive, dead_letters, fill, fill_night, waiting
 
 from fink_al import metrics
 from fink_al.audit.proof import audit
-from fink_al.errors import ModelError
+from fink_al.errors import ModelError, ServiceError
 from fink_al.followup.subscriber import read_candidates
 from fink_al.kafka.reading import read_ledger
 from fink_al.loop import Loop
@@ -202,3 +202,20 @@ def test_a_broken_target_is_left_out_and_the_others_go_on(spark, pair, sky, monk
     drain(spark, together(*pair))
     assert metrics.left_out.labels(name)._value.get() == 0
     assert archive(second).groupby("is_candidate", dropna=False).size().index.isna().any()
+
+
+def test_a_short_outage_at_the_start_costs_a_target_nothing(spark, pair, sky, monkeypatch):
+    first, second = pair
+    state, failures = targets.State, ["The registry does not answer."] * 3
+
+    def away(spark, loop, *others):
+        if failures and loop.target.name == second.target.name:
+            raise ServiceError(failures.pop())
+        return state(spark, loop, *others)
+
+    monkeypatch.setattr(targets, "State", away)
+    monkeypatch.setattr(targets, "_PAUSE_S", 0.0)
+    fill_night(first, sky, sky.nights[0])
+    drain(spark, together(*pair))
+    assert failures == []
+    assert archive(second)["is_candidate"].notna().all()
