@@ -26,6 +26,7 @@ SCHEMA = pa.schema(
         ("list", pa.int32()),
         ("is_candidate", pa.bool_()),
         ("p", pa.float64()),
+        ("strategy", pa.string()),
         ("reasons", pa.list_(pa.string())),
     ]
 )
@@ -119,6 +120,7 @@ def row(topic: str, partition: int, offset: int, kind: str) -> dict:
         "list": NIGHT,
         "is_candidate": kind == "c",
         "p": 0.5 if kind in "cr" else None,
+        "strategy": "entropy",
         "reasons": {"c": [], "r": ["too_old", "band"], "n": ["not_scored"]}[kind],
     }
 

@@ -1,13 +1,14 @@
 """What damaged files of the archive held is filled in again, and nothing is published for it."""
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 from archive_files import paths
 from click.testing import CliRunner
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 from registries import fitted, make_champion, register
-from streaming import archive, drain, fill_night, published, topic_of
+from streaming import drain, fill_night, published, topic_of
 
 from fink_al.audit.proof import audit
 from fink_al.cli.replay import replay
@@ -43,8 +44,11 @@ def nights(spark, world, sky, monkeypatch):
 
 def rows(settings):
     """All rows that the archive's readers see, without the time of computing."""
-    rows = archive(settings).sort_values(AT, ignore_index=True).drop(columns="processed")
-    return rows.dropna(axis="columns", how="all")
+    kept = Loop.open(settings).archive
+    names = [name for name in kept.schema().names if name != "processed"]
+    tables = kept.batches(kept.whole_files(), kept.schema(), names)
+    frame = pa.concat_tables(tables).to_pandas().sort_values(AT, ignore_index=True)
+    return frame.drop(columns="night").dropna(axis="columns", how="all")
 
 
 def say(night):
