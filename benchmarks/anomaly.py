@@ -1,4 +1,4 @@
-"""How many anomalies an expert sees in the first looks, by the forest that chooses them.
+"""Number of anomalies that an expert sees in the first looks, by the forest that chooses them.
 
 Two skies. `real`: typed light curves of ``ztf_supernovae.parquet`` and the other objects of
 ``ztf_fink_nonIa_fullLC.parquet`` without non-detections, which the second lacks. Wanted are TDE,

@@ -1,4 +1,4 @@
-"""What a record of the ledger says of each target; records of versions before 0.2 have one."""
+"""Words of the ledger's records about each target; records of versions before 0.2 have one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a point lens leaves: asymmetry, bands that differ, and structure in time, compiled."""
+"""Remainders of a point lens: asymmetry, bands that differ, and structure in time, compiled."""
 
 from __future__ import annotations
 

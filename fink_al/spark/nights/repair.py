@@ -279,7 +279,7 @@ class _Former:
         self._lists = nights | {c.list for c in self._sent if c.list is not None}
 
     def turn(self, record: Record) -> dict[str, Any]:
-        """What `record` says of the target."""
+        """Counts, model version and draw of the target in `record`."""
         return turns_of(record, self.loop.settings.stream_name)[self.name]
 
     def draw_of(self, record: Record) -> dict[str, Column]:

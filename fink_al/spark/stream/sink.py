@@ -54,7 +54,7 @@ _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Turn:
-    """What was decided for a target in one micro-batch, and where its candidates go.
+    """Decisions for a target in one micro-batch, and the topic of its candidates.
 
     Parameters
     ----------

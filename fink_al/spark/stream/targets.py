@@ -82,7 +82,7 @@ class Targets:
         return any([self._states[n].load_lists(s.lists) for n, s in part.targets.items()])
 
     def turns(self, part: Part, sciences: Sequence[Science]) -> dict[str, Turn]:
-        """What was decided for each target of `part`, which `sciences` judged."""
+        """Return the decisions for each target of `part`, which `sciences` judged."""
         made = {}
         for science in sciences:
             loop, name = science.loop, science.loop.target.name
