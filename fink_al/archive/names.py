@@ -15,7 +15,7 @@ NIGHTS = f"{NIGHT}={'[0-9]' * 8}"
 
 #: Names of parts, which are those of files that were not merged yet, too.
 _NUMBERED = re.compile(r"\d{12}-\d{8}T")
-_PART_NAME = re.compile(r"(\d+-)?\d{8}T\d+-[0-9a-f]+$")
+PART_NAME = r"(\d+-)?\d{8}T\d+-[0-9a-f]+$"
 
 
 def part_prefix(number: int) -> str:
@@ -25,7 +25,7 @@ def part_prefix(number: int) -> str:
 
 def is_part(name: str) -> bool:
     """Tell whether `name` is that of a part; merged files have others."""
-    return _PART_NAME.match(name) is not None
+    return re.match(PART_NAME, name) is not None
 
 
 def is_numbered(part: str) -> bool:

@@ -15,7 +15,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from fink_al.archive.intake import replace_files
-from fink_al.archive.names import NIGHT, PART
+from fink_al.archive.names import NIGHT, PART, PART_NAME
 from fink_al.archive.reading import Archive
 from fink_al.archive.view import OF_TARGET, TARGET, of_features, own
 from fink_al.errors import FinkAlError
@@ -25,15 +25,15 @@ from fink_al.settings.cuts import FILLED, NO_CUTS
 from fink_al.spark.archived import read_stored
 from fink_al.spark.nights.replay import champion_of
 from fink_al.spark.nights.session import archive_session, job_folder
-from fink_al.spark.science import Champion, Science, drawn_before, with_science
+from fink_al.spark.science import Champion, Science, with_science
 from fink_al.storage.table import FILE_BYTES, TableChanged
 
 log = logging.getLogger(__name__)
 
 #: Times that a night is computed again, as its files were merged or sorted meanwhile.
 _TRIES = 3
-#: Part of a file's name, and what it looks like (:mod:`fink_al.archive.names`).
-_PART_OF_FILE, _IS_PART = r"([^/]+)-[^-/]+\.parquet$", r"^(\d+-)?\d{8}T\d+-[0-9a-f]+$"
+#: Part of a file's name, as :func:`fink_al.archive.names.part_of`.
+_PART_OF_FILE = r"([^/]+)-[^-/]+\.parquet$"
 #: Columns that only a draw gives.
 _OF_DRAW = ("pi", "u", "priority", "t", "strategy", "strategy_parameters")
 
@@ -116,7 +116,7 @@ def _fill(spark: SparkSession, loop: Loop, champion: Champion | None, night: int
         kept = set(loop.archive.table.schema().names)
         rows = rows.drop(*(name for name in OF_TARGET if name not in kept))
         of_file = F.regexp_extract(F.input_file_name(), _PART_OF_FILE, 1)
-        is_named = of_file.rlike(_IS_PART)
+        is_named = of_file.rlike(f"^{PART_NAME}")
         rows = rows.withColumn(PART, F.coalesce(PART, F.when(is_named, of_file)))
         with job_folder(loop.settings.shared_dir) as folder:
             new = folder / f"filled-{loop.target.name}"
@@ -153,19 +153,14 @@ def _write(rows: DataFrame, science: Science, path: str, n_files: int) -> None:
 def _judged(rows: DataFrame, science: Science) -> DataFrame:
     """`rows` with the target's columns, as alerts that no draw was about."""
     loop = science.loop
-    name, features, columns = loop.target.name, loop.features, rows.columns
+    name, features = loop.target.name, loop.features
     computed = {own(name, column) for column in OF_TARGET} | {
         of_features(features.hash, column) for column in (*features.names, *features.reason_names)
     }
     alerts = rows.drop(*computed, "survey", NIGHT).withColumnRenamed("processed", "_processed")
-    absent = {
-        column: F.lit(None).cast(kind)
-        for column, kind in drawn_before(name).items()
-        if column not in columns
-    }
-    scored = with_science(alerts.withColumns(absent), [science])
     return (
-        scored.withColumns(_undrawn(name))
+        with_science(alerts, [science])
+        .withColumns(_undrawn(name))
         .drop("processed")
         .withColumnRenamed("_processed", "processed")
     )
