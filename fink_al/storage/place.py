@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -27,6 +28,9 @@ REMOTE = ("hdfs", "s3a")
 
 #: Largest size of a file that is read or written as bytes: some millions of labels.
 MOST_FILE_BYTES = 1 << 28
+
+#: Size in which a file is copied [byte].
+_PIECE_BYTES = 1 << 23
 
 #: Longest cause in an error: some repeat what the server sent.
 _MOST_WORDS = 200
@@ -197,6 +201,37 @@ class Place:
                 file = self.filesystem.open_output_stream(name, buffer_size=size)
                 file.write(content)
                 file.close()
+
+    def fetch(self, name: str, file: Path) -> None:
+        """Copy the file `name`, of any size, to a local `file`.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such file.
+        """
+        with (
+            self._reached("read", name),
+            self.filesystem.open_input_file(name) as source,
+            file.open("wb") as copy,
+        ):
+            while piece := source.read(_PIECE_BYTES):
+                copy.write(piece)
+
+    def put(self, name: str, file: Path) -> None:
+        """Copy a local `file` of any size to `name`, as :meth:`write` does."""
+        with self._reached("written", name):
+            if self.is_local:
+                with whole(self.local / name) as partial:
+                    shutil.copyfile(file, partial)
+                return
+            # The handler takes bytes, which only a buffer that holds a whole piece gives it.
+            copy = self.filesystem.open_output_stream(name, buffer_size=_PIECE_BYTES + 1)
+            with file.open("rb") as source:
+                while piece := source.read(_PIECE_BYTES):
+                    copy.write(piece)
+            # Only after all of it: to close it is what makes the file visible.
+            copy.close()
 
     def read_table(self, name: str) -> pa.Table:
         """Return the rows of the Parquet file `name`, with its metadata.

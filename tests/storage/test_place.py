@@ -65,6 +65,17 @@ def test_files_are_written_listed_and_read(place):
         place.read("d")
 
 
+def test_a_file_of_any_size_is_copied_there_and_back(place, tmp_path):
+    content = b"".join(bytes([k]) * 1_000_001 for k in range(20))
+    (tmp_path / "file").write_bytes(content)
+    place.put("in/a", tmp_path / "file")
+    assert place.files() == ["in/a"]
+    place.fetch("in/a", tmp_path / "copy")
+    assert (tmp_path / "copy").read_bytes() == content
+    with pytest.raises(FileNotFoundError):
+        place.fetch("b", tmp_path / "copy")
+
+
 def test_a_file_is_replaced_and_its_version_changes(place):
     assert place.version("a") == ""
     place.write("a", b"1")
