@@ -41,6 +41,8 @@ class LensPoints:
         Index into the bands of the light curves.
     is_measured : bool array, shape (m,)
         False for non-detections, which stand for a flux of 0 with a fifth of the limit as error.
+    begin : float64 array, shape (n,)
+        Time of the alert's first point (MJD); NaN without points.
     """
 
     offsets: _Ints
@@ -49,9 +51,10 @@ class LensPoints:
     weight: _Floats
     band: _Ints
     is_measured: npt.NDArray[np.bool_]
+    begin: _Floats
 
     def of(self) -> tuple[_Ints, _Floats, _Floats, _Floats, _Ints, npt.NDArray[np.bool_]]:
-        """Return all arrays, in the order of the parameters."""
+        """Return all arrays but `begin`, in the order of the parameters."""
         return self.offsets, self.t, self.flux, self.weight, self.band, self.is_measured
 
 
@@ -78,20 +81,23 @@ def lens_points(light_curves: LightCurves, forced: bool) -> LensPoints:
 
 def _gathered(light_curves: LightCurves, forced: bool) -> LensPoints:
     offsets = np.zeros(len(light_curves) + 1, np.int64)
+    begin = np.full(len(light_curves), np.nan)
     columns = np.empty((3, light_curves.n_points))
     codes = np.empty((2, light_curves.n_points), np.int64)
     _gather(
         light_curves.offsets, light_curves.mjd, light_curves.band, light_curves.flux,
         light_curves.flux_err, light_curves.is_upper_limit, light_curves.is_forced, forced,
-        offsets, columns, codes,
+        offsets, columns, codes, begin,
     )  # fmt: skip
     end = offsets[-1]
     t, flux, weight = columns[:, :end]
-    return LensPoints(offsets, t, flux, weight, codes[0, :end], codes[1, :end] > _LIMIT)
+    return LensPoints(offsets, t, flux, weight, codes[0, :end], codes[1, :end] > _LIMIT, begin)
 
 
 @compiled
-def _gather(begins, mjd, band, flux, flux_err, is_limit, is_forced, forced, offsets, out, codes):
+def _gather(
+    begins, mjd, band, flux, flux_err, is_limit, is_forced, forced, offsets, out, codes, begin
+):  # fmt: skip
     most = 0
     for i in range(len(begins) - 1):
         most = max(most, begins[i + 1] - begins[i])
@@ -130,6 +136,7 @@ def _gather(begins, mjd, band, flux, flux_err, is_limit, is_forced, forced, offs
             at += 1
         if at > first:
             origin = out[0, first]
+            begin[i] = rows[0, order[0]] + origin
             for k in range(first, at):
                 out[0, k] -= origin
         offsets[i + 1] = at
