@@ -1,0 +1,1 @@
+"""The memory of what objects did before the history of their alerts begins."""
