@@ -126,7 +126,8 @@ def score_night(folder: Path) -> None:
     """One micro-batch of simulated alerts, scored and written by Spark."""
     from pyspark.sql import functions as F
 
-    from fink_al.spark.science import Science, with_science
+    from fink_al.spark.judge import Science
+    from fink_al.spark.science import with_science
     from fink_al.spark.session import spark_session
 
     settings = settings_of(folder)

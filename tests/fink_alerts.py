@@ -19,7 +19,8 @@ from fink_al.models.model import Model, fit
 from fink_al.settings import Settings, find_resource, load_settings
 from fink_al.settings.kinds import HOST
 from fink_al.spark.archived import as_target
-from fink_al.spark.science import Champion, Science, with_science
+from fink_al.spark.judge import Champion, Science
+from fink_al.spark.science import with_science
 from fink_al.training.examples import read_examples
 
 FILES = ["ztf_raw", "ztf_science_2", "ztf_science_3", "ztf_science_hostless"]

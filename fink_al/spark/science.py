@@ -7,12 +7,10 @@ Only numbers enter the Python worker: a string with broken encoding would stop t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 from pyspark.sql import Column, DataFrame, Window
@@ -21,69 +19,12 @@ from pyspark.sql.pandas.functions import pandas_udf
 
 from fink_al.alerts.series import curves_of
 from fink_al.archive.view import OF_TARGET, of_features, own
-from fink_al.draws import Floats, closing_fraction, closing_mjd
-from fink_al.features.feature_set import Features, FeatureSet
-from fink_al.followup.dark import is_observable
-from fink_al.followup.exposure import chance_of_a_type, minutes
+from fink_al.draws import closing_fraction
+from fink_al.features.feature_set import FeatureSet
 from fink_al.loop import Loop
-from fink_al.selection import RANDOM, Draws, inputs, reasons, score, scored_by, select
-from fink_al.settings import Survey, Target
+from fink_al.selection import inputs, reasons
 from fink_al.spark import expressions as exp
-from fink_al.thresholds import Thresholds
-
-Keys = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Champion:
-    """The model that scores a batch.
-
-    Parameters
-    ----------
-    version : str
-        Its version in the registry.
-    checksum : str
-        Name by which Python workers keep the loaded model.
-    bundle : Broadcast of bytes
-        Bytes of the model.
-    """
-
-    version: str
-    checksum: str
-    bundle: Any
-
-
-@dataclass(frozen=True)
-class Known:
-    """Objects that have a type or were published when a batch begins.
-
-    Parameters
-    ----------
-    labelled, reserved : Broadcast of sorted int64 array
-        Keys of the objects that have a type, and of those of the test set.
-    published : Broadcast of dict
-        Sorted keys of the objects published, by list YYYYMMDD.
-    """
-
-    labelled: Any = None
-    reserved: Any = None
-    published: Any = None
-
-
-@dataclass(frozen=True)
-class Science:
-    """Settings, model and state by which Spark's workers judge a batch of alerts."""
-
-    loop: Loop
-    champion: Champion | None = None
-    known: Known = field(default_factory=Known)
-    thresholds: Thresholds = field(default_factory=Thresholds)
-
-    @property
-    def strategy(self) -> str:
-        """What the batch is scored by; without a model all weights are equal."""
-        target = self.loop.target
-        return scored_by(target.strategy, target.draw) if self.champion else RANDOM
+from fink_al.spark.judge import JUDGED, Judge, Read, Science, State
 
 
 def with_science(alerts: DataFrame, sciences: Sequence[Science]) -> DataFrame:
@@ -242,9 +183,6 @@ def _columns(science: Science) -> list[Column]:
 
 _SOURCE_ORDER = ("topic", "partition", "offset")
 
-#: Words that a target's cuts look for in a column; None for numbers and flags.
-Read = tuple[str, tuple[str, ...] | None]
-
 
 def _reads(loops: Sequence[Loop]) -> list[Read]:
     """Columns that cuts read, each once for all targets that look for the same words."""
@@ -283,7 +221,7 @@ def _udf(sciences: Sequence[Science]):
     kinds = adapter.LIGHT_CURVE | adapter.FORCED | dict.fromkeys(_context(loops), pa.float64())
     sets = {loop.features.hash: loop.features for loop in loops}
     every = list(dict.fromkeys(one for features in sets.values() for one in features.features))
-    judges = [_Judge.of(science) for science in sciences]
+    judges = [Judge.of(science) for science in sciences]
     fields = [
         f"`{of_features(hash_, name)}` {kind}"
         for hash_, features in sets.items()
@@ -293,7 +231,7 @@ def _udf(sciences: Sequence[Science]):
     fields += [
         f"`{own(judge.target.name, name)}` {kind}"
         for judge in judges
-        for name, kind in _JUDGED.items()
+        for name, kind in JUDGED.items()
     ]
 
     @pandas_udf(", ".join(fields))  # type: ignore[call-overload]
@@ -302,7 +240,7 @@ def _udf(sciences: Sequence[Science]):
         rows = iter([column[exists] for column in columns])
         object_key = next(rows).to_numpy(np.int64)
         states = [
-            _State(
+            State(
                 next(rows).to_numpy(np.int64),
                 *(next(rows).to_numpy(np.float64, copy=True, na_value=np.nan) for _ in range(3)),
             )
@@ -329,123 +267,3 @@ def _udf(sciences: Sequence[Science]):
         return table.set_axis(np.flatnonzero(exists)).reindex(range(len(exists)))
 
     return judge_all
-
-
-#: What a target's judge returns of each alert, with Spark's kinds.
-_JUDGED = dict.fromkeys(("p", "informativeness", "pi", "priority", "t", "mean"), "double")
-_JUDGED |= {"rejected": "long"}
-
-
-class _State(NamedTuple):
-    """List of each alert, its random number, and what it had before, which is filled where NaN."""
-
-    lists: Keys
-    u: Floats
-    t: Floats
-    mean: Floats
-
-
-@dataclass(frozen=True)
-class _Judge:
-    """Judgement of alerts for one target, in Spark's workers."""
-
-    target: Target
-    survey: Survey
-    features_hash: str
-    champion: Champion | None
-    known: Known
-    strategy: str
-    thresholds: Thresholds
-
-    @classmethod
-    def of(cls, science: Science) -> _Judge:
-        """The judge of a target, without its loop, which does not go to the workers."""
-        loop = science.loop
-        return cls(
-            loop.target,
-            loop.survey,
-            loop.features.hash,
-            science.champion,
-            science.known,
-            science.strategy,
-            science.thresholds,
-        )
-
-    def __call__(
-        self,
-        object_key: Keys,
-        state: _State,
-        context: Mapping[Read, Floats],
-        begun: Floats,
-        extracted: Features,
-    ) -> dict[str, Any]:
-        """Columns `_JUDGED` of `n` alerts."""
-        lists, u, t, mean = state
-        target, known, champion = self.target, self.known, self.champion
-        draw, follow_up = target.draw, target.follow_up
-        closes = closing_fraction(draw, self.survey)
-        own_context = {one[0]: context[one] for one in inputs(target.cuts).items()}
-        if champion:
-            model = _model(target.name, champion, self.features_hash)
-            p = model.predict(extracted.values)
-        else:
-            p = np.full(len(lists), np.nan)
-        published, observable = np.zeros((2, len(p)), bool)
-        for list_ in np.unique(lists).tolist():
-            here = lists == list_
-            published[here] = _contains(_published(known, list_), object_key[here])
-            ra, dec = own_context["ra"][here], own_context["dec"][here]
-            observable[here] = is_observable(ra, dec, follow_up.site, closing_mjd(list_, closes))
-            for values, of_list in (
-                (t, self.thresholds.t(list_, self.strategy, draw, follow_up)),
-                (mean, self.thresholds.mean(list_, self.strategy, draw)),
-            ):
-                values[here & np.isnan(values)] = of_list
-        mag, exposure = own_context["mag"], follow_up.exposure
-        chance, cost = chance_of_a_type(mag, exposure), minutes(mag, exposure)
-        chosen = select(
-            own_context,
-            target=target,
-            score=score(self.strategy, p, chance, cost, draw),
-            draws=Draws(u, t, mean),
-            history_start_mjd=begun,
-            has_features=extracted.exist,
-            is_observable=observable,
-            is_labelled=_contains(known.labelled.value if known.labelled else None, object_key),
-            is_reserved=_contains(known.reserved.value if known.reserved else None, object_key),
-            is_published=published,
-        )
-        return {
-            "p": p,
-            "informativeness": chosen.score,
-            "pi": chosen.pi,
-            "priority": chosen.priority,
-            "t": t,
-            "mean": mean,
-            "rejected": pd.Series(chosen.rejected, dtype="Int64"),
-        }
-
-
-def _published(known: Known, list_: int) -> np.ndarray | None:
-    return known.published.value.get(list_) if known.published else None
-
-
-def _contains(ordered: np.ndarray | None, keys: np.ndarray) -> np.ndarray:
-    if ordered is None or len(ordered) == 0:
-        return np.zeros(len(keys), bool)
-    positions = np.searchsorted(ordered, keys)
-    return ordered[np.minimum(positions, len(ordered) - 1)] == keys
-
-
-_MODELS: dict[str, tuple[str, Any]] = {}
-
-
-def _model(target: str, champion: Champion, feature_set_hash: str) -> Any:
-    """The loaded model, one a target in a worker process; a new version replaces the old one."""
-    from fink_al.models.model import Model
-
-    kept = _MODELS.get(target)
-    if kept is None or kept[0] != champion.checksum:
-        kept = champion.checksum, Model.from_bytes(champion.bundle.value, feature_set_hash)
-        _MODELS[target] = kept
-    return kept[1]

@@ -23,9 +23,10 @@ from fink_al.loop import Loop
 from fink_al.models.model import Model
 from fink_al.settings.cuts import FILLED, NO_CUTS
 from fink_al.spark.archived import read_stored
+from fink_al.spark.judge import Champion, Science
 from fink_al.spark.nights.replay import champion_of
 from fink_al.spark.nights.session import archive_session, job_folder
-from fink_al.spark.science import Champion, Science, with_science
+from fink_al.spark.science import with_science
 from fink_al.storage.table import FILE_BYTES, TableChanged
 
 log = logging.getLogger(__name__)

@@ -35,12 +35,13 @@ from fink_al.loops import Loops
 from fink_al.models.model import Model
 from fink_al.selection import strategy_and_cost
 from fink_al.spark import expressions as exp
+from fink_al.spark.judge import Champion, Known, Science
 from fink_al.spark.nights.replay import champion_of
 from fink_al.spark.nights.session import job_folder
 from fink_al.spark.nights.spans import Spans
 from fink_al.spark.packets.decode import SOURCE
 from fink_al.spark.packets.framing import decode, packets
-from fink_al.spark.science import Champion, Known, Science, with_science
+from fink_al.spark.science import with_science
 from fink_al.spark.session import spark_session
 from fink_al.spark.stream.known import object_keys, ordered
 from fink_al.spark.stream.ledger import Ledger

@@ -22,9 +22,10 @@ from fink_al.settings.nights import (
     topics_of_night,
 )
 from fink_al.spark.archived import as_target, read_archive
+from fink_al.spark.judge import Champion, Science
 from fink_al.spark.packets.decode import SOURCE
 from fink_al.spark.packets.framing import decode, packets
-from fink_al.spark.science import Champion, Science, drawn_before, with_science
+from fink_al.spark.science import drawn_before, with_science
 from fink_al.spark.session import spark_session
 from fink_al.spark.stream.topics import read_night
 from fink_al.storage.place import Place

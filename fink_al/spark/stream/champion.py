@@ -18,7 +18,7 @@ from fink_al import metrics
 from fink_al.errors import FinkAlError, ModelError, ServiceError
 from fink_al.loop import Loop
 from fink_al.models.model import Model
-from fink_al.spark.science import Champion
+from fink_al.spark.judge import Champion
 
 log = logging.getLogger(__name__)
 

@@ -20,7 +20,7 @@ from pyspark.sql import functions as F
 
 from fink_al.loop import Loop
 from fink_al.spark.archived import read_archive
-from fink_al.spark.science import Known, Science
+from fink_al.spark.judge import Known, Science
 from fink_al.spark.stream.champion import ChampionWatch
 from fink_al.spark.stream.known import Labelled, ordered
 from fink_al.spark.stream.part import Listed

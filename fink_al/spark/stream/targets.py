@@ -14,7 +14,7 @@ from fink_al.followup.messages import CandidateWriter
 from fink_al.kafka.cluster import Cluster
 from fink_al.loop import Loop
 from fink_al.loops import Loops
-from fink_al.spark.science import Science
+from fink_al.spark.judge import Science
 from fink_al.spark.stream.known import Labelled
 from fink_al.spark.stream.ledger import Ledger
 from fink_al.spark.stream.part import Part
