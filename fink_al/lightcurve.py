@@ -5,7 +5,7 @@ Code before this type knows the survey; code after it does not.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -119,6 +119,15 @@ class LightCurves:
         if name not in self.context.column_names:
             return np.full(len(self), np.nan)
         return self.context[name].cast(pa.float64()).to_numpy()
+
+    def with_context(self, columns: Mapping[str, npt.NDArray[np.float64]]) -> LightCurves:
+        """Return the same alerts with these context columns, shape (n,); NaN is null."""
+        names = [name for name in self.context.column_names if name not in columns]
+        context = {name: self.context[name] for name in names} | {
+            name: pa.array(values, pa.float64(), from_pandas=True)
+            for name, values in columns.items()
+        }
+        return replace(self, context=pa.table(context))
 
     def slice(self, start: int, stop: int) -> LightCurves:
         """Return alerts ``start:stop`` as views of this batch's arrays."""

@@ -12,19 +12,21 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
 from fink_al.alerts import Adapter, adapter
 from fink_al.archive.reading import Archive, light_curve_columns
 from fink_al.errors import SettingsError
 from fink_al.lightcurve import LightCurves
+from fink_al.memory.columns import past_columns
 from fink_al.settings import Settings, Survey, Target
 from fink_al.settings.taxonomy import Taxonomy
 from fink_al.strategies import strategy
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from fink_al.features.feature_set import FeatureSet
     from fink_al.labels.own_names import OwnNames
+    from fink_al.memory.memory import Memory
     from fink_al.models.registry import Registry
     from fink_al.requests.store import RequestStore
 
@@ -85,7 +87,7 @@ class Loop:
             taxonomy,
             Archive(
                 settings.archive_dir,
-                alerts.LIGHT_CURVE | alerts.FORCED,
+                alerts.LIGHT_CURVE | alerts.FORCED | dict.fromkeys(past_of(settings), pa.float64()),
                 target=settings.target.name,
             ),
         )
@@ -146,6 +148,19 @@ class Loop:
         names = [name for name in self.columns if name in rows.column_names]
         return self.alerts.light_curves(rows.select(names), self.survey)
 
+    @property
+    def past(self) -> tuple[str, ...]:
+        """Columns of the memory that the archive holds for the target; none if it asks for none."""
+        return past_of(self.settings)
+
+    @cached_property
+    def memory(self) -> Memory:
+        """Memory of what the survey's objects did before the windows of their alerts."""
+        from fink_al.memory.memory import Memory
+
+        survey = self.survey
+        return Memory(self.settings.memory_dir, survey.bands, survey.history_days)
+
     @cached_property
     def labels(self) -> OwnNames:
         """Labels by the archive's names of the objects."""
@@ -175,3 +190,8 @@ class Loop:
 
         settings = self.settings
         return Registry(self.target.name, settings.tracking_uri, settings.models_dir)
+
+
+def past_of(settings: Settings) -> tuple[str, ...]:
+    """Columns of the memory that an archive has for the target of `settings`."""
+    return past_columns(settings.survey.bands) if settings.target.features.past else ()

@@ -81,6 +81,22 @@ def fill_command(since: str | None, until: str | None, config: Path | None) -> N
     click.echo(f"{sum(filled.values())} alerts of {len(filled)} nights are filled in.")
 
 
+@archive.command("remember")
+@config_option
+def remember_command(config: Path | None) -> None:
+    """Take up in the memory of objects the nights that alerts no longer tell of (docs/memory.md).
+
+    The nightly job of a target with features.past does the same; this is for an archive that is
+    older than that setting. Streams and readers may go on.
+    """
+    from fink_al.training.remember import remember
+
+    loop = open_loop(config)
+    remember(loop.archive, loop.alerts, loop.survey, loop.memory, click.echo)
+    last = loop.memory.nights_until
+    click.echo(f"{loop.memory.place}: {'no night yet' if last is None else f'nights to {last}'}.")
+
+
 @archive.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--since", help="First night, YYYYMMDD or YYYY-MM-DD.  [default: the first]")

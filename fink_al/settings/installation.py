@@ -124,6 +124,11 @@ class Settings(Section):
         return self.shared_dir / "archive" / self.stream_name
 
     @cached_property
+    def memory_dir(self) -> Place:
+        """What the stream's objects did before their alerts' windows, sorted by object."""
+        return self.shared_dir / "memory" / self.stream_name
+
+    @cached_property
     def staging_dir(self) -> Place:
         """Parts of micro-batches that are not in the archive yet."""
         return self.shared_dir / "staging" / self.stream_name

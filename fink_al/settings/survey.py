@@ -64,6 +64,7 @@ class Survey(Section):
     object_name: Pattern | None = None
     tns_name: Pattern | None = None
     day_start: Annotated[float, Field(ge=0, lt=1)]
+    history_days: Annotated[int, Field(ge=1)]
     site: Site
 
     @model_validator(mode="after")

@@ -8,6 +8,7 @@ Only numbers enter the Python worker: a string with broken encoding would stop t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from fink_al.archive.view import OF_TARGET, of_features, own
 from fink_al.draws import closing_fraction
 from fink_al.features.feature_set import FeatureSet
 from fink_al.loop import Loop
+from fink_al.memory.recall import remembered
 from fink_al.selection import inputs, reasons
 from fink_al.spark import expressions as exp
 from fink_al.spark.judge import JUDGED, Judge, Read, Science, State
@@ -33,7 +35,8 @@ def with_science(alerts: DataFrame, sciences: Sequence[Science]) -> DataFrame:
     Parameters
     ----------
     alerts : DataFrame
-        Columns of the survey's adapter, perhaps those of :func:`drawn_before`; other columns pass
+        Columns of the survey's adapter, perhaps those of :func:`drawn_before` and of the memory
+        (:mod:`fink_al.memory.columns`), which is asked where they are null; other columns pass
         through. Rows whose ``object_id`` is null pass through with nulls.
     sciences : sequence of Science
         Settings, model and state of each target, all of one survey.
@@ -47,8 +50,11 @@ def with_science(alerts: DataFrame, sciences: Sequence[Science]) -> DataFrame:
     """
     loops = [science.loop for science in sciences]
     survey, settings, adapter = loops[0].survey, loops[0].settings, loops[0].alerts
+    past = _past(loops)
+    given = bool(past) and past[0] in alerts.columns
     before = {name: kind for loop in loops for name, kind in drawn_before(loop.target.name).items()}
-    passed_on = [n for n in alerts.columns if n not in adapter.COLUMNS and n not in before]
+    computed = {*adapter.COLUMNS, *before, *past}
+    passed_on = [n for n in alerts.columns if n not in computed]
     rows = alerts.withColumns(
         {
             name: F.lit(None).cast(kind)
@@ -73,7 +79,7 @@ def with_science(alerts: DataFrame, sciences: Sequence[Science]) -> DataFrame:
             for loop in loops
         }
     )
-    rows = rows.withColumn("science", _udf(sciences)(*_inputs(rows, loops)))
+    rows = rows.withColumn("science", _udf(sciences, given)(*_inputs(rows, loops, given)))
     # An object's alerts meet in one task, where one of them is chosen.
     rows = rows.repartition(settings.stream.partitions, "object_key")
     rows = rows.withColumns({f"{loop.target.name}__rejected": _rejected(loop) for loop in loops})
@@ -82,6 +88,7 @@ def with_science(alerts: DataFrame, sciences: Sequence[Science]) -> DataFrame:
         F.lit(survey.name).alias("survey"),
         "night",
         *adapter.COLUMNS,
+        *(F.col(f"science.{name}").alias(name) for name in past),
         *(column for features in sets.values() for column in _feature_columns(features)),
         *(column for science in sciences for column in _columns(science)),
         *passed_on,
@@ -190,13 +197,19 @@ def _reads(loops: Sequence[Loop]) -> list[Read]:
 
 
 def _context(loops: Sequence[Loop]) -> list[str]:
-    """Context columns that features read."""
-    return list(dict.fromkeys(name for loop in loops for name in loop.features.context_columns))
+    """Context columns that features read, but for those of the memory."""
+    names = (name for loop in loops for name in loop.features.context_columns)
+    return [name for name in dict.fromkeys(names) if name not in _past(loops)]
 
 
-def _inputs(rows: DataFrame, loops: Sequence[Loop]) -> list[Column]:
+def _past(loops: Sequence[Loop]) -> tuple[str, ...]:
+    """Columns of the memory, if a target asks for it."""
+    return next((loop.past for loop in loops if loop.past), ())
+
+
+def _inputs(rows: DataFrame, loops: Sequence[Loop], given: bool) -> list[Column]:
     """Columns of `rows` that enter the Python workers, in the order in which `_udf` takes them."""
-    adapter = loops[0].alerts
+    adapter, past = loops[0].alerts, _past(loops)
     return [
         F.col("object_key"),
         *(
@@ -210,19 +223,23 @@ def _inputs(rows: DataFrame, loops: Sequence[Loop]) -> list[Column]:
         *(exp.numbers(F.col(name), words) for name, words in _reads(loops)),
         *(F.col(name) for name in adapter.LIGHT_CURVE | adapter.FORCED),
         *(F.col(name).cast("double") for name in _context(loops)),
+        *([F.col("night")] if past else []),
+        *(F.col(name) for name in past if given),
     ]
 
 
-def _udf(sciences: Sequence[Science]):
+def _udf(sciences: Sequence[Science], given: bool):
     # The function goes to the workers with all that it names: so it must not name a whole loop.
     loops = [science.loop for science in sciences]
     survey, adapter = loops[0].survey, loops[0].alerts
     reads = _reads(loops)
     kinds = adapter.LIGHT_CURVE | adapter.FORCED | dict.fromkeys(_context(loops), pa.float64())
+    past, memory = _past(loops), loops[0].memory
     sets = {loop.features.hash: loop.features for loop in loops}
     every = list(dict.fromkeys(one for features in sets.values() for one in features.features))
     judges = [Judge.of(science) for science in sciences]
-    fields = [
+    fields = [f"`{name}` double" for name in past]
+    fields += [
         f"`{of_features(hash_, name)}` {kind}"
         for hash_, features in sets.items()
         for kind, names in (("double", features.names), ("int", features.reason_names))
@@ -247,10 +264,17 @@ def _udf(sciences: Sequence[Science]):
             for _ in judges
         ]
         context = {one: next(rows).to_numpy(np.float64, na_value=np.nan) for one in reads}
-        curves = curves_of(list(rows), kinds, survey)
+        curves = curves_of(list(islice(rows, len(kinds))), kinds, survey)
+        out: dict[str, Any] = {}
+        if past:
+            nights = next(rows).to_numpy(np.int64)
+            former = {
+                name: column.to_numpy(np.float64) for name, column in zip(past, rows, strict=False)
+            }
+            out |= remembered(memory, object_key, nights, former)
+            curves = curves.with_context(out)
         computed = {feature: feature.extract(curves) for feature in every}
         extracted = {hash_: features.join(computed) for hash_, features in sets.items()}
-        out: dict[str, Any] = {}
         for hash_, features in sets.items():
             of_set = extracted[hash_]
             for name, values in zip(features.names, of_set.values.T, strict=True):

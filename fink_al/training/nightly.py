@@ -54,6 +54,7 @@ from fink_al.training.examples import (
 )
 from fink_al.training.inputs import read_inputs
 from fink_al.training.live import champion_threshold, read_drawn_objects, with_weights
+from fink_al.training.remember import remember
 from fink_al.training.teacher import check_teachers
 from fink_al.training.teaching_set import teaching_set_of
 from fink_al.training.test_set import TestSet, read_test_set, reserved_objects
@@ -195,6 +196,7 @@ def retrain(
         loop, whole = loop.as_of(loop.archive.number()), loop
         if matched:
             _match(loop, matched, progress)
+        _remember(whole, progress)
         if filled and loop.target.joins == "archive":
             try:
                 filled(whole, progress)
@@ -214,6 +216,19 @@ def retrain(
     file.write_text(json.dumps(asdict(summary), indent=1), "utf-8")
     progress(f"{summary.outcome}: {summary.why}")
     return summary
+
+
+def _remember(loop: Loop, progress: Progress) -> None:
+    """Take up in the memory the nights that alerts no longer tell of, if the target asks for it.
+
+    If that fails, the job goes on: the next one takes up these nights.
+    """
+    if not loop.past:
+        return
+    try:
+        remember(loop.archive, loop.alerts, loop.survey, loop.memory, progress)
+    except FinkAlError as error:
+        log.warning("The memory of objects is not brought up to date: %s", error)
 
 
 def _audit(loop: Loop, audited: Auditor, progress: Progress) -> dict[str, Any]:

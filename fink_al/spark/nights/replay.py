@@ -99,7 +99,11 @@ def replay(
             nights = ", ".join(map(str, loop.archive.nights())) or "none"
             raise FinkAlError(f"The archive has no night {night}; it has: {nights}.")
         alerts = archived.select(
-            *SOURCE, "header", *loop.alerts.COLUMNS, *_former_draw(loop.target.name)
+            *SOURCE,
+            "header",
+            *loop.alerts.COLUMNS,
+            *loop.past,  # what the memory said that night
+            *_former_draw(loop.target.name),
         )
         # A night has two files a micro-batch, far more than there should be Python tasks.
         alerts = alerts.repartition(settings.stream.partitions)
