@@ -5,7 +5,8 @@ Nothing here knows of Spark's columns, which :mod:`fink_al.spark.science` makes 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -21,6 +22,8 @@ from fink_al.loop import Loop
 from fink_al.selection import RANDOM, Draws, inputs, score, scored_by, select
 from fink_al.settings import Survey, Target
 from fink_al.thresholds import Thresholds
+
+log = logging.getLogger(__name__)
 
 Keys = npt.NDArray[np.int64]
 
@@ -84,6 +87,10 @@ class Science:
 #: What a target's judge returns of each alert, with Spark's kinds.
 JUDGED = dict.fromkeys(("p", "informativeness", "pi", "priority", "t", "mean"), "double")
 JUDGED |= {"rejected": "long"}
+
+
+#: Why there is no p where the judge of one of several targets failed; nothing else is said then.
+JUDGE_FAILED = "judge_failed"
 
 
 class State(NamedTuple):
@@ -174,6 +181,37 @@ class Judge:
             "mean": mean,
             "rejected": pd.Series(chosen.rejected, dtype="Int64"),
         }
+
+
+def judge_each(
+    judges: Sequence[Judge], judged: Callable[[int], dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Return what each judge says of a batch; where one fails, nulls, so that the others go on.
+
+    Parameters
+    ----------
+    judges : sequence of Judge
+        Judges of the targets.
+    judged : callable
+        Columns `JUDGED` by the judge of this number.
+
+    Raises
+    ------
+    Exception
+        What the first one raised, if all fail.
+    """
+    done: list[dict[str, Any]] = []
+    errors: list[Exception] = []
+    for number, judge in enumerate(judges):
+        try:
+            done.append(judged(number))
+        except Exception as error:  # whatever a model does, it does to its own target alone
+            errors.append(error)
+            log.exception("The judge of target '%s' failed", judge.target.name)
+            done.append(dict.fromkeys(JUDGED))
+    if len(errors) == len(judges):
+        raise errors[0]
+    return done
 
 
 def _published(known: Known, list_: int) -> np.ndarray | None:

@@ -26,7 +26,7 @@ from fink_al.loop import Loop
 from fink_al.memory.recall import remembered
 from fink_al.selection import inputs, reasons
 from fink_al.spark import expressions as exp
-from fink_al.spark.judge import JUDGED, Judge, Read, Science, State
+from fink_al.spark.judge import JUDGE_FAILED, JUDGED, Judge, Read, Science, State, judge_each
 
 
 def with_science(alerts: DataFrame, sciences: Sequence[Science]) -> DataFrame:
@@ -171,7 +171,9 @@ def _columns(science: Science) -> list[Column]:
     values = {
         "list": F.col(_list_of(loop)),
         "p": of("p"),
-        "p_reason": F.when(scored & of("p").isNull(), missing),
+        "p_reason": F.when(scored & rejected.isNull(), JUDGE_FAILED).when(
+            scored & of("p").isNull(), missing
+        ),
         "informativeness": of("informativeness"),
         "pi": of("pi"),
         "u": F.when(of("pi").isNotNull(), F.col(own(target.name, "u"))),
@@ -282,10 +284,15 @@ def _udf(sciences: Sequence[Science], given: bool):
             for name, codes in zip(features.reason_names, of_set.codes.T, strict=True):
                 out[of_features(hash_, name)] = pd.Series(codes, dtype="Int32")
         begun = curves.first_detection_mjd()
-        for judge, state in zip(judges, states, strict=True):
-            judged = judge(object_key, state, context, begun, extracted[judge.features_hash])
+        said = judge_each(
+            judges,
+            lambda i: judges[i](
+                object_key, states[i], context, begun, extracted[judges[i].features_hash]
+            ),
+        )
+        for judge, judged in zip(judges, said, strict=True):
             out |= {own(judge.target.name, name): values for name, values in judged.items()}
-        table = pd.DataFrame(out)
+        table = pd.DataFrame(out, index=range(len(object_key)))
         if exists.all():
             return table
         return table.set_axis(np.flatnonzero(exists)).reindex(range(len(exists)))

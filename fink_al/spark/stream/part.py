@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 
 from fink_al.archive.names import NIGHT, PART, part_prefix
 from fink_al.archive.view import own
+from fink_al.spark.judge import JUDGE_FAILED
 from fink_al.spark.packets.decode import UNKNOWN_SCHEMA
 from fink_al.storage.place import Place
 
@@ -49,12 +50,15 @@ class Share:
     ----------
     scored, candidates : int
         Number of its alerts with a probability, and of its candidates.
+    failed : int
+        Number of alerts on which its judge failed.
     lists : dict
         Objects within its cuts, by list.
     """
 
     scored: int = 0
     candidates: int = 0
+    failed: int = 0
     lists: dict[int, Listed] = field(default_factory=dict)
 
 
@@ -167,6 +171,12 @@ def _measure(staged: DataFrame, part: Part, known_headers: set[int]) -> None:
             F.sum(F.col(own(name, "is_candidate")).cast("long")).alias(f"{name} candidates")
             for name in part.targets
         ),
+        *(
+            F.count(F.when(F.col(own(name, "p_reason")) == JUDGE_FAILED, True)).alias(
+                f"{name} failed"
+            )
+            for name in part.targets
+        ),
     )
     for row in groups.orderBy(F.desc("alerts")).collect():
         key = (row.topic, row.partition)
@@ -178,6 +188,7 @@ def _measure(staged: DataFrame, part: Part, known_headers: set[int]) -> None:
         for name, share in part.targets.items():
             share.scored += row[f"{name} scored"]
             share.candidates += row[f"{name} candidates"] or 0
+            share.failed += row[f"{name} failed"]
         if row.header is not None:
             part.unknown_headers.setdefault(row.header, (*key, row["first"]))
 

@@ -16,6 +16,7 @@ from fink_al.kafka.cluster import Cluster
 from fink_al.kafka.publisher import Publisher
 from fink_al.loop import Loop
 from fink_al.loops import Loops
+from fink_al.spark.judge import JUDGE_FAILED
 from fink_al.spark.science import with_science
 from fink_al.spark.stream.part import Part, new_name, stage
 from fink_al.spark.stream.science_files import ScienceFolder
@@ -120,6 +121,14 @@ class Pipeline:
         part, versions = done
         batch.learn(part)
         watch.lap("archive")
+        for name, share in part.targets.items():
+            metrics.left_out.labels(name).set(share.failed > 0)
+            if share.failed:
+                log.error(
+                    "The judge of target '%s' failed on %d alerts, which are in no list of it "
+                    "(p_reason %s); the workers' log says why, fink-al archive fill judges them",
+                    name, share.failed, JUDGE_FAILED,
+                )  # fmt: skip
         if part.offsets:
             counts = {n: (share.scored, share.candidates) for n, share in part.targets.items()}
             metrics.count_batch(part.dead_letters, counts)

@@ -2,6 +2,7 @@
 
 import logging
 from collections import Counter
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -17,6 +18,8 @@ from fink_al.loops import Loops
 from fink_al.settings import Settings
 from fink_al.simulation.packets import packets
 from fink_al.spark.archived import read_archive
+from fink_al.spark.judge import Champion
+from fink_al.spark.nights.fill import fill as fill_in
 from fink_al.spark.nights.replay import compare, replay
 from fink_al.spark.stream import targets
 from fink_al.spark.stream.pipeline import Pipeline
@@ -168,6 +171,35 @@ def test_a_later_target_begins_at_the_present_and_a_removed_one_leaves_no_trace(
     assert archive(first)["is_candidate"].notna().all()
     last = archive(second).query("night == @sky.nights[1]") if "night" in rows else archive(second)
     assert last["is_candidate"].isna().any()
+
+
+def test_a_judge_that_fails_costs_its_own_target_alone(spark, pair, sky, monkeypatch, caplog):
+    first, second = pair
+    name, made = second.target.name, Targets.sciences
+    broken = Champion("9", "broken", spark.sparkContext.broadcast(b"no bundle"))
+    monkeypatch.setattr(
+        Targets,
+        "sciences",
+        lambda self: [
+            replace(one, champion=broken) if one.loop.target.name == name else one
+            for one in made(self)
+        ],
+    )
+    n = fill_night(first, sky, sky.nights[0])
+    with caplog.at_level(logging.ERROR):
+        drain(spark, together(*pair))
+    assert f"The judge of target '{name}' failed on {n} alerts" in caplog.text
+    assert metrics.left_out.labels(name)._value.get() == 1
+    assert published(first)
+    assert not published(second)
+    rows = archive(second)
+    assert rows["p_reason"].eq("judge_failed").all()
+    assert rows["is_candidate"].isna().all()
+    for one in pair:
+        assert audit(Loop.open(one)).faults == []
+    monkeypatch.undo()
+    assert fill_in(Loop.open(second), sky.nights[:1], lambda text: None) == {sky.nights[0]: n}
+    assert archive(second)["is_candidate"].eq(False).all()
 
 
 def test_a_broken_target_is_left_out_and_the_others_go_on(spark, pair, sky, monkeypatch, caplog):
