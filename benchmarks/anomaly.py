@@ -1,19 +1,22 @@
 """Number of anomalies that an expert sees in the first looks, by the forest that chooses them.
 
-Two skies. `real`: typed light curves of ``ztf_supernovae.parquet`` and the other objects of
+Three skies. `real`: typed light curves of ``ztf_supernovae.parquet`` and the other objects of
 ``ztf_fink_nonIa_fullLC.parquet`` without non-detections, which the second lacks. Wanted are TDE,
 SLSN, SN Ibn and Icn, LBV, LRN and what is over within days; all else, and all SN Ia, is usual. Each
 seed takes half of the objects, and four alerts of each, at any phase. `artefacts`: a simulated
 stream of ZTF before any cut, in which about one object in seven is bogus and TDE are wanted. There
-each object has up to four alerts, and the features hold the scores of real/bogus.
+each object has up to four alerts, and the features hold the scores of real/bogus. `lsst`: the same
+of LSST, with the features of the target `anomaly_lsst`.
 
 No label is known at first. Each night the most anomalous objects that were not seen are looked at,
 each by its oddest alert; the expert's answers teach the forest. `random` takes objects at random.
+An estimator with ``_drawn`` after its name takes each night what the target's draw with known odds
+gives, instead of the most anomalous.
 Errors are those of the mean over seeds; the ratio is that of the means, its error by resampled
 seeds.
 
     python benchmarks/anomaly.py [--data DIR] [--seeds 8] [--arms ARMS] [--per-night 10]
-        [--sky real,artefacts] [--check] [--quick]
+        [--sky real,artefacts,lsst] [--check] [--quick]
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,6 +36,7 @@ from claims import Claim, judge
 
 from fink_al.alerts import light_curves
 from fink_al.alerts.points import light_curves_of_points
+from fink_al.draws import priorities, weights
 from fink_al.experiments.labelled_alerts import some_of_each
 from fink_al.features.feature_set import FeatureSet
 from fink_al.lightcurve import LightCurves
@@ -48,6 +53,7 @@ _WANTED = (
     "SN Ibn/Icn", "LBV", "LRN", "ILRT", "FBOT", "Kilonova", "Afterglow",
 )  # fmt: skip
 _ARMS = ("pine_forest", "aad_forest", "isolation_forest", "random")
+_DRAWN = "_drawn"
 _DEFAULT, _PLAIN, _RANDOM = "pine_forest", "isolation_forest", "random"
 _ALERTS, _TREES, _FACTOR, _MOST_BOGUS = 4, 100, 2.0, 0.1
 _LOOKS, _SHOWN, _BOGUS_LOOKS = 200, (50, 200), 100
@@ -89,7 +95,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=_DATA, help="folder of the two tables")
     parser.add_argument("--seeds", type=int, default=8, help="halves of the objects")
-    parser.add_argument("--arms", default=",".join(_ARMS), help="estimators, and random")
+    parser.add_argument(
+        "--arms", default=",".join(_ARMS), help="estimators, with _drawn too, and random"
+    )
     parser.add_argument("--per-night", type=int, default=10, help="looks between two fits")
     parser.add_argument("--sky", default="real,artefacts", help="skies, by a comma")
     parser.add_argument("--check", action="store_true", help="exit 1 if a target is missed")
@@ -107,9 +115,11 @@ def main() -> None:
                 claims.append(factor(shown[_DEFAULT], shown[_PLAIN]))
         else:
             print(f"anomaly: no labelled light curves at {options.data}: the real sky is left out")
+    if "lsst" in options.sky:
+        table("lsst", simulated_sky(_of("anomaly_lsst"), _NIGHTS, _PER_NIGHT), arms, options)
     if "artefacts" in options.sky:
         nights, alerts = (8, 1500) if options.quick else (_NIGHTS, _PER_NIGHT)
-        sky = simulated_sky(settings, nights, alerts)
+        sky = simulated_sky(settings, nights, alerts, _REAL_BOGUS)
         shown = table("artefacts", sky, arms, options)
         if _DEFAULT in arms:
             share = shown[_DEFAULT][:, -1] / _BOGUS_LOOKS
@@ -154,17 +164,17 @@ def with_past(alerts: NightlyAlerts) -> NightlyAlerts:
     return replace(alerts, light_curves=replace(alerts.light_curves, context=context))
 
 
-def simulated_sky(settings: Settings, nights: int, alerts: int) -> Sky:
-    """Alerts of a simulated stream before any cut."""
-    sky = simulate(nights, alerts, _SEASON)
+def simulated_sky(settings: Settings, nights: int, alerts: int, scores: Sequence[str] = ()) -> Sky:
+    """Alerts of a simulated stream before any cut, with `scores` among the features."""
+    sky = simulate(nights, alerts, _SEASON, survey=settings.survey.name)
     kinds = sky.truth.set_index("object_id")["type"]
     curves = light_curves(sky.columns(), settings.survey)
     names, row = np.unique(sky.alerts["object_id"].to_numpy(str), return_inverse=True)
     types = kinds.loc[names]
     kept = some_of_each(row, _ALERTS, np.random.default_rng(0))
-    features = settings.target.features.model_copy(
-        update={"context": (*_REAL_BOGUS, "n_detections")}
-    )
+    features = settings.target.features
+    if scores:
+        features = features.model_copy(update={"context": (*scores, "n_detections")})
     wanted, bogus = (types == "TDE").to_numpy(bool), types.isna().to_numpy(bool)
     return sky_of(curves.select(kept), features, row[kept], wanted, bogus)
 
@@ -208,6 +218,8 @@ def looks(sky: Sky, arm: str, seed: int, per_night: int) -> npt.NDArray[np.int64
     """Objects in the order in which the expert sees them."""
     if arm == _RANDOM:
         return np.random.default_rng([seed, 1]).permutation(len(sky.wanted))[:_LOOKS]
+    is_drawn, arm = arm.endswith(_DRAWN), arm.removesuffix(_DRAWN)
+    draw, rng = _of("anomaly").target.draw, np.random.default_rng([seed, 2])
     model = ModelSettings(
         estimator=arm, n_estimators=_TREES, min_labels=2, min_labels_per_class=1, seed=seed
     )  # type: ignore[arg-type]
@@ -221,11 +233,21 @@ def looks(sky: Sky, arm: str, seed: int, per_night: int) -> npt.NDArray[np.int64
             forest = fit_estimator(model, *labels, background, threads=1)
             score = np.zeros(len(sky.wanted))
             np.maximum.at(score, sky.own, predict(forest, sky.values))
-        score[seen] = -1
-        nightly = np.argsort(-score, kind="stable")[:per_night]
+        rank = -score
+        if is_drawn:
+            pi = weights(score, float(np.mean(score**draw.exponent)), draw)
+            rank = priorities(rng.random(len(score)), pi)
+        rank[seen] = np.inf
+        nightly = np.argsort(rank, kind="stable")[:per_night]
         seen[nightly] = True
         order += nightly.tolist()
     return np.array(order)
+
+
+@cache
+def _of(target: str) -> Settings:
+    """Settings of a target of the package."""
+    return load_settings(environment={}, target=target, starting_set=None, test_set=None)
 
 
 def factor(default: Floats, plain: Floats) -> Claim:

@@ -40,7 +40,10 @@ def test_the_environment_overrides_the_files(monkeypatch):
             {"stream": {"partitions": 0}},
             r"stream.partitions: .*greater than or equal to 1.*found 0",
         ),
-        ({"target": "late_snia"}, "No target 'late_snia'; known: anomaly, early_snia"),
+        (
+            {"target": "late_snia"},
+            "No target 'late_snia'; known: anomaly, anomaly_lsst, early_snia",
+        ),
         ({"source": {"security_protocol": "TLS"}}, "source.security_protocol.*'PLAINTEXT'"),
         (
             {"target": {"model": {"learning_rate": 0.1}}},
@@ -86,8 +89,8 @@ _WRONG = {
     ),
     "TARGET": (
         "late_snia",
-        "No target 'late_snia'; known: anomaly, early_snia, early_snia_lsst, microlensing in "
-        f"{_TARGETS}.",
+        "No target 'late_snia'; known: anomaly, anomaly_lsst, early_snia, early_snia_lsst, "
+        f"microlensing, microlensing_lsst in {_TARGETS}.",
     ),
     "SOURCE__SERVERS": (
         "me:s3cret@broker",

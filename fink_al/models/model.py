@@ -32,7 +32,7 @@ from fink_al.models.calibration import (
     out_of_fold,
     with_earlier,
 )
-from fink_al.models.estimators.background import Beside
+from fink_al.models.estimators.background import Background, Beside
 from fink_al.models.estimators.estimator import (
     Estimator,
     check_name,
@@ -146,15 +146,15 @@ def fit(
         Digests of all that the examples were made of (:mod:`fink_al.training.inputs`); the manifest
         keeps them.
     prior : Prior or Background, optional
-        Teacher, needed by an informed forest, or background of an isolation forest
-        (:func:`fink_al.training.background.beside_of`).
+        Teacher, needed by an informed forest, or background of an isolation forest, which needs no
+        label then (:func:`fink_al.training.background.beside_of`).
 
     Raises
     ------
     ModelError
         If the examples are all of one class, or an informed forest has no teacher.
     """
-    if len(set(training.positive.tolist())) < 2:
+    if len(set(training.positive.tolist())) < 2 and not isinstance(prior, Background):
         raise ModelError(f"A model needs examples of both classes; found {len(training)} of one.")
     features = FeatureSet.from_settings(target.features)
     values, positive, objects = training.values, training.positive, training.object_id

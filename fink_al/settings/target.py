@@ -54,8 +54,8 @@ class ModelSettings(Section):
     prior: PriorSettings = PriorSettings()
     earlier_alerts: bool = True
     calibrate_from: Count | None = 50
-    min_labels: Annotated[int, Field(ge=2)]
-    min_labels_per_class: Count
+    min_labels: Annotated[int, Field(ge=0)]
+    min_labels_per_class: Annotated[int, Field(ge=0)]
     seed: Annotated[int, Field(ge=0, lt=2**32)]
 
     @model_validator(mode="before")
@@ -64,6 +64,15 @@ class ModelSettings(Section):
         if isinstance(values, dict) and "boosting" in values:
             raise ValueError(f"remove boosting: {REMOVED_ESTIMATORS['gradient_boosting']}")
         return values
+
+    @model_validator(mode="after")
+    def _has_labels(self) -> ModelSettings:
+        if not self.has_background and (self.min_labels < 2 or self.min_labels_per_class < 1):
+            raise ValueError(
+                f"{self.estimator} learns from labels alone: min_labels is at least 2, and "
+                "min_labels_per_class 1. pine_forest, aad_forest and isolation_forest need none"
+            )
+        return self
 
     @property
     def is_taught(self) -> bool:
@@ -98,6 +107,7 @@ class PromotionSettings(Section):
         "figure_of_merit", "accuracy", "efficiency", "purity",
     ]  # fmt: skip
     margin: Annotated[float, Field(ge=0)]
+    unjudged: Literal["keep", "promote"] = "keep"
     confidence: Annotated[float, Field(ge=0.5, lt=1)]
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from fink_al.archive.reading import Archive
 from fink_al.loop import Loop
 from fink_al.models.estimators.background import Background, Beside
 from fink_al.settings import Target
@@ -57,25 +58,48 @@ def archived_background(
         Largest number of alerts.
     """
     archive = loop.archive
-    if not (files := archive.whole_files(*last) if (last := archive.nights()[-nights:]) else []):
+    files, drawn = _drawn(archive, nights, alerts)
+    if not len(drawn):
         return None
     schema = archive.schema()
-    drawn = np.empty(0, np.int64)
-    for batch in archive.batches(files, schema, ["alert_id"]):
-        drawn = np.union1d(drawn, batch["alert_id"].to_numpy())
-        drawn = drawn[np.argsort(_mixed(drawn), kind="stable")[:alerts]]
     columns = [name for name in ("alert_id", *loop.columns) if name in schema.names]
     # Light curves are read of the drawn alerts alone.
     is_drawn = archive.field("alert_id").isin(drawn)
-    rows = pa.concat_tables(archive.batches(files, schema, columns, is_drawn))
-    if not len(rows):
-        return None
-    kept = rows.sort_by("alert_id").combine_chunks()
-    names = sorted(map(str, kept["alert_id"].to_pylist()))
-    values = feature_values(loop, kept)
+    kept = pa.concat_tables(archive.batches(files, schema, columns, is_drawn))
+    values = feature_values(loop, kept.sort_by("alert_id").combine_chunks())
     seen = ~np.isnan(values).all(axis=1)
-    identity = hashlib.sha256("\n".join(names).encode()).hexdigest()[:16]
-    return Background(looked_at(loop.target, values[seen]), identity) if seen.any() else None
+    return (
+        Background(looked_at(loop.target, values[seen]), _identity(drawn)) if seen.any() else None
+    )
+
+
+def background_identity(loop: Loop) -> str | None:
+    """Identity of :func:`archived_background`, without its features; None if there are no alerts.
+
+    Parameters
+    ----------
+    loop : Loop
+        The target's loop.
+    """
+    _, drawn = _drawn(loop.archive, NIGHTS, ALERTS)
+    return _identity(drawn) if len(drawn) else None
+
+
+def _drawn(archive: Archive, nights: int, alerts: int) -> tuple[list[str], npt.NDArray[np.int64]]:
+    """Files of the last nights, and the numbers of the alerts drawn of them."""
+    last, drawn = archive.nights()[-nights:], np.empty(0, np.int64)
+    files = archive.whole_files(*last) if last else []
+    if not files:
+        return files, drawn
+    for batch in archive.batches(files, archive.schema(), ["alert_id"]):
+        drawn = np.union1d(drawn, batch["alert_id"].drop_null().to_numpy())
+        drawn = drawn[np.argsort(_mixed(drawn), kind="stable")[:alerts]]
+    return files, drawn
+
+
+def _identity(drawn: npt.NDArray[np.int64]) -> str:
+    names = sorted(map(str, drawn.tolist()))
+    return hashlib.sha256("\n".join(names).encode()).hexdigest()[:16]
 
 
 def _mixed(numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.uint64]:

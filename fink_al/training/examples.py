@@ -207,7 +207,8 @@ def earlier_alerts(loop: Loop, curves: LightCurves) -> Earlier | None:
 
 def rows_of(rows: pa.Table, training: TrainingSet) -> pa.Table:
     """Select the rows of the examples in `training`, with class ``positive`` and ``weight``."""
-    index = pc.index_in(pa.array(training.object_id), rows["object_id"].combine_chunks())
+    names = pa.array(training.object_id, rows["object_id"].type)  # there may be none
+    index = pc.index_in(names, rows["object_id"].combine_chunks())
     rows = rows.take(index).append_column("positive", pa.array(training.positive))
     if training.weights is None:
         return rows

@@ -42,6 +42,7 @@ from fink_al.models.registry import DECISION, WHY, Registry
 from fink_al.settings import PromotionSettings
 from fink_al.settings.taxonomy import UNCLASSIFIED
 from fink_al.storage.local import alone
+from fink_al.training.background import background_identity
 from fink_al.training.contest import entrants, winner
 from fink_al.training.cross_fitting import compare_recipes
 from fink_al.training.drawn import write_drawn
@@ -274,14 +275,16 @@ def _retrain(loop: Loop, archived: ArchiveReader, progress: Progress) -> Summary
         live = live_metrics(drawn, champion_threshold(registry))
         done = replace(done, live=live.to_dict())
     least = target.model.min_labels_per_class
-    if len(training) < target.model.min_labels or min(positive, negative) < least:
+    is_bare = not min(positive, negative) and not loop.archive.nights()
+    if len(training) < target.model.min_labels or min(positive, negative) < least or is_bare:
         why = (
             f"{positive} positive and {negative} negative examples; a model needs "
-            f"{target.model.min_labels}, {least} of each"
+            f"{target.model.min_labels}, {least} of each{', or archived alerts' * is_bare}"
         )
         return replace(done, outcome="too_few_labels", why=why)
     taught_by = teaching.identity if teaching else None
-    identity = question(training, target, test.identity if test else None, taught_by)
+    grown_on = background_identity(loop) if target.model.has_background else taught_by
+    identity = question(training, target, test.identity if test else None, grown_on)
     ingredients = recipe(training, target, taught_by)
     if decided := _decided(loop, identity, ingredients, number):
         why = f"version {decided} was decided on the same examples and settings"
@@ -421,6 +424,9 @@ def _trial(
         if on_drawn := _on_drawn(new, training, rows, other):
             done.drawn_differences[number] = on_drawn.to_dict()
         if (difference := judge(on_test, on_drawn)) is None:
+            if rule.unjudged == "promote":
+                sentences.append("nothing judges it yet, and promotion.unjudged is promote")
+                continue
             return False, "there is no test set to compare on: fink-al model promote decides", done
         better, why = decide(rule, difference)
         sentences.append(f"{why} (version {number})")

@@ -63,7 +63,8 @@ def test_files_of_the_working_directory_hide_no_other(tmp_path, monkeypatch):
     own, package = tmp_path / "conf" / "targets", find_resource("conf/targets")
     assert str(error.value) == (
         f"FINK_AL_TARGET: No target 'theirs'; known: mine in {own}; "
-        f"anomaly, early_snia, early_snia_lsst, microlensing in {package}."
+        "anomaly, anomaly_lsst, early_snia, early_snia_lsst, microlensing, microlensing_lsst in "
+        f"{package}."
     )
 
 
