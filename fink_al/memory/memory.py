@@ -120,8 +120,13 @@ class Memory:
             until = self.nights_until
             if until is not None and night <= until:
                 return False
+            older = self._as_of(night)
+            if older.until != until:
+                raise ServiceError(
+                    f"{self.place} lacks files before night {until}: restore them from a copy, or "
+                    "remove all files of the memory and make it again from the archive."
+                )
             with self._files.scratch() as spill:
-                older = self._as_of(night)
                 news = self._news(older, night, alerts)
                 runs = [spill([run]) for run in in_runs(news, _RUN_ROWS)]
                 first = night if until is None else shifted(until, 1)

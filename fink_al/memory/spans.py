@@ -50,22 +50,25 @@ def spans_of(names: Iterable[str]) -> list[Span]:
     return sorted(Span(int(match[1]), int(match[2])) for match in found if match)
 
 
-def chain(spans: Iterable[Span], night: int) -> list[Span]:
+def chain(spans: Sequence[Span], night: int) -> list[Span]:
     """Spans that make the memory as of `night`, newest first.
 
-    The first ends at the last night, not later than `night`, at which one ends; each next one on
-    the eve of the one before. Of several the widest is taken: it has replaced the others.
+    The first ends at the last night, not later than `night`, from which others lead back to the
+    begin of the memory without a gap: without the older files an object would seem to have no past.
+    Each next one ends on the eve of the one before. Of several the widest is taken: it has replaced
+    the others.
     """
+    begin = min((span.first for span in spans), default=0)
     widest: dict[int, Span] = {}
     for span in spans:
-        if span.last <= night:
-            widest[span.last] = min(span, widest.get(span.last, span))
-    found = list[Span]()
-    at = max(widest, default=0)
-    while at in widest:
-        found.append(widest[at])
-        at = shifted(found[-1].first, -1)
-    return found
+        widest[span.last] = min(span, widest.get(span.last, span))
+    for last in sorted((last for last in widest if last <= night), reverse=True):
+        found = [widest[last]]
+        while (eve := shifted(found[-1].first, -1)) in widest:
+            found.append(widest[eve])
+        if found[-1].first == begin:
+            return found
+    return []
 
 
 def tail(sizes: Sequence[int]) -> int:

@@ -146,6 +146,18 @@ def test_other_bands_and_damaged_files_are_refused(sky, tmp_path):
         memory_of(tmp_path).lookup(night(30))
 
 
+def test_a_lost_file_hides_what_is_after_it_and_stops_the_job(sky, tmp_path):
+    memory = memory_of(tmp_path)
+    fill(memory, sky, range(8))
+    for path in tmp_path.glob("*.arrow"):
+        if any(night(day) == int(path.stem[-8:]) for day in (6, 7)):
+            path.unlink()
+    memory._files.write(Span(night(7), night(7)), [])
+    check(memory_of(tmp_path), sky, 7, until=2)
+    with pytest.raises(ServiceError, match=f"lacks files before night {night(7)}: restore"):
+        memory.update(night(8), sky.of(8))
+
+
 def test_files_have_plain_columns_and_are_not_copied_when_read(sky, tmp_path):
     memory = memory_of(tmp_path)
     fill(memory, sky, range(1))
@@ -185,7 +197,7 @@ def test_nights_and_sizes_say_which_files_count():
     spans = spans_of([*names, "20260105-20260105.arrow", "notes.txt"])
     assert len(spans) == 4
     assert chain(spans, 20260104) == [Span(20260103, 20260103), Span(20251230, 20260102)]
-    assert chain(spans, 20260105) == [Span(20260105, 20260105)]  # a night is missing
+    assert chain(spans, 20260105) == chain(spans, 20260104)  # a file is missing
     assert chain(spans, 20260101) == []
     assert shifted(20260301, -1) == 20260228
     assert [tail(sizes) for sizes in ([5], [5, 11], [5, 10, 31], [5, 10, 30, 100])] == [1, 1, 2, 3]
