@@ -21,6 +21,7 @@ class FeatureSettings(Section):
     last_limit: bool = False
     context: tuple[ContextName, ...] = ()
     forced: bool = False
+    past: bool = False
     rainbow: bool = False
     wavelengths_nm: dict[str, Positive] = Field(default_factory=dict)
 
