@@ -1,126 +1,158 @@
 """Recall of simulated and real microlensing at fixed false alarms, with 95% intervals.
 
-The package's random forest learns from simulated alerts and judges others, of other objects. A
-threshold is the highest score of so many simulated non-events. False alarms are counted an alert:
-each non-event is seen once, at a random one of its detections. An event is seen at its last
-detection before each of several times; it counts from the first at which its score passes.
+The package's random forest learns from simulated alerts and judges others, of other objects: once
+with the light curve alone, once with the nearest sources in catalogue and reference image, too, and
+once with a memory of the year before. A threshold is the highest score of so many simulated
+non-events. False alarms are counted an alert: each non-event is seen once, at a random one of its
+detections. An event gets a score at each of its detections; it counts from the first that passes.
 
 With --real, real light curves with a common treatment: each event is paired with a variable star.
 Both get the same number of points, at nearly the same times, errors that are the larger of the two,
 and the same baseline magnitude. Their forest learns from simulated objects observed like these.
 
-    python benchmarks/microlensing.py [--events 3000] [--non-events 100000] [--train 4000]
-        [--real FILE] [--planets 600] [--trees 300] [--seed 1] [--quick]
+    python benchmarks/microlensing.py [--events 2000] [--non-events 200000] [--train 4000]
+        [--full] [--real FILE] [--planets 600] [--trees 300] [--seed 1] [--quick]
+
+--full is a million non-events for the thresholds and as many to check them, in parts of bounded
+size: some hours, one line of progress a part.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 import time
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
 import microlensing_real
 import numpy as np
-from microlensing_model import FEATURES, learned, share
+from microlensing_model import FEATURES, WAYS, learned, share
 
 from fink_al.features.feature_set import FeatureSet
 from fink_al.features.microlensing.lens import PointLens
-from fink_al.lightcurve import LightCurves
 from fink_al.models.estimators.forest import Forest
 from fink_al.simulation.lens_alerts import (
     BANDS,
     EVENT,
     PLANET,
     Sky,
-    alerts_at,
-    last_detection_before,
-    random_detection,
+    detected,
+    packets_at,
+    random_detections,
     simulate_sky,
 )
+from fink_al.simulation.lenses import half_of_rise_mjd
 
-#: Times at which an event is seen, in Einstein times before the peak.
+#: Times at which an event is looked at, in Einstein times before the peak.
 TIMES = (-2.0, -1.5, -1.0, -0.75, -0.5, -0.25, 0.0, 0.5)
 RATES = (1e-2, 1e-3, 1e-4, 1e-5)
 MAGNITUDES = (15.0, 17.0, 18.5, 20.0, 21.0)
-_BATCH, _HISTORY = 10_000, 30.0
-#: Targets: recall before half of the rise, and false alarms at which.
-TARGET_RECALL, TARGET_RATE = 0.80, 1e-5
+RISES = (0.0, 0.1, 0.2, 0.4, 0.8, 9.0)
+_BATCH, _HISTORY, _PAST_DAYS = 5_000, 30.0, 365
+_FULL = 1_000_000
+#: Alerts of an object that teach.
+_TEACHING_ALERTS = 3
+#: Target: recall of events of this baseline before half of the rise, and false alarms at which.
+TARGET_RECALL, TARGET_RATE, TARGET_MAG = 0.80, 1e-5, 18.5
+
+Forests = dict[str, tuple[Forest, np.ndarray]]
+Scores = dict[str, np.ndarray]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--events", type=int, default=3000)
-    parser.add_argument("--non-events", type=int, default=100_000)
+    parser.add_argument("--events", type=int, default=2000)
+    parser.add_argument("--non-events", type=int, default=200_000)
     parser.add_argument("--train", type=int, default=4000, help="events that teach the forest")
+    parser.add_argument("--full", action="store_true", help="a million non-events, twice")
     parser.add_argument("--real", type=Path)
     parser.add_argument("--planets", type=int, help="stars with a planet; needs VBMicrolensing")
     parser.add_argument("--trees", type=int, default=300)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--quick", action="store_true", help="few objects and trees")
     options = parser.parse_args()
-    train = options.train
     if options.quick:
-        options.events, options.non_events, options.trees, train = 300, 2000, 40, 300
+        options.events, options.non_events, options.trees, options.train = 200, 2000, 40, 300
+    if options.full:
+        options.non_events = _FULL
     features = FeatureSet.from_settings(FEATURES)
     since = time.perf_counter()
-    forest = fitted(features, train, options.trees, options.seed)
-    print(f"forest of {options.trees} trees, {len(features.names)} features, {train} events and "
-          f"{3 * train} non-events: {time.perf_counter() - since:.0f} s")  # fmt: skip
-    scores, kinds = non_events(forest, features, options.non_events, options.seed + 1000)
-    thresholds = of_rates(scores)
-    print(f"\n{len(scores)} alerts of non-events; highest scores by kind:")
-    for kind in sorted(set(kinds)):
-        these = scores[kinds == kind]
-        print(f"  {kind:12} {len(these):7}  99.9% below {np.quantile(these, 0.999):.3f}, highest "
-              f"{these.max():.3f}")  # fmt: skip
-    events(forest, features, thresholds, options.events, options.seed + 2000)
+    forests = fitted(features, options.train, options.trees, options.seed)
+    print(f"forests of {options.trees} trees, up to {len(features.names)} features, "
+          f"{options.train} events and {3 * options.train} non-events, up to {_TEACHING_ALERTS} "
+          f"alerts of each: {time.perf_counter() - since:.0f} s")  # fmt: skip
+    scores, kinds = non_events(forests, features, options.non_events, options.seed + 1000)
+    thresholds = {way: of_rates(scores[way]) for way in WAYS}
+    for way in WAYS:
+        print(f"\n{len(kinds)} alerts of non-events, {way}; highest scores by kind:")
+        for kind in sorted(set(kinds)):
+            these = scores[way][kinds == kind]
+            print(f"  {kind:12} {len(these):7}  99.9% below {np.quantile(these, 0.999):.3f}, "
+                  f"highest {these.max():.3f}")  # fmt: skip
+    events(forests, features, thresholds, options.events, options.seed + 2000)
     if options.planets:
         planets(options.planets)
-    check_rates(forest, features, thresholds, options)
+    check_rates(forests, features, thresholds, options)
     if options.real:
         microlensing_real.report(options.real, options.trees, options.seed, options.quick)
 
 
-def fitted(features: FeatureSet, n: int, trees: int, seed: int) -> Forest:
-    """Forest that has learned from `n` events and three times as many non-events.
+def fitted(features: FeatureSet, n: int, trees: int, seed: int) -> Forests:
+    """Forests that have learned from `n` events and three times as many non-events, by way.
 
-    Events are seen once, at a random detection up to one Einstein time after the peak.
+    Alerts of an object are drawn at random; those of events are up to one Einstein time after the
+    peak.
     """
-    rng = np.random.default_rng(seed)
-    event, other = simulate_sky(n, EVENT, seed), simulate_sky(3 * n, None, seed + 1)
-    rows = random_detection(_until(event, 1.0), rng, _HISTORY)
-    parts = [alerts_at(_until(event, 1.0), rows), random_alerts(other, seed)]
-    values = np.vstack([features.extract(part).values for part in parts])
-    positive = np.repeat([True, False], [len(part) for part in parts])
-    return learned(values, positive, trees, seed)
+    values, positive = [], []
+    for size, kind, one_seed in _parts(n, seed, (EVENT, None, None, None)):
+        sky = simulate_sky(size, kind, one_seed, past_days=_PAST_DAYS)
+        end = None
+        if kind == EVENT:
+            end = (sky.truth["peak_mjd"] + sky.truth["te_days"]).to_numpy()
+        rng = np.random.default_rng(one_seed)
+        rows = random_detections(sky.curves, rng, _HISTORY + _PAST_DAYS, _TEACHING_ALERTS, end)
+        values.append(features.extract(packets_at(sky, rows)).values)
+        positive.append(np.full(len(values[-1]), kind == EVENT))
+    matrix, truth = np.vstack(values), np.concatenate(positive)
+    ways = {way: features.columns(without) for way, without in WAYS.items()}
+    return {w: (learned(matrix[:, c], truth, trees, seed), c) for w, c in ways.items()}
 
 
-def _until(sky: Sky, einstein_times: float) -> LightCurves:
-    end = (sky.truth["peak_mjd"] + einstein_times * sky.truth["te_days"]).to_numpy()
-    curves = sky.curves
-    return curves.select_points(curves.mjd <= end[curves.alert_of_point()])
+def _parts(
+    n: int, seed: int, kinds: tuple[str | None, ...]
+) -> Iterator[tuple[int, str | None, int]]:
+    """Sizes, kinds and seeds of skies of bounded size that have `n` objects of each of `kinds`."""
+    for i, kind in enumerate(kinds):
+        for begin in range(0, n, _BATCH):
+            yield min(_BATCH, n - begin), kind, seed * 1_000_003 + 1009 * i + begin // _BATCH
 
 
-def random_alerts(sky: Sky, seed: int) -> LightCurves:
-    """One alert of each object that has a detection."""
-    rows = random_detection(sky.curves, np.random.default_rng(seed), _HISTORY)
-    return alerts_at(sky.curves, rows)
+def score(forests: Forests, values: np.ndarray) -> Scores:
+    """Scores by way."""
+    return {
+        way: forest.predict_proba(values[:, columns])[:, 1].astype(np.float32)
+        for way, (forest, columns) in forests.items()
+    }
 
 
-def non_events(forest: Forest, features: FeatureSet, n: int, seed: int):
-    """Scores and kinds of alerts of at least `n` non-events."""
-    scores, kinds = [], []
-    count = 0
+def non_events(
+    forests: Forests, features: FeatureSet, n: int, seed: int
+) -> tuple[Scores, np.ndarray]:
+    """Scores and kinds of alerts of `n` non-events, one each."""
+    parts, kinds, count, since = [], [], 0, time.perf_counter()
     while count < n:
-        size = min(_BATCH, int(1.5 * (n - count)) + 100)
-        sky = simulate_sky(size, None, seed)
-        rows = random_detection(sky.curves, np.random.default_rng(seed), _HISTORY)
-        alerts = alerts_at(sky.curves, rows)
-        scores.append(forest.predict_proba(features.extract(alerts).values)[:, 1])
-        kinds.append(sky.truth["kind"].to_numpy()[rows >= 0])
-        count, seed = count + len(alerts), seed + 1
-    return np.concatenate(scores)[:n], np.concatenate(kinds)[:n]
+        sky = simulate_sky(_BATCH, None, seed * 7919 + len(parts), past_days=_PAST_DAYS)
+        rng = np.random.default_rng([seed, len(parts)])
+        rows = random_detections(sky.curves, rng, _HISTORY + _PAST_DAYS)
+        parts.append(score(forests, features.extract(packets_at(sky, rows)).values))
+        kinds.append(sky.truth["kind"].to_numpy(str)[sky.curves.alert_of_point()[rows]])
+        count += len(rows)
+        print(f"\r{count} of {n} non-events, {time.perf_counter() - since:.0f} s", end="",
+              file=sys.stderr)  # fmt: skip
+    print(file=sys.stderr)
+    return {w: np.concatenate([p[w] for p in parts])[:n] for w in WAYS}, np.concatenate(kinds)[:n]
 
 
 def of_rates(scores: np.ndarray) -> dict[float, float]:
@@ -130,53 +162,92 @@ def of_rates(scores: np.ndarray) -> dict[float, float]:
 
 
 def check_rates(
-    forest: Forest, features: FeatureSet, thresholds: dict[float, float], options
+    forests: Forests, features: FeatureSet, thresholds: dict[str, dict[float, float]], options
 ) -> None:
     """Count false alarms among other non-events, as thresholds were chosen to fit the first."""
-    scores, _ = non_events(forest, features, options.non_events, options.seed + 5000)
-    print(f"\nfalse alarms among {len(scores)} other non-events:")
-    for rate, threshold in thresholds.items():
-        hits = int((scores > threshold).sum())
-        print(f"  threshold for {rate:.0e}: {hits}, {share(hits, len(scores), '.2e')}")
+    scores, _ = non_events(forests, features, options.non_events, options.seed + 5000)
+    for way, of_way in thresholds.items():
+        print(f"\nfalse alarms among {len(scores[way])} other non-events, {way}:")
+        for rate, threshold in of_way.items():
+            hits = int((scores[way] > threshold).sum())
+            print(f"  threshold for {rate:.0e}: {hits}, {share(hits, len(scores[way]), '.2e')}")
 
 
 def events(
-    forest: Forest, features: FeatureSet, thresholds: dict[float, float], n: int, seed: int
+    forests: Forests,
+    features: FeatureSet,
+    thresholds: dict[str, dict[float, float]],
+    n: int,
+    seed: int,
 ) -> None:
     """Print recall by time and by baseline magnitude, and before half of the rise."""
-    sky = simulate_sky(n, EVENT, seed)
-    truth = sky.truth
-    te, u0 = truth["te_days"].to_numpy(), truth["u0"].to_numpy()
-    peak = truth["peak_mjd"].to_numpy()
-    times = [peak + x * te for x in TIMES]
-    half = peak - te * np.sqrt(np.maximum(half_separation(u0) ** 2 - u0**2, 0))
-    best, exists = np.full((n, len(times)), -1.0), np.zeros((n, len(times)), bool)
-    for k, time_ in enumerate(times):
-        best[:, k], exists[:, k] = seen(forest, features, sky.curves, time_)
-    early = np.full(n, -1.0)
-    has_early = np.zeros(n, bool)
-    for part in (0.25, 0.5, 0.75, 1.0):  # of the way from 2 Einstein times before the peak
-        start = peak - 2 * te
-        scores, exist = seen(forest, features, sky.curves, start + part * (half - start))
-        early, has_early = np.maximum(early, scores), has_early | exist
-    best = np.maximum.accumulate(best, axis=1)
-    exists = np.logical_or.accumulate(exists, axis=1)
-    print(f"\nrecall of {n} events, of all and (of those with an alert by then):")
-    for rate, threshold in thresholds.items():
-        print(f" at {rate:.0e} false alarms an alert (score above {threshold:.3f})")
-        for k, x in enumerate(TIMES):
-            print(f"  {x:+.2f} tE: {_both(best[:, k] > threshold, exists[:, k])}")
-        hits = early > threshold
-        print(f"  before half of the rise: {_both(hits, has_early)}")
-        for low, high in pairwise(MAGNITUDES):
-            chosen = truth["r_mag"].between(low, high).to_numpy()
-            print(f"    r {low:g} to {high:g}: {_both(hits[chosen], has_early[chosen])}")
-    rate = min(thresholds)
-    value = (early[has_early] > thresholds[rate]).mean() if has_early.any() else float("nan")
-    met = "met" if rate <= TARGET_RATE and value >= TARGET_RECALL else "missed"
-    note = "" if rate <= TARGET_RATE else f" (too few non-events for it; at {rate:.0e})"
-    print(f" target {TARGET_RECALL:.0%} before half of the rise at {TARGET_RATE:.0e}: "
-          f"{value:.1%}{note}, {met}")  # fmt: skip
+    skies = [simulate_sky(size, kind, one_seed, past_days=_PAST_DAYS)
+             for size, kind, one_seed in _parts(n, seed, (EVENT,))]  # fmt: skip
+    seen = [scored_alerts(forests, features, sky) for sky in skies]
+    columns = {
+        name: np.concatenate([sky.truth[name].to_numpy() for sky in skies])
+        for name in ("peak_mjd", "te_days", "u0", "source_share", "r_mag")
+    }
+    peak, te = columns["peak_mjd"], columns["te_days"]
+    half, rise = half_of_rise_mjd(columns)
+    begins = np.cumsum([0, *(len(sky.truth) for sky in skies[:-1])])
+    owner = np.concatenate([o + b for (o, _, _), b in zip(seen, begins, strict=True)])
+    mjd = np.concatenate([t for _, t, _ in seen])
+    is_target = columns["r_mag"] < TARGET_MAG
+
+    def until(values: np.ndarray, end: np.ndarray) -> np.ndarray:
+        """The highest of the values of each event's alerts up to a time, -1 without any."""
+        best = np.full(n, -1.0)
+        use = mjd <= end[owner]
+        np.maximum.at(best, owner[use], values[use])
+        return best
+
+    has_early = until(np.zeros(len(mjd)), half) >= 0
+    print(f"\nrecall of {n} events, of all and (of those with an alert by then); "
+          f"{len(mjd)} alerts scored")  # fmt: skip
+    for way, of_way in thresholds.items():
+        scores = np.concatenate([found[way] for _, _, found in seen])
+        for rate, threshold in of_way.items():
+            print(f" {way}, {rate:.0e} false alarms an alert (score above {threshold:.3f})")
+            for x in TIMES:
+                best = until(scores, peak + x * te)
+                print(f"  {x:+.2f} tE: {_both(best > threshold, best >= 0)}")
+            hits = until(scores, half) > threshold
+            print(f"  before half of the rise: {_both(hits, has_early)}")
+            for low, high in pairwise(MAGNITUDES):
+                chosen = (columns["r_mag"] >= low) & (columns["r_mag"] < high)
+                print(f"    r {low:g} to {high:g}: {_both(hits[chosen], has_early[chosen])}")
+            print(f"    r below {TARGET_MAG:g}: {_both(hits[is_target], has_early[is_target])}")
+            for low, high in pairwise(RISES):
+                chosen = is_target & (rise / 2 >= low) & (rise / 2 < high)
+                print(f"      risen by {low:g} to {high:g} mag at half: "
+                      f"{_both(hits[chosen], has_early[chosen])}")  # fmt: skip
+        rate = min(of_way)
+        hits = (until(scores, half) > of_way[rate])[is_target]
+        met = "met" if rate <= TARGET_RATE and hits.mean() >= TARGET_RECALL else "missed"
+        note = "" if rate <= TARGET_RATE else f" (too few non-events for it; at {rate:.0e})"
+        print(
+            f" target {TARGET_RECALL:.0%} of the events below r = {TARGET_MAG:g} before half of "
+            f"the rise at {TARGET_RATE:.0e}, {way}: {share(hits.sum(), len(hits))}{note}, {met}"
+        )
+    print(f" of these, {share(has_early[is_target].sum(), is_target.sum())} have an alert by then: "
+          "more cannot be found")  # fmt: skip
+
+
+def scored_alerts(
+    forests: Forests, features: FeatureSet, sky: Sky
+) -> tuple[np.ndarray, np.ndarray, Scores]:
+    """Object, time and scores of every alert of the events of `sky`, up to the last of `TIMES`."""
+    curves, owner = sky.curves, sky.curves.alert_of_point()
+    last = (sky.truth["peak_mjd"] + max(TIMES) * sky.truth["te_days"]).to_numpy()
+    whole = curves.mjd > sky.first_mjd + _HISTORY
+    rows = np.flatnonzero(detected(curves) & whole & (curves.mjd <= last[owner]))
+    parts = [
+        score(forests, features.extract(packets_at(sky, rows[i : i + _BATCH])).values)
+        for i in range(0, len(rows), _BATCH)
+    ]
+    found = {way: np.concatenate([part[way] for part in parts]) for way in WAYS}
+    return owner[rows], curves.mjd[rows], found
 
 
 def planets(n: int) -> None:
@@ -195,24 +266,6 @@ def planets(n: int) -> None:
 
 def _both(hits: np.ndarray, exists: np.ndarray) -> str:
     return f"{share(hits.sum(), len(hits))}  ({share(hits[exists].sum(), exists.sum())})"
-
-
-def half_separation(u0: np.ndarray) -> np.ndarray:
-    """Separation at which the excess of the magnification is half of that at the peak."""
-    root = u0 * np.sqrt(u0**2 + 4)
-    a = 1 + ((u0**2 + 2) / root - 1) / 2
-    return np.sqrt(2 * a / np.sqrt(a**2 - 1) - 2)
-
-
-def seen(forest: Forest, features: FeatureSet, curves: LightCurves, mjd: np.ndarray):
-    """Scores at the last detection before `mjd`, -1 without one, and whether there is one."""
-    rows = last_detection_before(curves, mjd)
-    has = rows >= 0
-    scores = np.full(len(curves), -1.0)
-    if has.any():
-        values = features.extract(alerts_at(curves, rows)).values
-        scores[has] = forest.predict_proba(values)[:, 1]
-    return scores, has
 
 
 if __name__ == "__main__":

@@ -15,7 +15,22 @@ FEATURES = FeatureSettings(
     min_data_points=3,
     min_rising_points=1,
     forced=True,
+    past=True,
+    context=(
+        "reference_mag",
+        "reference_distance_arcsec",
+        "star_score",
+        "host_mag",
+        "host_colour_g_r",
+    ),
 )
+
+#: What a forest looks at, by what it does not look at (:meth:`FeatureSet.columns`).
+WAYS: dict[str, tuple[str, ...]] = {
+    "light curve alone": ("before", "context", "baseline", "lens_colour", "lens_blend"),
+    "and nearest sources": ("before",),
+    "and memory": (),
+}
 
 
 def learned(values: np.ndarray, positive: np.ndarray, trees: int, seed: int) -> Forest:

@@ -49,7 +49,9 @@ def report(file: Path, trees: int, seed: int, quick: bool) -> None:
     """Print recall of the real events against false alarms of the real variable stars."""
     table = pd.read_parquet(file)
     pairs = paired(table, np.random.default_rng(seed))
-    features = FeatureSet.from_settings(FEATURES.model_copy(update={"bands": ("r",)}))
+    features = FeatureSet.from_settings(
+        FEATURES.model_copy(update={"bands": ("r",), "past": False, "context": ()})
+    )
     curves = [curve(p.days[k], p.mag[k], p.error) for k in (0, 1) for p in pairs]
     found = features.extract(joined(curves)).values
     train, positive = simulated(pairs, 4 if quick else _COPIES, seed)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import lens_sets
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -27,7 +28,7 @@ _TEST_SEED, _TEST_ALERTS, _TEST_OBJECTS = 7002, 4500, 600
 #: Several seasons, as the schedule of each is another one.
 _TEACHING_SEEDS = (7100, 7101, 7102)
 _TEACHING_NIGHTS, _TEACHING_ALERTS, _TEACHING_PER_SEASON = 40, 400, 3000
-_TARGETS = ("early_snia", "early_snia_lsst")
+_TARGETS = ("early_snia", "early_snia_lsst", "microlensing")
 _COLUMNS = ["object_id", "type", "alert_id", "mjd", "band", "mag", "ra", "dec"]
 
 
@@ -142,6 +143,18 @@ SETS: dict[str, tuple[Any, dict[str, Any]]] = {
 }
 
 
+#: The same of the target that looks for lenses.
+LENS_SETS = {
+    name: (getattr(lens_sets, name), {"compression_level": 19, "use_dictionary": False})
+    for name in SETS
+}
+
+
+def sets_of(target: str) -> dict[str, tuple[Any, dict[str, Any]]]:
+    """Sets of a target, and how their files are written."""
+    return LENS_SETS if target == "microlensing" else SETS
+
+
 def main() -> None:
     """Make the sets of one target, or of every target that comes with the package."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -152,7 +165,7 @@ def main() -> None:
         settings = settings_of(target)
         folder = options.output / target
         folder.mkdir(parents=True, exist_ok=True)
-        for name, (make, written) in SETS.items():
+        for name, (make, written) in sets_of(target).items():
             made, file = make(settings), folder / f"{name}.parquet"
             pq.write_table(made, file, compression="zstd", **written)
             print(f"{file}: {len(made)} alerts of {len(made['object_id'].unique())} objects")

@@ -60,7 +60,7 @@ class Loop:
         ------
         SettingsError
             If the survey has no adapter, is not the target's or lacks this source of alerts, the
-            stream cannot use the query strategy, a model is to do without features that the target
+            stream cannot use the query strategy, a model or a flag names features that the target
             lacks, or the target names families that the taxonomy lacks.
         """
         alerts = adapter(settings.survey)
@@ -79,6 +79,10 @@ class Loop:
             from fink_al.features.feature_set import check_models  # takes a second
 
             check_models(settings.target)
+        if settings.target.flags:
+            from fink_al.features.feature_set import check_flags
+
+            check_flags(settings.target)
         taxonomy = settings.taxonomy
         taxonomy.check(settings.target)
         return cls(

@@ -149,7 +149,11 @@ class Bundle:
         sql = adapter(self.survey).FINK_COLUMNS
         return [
             *(F.expr(sql[name]) for name in self.lists),
-            *(F.expr(sql[name]).cast("double") for name in self.features.context_columns),
+            # Fink's jobs have no memory of earlier alerts: such columns are null.
+            *(
+                F.expr(sql.get(name, "NULL")).cast("double")
+                for name in self.features.context_columns
+            ),
         ]
 
     @cached_property

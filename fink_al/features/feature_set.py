@@ -21,9 +21,11 @@ from fink_al.features.forced import Forced
 from fink_al.features.history import History
 from fink_al.features.limit import Limit
 from fink_al.features.magnitude import Magnitude
-from fink_al.features.microlensing.lens import PointLens
+from fink_al.features.microlensing.baseline import REFERENCE, Baseline
+from fink_al.features.microlensing.lens import STAR_COLOUR, STAR_MAG, PointLens
 from fink_al.features.microlensing.rise import Rise
 from fink_al.features.noise import Noise
+from fink_al.features.past import Past
 from fink_al.features.rainbow.feature import Rainbow
 from fink_al.features.rate import Rate
 from fink_al.features.sigmoid import Sigmoid
@@ -33,8 +35,8 @@ from fink_al.settings.target import OWN
 
 #: All kinds of features, in the order of the documentation.
 FEATURES = (
-    Sigmoid, Magnitude, Rate, Noise, Limit, Colour, History, Context, Forced, Rainbow, Rise,
-    PointLens,
+    Sigmoid, Magnitude, Rate, Noise, Limit, Colour, History, Context, Forced, Past, Rainbow, Rise,
+    PointLens, Baseline,
 )  # fmt: skip
 
 
@@ -118,6 +120,12 @@ class FeatureSet:
                 wanted.add("first_detection_mjd")
             if isinstance(feature, Context):
                 wanted |= {*feature.columns, "ra", "dec"} - {"galactic_latitude"}
+            if isinstance(feature, Past):
+                wanted |= {*feature.columns}
+            if isinstance(feature, PointLens) and feature.star:
+                wanted |= {STAR_MAG, STAR_COLOUR}
+            if isinstance(feature, Baseline):
+                wanted |= {REFERENCE, STAR_COLOUR}
         return tuple(sorted(wanted))
 
     @cached_property
@@ -189,6 +197,23 @@ def check_models(target: Target) -> None:
         features.columns(without)
 
 
+def check_flags(target: Target) -> None:
+    """Refuse a target with a flag of a feature that it does not have.
+
+    Raises
+    ------
+    SettingsError
+        If there is one.
+    """
+    names = FeatureSet.from_settings(target.features).names
+    for name, flag in target.flags.items():
+        if flag.feature not in names:
+            raise SettingsError(
+                f"flags.{name}.feature: target '{target.name}' has no feature '{flag.feature}'; it "
+                f"has {', '.join(names)}."
+            )
+
+
 def extract(light_curves: LightCurves, features: FeatureSet) -> pa.Table:
     """Return features of `light_curves` and reasons for missing ones, as a readable table.
 
@@ -243,6 +268,8 @@ def _general(settings: FeatureSettings) -> list[Feature]:
         features.append(Context(settings.context))
     if settings.forced:
         features += [Forced(band) for band in bands]
+    if settings.past:
+        features += [Past(band, settings.forced) for band in bands]
     if settings.rainbow:
         features.append(_rainbow(settings))
     return features
@@ -254,8 +281,13 @@ def _early_v1(settings: FeatureSettings) -> list[Feature]:
 
 def _microlensing_v1(settings: FeatureSettings) -> list[Feature]:
     """The general features, without a supernova's sigmoid, and those of a lens."""
-    rises: list[Feature] = [Rise(band, settings.forced) for band in settings.bands]
-    return [*_general(settings), *rises, PointLens(settings.bands, settings.forced)]
+    features = _general(settings)
+    features += [Rise(band, settings.forced) for band in settings.bands]
+    has_star = STAR_COLOUR in settings.context
+    features.append(PointLens(settings.bands, settings.forced, has_star))
+    if REFERENCE in settings.context:
+        features.append(Baseline())
+    return features
 
 
 _SETS = {"sigmoid": _sigmoid, "early_v1": _early_v1, "microlensing_v1": _microlensing_v1}

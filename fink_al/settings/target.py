@@ -168,6 +168,13 @@ class StreamMix(Section):
     bright_share: Annotated[float, Field(gt=0, lt=1)] = 0.25
 
 
+class Flag(Section):
+    """A tag of the alerts in which a feature is above a number; a missing feature gives none."""
+
+    feature: str
+    above: float
+
+
 _Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 #: Name of the target's own model among those that the nightly job fits.
 OWN = "model"
@@ -200,6 +207,7 @@ class Target(Section):
     challengers: Annotated[dict[_Name, dict[str, Any]], Field(default_factory=dict)]
     promotion: PromotionSettings
     cuts: Cuts
+    flags: Annotated[dict[_Name, Flag], Field(default_factory=dict)]
     follow_up: FollowUp
     stream_mix: StreamMix = StreamMix()
     joins: Literal["latest", "archive"] = "latest"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from fink_al.errors import SettingsError
-from fink_al.simulation.lenses import Floats, Ints, Stars, draw_lenses
+from fink_al.simulation.lenses import Floats, Ints, Stars, draw_lenses, source_flux
 
 #: Projected distance of both masses [Einstein radius]; mass ratio of planets: uniform in their
 #: logarithms. Planets are found near 1, the lensing zone (Gaudi 2012, ARA&A 50, 411).
@@ -31,7 +32,7 @@ def planetary_lens(
     SettingsError
         If VBMicrolensing is not installed.
     """
-    library, n = _library(), len(stars.centre_mjd)
+    by, n = library(), len(stars.centre_mjd)
     lens = draw_lenses(stars, rng)
     lens["separation"] = _log_uniform(DISTANCE, n, rng)
     lens["mass_ratio"] = _log_uniform(MASS_RATIO, n, rng)
@@ -39,31 +40,52 @@ def planetary_lens(
     excess = np.zeros(len(index))
     for i in range(n):
         rows = np.flatnonzero(index == i)
-        excess[rows] = magnification(library, {k: v[i] for k, v in lens.items()}, mjd[rows]) - 1
-    return lens["source_share"][index] * stars.flux[index, band] * excess, lens
+        excess[rows] = magnification(by, {k: v[i] for k, v in lens.items()}, mjd[rows]) - 1
+    return source_flux(stars, lens, index, band) * excess, lens
 
 
 def _log_uniform(bounds: tuple[float, float], n: int, rng: np.random.Generator) -> Floats:
     return np.asarray(np.exp(rng.uniform(np.log(bounds[0]), np.log(bounds[1]), n)))
 
 
-def magnification(library: Any, lens: dict[str, float], mjd: Floats) -> npt.NDArray[np.float64]:
-    """Return the magnification of a source by two masses at `mjd`, shape (p,)."""
+def magnification(
+    by: Any, lens: Mapping[str, float], mjd: Floats, source_radius: float = SOURCE_RADIUS
+) -> npt.NDArray[np.float64]:
+    """Return the magnification of a source by two masses at `mjd`, shape (p,).
+
+    Parameters
+    ----------
+    by : VBMicrolensing
+        What :func:`library` returns.
+    lens : mapping of str to float
+        ``separation mass_ratio u0 angle_rad te_days t0_mjd``.
+    mjd : float64 array, shape (p,)
+        Times [MJD].
+    source_radius : float
+        Radius of the source [Einstein radius].
+    """
     order = np.argsort(mjd)
-    logs = np.log([lens["separation"], lens["mass_ratio"], SOURCE_RADIUS, lens["te_days"]])
+    logs = np.log([lens["separation"], lens["mass_ratio"], source_radius, lens["te_days"]])
     figures = [logs[0], logs[1], lens["u0"], lens["angle_rad"], logs[2], logs[3], lens["t0_mjd"]]
     out = np.empty(len(mjd))
-    out[order] = library.BinaryLightCurve(figures, mjd[order].tolist())[0]
+    out[order] = by.BinaryLightCurve(figures, mjd[order].tolist())[0]
     return out
 
 
-def _library() -> Any:
+def library() -> Any:
+    """Return the calculator of VBMicrolensing.
+
+    Raises
+    ------
+    SettingsError
+        If the package is not installed.
+    """
     try:
         import VBMicrolensing
     except ImportError:
         raise SettingsError(
             "Lenses of two masses need VBMicrolensing: pip install fink-al[lenses]"
         ) from None
-    library = VBMicrolensing.VBMicrolensing()
-    library.Tol, library.RelTol = 1e-3, 1e-3
-    return library
+    by = VBMicrolensing.VBMicrolensing()
+    by.Tol, by.RelTol = 1e-3, 1e-3
+    return by

@@ -13,6 +13,7 @@ from fink_al.lightcurve import LightCurves
 from fink_al.simulation import lenses, objects, ztf
 from fink_al.simulation.binary_lenses import planetary_lens
 from fink_al.simulation.exposures import DETECTION_SIGMA, Schedule
+from fink_al.simulation.past import past_of, spans
 from fink_al.simulation.star_noise import baseline_flux, measured, stated_error
 
 #: Bands of the simulated light curves.
@@ -25,9 +26,23 @@ PLANET = "planetary lens"
 
 _EVENTS = {EVENT: lenses.point_lens, PLANET: planetary_lens}
 _NIGHTS = 160
-_CENTRE = 70.0, 110.0  # of the change, in the schedule [day]
+_CENTRE = 70.0, 110.0  # of the change, in these nights [day]
 _SUPERNOVAE = {"SN Ia": 0.6, "SN II": 0.25, "SN Ic": 0.05, "SN Ib": 0.05, "SN IIn": 0.05}
 _FIRST_MJD = 61_000
+_MORE_THAN_ANY_MJD = 1e6
+_PASSED_ON = (
+    "reference_distance_arcsec", "star_score", "host_mag", "host_colour_g_r", "ra", "dec",
+)  # fmt: skip
+#: Nights of a year in which a field is behind the sun, and the year before which there are none.
+_BEHIND_SUN_DAYS, _YEAR_DAYS = 120, 365
+#: Nearest sources: error of a magnitude of the reference image and of a position [arcsec], distance
+#: of a supernova from the centre of its galaxy [arcsec], as in :mod:`fink_al.simulation.scores`;
+#: and how far other light in the image moves a source that is not alone (our own) [arcsec].
+_MAG_ERROR, _NEAR_ARCSEC, _HOST_ARCSEC, _BLEND_ARCSEC = 0.05, 0.3, 3.0, 1.0
+#: Error of a catalogued colour, most of it from filters that differ (our own) [mag].
+_COLOUR_ERROR = 0.08
+#: Share of active nuclei that outshine their galaxies, so that they look like stars (our own).
+_QUASARS = 0.5
 
 
 @dataclass(frozen=True)
@@ -38,13 +53,24 @@ class Sky:
     ----------
     curves : LightCurves
         All points as forced photometry, in order of time.
+    limit_mag : float64 array, shape (p,)
+        5 sigma limit of each point.
     truth : pandas.DataFrame
-        One row an object: ``kind is_event r_mag peak_mjd``, and of lenses ``u0 te_days
-        source_share``.
+        One row an object: ``kind is_event r_mag peak_mjd ra dec``, what the nearest sources in
+        catalogue and reference image are, ``host_mag host_colour_g_r star_score reference_mag_g
+        reference_mag_r reference_distance_arcsec``, of lenses ``u0 te_days source_share``, and of
+        supernovae their ``type``.
+    first_mjd : float
+        First night [MJD].
+    past_days : int
+        Nights before those in which the change is centred.
     """
 
     curves: LightCurves
+    limit_mag: npt.NDArray[np.float64]
     truth: pd.DataFrame
+    first_mjd: float
+    past_days: int
 
 
 def simulate_sky(
@@ -53,8 +79,9 @@ def simulate_sky(
     seed: int,
     mag: tuple[float, float] = (15.0, 21.0),
     plan: Schedule | None = None,
+    past_days: int = 0,
 ) -> Sky:
-    """Simulate `n` objects in 160 nights of ZTF.
+    """Simulate `n` objects in 160 nights of ZTF, and the nights before them.
 
     Parameters
     ----------
@@ -69,9 +96,12 @@ def simulate_sky(
         Brightest and faintest r magnitude of the constant light.
     plan : Schedule, optional
         Exposures; default: of ZTF.
+    past_days : int
+        Nights before the 160. Each field is behind the sun for four months of the year before.
     """
     rng = np.random.default_rng(seed)
-    plan = plan or ztf.schedule(_FIRST_MJD, _FIRST_MJD, _FIRST_MJD + _NIGHTS, rng)
+    begin = _FIRST_MJD - past_days
+    plan = plan or ztf.schedule(begin, _FIRST_MJD, _FIRST_MJD + _NIGHTS, rng)
     names = [*lenses.OTHERS, "supernova"]
     if kind is None:
         shares = [share for _, share in lenses.OTHERS.values()]
@@ -80,20 +110,25 @@ def simulate_sky(
         kinds = np.full(n, kind)
     field = rng.integers(0, len(plan.ra), n)
     index, exposure = _exposures(plan, field)
+    used = plan.band[exposure] < len(BANDS)
+    if past_days:
+        used &= ~_is_behind_sun(plan, field[index], plan.mjd[exposure], past_days, rng)
+    index, exposure = index[used], exposure[used]
     mjd, band, limit = plan.mjd[exposure], plan.band[exposure], plan.limit_mag[exposure]
-    used = band < len(BANDS)
-    index, mjd, band, limit = index[used], mjd[used], band[used], limit[used]
-    stars = lenses.draw_stars(n, mag, mjd.min() + rng.uniform(*_CENTRE, n), rng)
+    centre = mjd.min() + past_days + rng.uniform(*_CENTRE, n)
+    stars = lenses.draw_stars(n, mag, centre, rng)
     change, truth = np.zeros(len(mjd)), pd.DataFrame({"kind": kinds})
     truth["is_event"] = np.isin(kinds, list(_EVENTS))
     truth["peak_mjd"] = stars.centre_mjd
+    truth["ra"], truth["dec"] = plan.ra[field], plan.dec[field]
     for name in sorted(set(kinds)):
         rows = np.flatnonzero(kinds == name)
         chosen = np.isin(index, rows)
         place = np.searchsorted(rows, index[chosen])
         if name == "supernova":
-            change[chosen], host = _supernovae(len(rows), place, mjd[chosen], band[chosen], rng)
-            stars.flux[rows] = host
+            first = mjd.min() + past_days
+            drawn = _supernovae(len(rows), first, place, mjd[chosen], band[chosen], rng)
+            change[chosen], stars.flux[rows], truth.loc[rows, "type"] = drawn
             continue
         model = _EVENTS[name] if name in _EVENTS else lenses.OTHERS[name][0]
         some = lenses.Stars(stars.flux[rows], stars.centre_mjd[rows])
@@ -101,10 +136,47 @@ def simulate_sky(
         for column, values in figures.items():
             truth.loc[rows, column] = values
     truth["r_mag"] = 27.5 - 2.5 * np.log10(stars.flux[:, 1])
+    truth = truth.assign(**_nearest(kinds, stars.flux, truth, rng))
     error = stated_error(limit, stars.flux[index, band], change)
     flux = measured(change, error, index, rng)
-    counts = np.bincount(index, minlength=n)
-    return Sky(_forced(np.concatenate([[0], np.cumsum(counts)]), mjd, band, flux, error), truth)
+    offsets = np.concatenate([[0], np.cumsum(np.bincount(index, minlength=n))])
+    return Sky(forced_points(offsets, mjd, band, flux, error), limit, truth, begin, past_days)
+
+
+def _is_behind_sun(plan: Schedule, field, mjd, past_days: int, rng: np.random.Generator):
+    """Tell which points are of nights in which a field is not seen.
+
+    The first 160 nights are its season: before them, it is lost once in a year.
+    """
+    lost = rng.uniform(_BEHIND_SUN_DAYS, _YEAR_DAYS - _NIGHTS, len(plan.ra))
+    before = _FIRST_MJD - mjd
+    return (before > 0) & ((before - (lost[field] - _BEHIND_SUN_DAYS)) % _YEAR_DAYS
+                           < _BEHIND_SUN_DAYS)  # fmt: skip
+
+
+def _nearest(kinds, flux, truth: pd.DataFrame, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Draw what catalogue and reference image show nearest to each object, by column.
+
+    Variable and lensed stars are their own nearest source, with the light that blends them. A
+    supernova is off the centre of its galaxy.
+    """
+    n, is_host = len(kinds), kinds == "supernova"
+    mag = 27.5 - 2.5 * np.log10(flux) + _MAG_ERROR * rng.normal(size=flux.shape)
+    away = rng.rayleigh(_NEAR_ARCSEC, n)
+    share = truth["source_share"].to_numpy() if "source_share" in truth else np.ones(n)
+    away = np.hypot(away, (1 - np.nan_to_num(share, nan=1.0)) * _BLEND_ARCSEC * rng.random(n))
+    galaxy = is_host | ((kinds == "AGN") & (rng.random(n) > _QUASARS))
+    score = np.where(galaxy ^ (rng.random(n) < 0.05), rng.beta(0.6, 6, n), 1 - rng.beta(0.5, 8, n))
+    catalogued = 27.5 - 2.5 * np.log10(flux)
+    colour = catalogued[:, 0] - catalogued[:, 1]
+    return {
+        "host_mag": catalogued[:, 1] + _MAG_ERROR * rng.normal(size=n),
+        "host_colour_g_r": colour + _COLOUR_ERROR * rng.normal(size=n),
+        "reference_mag_g": mag[:, 0],
+        "reference_mag_r": mag[:, 1],
+        "reference_distance_arcsec": np.where(is_host, rng.exponential(_HOST_ARCSEC, n), away),
+        "star_score": score,
+    }
 
 
 def _exposures(plan: Schedule, field: npt.NDArray[np.int64]):
@@ -115,19 +187,19 @@ def _exposures(plan: Schedule, field: npt.NDArray[np.int64]):
     return index, np.arange(len(index)) + np.repeat(first, counts)
 
 
-def _supernovae(n: int, index, mjd, band, rng: np.random.Generator):
-    """Return fluxes of supernovae at the points, and light of the place, shape (n, 2).
+def _supernovae(n: int, first: float, index, mjd, band, rng: np.random.Generator):
+    """Return fluxes of supernovae at the points, light of the place, shape (n, 2), and types.
 
     They begin so early that maxima lie where those of lenses do.
     """
-    first = mjd.min()
     begin = int(first + _CENTRE[0] - 20), int(first + _CENTRE[1] - 20)
     drawn = objects.draw(n, begin[0], begin[0], begin[1], _SUPERNOVAE, ztf.VIEW, rng)
     host = baseline_flux(rng.uniform(17.5, 22.0, (n, 1)) + np.array([0.4, 0.0]))
-    return objects.flux(drawn, index, mjd, band), host
+    return objects.flux(drawn, index, mjd, band), host, np.array(list(objects.KINDS))[drawn.kind]
 
 
-def _forced(offsets, mjd, band, flux, error) -> LightCurves:
+def forced_points(offsets, mjd, band, flux, error) -> LightCurves:
+    """Return light curves of points that are all forced photometry."""
     return LightCurves(
         offsets=offsets,
         mjd=mjd,
@@ -146,26 +218,27 @@ def detected(curves: LightCurves) -> npt.NDArray[np.bool_]:
     return np.asarray(curves.flux > DETECTION_SIGMA * curves.flux_err)
 
 
-def last_detection_before(curves: LightCurves, mjd: npt.NDArray[np.float64]):
-    """Return the row of each object's last detection up to `mjd`, shape (n,); -1 without one."""
-    owner = curves.alert_of_point()
-    seen = detected(curves) & (curves.mjd <= mjd[owner])
-    last = np.full(len(curves), -1)
-    last[owner[seen]] = np.flatnonzero(seen)  # the last assignment of an object stays
-    return last
+def random_detections(
+    curves: LightCurves,
+    rng: np.random.Generator,
+    after: float,
+    most: int = 1,
+    end_mjd: npt.NDArray[np.float64] | None = None,
+) -> npt.NDArray[np.int64]:
+    """Return the rows of up to `most` random detections of each object, in order.
 
-
-def random_detection(curves: LightCurves, rng: np.random.Generator, after: float):
-    """Return the row of a random detection of each object, shape (n,), -1 without one.
-
-    Detections in the first `after` days are left out, as their history is not whole.
+    Detections in the first `after` days are left out, as their history is not whole, and those
+    after an object's `end_mjd`.
     """
     owner = curves.alert_of_point()
     seen = detected(curves) & (curves.mjd > curves.mjd.min(initial=np.inf) + after)
+    if end_mjd is not None:
+        seen &= curves.mjd <= end_mjd[owner]
     rows = rng.permutation(np.flatnonzero(seen))
-    chosen = np.full(len(curves), -1)
-    chosen[owner[rows]] = rows
-    return chosen
+    rows = rows[np.argsort(owner[rows], kind="stable")]
+    counts = np.bincount(owner[rows], minlength=len(curves))
+    rank = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return np.sort(rows[rank < most])
 
 
 def alerts_at(
@@ -173,15 +246,58 @@ def alerts_at(
     rows: npt.NDArray[np.int64],
     history_days: float = ztf.HISTORY_DAYS,
 ) -> LightCurves:
-    """Return the alerts at the detections `rows`, of objects that have one, in their order.
+    """Return the alerts at the detections `rows`, in their order; an object may have several.
 
     As in a packet, detections stand among the points, and everything else is forced photometry.
     """
-    keep = rows >= 0
-    of_alert = curves.select(keep)
-    time = curves.mjd[rows[keep]]
-    owner = of_alert.alert_of_point()
-    age = time[owner] - of_alert.mjd
-    cut = of_alert.select_points((age >= 0) & (age <= history_days))
-    seen = np.abs(cut.flux) > DETECTION_SIGMA * cut.flux_err
-    return replace(cut, is_forced=~seen)
+    first = first_of_packets(curves, rows, history_days)
+    _, points = spans(first, rows + 1)
+    flux, error = curves.flux[points], curves.flux_err[points]
+    offsets = np.concatenate([[0], np.cumsum(rows + 1 - first)])
+    cut = forced_points(offsets, curves.mjd[points], curves.band[points], flux, error)
+    return replace(cut, is_forced=~(np.abs(flux) > DETECTION_SIGMA * error))
+
+
+def first_of_packets(
+    curves: LightCurves, rows: npt.NDArray[np.int64], history_days: float = ztf.HISTORY_DAYS
+) -> npt.NDArray[np.int64]:
+    """Return the first point in the packet of each of the alerts `rows`."""
+    owner = curves.alert_of_point()
+    key = owner * _MORE_THAN_ANY_MJD + curves.mjd
+    first = np.searchsorted(key, key[rows] - history_days)
+    return np.maximum(first, curves.offsets[owner[rows]])
+
+
+def packets_at(
+    sky: Sky, rows: npt.NDArray[np.int64], since_mjd: npt.NDArray[np.float64] | None = None
+) -> LightCurves:
+    """Return the alerts at the detections `rows`, with all that is known of them.
+
+    Parameters
+    ----------
+    sky : Sky
+        Objects.
+    rows : int64 array, shape (m,)
+        Points of its light curves.
+    since_mjd : float64 array, shape (m,), optional
+        Begin of the memory for each [MJD], NaN without one; default: the first night.
+
+    Returns
+    -------
+    LightCurves
+        With the context columns ``reference_mag`` in the alert's band,
+        ``reference_distance_arcsec``, ``star_score``, ``host_mag``, ``host_colour_g_r``, ``ra``,
+        ``dec`` and those of
+        :func:`fink_al.simulation.past.past_of`.
+    """
+    if since_mjd is None:
+        since_mjd = np.full(len(rows), sky.first_mjd)
+    curves, truth = sky.curves, sky.truth.iloc[sky.curves.alert_of_point()[rows]]
+    is_red = curves.band[rows] == BANDS.index("r")
+    columns = {
+        "reference_mag": np.where(is_red, truth["reference_mag_r"], truth["reference_mag_g"]),
+        **{name: truth[name].to_numpy() for name in _PASSED_ON},
+        **past_of(curves, rows, since_mjd, ztf.HISTORY_DAYS),
+    }
+    context = pa.table({k: pa.array(v, from_pandas=True) for k, v in columns.items()})
+    return replace(alerts_at(curves, rows), context=context)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +23,10 @@ LARGEST_U0 = 1.0
 
 #: Share of the light in the image that is the source's, where it is blended: uniform above this.
 LEAST_SOURCE_SHARE = 0.1
+
+#: Scatter of the colour of the other light about the source's [mag]; and of the ratio by which a
+#: kind's change differs between g and r (both our own).
+BLEND_COLOUR_SCATTER, RATIO_SCATTER = 0.4, 0.1
 
 _WAVES = 32
 
@@ -57,17 +61,26 @@ def separation(index: Ints, mjd: Floats, lens: Mapping[str, Floats]) -> Floats:
 def draw_lenses(stars: Stars, rng: np.random.Generator) -> dict[str, Floats]:
     """Draw time, separation, timescale and blending of lenses, by name, each shape (n,).
 
-    u0 is uniform, as lenses pass at random; the source's share of the light is 1 for half of them
-    and uniform for the others (our own round numbers; toward the bulge most are blended).
+    u0 is uniform, as lenses pass at random; the source's share of the light in r is 1 for half of
+    them and uniform for the others (our own round numbers; toward the bulge most are blended). Its
+    share in g, ``source_share_g``, is another one, as other stars have other colours.
     """
     n = len(stars.centre_mjd)
     share = np.where(rng.random(n) < 0.5, 1.0, rng.uniform(LEAST_SOURCE_SHARE, 1, n))
+    other = (1 - share) * 10 ** (0.4 * BLEND_COLOUR_SCATTER * rng.normal(size=n))
     return {
         "t0_mjd": stars.centre_mjd,
         "u0": rng.uniform(1e-3, LARGEST_U0, n),
         "te_days": MEDIAN_TE_DAYS * np.exp(SCATTER_LN_TE * rng.normal(size=n)),
         "source_share": share,
+        "source_share_g": share / (share + other),
     }
+
+
+def source_flux(stars: Stars, lens: Mapping[str, Floats], index: Ints, band: Ints) -> Floats:
+    """Return the unmagnified flux of the source at the points, shape (p,)."""
+    share = np.where(band > 0, lens["source_share"][index], lens["source_share_g"][index])
+    return np.asarray(share * stars.flux[index, band])
 
 
 def point_lens(
@@ -77,7 +90,31 @@ def point_lens(
     lens = draw_lenses(stars, rng)
     u = separation(index, mjd, lens)
     excess = (u * u + 2) / (u * np.sqrt(u * u + 4)) - 1
-    return lens["source_share"][index] * stars.flux[index, band] * excess, lens
+    return source_flux(stars, lens, index, band) * excess, lens
+
+
+def _ratio(mean: float, index: Ints, band: Ints, n: int, rng: np.random.Generator) -> Floats:
+    """Return 1 in r, and in g what the change of each object is there against r."""
+    own = mean * (1 + RATIO_SCATTER * rng.normal(size=n))
+    return np.where(band > 0, 1.0, own[index])
+
+
+def half_of_rise_mjd(lens: Mapping[str, Floats]) -> tuple[Floats, Floats]:
+    """Return when lenses have half of their rise, and the whole rise [mag], both shape (n,).
+
+    Half is meant in magnitudes of all light that is seen, blended light included.
+
+    Parameters
+    ----------
+    lens : mapping of str to float64 array, shape (n,)
+        ``peak_mjd u0 te_days source_share``.
+    """
+    u0, share = lens["u0"], lens["source_share"]
+    peak = 1 + share * ((u0**2 + 2) / (u0 * np.sqrt(u0**2 + 4)) - 1)
+    source = 1 + (np.sqrt(peak) - 1) / share
+    u = np.sqrt(2 * source / np.sqrt(source**2 - 1) - 2)
+    before = lens["te_days"] * np.sqrt(np.maximum(u**2 - u0**2, 0))
+    return lens["peak_mjd"] - before, 2.5 * np.log10(peak)
 
 
 def constant(
@@ -100,24 +137,67 @@ def mira(
     period, half = np.exp(rng.uniform(np.log(80), np.log(600), n)), rng.uniform(0.1, 2, n)
     phase = rng.uniform(0, 1, n)[index] + mjd / period[index] - 0.05 * (band > 0)
     wave = np.cos(2 * np.pi * phase) + 0.2 * np.sin(4 * np.pi * phase)
-    size = half[index] * np.where(band > 0, 1.0, 1.35)
+    size = half[index] * _ratio(1.35, index, band, n, rng)
     return stars.flux[index, band] * (10 ** (0.4 * size * wave) - 1), {"period_days": period}
+
+
+def _outbursts(
+    centre_mjd: Floats, interval: Floats, spread: float, first_mjd: float, rng: np.random.Generator
+) -> Iterator[tuple[Floats, Ints]]:
+    """Yield times of outbursts and the rows of the objects that have them, one each at a time.
+
+    The first ones are at `centre_mjd`, for all objects. Earlier ones follow, until all are before
+    `first_mjd`, then as many later ones. Intervals have the mean `interval` and are
+    gamma-distributed with the relative scatter `spread`.
+    """
+    n, shape = len(centre_mjd), spread**-2
+    yield centre_mjd, np.arange(n)
+    for way in (-1, 1):
+        time, rows = centre_mjd.copy(), np.arange(n)
+        while len(rows):
+            steps = interval[rows] * rng.gamma(shape, 1 / shape, len(rows))
+            time = time + way * steps
+            near = np.abs(time - centre_mjd[rows]) < centre_mjd[rows] - first_mjd
+            time, rows = time[near], rows[near]
+            if len(rows):
+                yield time, rows
+
+
+def _rows_of(index: Ints, n: int, rows: Ints) -> tuple[Ints, Ints]:
+    """Return the points of the objects `rows`, and the place of each one's object in `rows`."""
+    place = np.full(n, -1)
+    place[rows] = np.arange(len(rows))
+    points = np.flatnonzero(place[index] >= 0)
+    return points, place[index[points]]
 
 
 def be_star(
     stars: Stars, index: Ints, mjd: Floats, band: Ints, rng: np.random.Generator
 ) -> tuple[Floats, dict[str, Floats]]:
-    """Return outbursts of Be stars: a fast rise and an exponential fall, larger in the red.
+    """Return outbursts of Be stars: fast rises and exponential falls, larger in the red.
 
     Rises of days to weeks, falls of weeks to a year, 0.1 to 0.6 mag (Labadie-Bartz et al. 2017, AJ
-    153, 252; Rimulo et al. 2018, MNRAS 476, 3555); the disk adds red light.
+    153, 252; Rimulo et al. 2018, MNRAS 476, 3555); the disk adds red light. Light curves of up to
+    ten years have up to 40 outbursts (Labadie-Bartz et al. 2018, AJ 155, 53): intervals are drawn
+    between 90 and 4000 days, uniform in their logarithms. This is of outbursts, not of stars: that
+    frequent ones are a larger share of all outbursts is left out, so more are the first of a star.
     """
     n = len(stars.centre_mjd)
     rise, fall = np.exp(rng.uniform(np.log(3), np.log(40), n)), rng.uniform(1.5, 8, n)
-    age = (mjd - stars.centre_mjd[index]) / rise[index]
-    shape = np.where(age < 0, np.exp(-(age**2)), np.exp(-np.maximum(age, 0) / fall[index]))
-    size = rng.uniform(0.1, 0.6, n)[index] * np.where(band > 0, 1.0, 0.8)
-    return stars.flux[index, band] * (10 ** (0.4 * size * shape) - 1), {"rise_days": rise}
+    interval = np.exp(rng.uniform(np.log(90), np.log(4000), n))
+    rise = np.minimum(rise, interval / 6)  # the disk of frequent outbursts is built in time
+    size, first = rng.uniform(0.1, 0.6, n), mjd.min(initial=np.inf) - 400
+    change = np.zeros(len(mjd))
+    for time, rows in _outbursts(stars.centre_mjd, interval, 0.4, first, rng):
+        points, place = _rows_of(index, n, rows)
+        of = rows[place]
+        strength = (size[rows] * rng.uniform(0.5, 1, len(rows)))[place]
+        age = (mjd[points] - time[place]) / rise[of]
+        shape = np.where(age < 0, np.exp(-(age**2)), np.exp(-np.maximum(age, 0) / fall[of]))
+        change[points] = np.maximum(change[points], strength * shape)
+    change *= _ratio(0.8, index, band, n, rng)
+    figures = {"rise_days": rise, "interval_days": interval}
+    return stars.flux[index, band] * (10 ** (0.4 * change) - 1), figures
 
 
 def _walk(
@@ -146,7 +226,7 @@ def young_star(
     n = len(stars.centre_mjd)
     tau, size = np.exp(rng.uniform(0, np.log(30), n)), rng.uniform(0.1, 0.8, n)
     walk, _ = _walk(index, mjd, tau, rng)
-    change = size[index] * walk * np.where(band > 0, 1.0, 1.25)
+    change = size[index] * walk * _ratio(1.25, index, band, n, rng)
     return stars.flux[index, band] * (10 ** (0.4 * change) - 1), {"tau_days": tau}
 
 
@@ -162,27 +242,36 @@ def agn(
     tau = 200 * np.exp(0.6 * rng.normal(size=n))
     size = 0.2 * np.exp(0.4 * rng.normal(size=n))
     walk, _ = _walk(index, mjd, tau, rng)
-    change = size[index] * walk * np.where(band > 0, 1.0, 1.2)
+    change = size[index] * walk * _ratio(1.2, index, band, n, rng)
     return stars.flux[index, band] * (10 ** (0.4 * change) - 1), {"tau_days": tau}
 
 
 def cataclysmic(
     stars: Stars, index: Ints, mjd: Floats, band: Ints, rng: np.random.Generator
 ) -> tuple[Floats, dict[str, Floats]]:
-    """Return an outburst of a dwarf nova: up in days, a plateau, down faster than a lens.
+    """Return outbursts of dwarf novae: up in days, a plateau, down faster than a lens.
 
     Amplitudes of 2 to 6 mag, rises of 0.5 to 4 days, plateaus of 0 to 15 days, falls of 0.1 to 0.8
-    mag a day (Otulakowska-Hypka et al. 2016, MNRAS 460, 2526). It is hot: one magnitude bluer than
-    the star in quiescence.
+    mag a day (Otulakowska-Hypka et al. 2016, MNRAS 460, 2526). They are hot: one magnitude bluer
+    than the star in quiescence. Superoutbursts repeat after 17 to 4590 days, mostly after some 270,
+    and normal ones are more frequent (Vogt et al. 2021, MNRAS 502, 5668): intervals have a median
+    of 200 days and a scatter of 1 in their logarithm.
     """
     n = len(stars.centre_mjd)
-    size, rise = rng.uniform(2, 6, n)[index], rng.uniform(0.5, 4, n)[index]
-    flat, fall = rng.uniform(0, 15, n)[index], rng.uniform(0.1, 0.8, n)[index]
-    age = mjd - stars.centre_mjd[index]
-    size = size + np.where(band > 0, 0.0, 1.0)
-    mag = np.clip(size * (1 + age / rise), 0, size)
-    mag = np.minimum(mag, np.maximum(size - fall * np.maximum(age - flat, 0), 0))
-    return stars.flux[index, band] * (10 ** (0.4 * mag) - 1), {}
+    size, rise = rng.uniform(2, 6, n), rng.uniform(0.5, 4, n)
+    flat, fall = rng.uniform(0, 15, n), rng.uniform(0.1, 0.8, n)
+    interval = np.clip(200 * np.exp(rng.normal(size=n)), 17, 4590)
+    flat = np.minimum(flat, interval / 6)
+    first, out = mjd.min(initial=np.inf) - 60, np.zeros(len(mjd))
+    blue = np.where(band > 0, 0.0, 1.0)
+    for time, rows in _outbursts(stars.centre_mjd, interval, 0.3, first, rng):
+        points, place = _rows_of(index, n, rows)
+        of = rows[place]
+        age, top = mjd[points] - time[place], size[of] + blue[points]
+        mag = np.clip(top * (1 + age / rise[of]), 0, top)
+        down = np.maximum(top - fall[of] * np.maximum(age - flat[of], 0), 0)
+        out[points] = np.maximum(out[points], np.minimum(mag, down))
+    return stars.flux[index, band] * (10 ** (0.4 * out) - 1), {"interval_days": interval}
 
 
 #: Models that are no lens, by kind, with their share among non-events (our own: a stream in the

@@ -131,13 +131,17 @@ def _rejected(loop: Loop) -> Column:
 
 def _feature_columns(features: FeatureSet) -> list[Column]:
     values = [
-        F.col(f"science.{of_features(features.hash, name)}").alias(of_features(features.hash, name))
-        for name in features.names
+        _feature(features, name).alias(of_features(features.hash, name)) for name in features.names
     ]
     codes = zip(features.reason_names, _codes(features), strict=True)
     return values + [
         exp.word(*code).alias(of_features(features.hash, name)) for name, code in codes
     ]
+
+
+def _feature(features: FeatureSet, name: str) -> Column:
+    """Value of a feature, null where it is missing."""
+    return F.col(f"science.{of_features(features.hash, name)}")
 
 
 def _codes(features: FeatureSet) -> list[exp.Codes]:
@@ -163,6 +167,10 @@ def _columns(science: Science) -> list[Column]:
     by_class = F.when(F.col("host_class").isNotNull(), "host_from_catalogue").otherwise(
         "host_from_star_score"
     )
+    flags = [
+        F.when(_feature(loop.features, flag.feature) > flag.above, name)
+        for name, flag in target.flags.items()
+    ]
     parameters = F.struct(
         F.lit(target.draw.exponent).alias("exponent"),
         F.lit(target.draw.uniform_share).alias("uniform_share"),
@@ -181,7 +189,7 @@ def _columns(science: Science) -> list[Column]:
         "t": of("t"),
         "strategy": F.lit(science.strategy),
         "strategy_parameters": F.when(scored, F.to_json(parameters)),
-        "tags": F.when(scored, F.array(by_class)),
+        "tags": F.when(scored, F.array_compact(F.array(by_class, *flags))),
         "reasons": F.when(scored, exp.words(rejected, reasons(target.cuts))),
         "is_candidate": rejected == 0,
         "model_version": F.lit(champion.version if champion else None).cast("string"),

@@ -16,9 +16,11 @@ from fink_al.features.forced import Forced
 from fink_al.features.history import History
 from fink_al.features.limit import Limit
 from fink_al.features.magnitude import Magnitude
+from fink_al.features.microlensing.baseline import Baseline
 from fink_al.features.microlensing.lens import PointLens
 from fink_al.features.microlensing.rise import Rise
 from fink_al.features.noise import Noise
+from fink_al.features.past import OF_BAND, SINCE, Past
 from fink_al.features.rainbow.feature import Rainbow
 from fink_al.features.rate import Rate
 from fink_al.features.sigmoid import Sigmoid
@@ -41,8 +43,12 @@ EVERY = (
     Rise("g"),
     Rise("r", forced=True),
     PointLens(BANDS),
-    PointLens(("r", "g"), forced=True),
+    PointLens(("r", "g"), forced=True, star=True),
+    Past("g"),
+    Past("r", forced=True),
+    Baseline(),
 )
+PAST = {f"past_{name}_g": 59000.0 if name in ("last", "quiet") else 7.0 for name in OF_BAND}
 
 
 def curves(*alerts, dtype=np.float64):
@@ -64,6 +70,11 @@ def curves(*alerts, dtype=np.float64):
                 "real_bogus": pa.array([0.9] * n, pa.float64()),
                 "ra": pa.array([10.0] * n, pa.float64()),
                 "dec": pa.array([-5.0] * n, pa.float64()),
+                "reference_mag": pa.array([19.0] * n, pa.float64()),
+                "host_mag": pa.array([19.1] * n, pa.float64()),
+                "host_colour_g_r": pa.array([0.7] * n, pa.float64()),
+                SINCE: pa.array([58900.0] * n, pa.float64()),
+                **{name: pa.array([v] * n, pa.float64()) for name, v in PAST.items()},
             }
         ),
     )

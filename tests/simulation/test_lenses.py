@@ -9,8 +9,7 @@ from fink_al.simulation.lens_alerts import (
     PLANET,
     alerts_at,
     detected,
-    last_detection_before,
-    random_detection,
+    random_detections,
     simulate_sky,
 )
 from fink_al.simulation.star_noise import baseline_flux, measured, stated_error
@@ -77,42 +76,68 @@ def test_a_star_adds_noise_and_the_stated_error_is_a_little_small():
 
 def test_an_alert_ends_at_its_detection_and_has_a_packets_history():
     sky = simulate_sky(50, EVENT, 1)
-    rows = random_detection(sky.curves, np.random.default_rng(1), after=30)
-    assert detected(sky.curves)[rows[rows >= 0]].all()
+    rows = random_detections(sky.curves, np.random.default_rng(1), after=30, most=2)
+    assert detected(sky.curves)[rows].all()
+    assert (np.diff(rows) > 0).all()
+    assert np.bincount(sky.curves.alert_of_point()[rows]).max() == 2
     alerts = alerts_at(sky.curves, rows)
-    assert len(alerts) == (rows >= 0).sum()
+    assert len(alerts) == len(rows)
     last = alerts.offsets[1:] - 1
-    np.testing.assert_array_equal(alerts.mjd[last], sky.curves.mjd[rows[rows >= 0]])
+    np.testing.assert_array_equal(alerts.mjd[last], sky.curves.mjd[rows])
     assert alerts.is_detection[last].all()
     age = alerts.mjd[last][alerts.alert_of_point()] - alerts.mjd
     assert age.min() == 0
     assert 20 < age.max() <= 30
 
 
-def test_the_last_detection_before_a_time():
-    sky = simulate_sky(200, EVENT, 1)
-    peak = sky.truth["peak_mjd"].to_numpy()
-    rows = last_detection_before(sky.curves, peak)
-    have = rows >= 0
-    owner = sky.curves.alert_of_point()
-    np.testing.assert_array_equal(owner[rows[have]], np.flatnonzero(have))
-    assert (sky.curves.mjd[rows[have]] <= peak[have]).all()
-    later = detected(sky.curves) & (sky.curves.mjd <= peak[owner])
-    later &= sky.curves.mjd > np.where(have, sky.curves.mjd[rows], np.inf)[owner]
-    assert not later.any()
+def test_no_detection_is_taken_after_an_objects_end():
+    sky = simulate_sky(50, EVENT, 1)
+    end = sky.truth["peak_mjd"].to_numpy()
+    rows = random_detections(sky.curves, np.random.default_rng(1), 30, most=9, end_mjd=end)
+    assert len(rows) > 50
+    assert (sky.curves.mjd[rows] <= end[sky.curves.alert_of_point()[rows]]).all()
+
+
+def test_half_of_the_rise_is_half_of_its_magnitudes():
+    truth = simulate_sky(200, EVENT, 1).truth
+    lens = {name: truth[name].to_numpy() for name in ("u0", "te_days", "source_share", "peak_mjd")}
+    half, rise = lenses.half_of_rise_mjd(lens)
+
+    def brightness(mjd):
+        u = np.hypot(lens["u0"], (mjd - lens["peak_mjd"]) / lens["te_days"])
+        return 1 + lens["source_share"] * ((u * u + 2) / (u * np.sqrt(u * u + 4)) - 1)
+
+    peak, at_half = brightness(lens["peak_mjd"]), brightness(half)
+    np.testing.assert_allclose(2.5 * np.log10(peak), rise)
+    np.testing.assert_allclose(2.5 * np.log10(at_half), rise / 2)
+    assert (half < lens["peak_mjd"]).all()
+
+
+@pytest.mark.parametrize("kind", ["Be star", "CV"])
+def test_outbursts_repeat_after_their_interval(kind):
+    n, days = 300, np.arange(0.0, 1500.0, 2.0)
+    stars = lenses.Stars(np.full((n, 2), 1000.0), np.full(n, 1000.0))
+    index, mjd = np.repeat(np.arange(n), len(days)), np.tile(days, n)
+    model, rng = lenses.OTHERS[kind][0], np.random.default_rng(1)
+    change, figures = model(stars, index, mjd, np.ones(len(index), int), rng)
+    bright = (change.reshape(n, -1) > 40.0) & (days < 900)
+    interval = figures["interval_days"]
+    # One that repeats within months was bright before; one that repeats in many years was not.
+    assert bright[interval < 200].any(axis=1).mean() > 0.95
+    assert bright[interval > 3000].any(axis=1).mean() < 0.3
 
 
 def test_a_planet_deviates_from_a_point_lens():
     pytest.importorskip("VBMicrolensing", reason="needs the extra 'lenses'")
-    from fink_al.simulation.binary_lenses import _library, magnification
+    from fink_al.simulation.binary_lenses import library, magnification
 
     lens = {"separation": 1.2, "mass_ratio": 1e-9, "u0": 0.3, "angle_rad": 1.0, "te_days": 20.0,
             "t0_mjd": 100.0}  # fmt: skip
     mjd = np.array([130.0, 100.0, 90.0])
     u = np.hypot(0.3, (mjd - 100) / 20)
     single = (u * u + 2) / (u * np.sqrt(u * u + 4))
-    np.testing.assert_allclose(magnification(_library(), lens, mjd), single, rtol=5e-3)
-    double = magnification(_library(), lens | {"mass_ratio": 0.3}, mjd)
+    np.testing.assert_allclose(magnification(library(), lens, mjd), single, rtol=5e-3)
+    double = magnification(library(), lens | {"mass_ratio": 0.3}, mjd)
     assert np.abs(double / single - 1).max() > 0.05
 
     sky = simulate_sky(40, PLANET, 1)

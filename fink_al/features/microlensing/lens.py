@@ -39,6 +39,9 @@ MIN_RISING, MIN_GAIN, MIN_BUMP, MIN_HAT = 3, 30.0, 4, 0.85
 #: Points of a band that a triangle must explain.
 MIN_HAT_POINTS = 10
 
+#: Context columns: r magnitude and g - r of the nearest catalogued source.
+STAR_MAG, STAR_COLOUR = "host_mag", "host_colour_g_r"
+
 _NO_RISE, _TOO_FEW, _FAILED = 1, 2, 3
 
 _NAMES = (
@@ -82,6 +85,10 @@ class PointLens:
     their errors; the largest of all blocks counts. A second lens changes all bands alike, a spot or
     an outburst on the source does not. Noise alone gives about 2.
 
+    With `star`, two more compare the fit with the nearest catalogued source: ``lens_colour`` is
+    g - r of the fitted source minus that of the star, ``lens_blend`` r of the source minus that of
+    the star [mag]. Both are 0 without blending. A source brighter than its star is not lensed.
+
     Parallax is left out: it is the change of the Earth's velocity during the event, and a packet's
     window, 30 days of ZTF, is too short to tell it from a blend or an asymmetric source. LSST's
     year would not be, and then a follow-up fit is the place for it.
@@ -101,10 +108,13 @@ class PointLens:
         Bands in use.
     forced : bool
         Whether to use forced photometry.
+    star : bool
+        Whether to compare the source with the nearest catalogued one.
     """
 
     bands: tuple[str, ...]
     forced: bool = False
+    star: bool = False
 
     reasons: ClassVar[tuple[str, ...]] = ("", "no_rise", "too_few_points", "fit_failed")
 
@@ -114,6 +124,7 @@ class PointLens:
         return (
             *(f"lens_{name}" for name in _NAMES),
             *(f"lens_source_{band}" for band in self.bands),
+            *(("lens_colour", "lens_blend") if self.star else ()),
         )
 
     @property
@@ -124,12 +135,16 @@ class PointLens:
     def extract(
         self, light_curves: LightCurves
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int8]]:
-        """Features, shape (n, 14 + bands), and indices into `reasons`, shape (n,)."""
+        """Features, shape (n, 14 + bands, 2 more with `star`), and indices into `reasons`."""
         points = lens_points(light_curves, self.forced)
         rows = [self.bands.index(b) if b in self.bands else -1 for b in light_curves.bands]
         values = np.full((len(light_curves), len(self.names)), np.nan)
         reasons = np.zeros(len(light_curves), np.int8)
         _extract(*points.of(), np.array(rows, np.int64), len(self.bands), values, reasons)
+        if self.star and {"g", "r"} <= {*self.bands}:
+            g, r = (values[:, _SOURCE + self.bands.index(band)] for band in ("g", "r"))
+            values[:, -2] = g - r - light_curves.context_column(STAR_COLOUR)
+            values[:, -1] = r - light_curves.context_column(STAR_MAG)
         return values, reasons
 
 

@@ -1,4 +1,5 @@
 import numpy as np
+import pyarrow as pa
 import pytest
 from lensed import (
     curves,
@@ -215,3 +216,14 @@ def test_the_set_has_the_general_features_and_these():
     assert {"rate_g", "colour_g_r", "age", "rise_gain_r", "lens_planetary"} <= set(names)
     assert "a_g" not in names
     assert len(set(names)) == len(names)
+
+
+def test_an_unblended_source_is_the_catalogued_star():
+    one = curves(sampled(lens()))
+    star = {"host_mag": [27.5 - 2.5 * np.log10(2500)], "host_colour_g_r": [2.5 * np.log10(2.5)]}
+    object.__setattr__(one, "context", pa.table(star))
+    feature = PointLens(("g", "r"), star=True)
+    values, codes = feature.extract(one)
+    assert codes[0] == 0
+    assert feature.names[-2:] == ("lens_colour", "lens_blend")
+    np.testing.assert_allclose(values[0, -2:], 0, atol=0.1)

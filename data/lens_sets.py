@@ -1,0 +1,67 @@
+"""Sets of lenses and of what is taken for one, for ``data/make.py microlensing``."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+
+from fink_al.alerts import adapter, light_curves
+from fink_al.features.feature_set import FeatureSet
+from fink_al.settings import Settings
+from fink_al.simulation.lens_alerts import EVENT, random_detections, simulate_sky
+from fink_al.simulation.lens_rows import archived
+
+_STARTING_SEED, _STARTING_PER_CLASS = 7201, 150
+_TEST_SEED, _TEST_PER_CLASS = 7202, 300
+_TEACHING_SEED, _TEACHING_PER_CLASS, _TEACHING_ALERTS = 7203, 900, 2
+_PAST_DAYS, _HISTORY_DAYS = 365, 30
+#: Share of the alerts that no memory covers; the others have one of any length up to a year.
+_WITHOUT_MEMORY = 0.15
+_COLUMNS = ["object_id", "type", "alert_id", "mjd", "band", "mag", "ra", "dec"]
+
+
+def starting_set(settings: Settings) -> pa.Table:
+    """One alert of each of 150 events on their rise, and of 150 other objects."""
+    return _both(settings, _STARTING_SEED, _STARTING_PER_CLASS, most=1)
+
+
+def test_set(settings: Settings) -> pa.Table:
+    """One alert of each of 300 events on their rise, and of 300 other objects."""
+    return _both(settings, _TEST_SEED, _TEST_PER_CLASS, most=1)
+
+
+def teaching_set(settings: Settings) -> pa.Table:
+    """900 alerts of each class, up to two of an object."""
+    rows = _both(settings, _TEACHING_SEED, _TEACHING_PER_CLASS, most=_TEACHING_ALERTS)
+    return rows.sort_by([("object_id", "ascending"), ("mjd", "ascending")])
+
+
+def _both(settings: Settings, seed: int, n: int, most: int) -> pa.Table:
+    """`n` alerts of each class that are bright enough and have features."""
+    rng = np.random.default_rng(seed)
+    return pa.concat_tables(
+        [
+            _alerts(settings, kind, 10 * seed + i, n, most, rng)
+            for i, kind in enumerate((EVENT, None))
+        ]
+    )
+
+
+def _alerts(
+    settings: Settings, kind: str | None, seed: int, n: int, most: int, rng: np.random.Generator
+) -> pa.Table:
+    sky = simulate_sky(3 * n, kind, seed, past_days=_PAST_DAYS)
+    end = sky.truth["peak_mjd"].to_numpy() if kind == EVENT else None
+    rows = random_detections(sky.curves, rng, _PAST_DAYS + _HISTORY_DAYS, most, end)
+    latest = sky.curves.mjd[rows] - 2 * _HISTORY_DAYS
+    since = np.floor(rng.uniform(sky.first_mjd, latest))
+    since[rng.random(len(rows)) < _WITHOUT_MEMORY] = np.nan
+    alerts = archived(sky, rows, since, seed)
+    features = FeatureSet.from_settings(settings.target.features)
+    usable = features.extract(light_curves(alerts, settings.survey)).exist
+    usable &= alerts["mag"].to_numpy() <= settings.target.follow_up.max_magnitude
+    survey = adapter(settings.survey)
+    lists = [name for name in survey.LIGHT_CURVE | survey.FORCED]
+    asked = [name for name in features.context_columns if name in alerts.column_names]
+    chosen = np.sort(rng.permutation(np.flatnonzero(usable))[:n])
+    return alerts.take(chosen).select([*dict.fromkeys([*_COLUMNS, *asked]), *lists])

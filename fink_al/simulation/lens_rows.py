@@ -1,0 +1,108 @@
+"""Rows of ZTF's archive for simulated alerts of lenses and non-events."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+
+from fink_al.alerts.ztf import FORCED, LIGHT_CURVE, MJD_OF_JD0
+from fink_al.lightcurve import FLUXCAL_ZERO_POINT
+from fink_al.simulation import ztf
+from fink_al.simulation.exposures import DETECTION_SIGMA
+from fink_al.simulation.lens_alerts import BANDS, EVENT, PLANET, Sky, first_of_packets, packets_at
+from fink_al.simulation.past import spans
+
+#: Type of each kind, in the words of ``conf/taxonomy.yml``; supernovae have their own.
+TYPES = {
+    EVENT: "Microlensing",
+    PLANET: "Microlensing",
+    "Mira": "Variable star",
+    "Be star": "Variable star",
+    "young star": "Variable star",
+    "constant": "Variable star",
+    "CV": "CV",
+    "AGN": "AGN",
+}
+
+#: Zero point of the simulated exposures' forced fluxes [mag].
+ZERO_POINT_MAG = 26.2
+
+#: Decimals of what is written: JD, magnitudes, fluxes in units of the sky's error.
+_JD_DECIMALS, _MAG_DECIMALS, _FLUX_DECIMALS = 5, 4, 2
+
+
+def archived(
+    sky: Sky, rows: npt.NDArray[np.int64], since_mjd: npt.NDArray[np.float64], seed: int
+) -> pa.Table:
+    """Return alerts as the archive holds them, with what a memory knew of them that night.
+
+    A packet has detections and non-detections with their limits, and forced photometry of all of
+    them.
+
+    Parameters
+    ----------
+    sky : Sky
+        Objects.
+    rows : int64 array, shape (m,)
+        Points of its light curves that are alerts.
+    since_mjd : float64 array, shape (m,)
+        Begin of the memory for each [MJD], NaN without one.
+    seed : int
+        Begin of the objects' names: other seeds name other objects.
+
+    Returns
+    -------
+    pyarrow.Table
+        ``object_id type alert_id mjd band mag``, the context columns of
+        :func:`fink_al.simulation.lens_alerts.packets_at`, and ZTF's light-curve columns.
+    """
+    curves, owner = sky.curves, sky.curves.alert_of_point()[rows]
+    names = ztf.object_ids(pd.Series(sky.truth["peak_mjd"]), np.zeros(len(sky.truth), bool), seed)
+    kinds = sky.truth["kind"].map(TYPES)
+    types = kinds.where(kinds.notna(), sky.truth.get("type")).to_numpy()
+    first = first_of_packets(curves, rows)
+    _, points = spans(first, rows + 1)
+    mag, error = _magnitudes(curves.flux[points], curves.flux_err[points])
+    own_mag, _ = _magnitudes(curves.flux[rows], curves.flux_err[rows])
+    columns: dict[str, pa.Array] = {
+        "object_id": pa.array(np.array(names)[owner], pa.string()),
+        "type": pa.array(types[owner], pa.string()),
+        "alert_id": pa.array(seed * 10**12 + rows),
+        "mjd": pa.array(_jd(curves.mjd[rows]) - MJD_OF_JD0),
+        "band": pa.array(np.array(BANDS)[curves.band[rows]], pa.string()),
+        "mag": pa.array(own_mag),
+    }
+    known = packets_at(sky, rows, since_mjd).context
+    columns |= {name: known[name].combine_chunks() for name in known.column_names}
+    ends = np.concatenate([[0], np.cumsum(rows + 1 - first)]).astype(np.int32)
+    scale = 10 ** (0.4 * (FLUXCAL_ZERO_POINT - ZERO_POINT_MAG))
+    lists = {
+        "cjd": _jd(curves.mjd[points]),
+        "cfid": curves.band[points] + 1,
+        "cmagpsf": mag,
+        "csigmapsf": error,
+        "cdiffmaglim": np.round(sky.limit_mag[points], _MAG_DECIMALS),
+        "cisdiffpos": np.where(np.isnan(mag), np.nan, curves.flux[points] > 0),
+        "fjd": _jd(curves.mjd[points]),
+        "ffid": curves.band[points] + 1,
+        "fflux": np.round(curves.flux[points] / scale, _FLUX_DECIMALS),
+        "ffluxunc": np.round(curves.flux_err[points] / scale, _FLUX_DECIMALS),
+        "fmagzp": np.full(len(points), ZERO_POINT_MAG),
+    }
+    for name, kind in (LIGHT_CURVE | FORCED).items():
+        values = pa.array(lists[name], from_pandas=True).cast(kind.value_type)
+        columns[name] = pa.ListArray.from_arrays(pa.array(ends), values).cast(kind)
+    return pa.table(columns)
+
+
+def _jd(mjd: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return np.round(mjd + MJD_OF_JD0, _JD_DECIMALS)
+
+
+def _magnitudes(flux, error) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return magnitudes and their errors, NaN where nothing is detected."""
+    size = np.where(np.abs(flux) > DETECTION_SIGMA * error, np.abs(flux), np.nan)
+    mag = FLUXCAL_ZERO_POINT - 2.5 * np.log10(size)
+    return np.round(mag, _MAG_DECIMALS), np.round(2.5 / np.log(10) * error / size, _MAG_DECIMALS)

@@ -1,0 +1,41 @@
+"""The first model of the target microlensing, trained by the sets that come with the package."""
+
+import pyarrow as pa
+import pytest
+
+from fink_al.errors import SettingsError
+from fink_al.loop import Loop
+from fink_al.settings import load_settings
+from fink_al.training.nightly import retrain
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return load_settings(environment={"FINK_AL_TARGET": "microlensing"}, work_dir=str(tmp_path))
+
+
+def nothing_archived(loop, labels):
+    columns = {"object_id": pa.string(), "type": pa.string()}
+    return pa.table({name: pa.array([], kind) for name, kind in columns.items()})
+
+
+def test_the_packages_sets_make_a_first_model_that_ranks_lenses(settings):
+    fewer = settings.target.model.model_copy(update={"n_estimators": 100})
+    target = settings.target.model_copy(update={"model": fewer})
+    loop = Loop.open(settings.model_copy(update={"target": target}))
+    summary = retrain(loop, nothing_archived)
+    assert (summary.outcome, summary.positive, summary.negative) == ("promoted", 150, 150)
+    assert summary.metrics["n"] == 600
+    assert summary.metrics["auc"] > 0.95
+    assert {"past_since", "past_n_g", "reference_mag"} <= set(loop.columns)
+
+
+def test_a_flag_needs_a_feature_that_exists():
+    flags = {"planetary_anomaly": {"feature": "lens_planets", "above": 3.0}}
+    settings = load_settings(
+        environment={"FINK_AL_TARGET": "microlensing"}, target={"flags": flags}
+    )
+    with pytest.raises(
+        SettingsError, match=r"flags\.planetary_anomaly\.feature: .* no feature 'lens_planets'"
+    ):
+        Loop.open(settings)
