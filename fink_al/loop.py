@@ -17,8 +17,8 @@ import pyarrow as pa
 from fink_al.alerts import Adapter, adapter
 from fink_al.archive.reading import Archive, light_curve_columns
 from fink_al.errors import SettingsError
+from fink_al.features.past_columns import past_columns
 from fink_al.lightcurve import LightCurves
-from fink_al.memory.columns import past_columns
 from fink_al.settings import Settings, Survey, Target
 from fink_al.settings.taxonomy import Taxonomy
 from fink_al.strategies import strategy

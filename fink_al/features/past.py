@@ -9,17 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from fink_al.features.microlensing.points import lens_points
+from fink_al.features.past_columns import past_columns
 from fink_al.lightcurve import LightCurves
 
 _Floats = npt.NDArray[np.float64]
-
-#: Context column that says since when nights are remembered [MJD].
-SINCE = "past_since"
-
-#: Context columns of a band, ``past_NAME_BAND``: number of epochs, weighted mean and standard
-#: deviation [FLUXCAL], slope [FLUXCAL a day], quantiles of 10%, 50% and 90% [FLUXCAL], last epoch
-#: and last quiet epoch [MJD].
-OF_BAND = ("n", "mean", "scatter", "slope", "low", "median", "high", "last", "quiet")
 
 _NAMES = ("epochs", "days", "scatter", "excess", "range", "slope", "quiet", "last")
 
@@ -71,7 +64,7 @@ class Past:
     @property
     def columns(self) -> tuple[str, ...]:
         """Context columns that are read."""
-        return SINCE, *(f"past_{name}_{self.band}" for name in OF_BAND)
+        return past_columns([self.band])
 
     def extract(self, light_curves: LightCurves) -> tuple[_Floats, npt.NDArray[np.int8]]:
         """Features, shape (n, 8), and indices into `reasons`, shape (n,)."""

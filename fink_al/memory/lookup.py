@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from fink_al.memory.columns import OF_BAND, SINCE
+from fink_al.features.past_columns import OF_BAND, SINCE
 from fink_al.memory.record import Records
 from fink_al.memory.rows import Rows
 from fink_al.memory.spans import mjd_of
@@ -44,8 +44,8 @@ class Lookup:
         Returns
         -------
         dict of str to float64 array
-            Columns of :func:`fink_al.memory.columns.past_columns`. All are NaN where the memory
-            covers no night. An object that was in none of its alerts has no epochs, and the rest of
+            By the names of :mod:`fink_al.features.past_columns`. All are NaN where the memory covers
+            no night. An object that was in none of its alerts has no epochs, and the rest of
             its band is NaN.
         """
         since = np.nan if self.since is None else mjd_of(self.since)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from fink_al.memory.columns import past_columns
+from fink_al.features.past_columns import past_columns
 from fink_al.memory.memory import Memory
 
 _Floats = npt.NDArray[np.float64]
@@ -33,7 +33,7 @@ def remembered(
     Returns
     -------
     dict of str to float64 array, shape (n,)
-        The columns of :func:`fink_al.memory.columns.past_columns`, NaN where unknown.
+        The columns of :func:`fink_al.features.past_columns.past_columns`, NaN where unknown.
     """
     names = past_columns(memory.bands)
     values = {name: np.array(former.get(name, np.full(len(keys), np.nan))) for name in names}

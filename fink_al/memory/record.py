@@ -86,7 +86,7 @@ class Records:
         return records
 
     def values(self) -> dict[str, _Floats]:
-        """Values of :data:`fink_al.memory.columns.OF_BAND`, each of shape (n, b).
+        """Values of :data:`fink_al.features.past_columns.OF_BAND`, each of shape (n, b).
 
         Quantiles are interpolated within a bin, which ends at the least or the largest flux if
         these lie in it. Of 30 epochs whose flux spans several bins they are wrong by 0.3 standard

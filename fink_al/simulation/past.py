@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from fink_al.features.past import OF_BAND, SINCE
+from fink_al.features.past_columns import OF_BAND, SINCE
 from fink_al.lightcurve import LightCurves
 from fink_al.simulation.exposures import DETECTION_SIGMA
 

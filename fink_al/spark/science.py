@@ -35,9 +35,9 @@ def with_science(alerts: DataFrame, sciences: Sequence[Science]) -> DataFrame:
     Parameters
     ----------
     alerts : DataFrame
-        Columns of the survey's adapter, perhaps those of :func:`drawn_before` and of the memory
-        (:mod:`fink_al.memory.columns`), which is asked where they are null; other columns pass
-        through. Rows whose ``object_id`` is null pass through with nulls.
+        Columns of the survey's adapter, perhaps those of :func:`drawn_before`, and of
+        :mod:`fink_al.features.past_columns`, where the memory is asked for what is null; other
+        columns pass through. Rows whose ``object_id`` is null pass through with nulls.
     sciences : sequence of Science
         Settings, model and state of each target, all of one survey.
 

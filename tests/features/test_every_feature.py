@@ -20,7 +20,8 @@ from fink_al.features.microlensing.baseline import Baseline
 from fink_al.features.microlensing.lens import PointLens
 from fink_al.features.microlensing.rise import Rise
 from fink_al.features.noise import Noise
-from fink_al.features.past import OF_BAND, SINCE, Past
+from fink_al.features.past import Past
+from fink_al.features.past_columns import OF_BAND, SINCE
 from fink_al.features.rainbow.feature import Rainbow
 from fink_al.features.rate import Rate
 from fink_al.features.sigmoid import Sigmoid

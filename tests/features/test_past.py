@@ -3,7 +3,8 @@ import pyarrow as pa
 import pytest
 
 from fink_al.features.feature_set import FeatureSet
-from fink_al.features.past import OF_BAND, SINCE, Past
+from fink_al.features.past import Past
+from fink_al.features.past_columns import OF_BAND, SINCE
 from fink_al.lightcurve import LightCurves
 from fink_al.settings import FeatureSettings
 

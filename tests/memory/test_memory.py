@@ -9,7 +9,7 @@ import pytest
 from remembered import BANDS, FIRST, Sky, night
 
 from fink_al.errors import ServiceError, SettingsError
-from fink_al.memory.columns import past_columns
+from fink_al.features.past_columns import past_columns
 from fink_al.memory.files import Files
 from fink_al.memory.memory import Memory
 from fink_al.memory.rows import Rows, joined

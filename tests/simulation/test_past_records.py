@@ -5,7 +5,7 @@ import pytest
 
 from fink_al.alerts import light_curves
 from fink_al.features.feature_set import FeatureSet
-from fink_al.features.past import OF_BAND
+from fink_al.features.past_columns import OF_BAND
 from fink_al.settings import load_settings
 from fink_al.simulation.lens_alerts import BANDS, packets_at, random_detections, simulate_sky
 from fink_al.simulation.lens_rows import archived
