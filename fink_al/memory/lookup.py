@@ -44,8 +44,8 @@ class Lookup:
         Returns
         -------
         dict of str to float64 array
-            By the names of :mod:`fink_al.features.past_columns`. All are NaN where the memory covers
-            no night. An object that was in none of its alerts has no epochs, and the rest of
+            By the names of :mod:`fink_al.features.past_columns`. All are NaN where the memory
+            covers no night. An object that was in none of its alerts has no epochs, and the rest of
             its band is NaN.
         """
         since = np.nan if self.since is None else mjd_of(self.since)
