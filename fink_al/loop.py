@@ -163,7 +163,8 @@ class Loop:
         from fink_al.memory.memory import Memory
 
         survey = self.survey
-        return Memory(self.settings.memory_dir, survey.bands, survey.history_days)
+        # A history begins at the alert's hour: a night more, and no epoch is in both.
+        return Memory(self.settings.memory_dir, survey.bands, survey.history_days + 1)
 
     @cached_property
     def labels(self) -> OwnNames:
