@@ -5,13 +5,15 @@ with the light curve alone, once with the nearest sources in catalogue and refer
 once with a memory of the year before. A threshold is the highest score of so many simulated
 non-events. False alarms are counted an alert: each non-event is seen once, at a random one of its
 detections. An event gets a score at each of its detections; it counts from the first that passes.
+Most non-events that teach are those that the memory hardly knows, as they are the difficult ones;
+they weigh as much less.
 
 With --real, real light curves with a common treatment: each event is paired with a variable star.
 Both get the same number of points, at nearly the same times, errors that are the larger of the two,
 and the same baseline magnitude. Their forest learns from simulated objects observed like these.
 
-    python benchmarks/microlensing.py [--events 2000] [--non-events 200000] [--train 4000]
-        [--full] [--real FILE] [--planets 600] [--trees 300] [--seed 1] [--quick]
+    python benchmarks/microlensing.py [--events 2000] [--non-events 200000] [--check 200000]
+        [--train 3000] [--full] [--real FILE] [--planets 600] [--trees 300] [--seed 1] [--quick]
 
 --full is a million non-events for the thresholds and as many to check them, in parts of bounded
 size: some hours, one line of progress a part.
@@ -22,7 +24,6 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -52,8 +53,12 @@ MAGNITUDES = (15.0, 17.0, 18.5, 20.0, 21.0)
 RISES = (0.0, 0.1, 0.2, 0.4, 0.8, 9.0)
 _BATCH, _HISTORY, _PAST_DAYS = 5_000, 30.0, 365
 _FULL = 1_000_000
-#: Alerts of an object that teach.
-_TEACHING_ALERTS = 3
+#: Alerts of an object that teach; non-events for each event that do.
+_TEACHING_ALERTS, _OTHERS = 3, 15
+#: Epochs below which an object is hardly known, and share of the others that teach.
+_HARDLY_KNOWN, _KNOWN_SHARE = 20, 0.12
+#: Weight of the non-events, in that of the events: high scores must be rare.
+_AGAINST = 10.0
 #: Target: recall of events of this baseline before half of the rise, and false alarms at which.
 TARGET_RECALL, TARGET_RATE, TARGET_MAG = 0.80, 1e-5, 18.5
 
@@ -65,7 +70,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=2000)
     parser.add_argument("--non-events", type=int, default=200_000)
-    parser.add_argument("--train", type=int, default=4000, help="events that teach the forest")
+    parser.add_argument("--check", type=int, default=200_000, help="others that check rates")
+    parser.add_argument("--train", type=int, default=3000, help="events that teach the forest")
     parser.add_argument("--full", action="store_true", help="a million non-events, twice")
     parser.add_argument("--real", type=Path)
     parser.add_argument("--planets", type=int, help="stars with a planet; needs VBMicrolensing")
@@ -74,15 +80,16 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="few objects and trees")
     options = parser.parse_args()
     if options.quick:
-        options.events, options.non_events, options.trees, options.train = 200, 2000, 40, 300
+        options.events, options.non_events, options.trees, options.train = 200, 2000, 40, 200
+        options.check = 1000
     if options.full:
-        options.non_events = _FULL
+        options.non_events = options.check = _FULL
     features = FeatureSet.from_settings(FEATURES)
     since = time.perf_counter()
     forests = fitted(features, options.train, options.trees, options.seed)
     print(f"forests of {options.trees} trees, up to {len(features.names)} features, "
-          f"{options.train} events and {3 * options.train} non-events, up to {_TEACHING_ALERTS} "
-          f"alerts of each: {time.perf_counter() - since:.0f} s")  # fmt: skip
+          f"{options.train} events and {_OTHERS * options.train} non-events, up to "
+          f"{_TEACHING_ALERTS} alerts of each: {time.perf_counter() - since:.0f} s")  # fmt: skip
     scores, kinds = non_events(forests, features, options.non_events, options.seed + 1000)
     thresholds = {way: of_rates(scores[way]) for way in WAYS}
     for way in WAYS:
@@ -100,33 +107,31 @@ def main() -> None:
 
 
 def fitted(features: FeatureSet, n: int, trees: int, seed: int) -> Forests:
-    """Forests that have learned from `n` events and three times as many non-events, by way.
+    """Forests that have learned from `n` events and more non-events, by way.
 
-    Alerts of an object are drawn at random; those of events are up to one Einstein time after the
-    peak.
+    Alerts of an object are drawn at random; those of events are up to the peak.
     """
-    values, positive = [], []
-    for size, kind, one_seed in _parts(n, seed, (EVENT, None, None, None)):
-        sky = simulate_sky(size, kind, one_seed, past_days=_PAST_DAYS)
-        end = None
-        if kind == EVENT:
-            end = (sky.truth["peak_mjd"] + sky.truth["te_days"]).to_numpy()
-        rng = np.random.default_rng(one_seed)
-        rows = random_detections(sky.curves, rng, _HISTORY + _PAST_DAYS, _TEACHING_ALERTS, end)
-        values.append(features.extract(packets_at(sky, rows)).values)
-        positive.append(np.full(len(values[-1]), kind == EVENT))
-    matrix, truth = np.vstack(values), np.concatenate(positive)
+    values, weights, positive = [], [], []
+    for kind, number, first in ((EVENT, n, 0), (None, _OTHERS * n, 500)):
+        for i in range(0, number, _BATCH):
+            one_seed = 1000 * seed + first + i // _BATCH
+            sky = simulate_sky(min(_BATCH, number - i), kind, one_seed, past_days=_PAST_DAYS)
+            rng = np.random.default_rng(one_seed)
+            end = sky.truth["peak_mjd"].to_numpy() if kind == EVENT else None
+            rows = random_detections(sky.curves, rng, _HISTORY + _PAST_DAYS, _TEACHING_ALERTS, end)
+            alerts = packets_at(sky, rows)
+            epochs = sum(alerts.context_column(f"past_n_{band}") for band in BANDS)
+            known = (epochs >= _HARDLY_KNOWN) & (kind is None)
+            taken = ~known | (rng.random(len(rows)) < _KNOWN_SHARE)
+            values.append(features.extract(alerts.select(taken)).values)
+            weights.append(np.where(known, 1 / _KNOWN_SHARE, 1.0)[taken])
+            positive.append(np.full(taken.sum(), kind == EVENT))
+    matrix, weight, truth = np.vstack(values), np.concatenate(weights), np.concatenate(positive)
     ways = {way: features.columns(without) for way, without in WAYS.items()}
-    return {w: (learned(matrix[:, c], truth, trees, seed), c) for w, c in ways.items()}
-
-
-def _parts(
-    n: int, seed: int, kinds: tuple[str | None, ...]
-) -> Iterator[tuple[int, str | None, int]]:
-    """Sizes, kinds and seeds of skies of bounded size that have `n` objects of each of `kinds`."""
-    for i, kind in enumerate(kinds):
-        for begin in range(0, n, _BATCH):
-            yield min(_BATCH, n - begin), kind, seed * 1_000_003 + 1009 * i + begin // _BATCH
+    return {
+        way: (learned(matrix[:, c], truth, trees, seed, weight, _AGAINST), c)
+        for way, c in ways.items()
+    }
 
 
 def score(forests: Forests, values: np.ndarray) -> Scores:
@@ -165,7 +170,7 @@ def check_rates(
     forests: Forests, features: FeatureSet, thresholds: dict[str, dict[float, float]], options
 ) -> None:
     """Count false alarms among other non-events, as thresholds were chosen to fit the first."""
-    scores, _ = non_events(forests, features, options.non_events, options.seed + 5000)
+    scores, _ = non_events(forests, features, options.check, options.seed + 5000)
     for way, of_way in thresholds.items():
         print(f"\nfalse alarms among {len(scores[way])} other non-events, {way}:")
         for rate, threshold in of_way.items():
@@ -181,8 +186,8 @@ def events(
     seed: int,
 ) -> None:
     """Print recall by time and by baseline magnitude, and before half of the rise."""
-    skies = [simulate_sky(size, kind, one_seed, past_days=_PAST_DAYS)
-             for size, kind, one_seed in _parts(n, seed, (EVENT,))]  # fmt: skip
+    skies = [simulate_sky(min(_BATCH, n - i), EVENT, 1000 * seed + i, past_days=_PAST_DAYS)
+             for i in range(0, n, _BATCH)]  # fmt: skip
     seen = [scored_alerts(forests, features, sky) for sky in skies]
     columns = {
         name: np.concatenate([sky.truth[name].to_numpy() for sky in skies])

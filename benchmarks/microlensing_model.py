@@ -33,13 +33,22 @@ WAYS: dict[str, tuple[str, ...]] = {
 }
 
 
-def learned(values: np.ndarray, positive: np.ndarray, trees: int, seed: int) -> Forest:
-    """Forest of the package, fitted; both classes weigh the same."""
+def learned(
+    values: np.ndarray,
+    positive: np.ndarray,
+    trees: int,
+    seed: int,
+    weights: np.ndarray | None = None,
+    against: float = 1.0,
+) -> Forest:
+    """Forest of the package, fitted; the negative class weighs `against` times the positive."""
     settings = ModelSettings(
         estimator="random_forest", n_estimators=trees, min_samples_leaf=1, min_labels=2,
         min_labels_per_class=1, seed=seed,
     )  # fmt: skip
-    weights = np.where(positive, 1 / positive.sum(), 1 / (~positive).sum())
+    weights = np.ones(len(values)) if weights is None else weights
+    of_class = (weights[~positive].sum(), weights[positive].sum())
+    weights = weights * np.where(positive, 1 / of_class[1], against / of_class[0])
     return fit_forest(settings, values, positive, weights, threads=1)
 
 

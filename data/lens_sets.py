@@ -13,7 +13,7 @@ from fink_al.simulation.lens_rows import archived
 
 _STARTING_SEED, _STARTING_PER_CLASS = 7201, 150
 _TEST_SEED, _TEST_PER_CLASS = 7202, 300
-_TEACHING_SEED, _TEACHING_PER_CLASS, _TEACHING_ALERTS = 7203, 900, 2
+_TEACHING_SEED, _TEACHING_PER_CLASS, _TEACHING_ALERTS = 7203, 700, 2
 _PAST_DAYS, _HISTORY_DAYS = 365, 30
 #: Share of the alerts that no memory covers; the others have one of any length up to a year.
 _WITHOUT_MEMORY = 0.15
@@ -31,7 +31,7 @@ def test_set(settings: Settings) -> pa.Table:
 
 
 def teaching_set(settings: Settings) -> pa.Table:
-    """900 alerts of each class, up to two of an object."""
+    """700 alerts of each class, up to two of an object."""
     rows = _both(settings, _TEACHING_SEED, _TEACHING_PER_CLASS, most=_TEACHING_ALERTS)
     return rows.sort_by([("object_id", "ascending"), ("mjd", "ascending")])
 

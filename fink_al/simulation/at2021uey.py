@@ -68,7 +68,7 @@ def case() -> Case:
     # The caustic of a wide planet lies at s - 1/s on its side (Gaudi 2012, ARA&A 50, 411).
     caustic = separation - 1 / separation
     before = np.sqrt(caustic**2 - U0**2)
-    angle = np.pi - np.arcsin(U0 / caustic)
+    angle = np.arcsin(U0 / caustic)
     return Case(
         float(separation),
         PLANET_JUPITERS / _JUPITERS_PER_SUN / HOST_SUNS,

@@ -116,7 +116,7 @@ def simulate_sky(
     index, exposure = index[used], exposure[used]
     mjd, band, limit = plan.mjd[exposure], plan.band[exposure], plan.limit_mag[exposure]
     centre = mjd.min() + past_days + rng.uniform(*_CENTRE, n)
-    stars = lenses.draw_stars(n, mag, centre, rng)
+    stars = lenses.draw_stars(kinds, mag, centre, rng)
     change, truth = np.zeros(len(mjd)), pd.DataFrame({"kind": kinds})
     truth["is_event"] = np.isin(kinds, list(_EVENTS))
     truth["peak_mjd"] = stars.centre_mjd

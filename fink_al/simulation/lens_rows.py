@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from fink_al.alerts.ztf import FORCED, LIGHT_CURVE, MJD_OF_JD0
 from fink_al.lightcurve import FLUXCAL_ZERO_POINT
@@ -29,8 +30,8 @@ TYPES = {
 #: Zero point of the simulated exposures' forced fluxes [mag].
 ZERO_POINT_MAG = 26.2
 
-#: Decimals of what is written: JD, magnitudes, fluxes in units of the sky's error.
-_JD_DECIMALS, _MAG_DECIMALS, _FLUX_DECIMALS = 5, 4, 2
+#: Decimals of what is written: JD, magnitudes, forced fluxes [DN], and what else is known.
+_JD_DECIMALS, _MAG_DECIMALS, _FLUX_DECIMALS, _KNOWN_DECIMALS = 5, 4, 2, 4
 
 
 def archived(
@@ -75,7 +76,9 @@ def archived(
         "mag": pa.array(own_mag),
     }
     known = packets_at(sky, rows, since_mjd).context
-    columns |= {name: known[name].combine_chunks() for name in known.column_names}
+    columns |= {
+        name: pc.round(known[name].combine_chunks(), _KNOWN_DECIMALS) for name in known.column_names
+    }
     ends = np.concatenate([[0], np.cumsum(rows + 1 - first)]).astype(np.int32)
     scale = 10 ** (0.4 * (FLUXCAL_ZERO_POINT - ZERO_POINT_MAG))
     lists = {

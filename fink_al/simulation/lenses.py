@@ -288,10 +288,27 @@ OTHERS: dict[str, tuple[Model, float]] = {
 SUPERNOVA_SHARE = 0.15
 
 
+#: Mean and scatter of g - r behind the dust of the plane, by kind; of others, lensed stars among
+#: them, `STAR_COLOUR`. In round numbers of our own: Be stars are of type B, which is 0.8 bluer than
+#: most stars (Covey et al. 2007, AJ 134, 2398), young stars are of late types, Miras giants of the
+#: coolest, discs of dwarf novae hot, quasars of g - r = 0.2 without dust (Richards et al. 2001, AJ
+#: 121, 2308).
+COLOURS = {
+    "Be star": (0.1, 0.4),
+    "young star": (1.2, 0.4),
+    "Mira": (1.8, 0.5),
+    "CV": (0.4, 0.3),
+    "AGN": (0.4, 0.3),
+}
+STAR_COLOUR = (0.9, 0.4)
+
+
 def draw_stars(
-    n: int, mag: tuple[float, float], centre_mjd: Floats, rng: np.random.Generator
+    kinds: npt.NDArray, mag: tuple[float, float], centre_mjd: Floats, rng: np.random.Generator
 ) -> Stars:
-    """Draw constant light: r uniform in `mag`, g - r of 0.9 +- 0.4 as in the reddened plane."""
+    """Draw constant light of objects of `kinds`: r uniform in `mag`, g - r of the kind."""
+    n = len(kinds)
     r = rng.uniform(*mag, n)
-    g = r + rng.normal(0.9, 0.4, n)
+    mean, scatter = np.array([COLOURS.get(kind, STAR_COLOUR) for kind in kinds]).reshape(-1, 2).T
+    g = r + mean + scatter * rng.normal(size=n)
     return Stars(baseline_flux(np.stack([g, r], axis=1)), centre_mjd)

@@ -13,9 +13,11 @@ from fink_al.training.examples import read_examples
 from fink_al.training.teaching_set import read_teaching_set
 
 DATA = Path(__file__).parents[2] / "data"
+#: Objects of the starting set and alerts of the teaching set, of targets of other sizes.
+SIZES = {"microlensing": (300, 1400)}
 
 
-@pytest.fixture(scope="module", params=["early_snia", "early_snia_lsst"])
+@pytest.fixture(scope="module", params=["early_snia", "early_snia_lsst", "microlensing"])
 def settings(request):
     return make.settings_of(request.param)
 
@@ -43,19 +45,21 @@ def test_every_row_is_an_example_and_no_object_is_in_two_sets(settings):
         read_examples(loop, pq.read_table(DATA / settings.target.name / f"{name}.parquet"))
         for name in make.SETS
     )
-    assert (len(starting), starting.positive.sum(), len(test)) == (20, 10, 600)
+    n, taught = SIZES.get(settings.target.name, (20, 9000))
+    assert (len(starting), starting.positive.sum(), len(test)) == (n, n // 2, 600)
     assert 0.4 < test.positive.mean() < 0.7
-    assert len(teaching) == 9000
+    assert len(teaching) == taught
     assert 0.4 < teaching.positive.mean() < 0.7
     own = {*starting.object_id, *test.object_id}
-    assert len(own) == 620
+    assert len(own) == n + 600
     assert not own & {*teaching.object_id}
 
 
 def test_every_alert_of_the_teaching_set_is_read(settings):
     file = DATA / settings.target.name / "teaching_set.parquet"
     teaching = read_teaching_set(file, settings.target, settings.taxonomy)
-    assert len(teaching) == len(teaching.rows) == 9000
+    _, taught = SIZES.get(settings.target.name, (20, 9000))
+    assert len(teaching) == len(teaching.rows) == taught
     names = teaching.rows["object_id"].to_numpy()
     assert (np.unique(names, return_counts=True)[1] > 1).any()
 

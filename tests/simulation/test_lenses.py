@@ -42,7 +42,7 @@ def test_a_lens_is_brightest_at_its_peak_by_the_magnification_of_its_separation(
     u0 = figures["u0"][0]
     assert mjd[np.argmax(change)] == pytest.approx(100)
     excess = (u0**2 + 2) / (u0 * np.sqrt(u0**2 + 4)) - 1
-    assert change.max() == pytest.approx(1000 * figures["source_share"][0] * excess)
+    assert change.max() == pytest.approx(1000 * figures["source_share_g"][0] * excess)
     np.testing.assert_allclose(change, change[::-1])
 
 
