@@ -64,8 +64,8 @@ def plan(
     if as_json:
         click.echo(json.dumps(to_dict(tonight, now), indent=1))
     else:
-        names = ", ".join(tonight.targets) or loops[0].target.name
-        _show(f"{names}, list {tonight.day}", tonight.plan, tonight.targets)
+        of_targets = ", ".join(tonight.targets) or loops[0].target.name
+        _show(f"{of_targets}, list {tonight.day}", tonight.plan, tonight.targets)
         warn_if_open(tonight, now)
 
 

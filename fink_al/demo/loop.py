@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import yaml
 
@@ -141,7 +141,7 @@ class Demo:
         self._sent: Counter[str] = Counter()
         self._done: defaultdict[str, Counter[str]] = defaultdict(Counter)
 
-    def __enter__(self) -> Demo:
+    def __enter__(self) -> Self:
         plan = self._plan
         try:
             self._open.enter_context(_claim(plan.folder))

@@ -83,7 +83,7 @@ def joint_records(
     nights = plan.telescopes.set_index("telescope")
     observed = {row["object_id"]: row for row in plan.observations.to_dict("records")}
     left = {row["object_id"]: row for row in plan.left.to_dict("records")}
-    records = []
+    records: list[Record] = []
     for row in tonight.rows.to_dict("records"):
         name = row["object_id"]
         planned = observed.get(name)
