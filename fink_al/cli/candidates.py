@@ -8,7 +8,7 @@ from pathlib import Path
 import rich_click as click
 
 from fink_al.cli.night import read_night
-from fink_al.cli.points import config_option
+from fink_al.cli.points import config_option, open_loops
 from fink_al.settings import load_settings
 from fink_al.settings.layers import undecided
 
@@ -84,12 +84,9 @@ def _together(config: Path | None, night: int | None, top: int, form: str) -> No
     """Show the lists of all targets as one."""
     from fink_al.followup.together import together
     from fink_al.followup.tonight import FORM
-    from fink_al.loops import Loops
 
-    loops = Loops.open(config, starting_set=None, test_set=None)
-    for name, fault in loops.left_out.items():
-        click.echo(f"Target '{name}' is left out: {fault}", err=True)
-    listed, rows = together(loops.running, night, loops.running[0].settings.shares)
+    loops = open_loops(config)
+    listed, rows = together(loops, night, loops[0].settings.shares)
     rows = rows.head(top)
     if form == "form":
         empty = rows.assign(mag=rows["mag"].round(2), type="", observed="")[[*FORM, "targets"]]
@@ -101,7 +98,7 @@ def _together(config: Path | None, night: int | None, top: int, form: str) -> No
     from rich.console import Console
     from rich.table import Table
 
-    names = [loop.target.name for loop in loops.running if f"{loop.target.name}_rank" in rows]
+    names = [loop.target.name for loop in loops if f"{loop.target.name}_rank" in rows]
     table = Table(title=f"{', '.join(names)}, list {listed}", box=None, pad_edge=False)
     for name in ("#", "object", "position (J2000)", "mag", "trend", "age", "h", *names):
         left, no_wrap = name == "object", name.startswith("position")

@@ -17,6 +17,7 @@ from fink_al.errors import FinkAlError, SettingsError
 
 #: The only variables that a demo uses.
 _USED = {"FINK_AL_CACHE", "FINK_AL_IVY_SETTINGS"}
+_JOINT_WIDTH = 110  # terminal columns that the tables of several targets need
 _MOST_SEEDS = 7000  # larger seeds made the starting set and the test set
 
 
@@ -67,6 +68,12 @@ _MOST_SEEDS = 7000  # larger seeds made the starting set and the test set
     help="Seed of the sky: another seed, another sky.",
 )
 @click.option(
+    "--targets",
+    metavar="A,B,...",
+    help="Several targets of ZTF in one stream, such as early_snia,microlensing,anomaly: the sky "
+    "then has lenses and rare classes, too, and --spectra are for each. No season follows.",
+)
+@click.option(
     "--season-seeds",
     default=8,
     show_default=True,
@@ -81,13 +88,15 @@ _MOST_SEEDS = 7000  # larger seeds made the starting set and the test set
 )
 def demo(survey: str, nights: int, alerts_per_night: int, spectra: int,
          folder_of_alerts: Path | None, folder: Path, seed: int, season_seeds: int,
-         keep: bool) -> None:  # fmt: skip
+         keep: bool, targets: str | None) -> None:  # fmt: skip
     """Run the whole loop on this machine, with a real Kafka and a real Spark, in a few minutes.
 
     Simulated nights of alerts go through the stream. Each night's list becomes a plan, and the plan
     requests to a telescope whose server has faults. Spectra and types come back. A better model
     returns to the running stream. A few nights do not tell which strategy is better, so a whole
     season follows fast forward, without broker.
+    With --targets the nights are those of several targets, and their lists, plan and requests are
+    shown side by side.
     Settings come from conf/ and the demo itself, never from FINK_AL_* variables.
     Exit code 1: a part of the loop failed, and is named; 2: an invalid option or setting.
     """
@@ -107,9 +116,14 @@ def demo(survey: str, nights: int, alerts_per_night: int, spectra: int,
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, end)
+    names = tuple(name.strip() for name in (targets or "").split(",") if name.strip())
+    if targets is not None and (len(set(names)) != len(names) or len(names) < 2):
+        raise SettingsError(f"--targets is '{targets}'; give two or more different ones.")
+    if names and (survey != "ztf" or folder_of_alerts):
+        raise SettingsError("--targets has a sky of its own: leave out --survey and --alerts.")
     if folder_of_alerts and survey != "ztf":
         raise SettingsError("--alerts takes ZTF's packets, so it needs --survey ztf.")
-    plan = Plan(folder, nights, alerts_per_night, spectra, seed, survey, folder_of_alerts)
+    plan = Plan(folder, nights, alerts_per_night, spectra, seed, survey, folder_of_alerts, names)
     status = console.status("simulating the sky")
 
     def say(text: str) -> None:
@@ -118,6 +132,9 @@ def demo(survey: str, nights: int, alerts_per_night: int, spectra: int,
             console.print(text, highlight=False, soft_wrap=True)
 
     try:
+        if names:
+            _run_joint(console, status, plan, say, keep)
+            return
         with status, Demo(plan, say) as running:
             outcome = running.run()
             status.stop()
@@ -125,14 +142,51 @@ def demo(survey: str, nights: int, alerts_per_night: int, spectra: int,
             if season_seeds:
                 _fast_forward(console, outcome.settings, seed, season_seeds)
             if keep:
-                console.print("Broker and stream keep running; Ctrl-C ends them.")
-                signal.pause()
+                _wait(console)
     except KeyboardInterrupt:
         console.print("Stopped; broker and stream have ended.")
         sys.exit(128 + ended_by[0] if ended_by else 0 if keep else 130)
     except FinkAlError as error:
         console.print(f"Error: {error}", style="red", markup=False, soft_wrap=True)
         sys.exit(2 if isinstance(error, SettingsError) else 1)
+
+
+def _wait(console) -> None:
+    console.print("Broker and stream keep running; Ctrl-C ends them.")
+    signal.pause()
+
+
+def _run_joint(console, status, plan, say, keep: bool) -> None:
+    from fink_al.demo.joint import JointDemo
+
+    with status, JointDemo(plan, say) as running:
+        outcome = running.run_joint()
+        status.stop()
+        _show_joint(console, outcome)
+        if keep:
+            _wait(console)
+
+
+def _show_joint(console, outcome) -> None:
+    from rich.console import Console
+
+    from fink_al.demo import joint_summary as summary
+    from fink_al.demo.summary import requests as states
+
+    wide = Console(width=max(console.width, _JOINT_WIDTH))
+    wide.print(summary.side_by_side(outcome.listed, outcome.targets))
+    wide.print(summary.requests_side_by_side(outcome.requests, outcome.targets))
+    wide.print(summary.by_target(outcome.targets))
+    program, config = shlex.quote(sys.argv[0]), shlex.quote(str(outcome.config))
+    for line in (
+        summary.words(outcome),
+        states(outcome.states, outcome.faults),
+        f"Archive: {outcome.settings.archive_dir}",
+        f"Last night's list: {program} candidates --config {config}",
+        f"Its plan: {program} plan --telescope example_8m --config {config}",
+        f"Its requests: {program} requests list --config {config}",
+    ):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def _fast_forward(console, settings, seed: int, seeds: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from fink_al.cli.planning import chosen_telescopes, plan_options, planned, warn_if_open
-from fink_al.cli.points import config_option, make_folder, open_loop, result
+from fink_al.cli.points import config_option, make_folder, open_loops, result
 from fink_al.cli.table import show_whole
 from fink_al.followup import times
 from fink_al.followup.times import mjd_of, time_of
@@ -49,18 +49,23 @@ def plan(
     first that does not fit; types of those teach, and judge nothing.
 
     Objects of which a spectrum was handed in with this list are not planned again.
+
+    Where targets are several and --target names none, the plan is for all: they share telescopes,
+    hours and slots, and take turns by the setting shares. An object that several want is observed
+    once, with the odds of each target whose turn came to it.
     """
     telescopes = chosen_telescopes(names, config)
-    loop, now = open_loop(config), times.now()
+    loops, now = open_loops(config), times.now()
     if page is not None:
         make_folder(page, option="--page")
-    tonight = planned(loop, telescopes, now, **options)
+    tonight = planned(loops, telescopes, now, **options)
     if page is not None:
-        _write_page(page, loop, tonight, telescopes, options)
+        _write_page(page, loops[0], tonight, telescopes, options)
     if as_json:
         click.echo(json.dumps(to_dict(tonight, now), indent=1))
     else:
-        _show(f"{loop.target.name}, list {tonight.day}", tonight.plan)
+        of_targets = ", ".join(tonight.targets) or loops[0].target.name
+        _show(f"{of_targets}, list {tonight.day}", tonight.plan, tonight.targets)
         warn_if_open(tonight, now)
 
 
@@ -104,7 +109,7 @@ def _utc(mjd: float) -> str:
     return f"{time_of(mjd):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def _show(title: str, plan: Plan) -> None:
+def _show(title: str, plan: Plan, targets: Sequence[str]) -> None:
     from rich.table import Table
 
     for telescope in plan.telescopes.to_dict("records"):
@@ -114,29 +119,43 @@ def _show(title: str, plan: Plan) -> None:
             f"hours, {telescope['method']}"
         )
         table = Table(title=head, box=None, pad_edge=False)
-        for column in ("UTC", "object", "#", "priority", "mag then", "min", "airmass", "Moon",
-                       "odds"):  # fmt: skip
+        own = ("priority",) if not targets else ()
+        for column in ("UTC", "object", "#", *own, "mag then", "min", "airmass", "Moon",
+                       *(targets or ("odds",))):  # fmt: skip
             table.add_column(column, justify="left" if column in ("UTC", "object") else "right")
         rows = plan.observations[plan.observations["telescope"] == name]
         for row in rows.to_dict("records"):
+            draw = [_of_list(row, name) for name in targets] or [_number(row["odds"], ".2f")]
             table.add_row(
                 _utc(row["begin_mjd"])[:16].replace("T", " "), row["object_id"], str(row["rank"]),
-                _number(row["priority"], ".3g"), f"{row['mag']:.2f} ± {row['mag_err']:.2f}",
+                *(_number(row[name], ".3g") for name in own),
+                f"{row['mag']:.2f} ± {row['mag_err']:.2f}",
                 f"{row['minutes']:.0f}", f"{row['airmass']:.2f}",
-                f"{row['moon_distance_deg']:.0f}", _number(row["odds"], ".2f"),
+                f"{row['moon_distance_deg']:.0f}", *draw,
             )  # fmt: skip
         show_whole(table)
+    if targets:
+        click.echo("By target: rank in its own list, and odds; -: its turn did not come.")
     if not len(plan.left):
         return
     left = Table(title=f"Left out: {len(plan.left)}", box=None, pad_edge=False)
-    for column in ("#", "object", "telescope", "why"):
+    names = ("targets",) if targets else ()
+    for column in ("#", "object", *names, "telescope", "why"):
         left.add_column(column, justify="right" if column == "#" else "left")
     for row in plan.left.head(_MOST_LEFT).to_dict("records"):
         owner = row["telescope"] if isinstance(row["telescope"], str) else "-"
-        left.add_row(str(row["rank"]), row["object_id"], owner, row["reason"])
+        wanted = [row[name] for name in names]
+        left.add_row(str(row["rank"]), row["object_id"], *wanted, owner, row["reason"])
     show_whole(left)
     if len(plan.left) > _MOST_LEFT:
         click.echo(f"{len(plan.left) - _MOST_LEFT} more with --json.")
+
+
+def _of_list(row: dict[Hashable, Any], name: str) -> str:
+    """Rank and odds of an object in the list of a target; empty if it is not in it."""
+    if name not in row["targets"].split():
+        return ""
+    return f"{row[f'{name}_rank']}: {_number(row[f'{name}_odds'], '.2f')}"
 
 
 def _number(value: float, form: str) -> str:

@@ -63,19 +63,22 @@ def chosen_telescopes(names: Sequence[str], config: Path | None) -> list[Telesco
 
 
 def planned(
-    loop: Loop, telescopes: Sequence[Telescope], now: datetime, *, night: str | None,
+    loops: Sequence[Loop], telescopes: Sequence[Telescope], now: datetime, *, night: str | None,
     source: Any, hours: float | None, slots: int | None, fill: bool, from_now: bool,
     seeing: float | None, cloud: float, method: Any,
 ) -> Tonight:  # fmt: skip
-    """Return the plan that the options ask for."""
+    """Return the plan that the options ask for, of one target or of several."""
     day = read_night(night)
     from fink_al.followup.plan.exposure import Weather
     from fink_al.followup.plan.plan import PlanLimits
-    from fink_al.followup.plan.tonight import plan_tonight
+    from fink_al.followup.plan.tonight import plan_together, plan_tonight
 
     since = mjd_of(now) if from_now else None
     limits = PlanLimits(hours, slots, fill, since, Weather(seeing, cloud), method)
-    return plan_tonight(loop, telescopes, limits, day, source)
+    if len(loops) == 1:
+        return plan_tonight(loops[0], telescopes, limits, day, source)
+    shares = loops[0].settings.shares
+    return plan_together(loops, telescopes, limits, day, source, shares)
 
 
 def warn_if_open(tonight: Tonight, now: datetime) -> None:

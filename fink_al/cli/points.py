@@ -12,6 +12,7 @@ import rich_click as click
 
 from fink_al.errors import LightCurveError, SettingsError
 from fink_al.settings import FeatureSettings, Settings, load_settings, read_yaml
+from fink_al.settings.layers import undecided
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,6 +97,21 @@ def open_loop(config: Path | None) -> Loop:
     from fink_al.loop import Loop
 
     return Loop.open(without_data(config))
+
+
+def open_loops(config: Path | None) -> tuple[Loop, ...]:
+    """Open the loops of all targets, or of the chosen one, as :func:`open_loop` does.
+
+    A target that cannot be opened is named, and left out.
+    """
+    if not undecided(config):
+        return (open_loop(config),)
+    from fink_al.loops import Loops
+
+    loops = Loops.open(config, starting_set=None, test_set=None)
+    for name, fault in loops.left_out.items():
+        click.echo(f"Target '{name}' is left out: {fault}", err=True)
+    return loops.running
 
 
 def with_untaught_estimator(settings: Settings) -> Settings:

@@ -20,7 +20,7 @@ from fink_al.cli.planning import (
     planned,
     warn_if_open,
 )
-from fink_al.cli.points import config_option, open_loop
+from fink_al.cli.points import config_option, open_loops
 from fink_al.cli.table import show_whole
 from fink_al.errors import FinkAlError, SettingsError
 from fink_al.followup import times
@@ -63,7 +63,8 @@ def list_(
     if unknown := [state for state in states if state not in STATES]:
         raise SettingsError(f"There is no state '{unknown[0]}'; there are: {', '.join(STATES)}.")
     day = read_night(night)
-    records = _of_target(open_loop(config))
+    loops = open_loops(config)
+    records = _of_targets(loops)
     days = sorted({record.list for record in records})
     day = day or (days[-1] if days else None)
     if not is_all:
@@ -77,12 +78,19 @@ def list_(
     if as_json:
         click.echo(json.dumps([_plain(record) for record in records], indent=1))
         return
+    several = len(loops) > 1
+    spectra = one_each(records) if several else [(r, [r]) for r in records]
     _print(
-        ("request", "#", "state", "telescope", "UTC", "min", "odds", "type", "why"),
-        ((r.request_id, str(r.rank), r.state, r.telescope or "-", _time(r.begins),
-          _number(r.minutes, ".0f"), _number(r.odds, ".2f"), r.type or "-", r.reason or "")
-         for r in records),
+        ("request", *(["targets"] if several else []), "#", "state", "telescope", "UTC", "min",
+         "odds", "type", "why"),
+        ((r.request_id, *([_targets(of)] if several else []), str(r.rank), r.state,
+          r.telescope or "-", _time(r.begins), _number(r.minutes, ".0f"), _odds(of),
+          r.type or "-", r.reason or "")
+         for r, of in spectra),
     )  # fmt: skip
+    if several:
+        click.echo("In brackets: targets that list the object, and whose turn did not come.")
+    records = [record for record, _ in spectra]
     counts = Counter(record.state for record in records)
     click.echo(", ".join(f"{counts[s]} {s}" for s in STATES if counts[s]) or "No requests.")
 
@@ -93,8 +101,9 @@ def list_(
 @config_option
 def show(request_id: str, as_json: bool, config: Path | None) -> None:
     """Show all that happened to REQUEST, the telescope's answers word for word."""
-    loop = open_loop(config)
-    history = loop.requests.history(_request(loop, request_id).request_id)
+    loops = open_loops(config)
+    found = _request(loops, request_id)
+    history = loops[0].requests.history(found.request_id)
     if as_json:
         click.echo(json.dumps([_plain(record) for record in history], indent=1))
         return
@@ -103,6 +112,12 @@ def show(request_id: str, as_json: bool, config: Path | None) -> None:
     click.echo(f"  {last.ra:.5f} {last.dec:+.5f}, chosen by {last.why}")
     draw = (("pi", last.pi), ("priority", last.priority), ("tau", last.tau), ("odds", last.odds))
     click.echo("  " + ", ".join(f"{name} {_number(value, '.4g')}" for name, value in draw))
+    if last.asked_with is not None:
+        click.echo(f"  asked for with {last.asked_with}")
+    for other in loops[0].requests.current().values():
+        if other.asked_with == last.request_id:
+            odds = _number(other.odds, ".4g")
+            click.echo(f"  asked for by {other.target}, too, with odds {odds}")
     if last.begins is not None:
         click.echo(
             f"  planned at {last.telescope}: {_time(last.begins)} UTC, {last.minutes:.0f} min with "
@@ -135,9 +150,9 @@ def submit(names: tuple[str, ...], dry_run: bool, config: Path | None, **options
     from fink_al.followup import submit as sending
 
     telescopes = chosen_telescopes(names, config)
-    loop, now = open_loop(config), times.now()
-    adapters = _adapters(telescopes, loop)
-    tonight = planned(loop, telescopes, now, **options)
+    loops, now = open_loops(config), times.now()
+    loop, adapters = loops[0], _adapters(telescopes, loops)
+    tonight = planned(loops, telescopes, now, **options)
     warn_if_open(tonight, now)
     counts: Counter[str] = Counter()
     for sent in sending.submit(loop, tonight, telescopes, adapters, times.now, dry_run=dry_run):
@@ -179,8 +194,8 @@ def sync(names: tuple[str, ...], config: Path | None) -> None:
     from fink_al.followup.sync import WATCHED
     from fink_al.followup.sync import sync as bring
 
-    loop = open_loop(config)
-    open_at = {r.telescope for r in _of_target(loop) if r.telescope and r.state in WATCHED}
+    loops = open_loops(config)
+    open_at = {r.telescope for r in _of_targets(loops) if r.telescope and r.state in WATCHED}
     telescopes, missing = [], []
     for name in names or sorted(open_at):
         try:
@@ -189,12 +204,16 @@ def sync(names: tuple[str, ...], config: Path | None) -> None:
             if names:
                 raise
             missing.append(f"Requests are open at {name}, and it cannot be asked: {error}")
-    news = bring(loop, telescopes, _adapters(telescopes, loop), _announcer(loop), times.now)
+    news = bring(
+        loops[0], telescopes, _adapters(telescopes, loops), _announcer(loops), times.now,
+        {loop.target.name for loop in loops},
+    )  # fmt: skip
     news.told += missing
     for record in news.changed:
         reason = f" ({record.reason})" if record.reason else ""
         click.echo(f"{record.request_id}: {record.state}{reason}")
-    counts = Counter(record.state for record in _of_target(loop))
+    asked = [record for record in _of_targets(loops) if record.asked_with is None]
+    counts = Counter(record.state for record in asked)
     click.echo(f"Requests: {', '.join(f'{n} {state}' for state, n in counts.items()) or 'none'}.")
     for sentence in news.told:
         click.echo(sentence, err=True)
@@ -215,18 +234,18 @@ def cancel(request_id: str, reason: str, config: Path | None) -> None:
     from fink_al.followup.sync import cancel as take_back
     from fink_al.requests.record import AT_TELESCOPE, ENDS
 
-    loop = open_loop(config)
-    record = _request(loop, request_id)
+    loops = open_loops(config)
+    record = _leader(loops, request_id)
     if record.state in ENDS or record.state == "observed":
-        raise FinkAlError(f"{request_id} is {record.state}: there is nothing to cancel.")
+        raise FinkAlError(f"{record.request_id} is {record.state}: there is nothing to cancel.")
     adapter = None
     if record.state in AT_TELESCOPE and record.telescope is not None:
         telescopes = chosen_telescopes([record.telescope], config)
-        adapter = _adapters(telescopes, loop)[record.telescope]
+        adapter = _adapters(telescopes, loops)[record.telescope]
     after = take_back(
-        loop.requests, record, adapter, _announcer(loop), times.now, "withdrawn", reason
+        loops[0].requests, record, adapter, _announcer(loops), times.now, "withdrawn", reason
     )
-    click.echo(f"{request_id}: {after.state}.")
+    click.echo(f"{record.request_id}: {after.state}.")
 
 
 @requests.command()
@@ -240,42 +259,101 @@ def reopen(request_id: str, config: Path | None) -> None:
     """
     from fink_al.followup.submit import advance
 
-    loop = open_loop(config)
-    record = _request(loop, request_id)
+    loops = open_loops(config)
+    record = _leader(loops, request_id)
     if not record.is_lost:
         raise FinkAlError(
-            f"{request_id} is {record.state}; only failed, expired and withdrawn requests without "
-            "a type are reopened."
+            f"{record.request_id} is {record.state}; only failed, expired and withdrawn requests "
+            "without a type are reopened."
         )
-    advance(loop.requests, request_id, (record.state,), "drawn", times.now(), "reopened", sent=None)
-    click.echo(f"{request_id}: drawn.")
+    name = record.request_id
+    advance(loops[0].requests, name, (record.state,), "drawn", times.now(), "reopened", sent=None)
+    click.echo(f"{name}: drawn.")
 
 
-def _adapters(telescopes: Sequence[Telescope], loop: Loop) -> dict[str, Adapter]:
-    from fink_al.followup.telescopes.adapters import open_adapter
+def _adapters(telescopes: Sequence[Telescope], loops: Sequence[Loop]) -> dict[str, Adapter]:
+    from fink_al.followup.telescopes.adapters import open_joint_adapter
 
-    return {telescope.name: open_adapter(telescope, loop) for telescope in telescopes}
+    return {telescope.name: open_joint_adapter(telescope, loops) for telescope in telescopes}
 
 
-def _announcer(loop: Loop) -> Callable[[Record], object]:
+def _announcer(loops: Sequence[Loop]) -> Callable[[Record], object]:
     from fink_al.followup.submit import request_of
     from fink_al.followup.telescopes.topic import announce
 
-    return lambda r: announce(loop, r.telescope or "", request_of(r), "withdrawn")
+    by_name = {loop.target.name: loop for loop in loops}
+    return lambda r: announce(
+        by_name[r.target], r.telescope or "", request_of(r), "withdrawn"
+    )  # fmt: skip
 
 
-def _of_target(loop: Loop) -> list[Record]:
-    current = loop.requests.current().values()
-    return [record for record in current if record.target == loop.target.name]
+def _of_targets(loops: Sequence[Loop]) -> list[Record]:
+    names = {loop.target.name for loop in loops}
+    current = loops[0].requests.current().values()
+    return [record for record in current if record.target in names]
 
 
-def _request(loop: Loop, request_id: str) -> Record:
-    record = loop.requests.current().get(request_id)
+def one_each(records: Sequence[Record]) -> list[tuple[Record, list[Record]]]:
+    """Return the requests that stand for themselves, each with all that ask for its spectrum.
+
+    Targets whose turn did not come to an object that is asked for are with it, too. An object that
+    nobody asks for has one row.
+
+    Parameters
+    ----------
+    records : sequence of Record
+        Requests of several targets.
+    """
+    groups: dict[str, list[Record]] = {}
+    of_object: dict[tuple[int, str], str] = {}
+    order = sorted(
+        records, key=lambda r: (r.asked_with is not None, r.sent is None, r.state == "drawn")
+    )
+    for record in order:
+        key = record.asked_with or record.request_id
+        if record.asked_with is None and record.sent is None:
+            key = of_object.get((record.list, record.object_id), key)
+        of_object.setdefault((record.list, record.object_id), key)
+        groups.setdefault(key, []).append(record)
+    spectra = [(of[0], of) for of in groups.values()]
+    return sorted(spectra, key=lambda each: (each[0].list, each[0].rank, each[0].request_id))
+
+
+def _targets(records: Sequence[Record]) -> str:
+    is_drawn = {r.target: r.odds is not None or r.targets is None for r in records}
+    nobody = all(r.begins is None for r in records)
+    return " ".join(
+        name if drawn or nobody else f"({name})" for name, drawn in is_drawn.items()
+    )  # fmt: skip
+
+
+def _odds(records: Sequence[Record]) -> str:
+    return " ".join(_number(r.odds, ".2f") for r in records)
+
+
+def _leader(loops: Sequence[Loop], request_id: str) -> Record:
+    """Return a request, or the one that it follows."""
+    from fink_al.requests.record import target_of
+
+    record = _request(loops, request_id)
+    if record.asked_with is None:
+        return record
+    if len(loops) == 1:
+        target = target_of(record.asked_with)
+        raise FinkAlError(
+            f"{request_id} is asked for with {record.asked_with}: name that one, with --target "
+            f"{target}, or without."
+        )
+    return loops[0].requests.current()[record.asked_with]
+
+
+def _request(loops: Sequence[Loop], request_id: str) -> Record:
+    record = loops[0].requests.current().get(request_id)
     if record is None:
         raise FinkAlError(
             f"There is no request '{request_id}'; fink-al requests list --all shows all names."
         )
-    if record.target != loop.target.name:
+    if record.target not in {loop.target.name for loop in loops}:
         raise FinkAlError(f"{request_id} is of another target: add --target {record.target}.")
     return record
 

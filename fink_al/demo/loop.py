@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import yaml
 
@@ -35,6 +36,8 @@ from fink_al.storage.local import alone
 _BASELINE_SEEDS = 3
 _STREAM_TIMEOUT_S = 300.0  # without a new batch: a loaded machine starts slowly
 _MARKER = ".fink-al-demo"
+#: The first list is as long as later ones: a night has few alerts.
+FOLLOW_UP = {"bootstrap_fraction": 1.0}
 
 
 class BrokenLink(FinkAlError):
@@ -59,6 +62,8 @@ class Plan:
         One of :data:`fink_al.demo.surveys.SURVEYS`.
     packets : path, optional
         Folder of real packets, published before the first night.
+    targets : tuple of str
+        Targets of one stream; empty: that of the survey.
     """
 
     folder: Path
@@ -68,6 +73,7 @@ class Plan:
     seed: int
     survey: str = "ztf"
     packets: Path | None = None
+    targets: tuple[str, ...] = ()
 
 
 @dataclass
@@ -135,44 +141,22 @@ class Demo:
         self._sent: Counter[str] = Counter()
         self._done: defaultdict[str, Counter[str]] = defaultdict(Counter)
 
-    def __enter__(self) -> Demo:
+    def __enter__(self) -> Self:
         plan = self._plan
         try:
             self._open.enter_context(_claim(plan.folder))
-            with _link("simulation"):
-                self._campaign: Campaign = simulate(
-                    plan.nights, plan.alerts_per_night, plan.seed, survey=plan.survey
-                )
-            with _link("broker"):
+            with link("simulation"):
+                self._campaign: Campaign = self._sky()
+            with link("broker"):
                 self._say("starting Kafka")
                 broker = self._open.enter_context(EmbeddedKafka(plan.folder / "kafka"))
             kafka = {"servers": broker.servers, "security_protocol": "PLAINTEXT"}
-            # No setting may lead to an installation of the user.
-            self.settings = load_settings(
-                find_resource("conf/fink_al.yml"),
-                environment={"FINK_AL_TARGET": self._shown.target},
-                survey=self._shown.settings(plan.folder),
-                work_dir=plan.folder,
-                source=kafka,
-                sink=kafka,
-                stream={"topics": None, "starting": "earliest", "trigger_seconds": 0.5},
-                registry={"tracking_uri": None},
-                # The sky comes from the simulator: a model taught by it would know the answers.
-                target={
-                    "model": {"estimator": "random_forest"},
-                    # The first list is as long as later ones: a night has few alerts.
-                    "follow_up": {"bootstrap_fraction": 1.0},
-                },
-            )
             self.config = plan.folder / "fink_al.yml"
-            self.config.write_text(yaml.safe_dump(self.settings.model_dump(mode="json")), "utf-8")
-            self._loop = Loop.open(self.settings)
+            self._set_up(kafka)
             exposure = self.settings.target.follow_up.exposure
             self._oracle = Oracle(self._campaign.truth, exposure, plan.seed)
-            telescope = Telescope(self._loop, self._oracle, plan.spectra_per_night, plan.seed)
-            self._telescope = self._open.enter_context(telescope)
-            self._say("training the first model on the starting set")
-            self._train()
+            self._telescope = self._open.enter_context(self._new_telescope())
+            self._first_models()
             self._say("starting the stream: spark-submit bin/alert2candidate.py")
             ledger, log = self.settings.ledger_topic, plan.folder / "stream.log"
             job = StreamJob(self.settings.sink, ledger, self.config, log)
@@ -186,6 +170,31 @@ class Demo:
         self._say("stopping stream and Kafka")
         self._open.close()
 
+    def _sky(self) -> Campaign:
+        plan = self._plan
+        return simulate(plan.nights, plan.alerts_per_night, plan.seed, survey=plan.survey)
+
+    def _set_up(self, kafka: dict[str, str]) -> None:
+        # No setting may lead to an installation of the user.
+        self.settings = load_settings(
+            find_resource("conf/fink_al.yml"),
+            environment={"FINK_AL_TARGET": self._shown.target},
+            survey=self._shown.settings(self._plan.folder),
+            **shared_settings(self._plan.folder, kafka),
+            # The sky comes from the simulator: a model taught by it would know the answers.
+            target={"model": {"estimator": "random_forest"}, "follow_up": FOLLOW_UP},
+        )
+        self.config.write_text(yaml.safe_dump(self.settings.model_dump(mode="json")), "utf-8")
+        self._loop = Loop.open(self.settings)
+
+    def _new_telescope(self) -> Telescope:
+        plan = self._plan
+        return Telescope(self._loop, self._oracle, plan.spectra_per_night, plan.seed)
+
+    def _first_models(self) -> None:
+        self._say("training the first model on the starting set")
+        self._train()
+
     def run(self) -> Outcome:
         """Run all nights, then random selection on the same nights.
 
@@ -198,7 +207,7 @@ class Demo:
         nights: list[Night] = []
         for night in self._campaign.nights:
             nights.append(self._night(night, nights[-1].labels if nights else 0))
-        with _link("comparison with random selection"):
+        with link("comparison with random selection"):
             theirs = []
             for seed in range(_BASELINE_SEEDS):
                 self._say(f"random selection on the same nights, seed {seed + 1}")
@@ -215,11 +224,11 @@ class Demo:
 
     def _night(self, night: int, labels: int) -> Night:
         champion = self._loop.registry.champion() or "none"
-        with _link("broker"):
+        with link("broker"):
             topic = self._shown.topic.format(night=night)
             self._say(f"{night}: publishing packets to {topic}")
             sent = self._publish(topic, self._shown.packets(self._campaign, night))
-        with _link("stream"):
+        with link("stream"):
             self._say(f"{night}: scoring {sent} alerts")
             # Counts of this topic only: the archive may also hold packets of a folder.
             counts = self._wait_for(topic)
@@ -231,7 +240,7 @@ class Demo:
                     f"{sent} alerts were sent, {counts['alerts']} scored or refused, "
                     f"{is_archived.sum()} are in the archive"
                 )
-        with _link("telescope"):
+        with link("telescope"):
             self._say(f"{night}: planning, sending requests, observing")
             candidates = self._telescope.receive(night)
             versions = {candidate["model_version"] or "none" for candidate in candidates}
@@ -245,7 +254,7 @@ class Demo:
             observed = self._telescope.observe(night) if candidates else Observed()
         self._say(f"{night}: training on {labels + typed(observed.labels)} labels")
         self._train()
-        with _link("registry"):
+        with link("registry"):
             version = self._loop.registry.champion()
             if version is None:
                 raise BrokenLink("training registered no model")
@@ -289,37 +298,51 @@ class Demo:
     def _publish_folder(self, folder: Path) -> dict[str, int]:
         files = sorted(file for file in folder.iterdir() if file.is_file())
         topic = "ztf_20180101_programid1"  # matches the stream's pattern, and is before any night
-        with _link("broker"):
+        with link("broker"):
             self._say(f"publishing the {len(files)} packets of {folder} to {topic}")
             self._publish(topic, (file.read_bytes() for file in files))
-        with _link("stream"):
+        with link("stream"):
             counts = self._wait_for(topic)
-        with _link("telescope"):
+        with link("telescope"):
             self._telescope.pass_over()
         return dict(counts)
 
     def _model(self, version: str) -> Model:
         return Model.from_bytes(self._loop.registry.load(version), self._loop.features.hash)
 
-    def _train(self) -> None:
-        with _link("training"):
+    def _train(self, target: str | None = None, accepted: Collection[int] = (0,)) -> None:
+        of_target = {} if target is None else {"FINK_AL_TARGET": target}
+        with link("training"):
             script = find_resource("bin/label2model.py")
             done = subprocess.run(
                 [sys.executable, str(script), "--config", str(self.config)],
                 capture_output=True,
                 text=True,
                 check=False,
+                env=os.environ | of_target,
                 preexec_fn=die_with_parent,
             )
             with (self._plan.folder / "training.log").open("a", encoding="utf-8") as log:
                 log.write(done.stdout + done.stderr)
-            if done.returncode:
+            if done.returncode not in accepted:
                 last = (done.stderr or done.stdout).strip().splitlines()[-1:]
                 raise BrokenLink(f"exit code {done.returncode}: {''.join(last)}")
 
 
+def shared_settings(folder: Path, kafka: dict[str, str]) -> dict[str, Any]:
+    """Return the settings of a demo that no target has."""
+    return {
+        "work_dir": folder,
+        "source": kafka,
+        "sink": kafka,
+        "stream": {"topics": None, "starting": "earliest", "trigger_seconds": 0.5},
+        "registry": {"tracking_uri": None},
+    }
+
+
 @contextmanager
-def _link(name: str) -> Iterator[None]:
+def link(name: str) -> Iterator[None]:
+    """Name the part of the loop in which an error comes up."""
     try:
         yield
     except (FinkAlError, OSError) as error:

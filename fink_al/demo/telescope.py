@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ from fink_al.demo.oracle import Oracle
 from fink_al.demo.standin import StandIn
 from fink_al.demo.surveys import SURVEYS
 from fink_al.followup.plan.plan import PlanLimits
-from fink_al.followup.plan.tonight import Tonight, plan_tonight
+from fink_al.followup.plan.tonight import Tonight, plan_together, plan_tonight
 from fink_al.followup.submit import request_of, submit
 from fink_al.followup.subscriber import read_candidates
 from fink_al.followup.sync import News, cancel, sync
@@ -76,6 +76,7 @@ class Telescope:
 
     def __init__(self, loop: Loop, oracle: Oracle, spectra_per_night: int, seed: int):
         self._loop, self._oracle, self._budget = loop, oracle, spectra_per_night
+        self._targets = {loop.target.name}
         self._next: dict[int, int] = {}
         self._spectra: Counter[str] = Counter()
         self._time = datetime.min
@@ -106,7 +107,8 @@ class Telescope:
 
     def states(self) -> dict[str, int]:
         """Return the number of requests in each state, in the order of their lives."""
-        counts = Counter(record.state for record in self._loop.requests.current().values())
+        current = self._loop.requests.current().values()
+        counts = Counter(record.state for record in current if record.asked_with is None)
         return {state: counts[state] for state in STATES if counts[state]}
 
     def pass_over(self) -> None:
@@ -133,7 +135,7 @@ class Telescope:
         night : int
             Date of the list, YYYYMMDD.
         """
-        tonight = plan_tonight(self._loop, [self._telescope], PlanLimits(slots=self._budget), night)
+        tonight = self._plan(night)
         self._time = tonight.closes
         self._send(tonight)
         result = Observed(told=self._sync().told)
@@ -151,6 +153,10 @@ class Telescope:
         self._withdraw_doubtful(night)
         return result
 
+    def _plan(self, night: int) -> Tonight:
+        limits = PlanLimits(slots=self._budget)
+        return plan_tonight(self._loop, [self._telescope], limits, night)
+
     def _send(self, tonight: Tonight) -> None:
         """Send a plan, again a minute later where the telescope did not get it."""
         adapters = {self._telescope.name: self._adapter}
@@ -162,7 +168,9 @@ class Telescope:
 
     def _sync(self) -> News:
         adapters = {self._telescope.name: self._adapter}
-        return sync(self._loop, [self._telescope], adapters, self._announce, self._now)
+        return sync(
+            self._loop, [self._telescope], adapters, self._announce, self._now, self._targets
+        )  # fmt: skip
 
     def _type_elsewhere(self, night: int) -> list[Label]:
         """Give the last object of the plan its type by somebody else, if it has one."""
@@ -203,13 +211,51 @@ class Telescope:
 
     def _of(self, night: int, states: Collection[str]) -> list[Record]:
         current = self._loop.requests.current().values()
-        return [record for record in current if record.list == night and record.state in states]
+        of_night = [record for record in current if record.list == night and record.state in states]
+        return [record for record in of_night if record.asked_with is None]
 
     def _announce(self, record: Record) -> None:
         announce(self._loop, self._telescope.name, request_of(record), "withdrawn")
 
     def _now(self) -> datetime:
         return self._time
+
+
+class JointTelescope(Telescope):
+    """A telescope for several targets: one plan, and one request for each object.
+
+    Parameters
+    ----------
+    loops : sequence of Loop
+        Loops of the targets, of one installation.
+    oracle, spectra_per_night, seed
+        As for :class:`Telescope`.
+    """
+
+    def __init__(self, loops: Sequence[Loop], oracle: Oracle, spectra_per_night: int, seed: int):
+        super().__init__(loops[0], oracle, spectra_per_night, seed)
+        self._loops = {loop.target.name: loop for loop in loops}
+        self._targets = set(self._loops)
+        self._of_topic: dict[str, dict[int, int]] = {}
+
+    def _plan(self, night: int) -> Tonight:
+        limits, shares = PlanLimits(slots=self._budget), self._loop.settings.shares
+        loops = list(self._loops.values())
+        return plan_together(loops, [self._telescope], limits, night, shares=shares)
+
+    def _new(self) -> list[dict[str, Any]]:
+        received = []
+        for name, loop in self._loops.items():
+            topic, kafka = loop.target.candidates_topic, loop.settings.sink
+            offsets = self._of_topic.setdefault(name, {})
+            for partition, offset, record in read_candidates(kafka, topic, offsets):
+                offsets[partition] = offset + 1
+                received.append(record)
+        return received
+
+    def _announce(self, record: Record) -> None:
+        loop = self._loops[record.target]
+        announce(loop, self._telescope.name, request_of(record), "withdrawn")
 
 
 def typed(labels: list[Label]) -> int:

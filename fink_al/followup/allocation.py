@@ -18,7 +18,7 @@ def hours_left(
     """Return the hours that a telescope has left on a day, the smaller of night's and semester's.
 
     Requests at the telescope, observed and classified ones are charged with the length of their
-    blocks, those of all targets and lists.
+    blocks, those of all targets and lists. A spectrum that several targets asked for counts once.
 
     Parameters
     ----------
@@ -42,7 +42,10 @@ def hours_left(
     charged = [
         record
         for record in records
-        if record.telescope == telescope.name and record.state in CHARGED and is_counted(record)
+        if record.telescope == telescope.name
+        and record.state in CHARGED
+        and record.asked_with is None
+        and is_counted(record)
     ]
     semester = _semester(settings.semesters_begin, day_begins)
 

@@ -13,12 +13,10 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any, Literal
 
-import numpy as np
-import pandas as pd
-
 from fink_al.followup.allocation import hours_left
 from fink_al.followup.known_types import KnownTypes
 from fink_al.followup.plan.tonight import Tonight
+from fink_al.followup.records import records_of
 from fink_al.followup.telescopes import (
     Adapter,
     InDoubt,
@@ -27,10 +25,9 @@ from fink_al.followup.telescopes import (
     Request,
     TelescopeError,
 )
-from fink_al.followup.times import time_of
 from fink_al.loop import Loop
 from fink_al.requests.positions import Positions
-from fink_al.requests.record import Record, State, request_id
+from fink_al.requests.record import OPEN, Record, State
 from fink_al.requests.store import RequestStore
 from fink_al.settings import Telescope
 
@@ -81,9 +78,9 @@ def submit(
     Parameters
     ----------
     loop : Loop
-        Provides labels and requests.
+        Provides labels and requests, which all targets share.
     tonight : Tonight
-        List and plan.
+        List and plan, of one target or several: one request for one object.
     telescopes : sequence of Telescope
         Those of the plan.
     adapters : mapping of str to Adapter
@@ -97,7 +94,7 @@ def submit(
         one.name: not dry_run and one.requests is not None and one.requests.submit
         for one in telescopes
     }
-    planned = records_of(loop, tonight, now())
+    planned = records_of(loop, tonight, now(), loop.requests.current())
     # Objects of telescopes without requests are nobody's: they stay as they are.
     mine = [r for r in planned if r.telescope is None or is_real.get(r.telescope)]
     if any(is_real.values()):
@@ -106,6 +103,7 @@ def submit(
     known = KnownTypes(loop.labels)
     for telescope in telescopes:
         theirs = [r for r in planned if r.telescope == telescope.name and r.begins is not None]
+        theirs = [r for r in theirs if r.asked_with is None]
         stopped = ""
         for record in sorted(theirs, key=lambda r: (r.begins, r.rank)):
             if record.state != "planned":
@@ -121,37 +119,17 @@ def submit(
                 yield sending
 
 
-def records_of(loop: Loop, tonight: Tonight, now: datetime) -> list[Record]:
-    """Return the requests of a list as its plan has them: planned, or drawn with a reason."""
-    plan = tonight.plan
-    nights = plan.telescopes.set_index("telescope")
-    observed = {row["object_id"]: row for row in plan.observations.to_dict("records")}
-    left = {row["object_id"]: row for row in plan.left.to_dict("records")}
-    records = []
-    for row in tonight.rows.to_dict("records"):
-        name = row["object_id"]
-        record = Record(
-            request_id(loop.target.name, tonight.day, name), loop.target.name, loop.survey.name,
-            name, tonight.day, "drawn", now, row["ra"], row["dec"], row["rank"],
-            _number(row["pi"]), _number(row["priority"]), row["why"],
-        )  # fmt: skip
-        if name in observed:
-            night = nights.loc[observed[name]["telescope"]]
-            records.append(_planned(record, observed[name], night))
-        else:
-            owner = left[name]["telescope"]
-            owner = owner if isinstance(owner, str) else None
-            records.append(replace(record, telescope=owner, reason=left[name]["reason"]))
-    return records
-
-
 def write_plan(store: RequestStore, planned: Sequence[Record]) -> None:
     """Write the requests of a plan where nothing was sent yet."""
 
     def decide(current: dict[str, Record]) -> list[Record]:
-        changed = []
+        changed, written = [], dict(current)
         for record in planned:
             old = current.get(record.request_id)
+            leader = written.get(record.asked_with or "")
+            if leader is not None:
+                record = record.following(leader)
+            written[record.request_id] = record if _is_open(old) or old is None else old
             if _is_open(old) and (old is None or replace(record, time=old.time) != old):
                 changed.append(record)
         return changed
@@ -167,7 +145,7 @@ def _as_written(store: RequestStore, planned: Sequence[Record]) -> list[Record]:
 
 
 def _is_open(record: Record | None) -> bool:
-    return record is None or record.state in ("drawn", "planned")
+    return record is None or record.state in OPEN
 
 
 def advance(
@@ -288,26 +266,3 @@ class _Sender:
         return advance(
             self._store, record.request_id, (since,), state, self._now(), reason, **changes
         )
-
-
-def _planned(record: Record, row: Mapping[Any, Any], night: Any) -> Record:
-    return replace(
-        record,
-        state="planned",
-        telescope=row["telescope"],
-        mag=row["mag"],
-        mag_err=row["mag_err"],
-        opens=time_of(night["opens_mjd"]),
-        closes=time_of(night["closes_mjd"]),
-        begins=time_of(row["begin_mjd"]),
-        minutes=row["minutes"],
-        exposures=int(row["exposures"]),
-        exposure_s=row["light_min"] * 60 / row["exposures"],
-        tau=_number(night["tau"]),
-        odds=_number(row["odds"]),
-    )
-
-
-def _number(value: Any) -> float | None:
-    """Return a number of a table; None if it is missing or infinite."""
-    return None if pd.isna(value) or not np.isfinite(value) else float(value)

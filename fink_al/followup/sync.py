@@ -8,7 +8,7 @@ that failed, a spectrum whose type nobody has handed in.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -53,8 +53,11 @@ def sync(
     adapters: Mapping[str, Adapter],
     announce: Announce,
     now: Clock,
+    targets: Collection[str] | None = None,
 ) -> News:
-    """Bring the requests of a target up to date.
+    """Bring the requests of a target, or of several, up to date.
+
+    What becomes of a request becomes of all that ask for the same spectrum.
 
     Parameters
     ----------
@@ -69,16 +72,18 @@ def sync(
         publishes nothing twice.
     now : callable
         Returns the time, with time zone.
+    targets : collection of str, optional
+        Targets whose requests these are.  Default: that of `loop`.
     """
-    news = News()
+    news, of = News(), targets or {loop.target.name}
     for telescope in telescopes:
-        _Sync(loop, telescope, adapters[telescope.name], announce, now, news).run()
+        _Sync(loop, telescope, adapters[telescope.name], announce, now, news, of).run()
     named = {telescope.name for telescope in telescopes}
-    for name, number in _others(loop, named).items():
+    for name, number in _others(loop, named, of).items():
         news.told.append(
             f"{number} requests are open at {name}, which was not asked: add --telescope {name}."
         )
-    _expire(loop, now(), news)
+    _expire(loop, now(), news, of)
     loop.requests.tidy()
     return news
 
@@ -150,11 +155,11 @@ class _Sync:
 
     def __init__(
         self, loop: Loop, telescope: Telescope, adapter: Adapter, announce: Announce, now: Clock,
-        news: News,
+        news: News, targets: Collection[str],
     ):  # fmt: skip
         assert telescope.requests is not None
         self._store, self._known = loop.requests, KnownTypes(loop.labels)
-        self._target, self._name = loop.target.name, telescope.name
+        self._targets, self._name = targets, telescope.name
         self._settings = telescope.requests
         self._adapter, self._announce, self._now, self._news = adapter, announce, now, news
 
@@ -190,7 +195,7 @@ class _Sync:
         return [
             record
             for record in self._store.current().values()
-            if record.telescope == self._name and record.target == self._target
+            if record.telescope == self._name and _is_of(record, self._targets)
         ]
 
     def _look(self, record: Record, status: Status | None) -> None:
@@ -295,24 +300,29 @@ def _question(record: Record, what: str, time: datetime) -> str:
     )
 
 
-def _others(loop: Loop, named: set[str]) -> dict[str, int]:
-    """Count the open requests of a target at telescopes that were not asked."""
+def _is_of(record: Record, targets: Collection[str]) -> bool:
+    """Tell whether a request is one of `targets`, and follows no other one."""
+    return record.target in targets and record.asked_with is None
+
+
+def _others(loop: Loop, named: set[str], targets: Collection[str]) -> dict[str, int]:
+    """Count the open requests of targets at telescopes that were not asked."""
     counts: defaultdict[str, int] = defaultdict(int)
     for record in loop.requests.current().values():
-        is_open = record.target == loop.target.name and record.state in WATCHED
+        is_open = _is_of(record, targets) and record.state in WATCHED
         if is_open and record.telescope is not None and record.telescope not in named:
             counts[record.telescope] += 1
     return dict(counts)
 
 
-def _expire(loop: Loop, now: datetime, news: News) -> None:
+def _expire(loop: Loop, now: datetime, news: News, targets: Collection[str]) -> None:
     """Close what was planned and never sent, and whose window is over."""
 
     def decide(current: dict[str, Record]) -> list[Record]:
         return [
             record.now("expired", now, record.reason or "was not sent")
             for record in current.values()
-            if record.target == loop.target.name
+            if _is_of(record, targets)
             and record.state == "planned"
             and record.closes is not None
             and now > record.closes

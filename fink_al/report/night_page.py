@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from datetime import datetime
 from importlib.resources import files
 from typing import Any
@@ -77,7 +77,7 @@ def night_page(
     template = files(__package__).joinpath("night_page.html").read_text("utf-8")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     return environment.from_string(template).render(
-        title=f"{loop.target.name}, list {tonight.day}",
+        title=f"{', '.join(tonight.targets) or loop.target.name}, list {tonight.day}",
         nights=nights,
         is_open=tonight.is_open(now),
         closes=f"{tonight.closes:%Y-%m-%d %H:%M}",
@@ -119,7 +119,7 @@ def _night(
     plan = tonight.plan
     planned = plan.observations[plan.observations["telescope"] == telescope.name]
     summary = plan.telescopes.set_index("telescope").loc[telescope.name].to_dict()
-    reasons = dict(zip(rows["object_id"], rows["why"], strict=True))
+    of_object = rows.set_index("object_id")
     objects = []
     for row in planned.to_dict("records"):
         name = row["object_id"]
@@ -137,15 +137,12 @@ def _night(
                 "minutes": f"{row['minutes']:.0f}",
                 "airmass": f"{row['airmass']:.2f}",
                 "moon": f"{row['moon_distance_deg']:.0f}",
-                "odds": _number(row["odds"], ".2f"),
+                "odds": _odds(row, tonight.targets),
                 "stamps": pictures,
                 "no_stamps": problem,
                 "scale": "Pixels as the survey took them; its packet says nothing of north.",
                 "star": _star(alert),
-                "why": f"{reasons[name]}; P = {_number(alert.get('p'), '.2f')}, "
-                f"score {_number(alert.get('informativeness'), '.2f')}",
-                "draw": f"Weight {_number(row['pi'], '.2f')}, priority "
-                f"{_number(row['priority'], '.3g')}, odds {_number(row['odds'], '.2f')}.",
+                **_chosen(row, of_object.loc[name], alert, tonight.targets),
                 "curve": alert.get("curve", ""),
             }
         )
@@ -161,6 +158,34 @@ def _night(
         "left": left.head(_MOST_LEFT).to_dict("records"),
         "chart": _chart(night, rows, planned),
     }
+
+
+def _odds(row: dict[Hashable, Any], targets: Sequence[str]) -> str:
+    """Return the odds of an object, by target where these are several."""
+    if not targets:
+        return _number(row["odds"], ".2f")
+    wanted = row["targets"].split()
+    return ", ".join(f"{name} {_number(row[f'{name}_odds'], '.2f')}" for name in wanted)
+
+
+def _chosen(
+    row: dict[Hashable, Any], listed: pd.Series, alert: dict[str, Any], targets: Sequence[str]
+) -> dict[str, str]:
+    """Return why an object is in the plan, and its draw, by target where these are several."""
+    if not targets:
+        score = _number(alert.get("informativeness"), ".2f")
+        p = _number(alert.get("p"), ".2f")
+        return {"why": f"{listed['why']}; P = {p}, score {score}", "draw": f"{_draw(row, '')}."}
+    wanted = row["targets"].split()
+    why = (f"{n}: {listed[f'{n}_why']}, P = {_number(listed[f'{n}_p'], '.2f')}" for n in wanted)
+    draws = (f"{name}: place {row[f'{name}_rank']}, {_draw(row, f'{name}_').lower()}"
+             for name in wanted)  # fmt: skip
+    return {"why": "; ".join(why), "draw": f"{'; '.join(draws)}."}
+
+
+def _draw(row: dict[Hashable, Any], of: str) -> str:
+    pi, odds = (_number(row[f"{of}{name}"], ".2f") for name in ("pi", "odds"))
+    return f"Weight {pi}, priority {_number(row[f'{of}priority'], '.3g')}, odds {odds}"
 
 
 def _chart(night: Conditions, rows: pd.DataFrame, planned: pd.DataFrame) -> str:

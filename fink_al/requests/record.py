@@ -20,10 +20,16 @@ STATES: tuple[State, ...] = get_args(State)
 AT_TELESCOPE = frozenset({"submitting", "submitted", "accepted"})
 #: States whose hours are reserved or were used.
 CHARGED = AT_TELESCOPE | {"observed", "classified"}
+#: States in which a plan may change a request.
+OPEN = frozenset({"drawn", "planned"})
 #: States that nothing but a person changes.
 ENDS = frozenset({"classified", "failed", "withdrawn", "expired"})
 
 _TIME = pa.timestamp("us", "UTC")
+
+#: Fields that a request does not share with the one that it follows.
+_OWN = ("request_id", "target", "rank", "pi", "priority", "why", "tau", "odds", "targets",
+        "asked_with")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,11 @@ class Record:
         Time at which a person was asked for the type.
     sent : datetime or None
         Time from which on the telescope may have it.
+    targets : str or None
+        Targets that were planned together, separated by blanks; None for a plan of one target.
+    asked_with : str or None
+        Request of another target for the same spectrum, which the telescope has: this one follows
+        it, with the odds of its own list.
     """
 
     request_id: str
@@ -88,6 +99,8 @@ class Record:
     type: str | None = None
     asked: datetime | None = None
     sent: datetime | None = None
+    targets: str | None = None
+    asked_with: str | None = None
 
     @property
     def is_taken(self) -> bool:
@@ -104,6 +117,8 @@ class Record:
     @property
     def bars(self) -> bool:
         """True if its object must not be asked for again."""
+        if self.asked_with is not None:
+            return False  # the request that it follows does
         if self.state == "classified":
             return self.type != UNCLASSIFIED
         return self.state in AT_TELESCOPE or self.state == "observed"
@@ -114,10 +129,20 @@ class Record:
         """Return the request after a change at `time`."""
         return replace(self, state=state, time=time, reason=reason, **changes)
 
+    def following(self, leader: Record) -> Record:
+        """Return the request as the one is that it follows, with the draw of its own list."""
+        own = {name: getattr(self, name) for name in _OWN}
+        return replace(leader, **own)
+
 
 def request_id(target: str, list_: int, object_id: str) -> str:
     """Return the name of the request for an object of a list."""
     return f"{target}-{list_}-{object_id}"
+
+
+def target_of(request_id: str) -> str:
+    """Return the target of the request of that name."""
+    return request_id.partition("-")[0]
 
 
 _TYPES = {"str": pa.string(), "State": pa.string(), "float": pa.float64(), "int": pa.int32()}

@@ -73,7 +73,8 @@ class RequestStore:
         """Write what `decide` makes of the requests as they are, and return it.
 
         If another process writes meanwhile, `decide` is called again with what is then there. So a
-        decision always rests on all that was written before it.
+        decision always rests on all that was written before it. Requests that follow those of the
+        decision change with them.
 
         Parameters
         ----------
@@ -89,7 +90,9 @@ class RequestStore:
         change = uuid.uuid4().hex
         for _ in range(_ATTEMPTS):
             number = self._table.number() + 1
-            records = list(decide(self.current()))
+            current = self.current()
+            records = list(decide(current))
+            records += _followers(records, current)
             if not records:
                 return records
             try:
@@ -152,3 +155,13 @@ class RequestStore:
         }  # fmt: skip
         columns[_LIST] = pa.array([day] * len(rows), pa.int32())
         return pa.table(columns).cast(SCHEMA)
+
+
+def _followers(changed: list[Record], current: dict[str, Record]) -> list[Record]:
+    """Return the requests that follow one of `changed`, as they then are."""
+    by_name = {record.request_id: record for record in changed}
+    return [
+        record.following(by_name[record.asked_with])
+        for name, record in current.items()
+        if record.asked_with in by_name and name not in by_name
+    ]

@@ -22,6 +22,8 @@ from fink_al.settings.variables import KAFKA_PASSWORD, KAFKA_USER, NO_KEYS, PREF
 _LIKE = "like"
 #: Keys that two targets must not share.
 _OWN_KEYS = ("name", "candidates_topic")
+#: Key of `follow_up` that they must not share, either: draws of two targets are independent.
+_SEED = "seed"
 #: Data sets that a target's file may name, which other files have at the top.
 _SETS = ("starting_set", "test_set", "teaching_set")
 #: Keys that were a target's before 0.2.
@@ -244,6 +246,9 @@ def _target_files(name: str, beside: Path, blamed: str) -> list[Layer]:
         if blamed in (file for file, _ in files):
             raise SettingsError(f"{blamed}: {_LIKE}: targets cannot be like each other.")
         inherited = {k: v for k, v in values.items() if not files or k not in _OWN_KEYS}
+        if files and isinstance(inherited.get("follow_up"), dict):
+            kept = {k: v for k, v in inherited["follow_up"].items() if k != _SEED}
+            inherited["follow_up"] = kept
         name = inherited.pop(_LIKE, None)
         sets = {key: inherited.pop(key) for key in _SETS if key in inherited}
         files.insert(0, (blamed, {"target": inherited, **sets}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
@@ -139,7 +140,8 @@ class FollowUp(Section):
 
     `bootstrap_fraction` is the threshold of the first lists, before any is known: with mean weights
     of 1, the share of the objects that is published. `max_per_night` is the expected number of
-    objects that a list publishes.
+    objects that a list publishes. Two targets must not have the same `seed`: the odds of a plan for
+    both rest on draws that do not know each other (:mod:`fink_al.followup.plan.turns`).
     """
 
     max_magnitude: float
@@ -193,7 +195,7 @@ class Target(Section):
     """One turn of the loop (``conf/targets/NAME.yml``).
 
     Without a `candidates_topic` that is called after it: ``fink_uncertain_NAME_SURVEY``, without
-    the survey where the name ends with that.
+    the survey where the name ends with that. Without a `follow_up.seed` that is made of its name.
     """
 
     name: _Name
@@ -240,6 +242,14 @@ class Target(Section):
                 key = ".".join(map(str, (name, *first["loc"])))
                 raise ValueError(f"challengers.{key}: {first['msg']}") from None
         return self
+
+    @model_validator(mode="before")
+    @classmethod
+    def _own_seed(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or not isinstance(values.get("follow_up"), dict):
+            return values
+        seed = {"seed": zlib.crc32(str(values.get("name")).encode())}
+        return values | {"follow_up": seed | values["follow_up"]}
 
     @model_validator(mode="before")
     @classmethod

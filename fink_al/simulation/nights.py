@@ -140,19 +140,20 @@ def simulate(
     neighbours = scores.surroundings(objects, sky.SURVEY_BEGIN_MJD, span[0], rng)
     # Of a generator of their own: other figures stay those of the same seed.
     near = hosts(objects, neighbours, rng.spawn(1)[0]) if sky.HAS_CATALOGUE else None
-    neighbours = pd.concat([_single(neighbours, sky), near], axis=1)
+    neighbours = pd.concat([single(neighbours, sky), near], axis=1)
     points = _detections(points, objects, rng)
-    points = _single(sky.numbered(points, field), sky)
+    points = single(sky.numbered(points, field), sky)
     first_seen = points[points["mag"].notna()].groupby("object")["mjd"].min().reindex(range(n))
     first_mjd = neighbours["past_mjd"].fillna(first_seen)
     points = points.assign(ra=ra[points["object"]], dec=dec[points["object"]])
     ids = sky.object_ids(first_mjd.fillna(start_mjd), objects.kind == MOVING, seed)
     truth = _truth(objects, ids, ra, dec, sky.VIEW.reference)
-    alerts = sky.recorded(_alerts(points, is_alert, truth, neighbours, first_mjd, settings))
+    alerts = sky.recorded(alerts_of(points, is_alert, truth, neighbours, first_mjd, settings))
     return Campaign(settings, truth[:kept], points, alerts)
 
 
-def _single(frame: pd.DataFrame, sky: ModuleType) -> pd.DataFrame:
+def single(frame: pd.DataFrame, sky: ModuleType) -> pd.DataFrame:
+    """Return `frame` with the values that are left of single-precision columns."""
     names = frame.columns.intersection(sky.SINGLE)
     return frame.assign(**frame[names].astype(np.float32).astype(np.float64))
 
@@ -168,7 +169,7 @@ def _detections(points: pd.DataFrame, objects: Objects, rng: np.random.Generator
     return pd.concat([points, scores.quality(kind, rng), pd.DataFrame(counts)], axis=1)
 
 
-def _alerts(
+def alerts_of(
     points: pd.DataFrame,
     is_alert: np.ndarray,
     truth: pd.DataFrame,
@@ -176,6 +177,21 @@ def _alerts(
     first_mjd: pd.Series,
     survey: Survey,
 ) -> pd.DataFrame:
+    """Return the alerts of a :class:`Campaign`, by time.
+
+    Parameters
+    ----------
+    points : pandas.DataFrame
+        All points, by object, then time.
+    is_alert : bool array
+        Points that are alerts.
+    truth, neighbours : pandas.DataFrame
+        What each object is, and what is near it.
+    first_mjd : pandas.Series
+        First detection of each object.
+    survey : Survey
+        Bands and nights.
+    """
     history_days = SKIES[survey.name].HISTORY_DAYS
     # Times of all objects on one rising axis: one search then finds the start of each history.
     axis = points["object"] * 1e6 + points["mjd"]

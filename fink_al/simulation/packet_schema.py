@@ -1,4 +1,7 @@
-"""Avro schema of ZTF's alert packets, version 3.3: names and types, without documentation."""
+"""Avro schemas of ZTF's alert packets: names and types, without documentation.
+
+Version 3.3, and 4.02 with the history of forced photometry.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,16 @@ scorr double?, magzpsci float?, magzpsciunc float?, magzpscirms float?, clrcoeff
 clrcounc float?, rbversion string
 """
 
-SCHEMA_VERSION = "3.3"
+_FORCED = """
+field int?, rcid int?, fid int, pid long, rfid long, sciinpseeing float?, scibckgnd float?,
+scisigpix float?, magzpsci float?, magzpsciunc float?, magzpscirms float?, clrcoeff float?,
+clrcounc float?, exptime float?, adpctdif1 float?, adpctdif2 float?, diffmaglim float?,
+programid int, jd double, forcediffimflux float?, forcediffimfluxunc float?, procstatus string?,
+distnr float?, ranr double, decnr double, magnr float?, sigmagnr float?, chinr float?,
+sharpnr float?
+"""
+
+SCHEMA_VERSION, FORCED_VERSION = "3.3", "4.02"
 
 
 def _fields(table: str) -> list[tuple[str, Any]]:
@@ -46,15 +58,20 @@ def _fields(table: str) -> list[tuple[str, Any]]:
 #: Names and Avro types of an alert's and of a history's point.
 ALERT_FIELDS = _fields(_POINT.format(q="") + "," + _ONLY_ALERT)
 HISTORY_FIELDS = _fields(_POINT.format(q="?") + "," + _ONLY_HISTORY)
+#: Names and Avro types of a point of forced photometry.
+FORCED_FIELDS = _fields(_FORCED)
 
 
-def ztf_schema() -> dict[str, Any]:
-    """Return the writer schema of a ZTF packet, the survey's version 3.3.
+def ztf_schema(forced: bool = False) -> dict[str, Any]:
+    """Return the writer schema of a ZTF packet, the survey's version 3.3; 4.02 if `forced`.
 
-    Documentation and defaults are left out; some defaults (null for a float) are invalid.
+    The latter has the history of forced photometry, and otherwise the fields of the former: what
+    else came between is left out, and so are documentation and defaults; some defaults (null for
+    a float) are invalid.
     Source: ZwickyTransientFacility/ztf-avro-alert on GitHub.
     """
     cutout = _record("cutout", [("fileName", "string"), ("stampData", "bytes")])
+    forced_points = {"type": "array", "items": _record("fp_hist", FORCED_FIELDS)}
     return _record(
         "",
         [
@@ -67,6 +84,7 @@ def ztf_schema() -> dict[str, Any]:
                 "prv_candidates",
                 [{"type": "array", "items": _record("prv_candidate", HISTORY_FIELDS)}, "null"],
             ),
+            *([("fp_hists", [forced_points, "null"])] if forced else []),
             ("cutoutScience", [cutout, "null"]),
             ("cutoutTemplate", ["ztf.alert.cutout", "null"]),
             ("cutoutDifference", ["ztf.alert.cutout", "null"]),

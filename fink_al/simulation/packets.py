@@ -16,9 +16,16 @@ import pandas as pd
 
 from fink_al.alerts.packet import SYNC_BYTES
 from fink_al.alerts.ztf import MJD_OF_JD0
+from fink_al.lightcurve import FLUXCAL_ZERO_POINT
 from fink_al.simulation.fits import hdu
 from fink_al.simulation.nights import Campaign
-from fink_al.simulation.packet_schema import HISTORY_FIELDS, SCHEMA_VERSION, ztf_schema
+from fink_al.simulation.packet_schema import (
+    FORCED_FIELDS,
+    FORCED_VERSION,
+    HISTORY_FIELDS,
+    SCHEMA_VERSION,
+    ztf_schema,
+)
 
 _NO_NEIGHBOUR = -999.0  # as ZTF writes it
 _STAMPS, _STAMP_SIDE = 32, 63
@@ -28,12 +35,15 @@ _HEAD, _TAIL = (
     for fields in (_FIELDS[:5], _FIELDS[6:])
 )
 _POINT = fastavro.parse_schema(_FIELDS[5]["type"][0]["items"])
+_FORCED = fastavro.parse_schema(ztf_schema(forced=True)["fields"][6]["type"][0]["items"])
+_ZERO_POINT = 26.2  # magnitude of 1 DN
 # Naming the branch of a union spares fastavro the search for it: twice as fast.
 _NULL = ("null", None)
 _NULLS = {name: _NULL for name, kind in HISTORY_FIELDS if isinstance(kind, list)}
+_FORCED_NULLS = {name: _NULL for name, kind in FORCED_FIELDS if isinstance(kind, list)}
 
 
-def packets(campaign: Campaign, night: int) -> Iterator[bytes]:
+def packets(campaign: Campaign, night: int, forced: bool = False) -> Iterator[bytes]:
     """Yield the night's packets, in time order.
 
     Fields that are not modelled are null or a plausible constant. Cutouts are taken in turn from
@@ -45,22 +55,26 @@ def packets(campaign: Campaign, night: int) -> Iterator[bytes]:
         Alerts and their histories.
     night : int
         YYYYMMDD, one of ``campaign.nights``.
+    forced : bool
+        True for packets with forced photometry in all exposures of the history.
     """
     alerts = campaign.alerts[campaign.alerts["night"] == night]
     needed = np.zeros(len(campaign.points), bool)
     for first, point in zip(alerts["first"], alerts["point"], strict=True):
         needed[first : point + 1] = True
     # Encoding histories takes most of the time, and an object's alerts share theirs.
-    points = {
-        row["row"]: _point(row)
-        for row in _rows(campaign.points[needed].rename_axis("row").reset_index())
-    }
+    rows = _rows(campaign.points[needed].rename_axis("row").reset_index())
+    points = {row["row"]: _point(row) for row in rows}
     encoded = {row: _encode(_POINT, point) for row, point in points.items()}
-    header = _header()
+    again = {row["row"]: _encode(_FORCED, _forced(row)) for row in rows} if forced else {}
+    header, version = _header(forced), FORCED_VERSION if forced else SCHEMA_VERSION
     for number, alert in enumerate(_rows(alerts)):
-        head, tail = _head(alert, points[alert["point"]]), _cutouts(alert["alert_id"], number)
-        history = [encoded[row] for row in range(alert["first"], alert["point"])]
-        body = _encode(_HEAD, head) + _array(history) + _encode(_TAIL, tail)
+        head = _head(alert, points[alert["point"]]) | {"schemavsn": version}
+        tail, before = _cutouts(alert["alert_id"], number), range(alert["first"], alert["point"])
+        history = _array([encoded[row] for row in before])
+        if forced:
+            history += _array([again[row] for row in before])
+        body = _encode(_HEAD, head) + history + _encode(_TAIL, tail)
         marker = _marker(alert["alert_id"])
         yield header + marker + _encode("long", 1) + _encode("long", len(body)) + body + marker
 
@@ -87,11 +101,11 @@ def _rows(frame: pd.DataFrame) -> Any:
     return frame.to_dict("records")
 
 
-def _header() -> bytes:
+def _header(forced: bool) -> bytes:
     """Return the part of a container file before its first sync marker."""
     out = io.BytesIO()
     marker = _marker(0)
-    fastavro.writer(out, ztf_schema(), [], sync_marker=marker)
+    fastavro.writer(out, ztf_schema(forced), [], sync_marker=marker)
     return out.getvalue().removesuffix(marker)
 
 
@@ -127,7 +141,7 @@ def _point(row: dict[str, Any]) -> dict[str, Any]:
         "nid": row["exposure_id"] // 10**9,
         "rcid": row["exposure_id"] // 10 % 100,
         "rbversion": "t17_f5_c3",
-        "magzpsci": 26.2,
+        "magzpsci": _ZERO_POINT,
     }
     if row["mag"] == row["mag"]:
         point |= {
@@ -151,6 +165,25 @@ def _point(row: dict[str, Any]) -> dict[str, Any]:
             "sumrat": 1.0,
         }
     return point
+
+
+def _forced(row: dict[str, Any]) -> dict[str, Any]:
+    """Return forced photometry of a point as an entry of ``fp_hists``."""
+    scale = 10 ** (0.4 * (_ZERO_POINT - FLUXCAL_ZERO_POINT))
+    return _FORCED_NULLS | {
+        "fid": row["band"] + 1,
+        "pid": row["exposure_id"],
+        "rfid": 781_120_133,
+        "magzpsci": _ZERO_POINT,
+        "diffmaglim": row["limit_mag"],
+        "programid": 1,
+        "jd": row["mjd"] + MJD_OF_JD0,
+        "forcediffimflux": row["flux"] * scale,
+        "forcediffimfluxunc": row["flux_err"] * scale,
+        "procstatus": "0",
+        "ranr": row["ra"],
+        "decnr": row["dec"],
+    }
 
 
 def _head(alert: dict[str, Any], point: dict[str, Any]) -> dict[str, Any]:
@@ -178,7 +211,6 @@ def _head(alert: dict[str, Any], point: dict[str, Any]) -> dict[str, Any]:
         "nmatches": 900,
     }
     return {
-        "schemavsn": SCHEMA_VERSION,
         "publisher": "fink-al simulation",
         "objectId": alert["object_id"],
         "candid": alert["alert_id"],

@@ -86,8 +86,13 @@ def numbered(points: pd.DataFrame, field: npt.NDArray[np.int64]) -> pd.DataFrame
     return points.assign(exposure_id=exposure_id, alert_id=alert_id)
 
 
-def object_ids(first_mjd: pd.Series, is_moving: npt.NDArray[np.bool_], seed: int) -> list[str]:
-    """Return ZTF names: year of first detection, three letters of the seed, four of the object."""
+def object_ids(
+    first_mjd: pd.Series, is_moving: npt.NDArray[np.bool_], seed: int, begin: int = 0
+) -> list[str]:
+    """Return ZTF names: year of first detection, three letters of the seed, four of the object.
+
+    Objects are counted from `begin`.
+    """
     return [
         f"ZTF{(MJD_EPOCH + timedelta(days=int(mjd))):%y}"
         + "".join(
@@ -95,7 +100,7 @@ def object_ids(first_mjd: pd.Series, is_moving: npt.NDArray[np.bool_], seed: int
             for number, places in ((seed, 3), (i, 4))
             for place in reversed(range(places))
         )
-        for i, mjd in enumerate(first_mjd)
+        for i, mjd in enumerate(first_mjd, begin)
     ]
 
 

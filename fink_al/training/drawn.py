@@ -8,7 +8,8 @@ the objects of the lists follow from these rows, each divided by its odds.
 If a list was sent to telescopes as requests, each of them took its own part of it, with a ``tau``
 of its own. The totals are then those over the objects that the telescopes can take: the others have
 no odds. To which part an object belongs is known only if it was published. So no object of a part
-has odds of 1 for a type that was known before, but those of its priority.
+has odds of 1 for a type that was known before, but those of its priority. If targets were planned
+together, a target's part ends at its first object to which its turn did not come.
 
 Archive, requests and labels decide. What a list holds is kept in a file of its own, so the archive
 is read once for a list, and again if its files change. Memory follows the largest list and the
@@ -123,7 +124,7 @@ class Spectra:
         return cls(taken, known, frozenset(stands["object_id"].to_pylist()), parts)
 
     def without(self, others: Collection[tuple[int, str]]) -> Spectra:
-        """The same spectra but those that another target has asked for.
+        """The same spectra but those that were asked for, and not because of this target's draw.
 
         Parameters
         ----------
@@ -213,6 +214,26 @@ def _drawn_by_part(
     return drawn, tau
 
 
+def _not_drawn(requests: Iterable[Record], mine: Iterable[Record]) -> set[tuple[int, str]]:
+    """Return list and object of requests that the draw of a target does not account for.
+
+    Those are requests of other targets alone. In a joint plan they are also those for objects to
+    which the target's turn did not come (:mod:`fink_al.followup.plan.turns`): for its list such an
+    object was not taken, whoever else observed it, and ends the part with odds.
+
+    Parameters
+    ----------
+    requests : iterable of Record
+        Requests of all targets.
+    mine : iterable of Record
+        Those of the target.
+    """
+    of_all, of_mine = ({(r.list, r.object_id) for r in some} for some in (requests, mine))
+    sent = {(r.list, r.object_id) for r in requests if r.sent is not None}
+    no_turn = {(r.list, r.object_id) for r in mine if r.targets is not None and r.odds is None}
+    return (of_all - of_mine) | (no_turn & sent)
+
+
 def write_drawn(loop: Loop, progress: Callable[[str], None]) -> pa.Table:
     """Write the drawn objects of archive and labels, and return them.
 
@@ -233,10 +254,10 @@ def write_drawn(loop: Loop, progress: Callable[[str], None]) -> pa.Table:
     FinkAlError
         If archive, labels or the folder of drawn objects cannot be read or written.
     """
-    requests = loop.requests.current().values()
+    requests = list(loop.requests.current().values())
     mine = [request for request in requests if request.target == loop.target.name]
-    others = {(r.list, r.object_id) for r in requests} - {(r.list, r.object_id) for r in mine}
-    archive, spectra = loop.archive, Spectra.of(loop.labels, mine).without(others)
+    archive = loop.archive
+    spectra = Spectra.of(loop.labels, mine).without(_not_drawn(requests, mine))
     closes = closing_fraction(loop.target.draw, loop.survey)
     tables, counts = [], Counter[str]()
     for day in sorted(spectra.taken):

@@ -4,54 +4,21 @@ import csv
 import io
 
 import pandas as pd
-import pyarrow as pa
 import pytest
 import yaml
-from archive_files import put_rows
 from click.testing import CliRunner
-from simulated_lists import simulated_list
+from joint_lists import NAMES, joint_config
 
-from fink_al.archive.view import OF_TARGET, own
 from fink_al.cli.candidates import candidates as command
 from fink_al.errors import FinkAlError, SettingsError
 from fink_al.followup.together import together
 from fink_al.followup.tonight import candidates
 from fink_al.loops import Loops
 
-NAMES = ("early_snia", "mine", "third")
-
 
 @pytest.fixture
 def config(tmp_path):
-    """Settings of three targets; the archive has lists of two that share every third object."""
-    for name in NAMES[1:]:
-        file = tmp_path / "targets" / f"{name}.yml"
-        file.parent.mkdir(exist_ok=True)
-        values = {"like": "early_snia", "name": name, "starting_set": None, "test_set": None}
-        values |= {"teaching_set": "data/early_snia/teaching_set.parquet"}
-        file.write_text(yaml.safe_dump(values))
-    file = tmp_path / "fink_al.yml"
-    shares = {"mine": 3}
-    file.write_text(
-        yaml.safe_dump({"work_dir": str(tmp_path), "targets": list(NAMES), "shares": shares})
-    )
-    night, rows = simulated_list()
-    columns = {name: rows[name] for name in rows.column_names if name not in OF_TARGET}
-    for number, name in enumerate(NAMES[:2]):
-        is_in = pa.array([i % 3 == 0 or i % 2 == number for i in range(len(rows))])
-        for column in OF_TARGET:
-            if column in rows.column_names:
-                kind = rows[column].type
-                nothing = pa.nulls(len(rows), kind)
-                columns[own(name, column)] = is_in.to_pylist() and pa.array(
-                    [
-                        v if use else None
-                        for v, use in zip(rows[column].to_pylist(), is_in.to_pylist(), strict=True)
-                    ],
-                    nothing.type,
-                )
-    put_rows(Loops.open(file, environment={}).running[0].archive, night, pa.table(columns))
-    return file
+    return joint_config(tmp_path)
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from fink_al.draws import odds
 from fink_al.errors import FinkAlError, SettingsError
 from fink_al.followup.plan.blocks import STEP_MIN, Blocks
 from fink_al.followup.plan.conditions import REASONS, Conditions, conditions
@@ -18,6 +18,7 @@ from fink_al.followup.plan.exposure import Weather
 from fink_al.followup.plan.serial import Serial
 from fink_al.followup.plan.share import share
 from fink_al.followup.plan.take import Places, Taken, take
+from fink_al.followup.plan.turns import Lists
 from fink_al.settings import Telescope
 
 #: Largest number of a telescope's objects for which the exact schedule is the default.
@@ -27,6 +28,9 @@ EXACT_MOST = 20
 PLAN = ["telescope", "begin_mjd", "minutes", "light_min", "exposures", "object_id", "ra", "dec",
         "rank", "list", "pi", "priority", "odds", "mag", "mag_err", "airmass",
         "moon_distance_deg"]  # fmt: skip
+
+#: Columns of the draw, which a plan for several targets has for each: ``TARGET_pi`` and so on.
+DRAW = ("rank", "pi", "priority", "odds")
 
 #: Columns of the objects that no telescope observes.
 LEFT = ["object_id", "rank", "priority", "telescope", "reason"]
@@ -94,6 +98,11 @@ class Plan:
         ``telescope method dark_hours used_hours tau opens_mjd closes_mjd``, one row a telescope;
         `tau` is the priority of its first object that was not taken, infinite if there is none, NaN
         without priorities; between the last two it is dark.
+
+    A plan for several targets has the columns `targets` and, for each, ``TARGET_rank``,
+    ``TARGET_pi``, ``TARGET_priority`` and ``TARGET_odds`` of the observations and ``TARGET_tau`` of
+    the telescopes, in place of those without a name; `rank` is the place in the joint list. Its
+    `left` has `targets` in place of `priority`.
     """
 
     observations: pd.DataFrame
@@ -111,6 +120,8 @@ def make_plan(
     lost: Collection[str] = (),
     owners: Mapping[str, str] | None = None,
     most_tau: float = np.inf,
+    lists: Lists | None = None,
+    apart: Collection[str] = (),
 ) -> Plan:
     """Return the plan of a list.
 
@@ -121,7 +132,8 @@ def make_plan(
     Parameters
     ----------
     rows : DataFrame
-        Candidates with the columns of :data:`fink_al.followup.tonight.DETAILS`.
+        Candidates with the columns of :data:`fink_al.followup.tonight.DETAILS`, sorted by
+        `object_id`: the order of the targets must not follow the draw.
     telescopes : sequence of Telescope
         At least one.
     begin_mjd : float
@@ -138,16 +150,23 @@ def make_plan(
         or not.
     most_tau : float
         Priority above which objects of the list may be missing in `rows`.
+    lists : Lists, optional
+        Lists of several targets, in the order of `rows`.  Default: that of `rows` alone.
+    apart : collection of str
+        Objects that another night's list has settled: they take no turn.
 
     Raises
     ------
     FinkAlError
         If a telescope's night has no darkness or is over, or its hours hold no block.
     """
-    # The order of the targets must not follow the draw.
-    rows = rows.sort_values("object_id", ignore_index=True)
+    if lists is None:
+        rows = rows.sort_values("object_id", ignore_index=True)
     nights = [conditions(one, rows, begin_mjd, limits.weather) for one in telescopes]
-    return plan_of(rows, nights, limits, taken=taken, lost=lost, owners=owners, most_tau=most_tau)
+    return plan_of(
+        rows, nights, limits, taken=taken, lost=lost, owners=owners, most_tau=most_tau,
+        lists=lists, apart=apart,
+    )  # fmt: skip
 
 
 def plan_of(
@@ -159,6 +178,8 @@ def plan_of(
     lost: Collection[str] = (),
     owners: Mapping[str, str] | None = None,
     most_tau: float = np.inf,
+    lists: Lists | None = None,
+    apart: Collection[str] = (),
 ) -> Plan:
     """Return the plan of :func:`make_plan` for nights whose conditions are known.
 
@@ -183,47 +204,46 @@ def plan_of(
     for k, name in enumerate(telescope):
         owner[is_owned & (former == name)] = k
     owner[is_elsewhere] = -1
+    lists = lists or Lists.single(rows, most_tau)
     is_taken = rows["object_id"].isin(list(taken)).to_numpy()
-    rank = rows["rank"].to_numpy()
+    is_apart = rows["object_id"].isin(list(apart)).to_numpy()
     obstacle = np.max([night.obstacle for night in nights], axis=0)
     reason = np.array([*REASONS, BEHIND], object)[obstacle]
     is_lost = rows["object_id"].isin(list(lost)).to_numpy() & ~is_taken
     reason[is_elsewhere], reason[is_taken], reason[is_lost] = ELSEWHERE, TAKEN, LOST
-    if rows["priority"].isna().all():  # a night without lists
-        most_tau = np.nan
     planned, summary = [], []
     for k, night in enumerate(nights):
         mine = np.flatnonzero(owner == k)
-        open_ = mine[~is_taken[mine]]
-        order = open_[np.argsort(rank[open_])]
-        # Nothing behind one that is lost has odds.
-        n_drawn = int(np.append(np.flatnonzero(is_lost[order]), len(order))[0])
-        first_lost = order[n_drawn : n_drawn + 1]
-        order = order[~is_lost[order]] if limits.fill else order[:n_drawn]
+        part = mine[~is_apart[mine]]
+        turns = lists.turns(part, is_lost, limits.fill)
+        order = turns.order(~is_taken & ~is_lost)
         method = _method(limits.method, len(mine))
         found = night.blocks.since(_first_step(night, limits.since_mjd))
-        chosen = take(order.tolist(), _places(found, hours[k], method), limits.slots, limits.fill)
-        n_drawn = min(n_drawn, chosen.n_drawn)
-        tau = float(min([most_tau, *rows["priority"].iloc[first_lost]]))
+        chosen = take(order, _places(found, hours[k], method), limits.slots, limits.fill)
+        stop = None
         if chosen.n_drawn < len(order):
-            first = order[chosen.n_drawn]
-            tau = float(min(rows["priority"].iloc[first], tau))
+            stop = order[chosen.n_drawn]
             is_full = limits.slots is not None and chosen.n_drawn >= limits.slots
-            reason[first] = BEHIND if is_full else NO_ROOM
-        planned.append(_observations(rows, night, found, chosen, n_drawn, tau))
+            reason[stop] = BEHIND if is_full else NO_ROOM
+        # Nothing behind one that is lost has odds.
+        taus = lists.taus(part, turns, stop, is_lost)
+        planned.append(_observations(rows, lists, night, found, chosen, taus))
         used = planned[-1]["minutes"].sum() / 60
         name = night.telescope.name
         dark_mjd = night.begins_mjd[[0, -1]] + [0, STEP_MIN / 1440]
-        summary.append((name, method, night.dark_hours, used, tau, *dark_mjd))
+        summary.append((name, method, night.dark_hours, used, *taus, *dark_mjd))
     observations = pd.concat(planned, ignore_index=True)
     rest = ~rows["object_id"].isin(observations["object_id"]).to_numpy()
     names = np.array([*telescope, None], object)[owner]
     names[is_elsewhere] = former[is_elsewhere]
     left = rows.assign(telescope=names, reason=reason)[rest]
-    columns = ["telescope", "method", "dark_hours", "used_hours", "tau", "opens_mjd", "closes_mjd"]
+    taus_of = [f"{name}_tau" for name in lists.names] or ["tau"]
+    columns = ["telescope", "method", "dark_hours", "used_hours", *taus_of]
+    columns += ["opens_mjd", "closes_mjd"]
+    shown = [{"priority": "targets"}.get(name, name) if lists.names else name for name in LEFT]
     return Plan(
         observations,
-        left.sort_values("rank", ignore_index=True)[LEFT],
+        left.sort_values("rank", ignore_index=True)[shown],
         pd.DataFrame(summary, columns=columns),
     )
 
@@ -265,25 +285,29 @@ def _first_step(night: Conditions, since_mjd: float | None) -> int:
 
 
 def _observations(
-    rows: pd.DataFrame, night: Conditions, found: Blocks, chosen: Taken, n_drawn: int, tau: float
-) -> pd.DataFrame:
+    rows: pd.DataFrame, lists: Lists, night: Conditions, found: Blocks, chosen: Taken,
+    taus: npt.NDArray[np.float64],
+) -> pd.DataFrame:  # fmt: skip
     targets, begins = np.array(chosen.targets, np.int64), chosen.begins
     steps = found.steps[targets, begins]
     light = found.light_min[targets, begins]
     middle = begins + (steps - 1) // 2
     some = rows.iloc[targets]
-    pi = some["pi"].to_numpy(float)
-    is_drawn = (np.arange(len(targets)) < n_drawn) & (some["priority"].to_numpy(float) < tau)
-    table = some[["object_id", "ra", "dec", "rank", "list", "pi", "priority"]].assign(
+    draw = {"pi", "priority", "odds"} if lists.names else set()
+    shown = [name for name in PLAN if name not in draw]
+    names = [f"{name}_" for name in lists.names] or [""]
+    shown += ["targets", *(f"{name}{column}" for name in names for column in DRAW)] if draw else []
+    odds = dict(zip((f"{name}odds" for name in names), lists.odds(targets, taus).T, strict=True))
+    table = some.assign(
         telescope=night.telescope.name,
         begin_mjd=night.begins_mjd[begins],
         minutes=steps * STEP_MIN,
         light_min=light,
         exposures=np.ceil(light / night.telescope.overheads.longest_exposure_min - 1e-9),
-        odds=np.where(is_drawn, odds(pi, tau), np.nan),
         mag=night.mag[targets, middle],
         mag_err=night.mag_err[targets, middle],
         airmass=night.sky.airmass[targets, middle],
         moon_distance_deg=night.sky.moon_distance_deg[targets, middle],
+        **odds,
     )
-    return table.sort_values("begin_mjd", ignore_index=True)[PLAN]
+    return table.sort_values("begin_mjd", ignore_index=True)[shown]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import combinations
 
+import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
 
@@ -13,7 +15,9 @@ from fink_al.draws import closing_fraction, closing_mjd
 from fink_al.errors import FinkAlError
 from fink_al.followup.allocation import hours_left
 from fink_al.followup.plan.plan import Plan, PlanLimits, make_plan
+from fink_al.followup.plan.turns import Lists
 from fink_al.followup.times import time_of
+from fink_al.followup.together import alerts_of, in_turns, lists_of
 from fink_al.followup.tonight import Listed, Source, read_tonight
 from fink_al.loop import Loop
 from fink_al.requests.positions import Positions
@@ -33,11 +37,15 @@ class Tonight:
         Time at which it closes, with time zone; the plan is for the day after.
     plan : Plan
         The plan.
+    targets : tuple of str
+        Targets of a joint plan that have a list; empty for the plan of one target. The rows of a
+        joint list are those of :func:`fink_al.followup.together.in_turns`.
     """
 
     listed: Listed
     closes: datetime
     plan: Plan
+    targets: tuple[str, ...] = ()
 
     @property
     def day(self) -> int:
@@ -86,9 +94,55 @@ def plan_tonight(
     FinkAlError
         If there are no candidates, the day is over, or a telescope cannot observe.
     """
-    found = read_tonight(loop, night, source)
-    day = found.day
-    begins = closing_mjd(day, closing_fraction(loop.target.draw, loop.survey))
+    return _planned([loop], telescopes, limits, read_tonight(loop, night, source))
+
+
+def plan_together(
+    loops: Sequence[Loop],
+    telescopes: Sequence[Telescope],
+    limits: PlanLimits,
+    night: int | None = None,
+    source: Source = "archive",
+    shares: Mapping[str, float] | None = None,
+) -> Tonight:
+    """Return one plan for the lists of several targets.
+
+    Telescopes, hours and slots are shared, and targets take turns by their shares
+    (:mod:`fink_al.followup.plan.turns`). An object that several want is observed once. It has the
+    odds of each target whose turn came to it. Otherwise as :func:`plan_tonight`.
+
+    Parameters
+    ----------
+    loops : sequence of Loop
+        Loops of the targets, of one installation.
+    telescopes, limits, night, source
+        As for :func:`plan_tonight`; the latest date is that of any target.
+    shares : mapping of str to float, optional
+        Share of each target, of any sum; 1 for one that it lacks.
+
+    Raises
+    ------
+    FinkAlError
+        As for :func:`plan_tonight`; also if the lists of two targets close at different hours, or
+        were drawn with the same random numbers.
+    """
+    lists = lists_of(loops, night, source)
+    loops = [loop for loop in loops if loop.target.name in lists]
+    rows = in_turns(lists, shares)
+    _check_draws(rows, list(lists))
+    day = lists[loops[0].target.name].day
+    listed = Listed(day, rows, alerts_of(lists, rows), np.inf)
+    most_tau = [one.most_priority for one in lists.values()]
+    share = [(shares or {}).get(name, 1.0) for name in lists]
+    return _planned(loops, telescopes, limits, listed, (most_tau, share))
+
+
+def _planned(
+    loops: Sequence[Loop], telescopes: Sequence[Telescope], limits: PlanLimits, found: Listed,
+    joint: tuple[Sequence[float], Sequence[float]] | None = None,
+) -> Tonight:  # fmt: skip
+    loop, day, names = loops[0], found.day, [loop.target.name for loop in loops]
+    begins = _closes(loops, day)
     if limits.since_mjd is not None and limits.since_mjd >= begins + 1:
         raise FinkAlError(
             f"The day after list {day} is over: leave out --from-now, or choose a later --night."
@@ -97,7 +151,7 @@ def plan_tonight(
     closes = time_of(begins)
 
     def is_of_list(record: Record) -> bool:
-        return (record.list, record.target) == (day, loop.target.name)
+        return record.list == day and record.target in names
 
     def is_fixed(record: Record) -> bool:
         return record.state not in AT_TELESCOPE or not is_of_list(record)
@@ -109,21 +163,53 @@ def plan_tonight(
     # What another list has asked for gets no time, and its type will come.
     barred = Positions([one for one in requests if one.bars and not is_of_list(one)])
     hours = {one.name: hours_left(one, requests, closes, is_fixed) for one in telescopes}
+    apart = {name for name, *at in _positions(found.rows) if barred.find(name, *at)}
+    rows, lists = found.rows, None
+    if joint is not None:
+        rows = rows.sort_values("object_id", ignore_index=True)
+        lists = Lists.joint(rows, *joint, names)
     plan = make_plan(
-        found.rows,
+        rows,
         telescopes,
         begins,
         replace(limits, hours_of={**limits.hours_of, **hours}),
         taken={
             *_taken(loop, day),
             *(one.object_id for one in of_list if one.is_taken),
-            *(name for name, *at in _positions(found.rows) if barred.find(name, *at)),
+            *apart,
         },
         lost=[one.object_id for one in of_list if one.is_lost],
         owners=owners,
         most_tau=found.most_priority,
+        lists=lists,
+        apart=apart,
     )
-    return Tonight(found, closes, plan)
+    return Tonight(found, closes, plan, () if joint is None else tuple(names))
+
+
+def _closes(loops: Sequence[Loop], day: int) -> float:
+    closes = {closing_mjd(day, closing_fraction(one.target.draw, one.survey)) for one in loops}
+    if len(closes) > 1:
+        names = ", ".join(one.target.name for one in loops)
+        raise FinkAlError(
+            f"The lists of {names} close at different hours: set draw.closes_utc alike, or plan "
+            "each with --target."
+        )
+    return closes.pop()
+
+
+def _check_draws(rows: pd.DataFrame, names: Sequence[str]) -> None:
+    """Refuse lists that share their random numbers: no plan for both has odds."""
+    for one, other in combinations(names, 2):
+        u = [(rows[f"{name}_pi"] * rows[f"{name}_priority"]).to_numpy(float)
+             for name in (one, other)]  # fmt: skip
+        both = np.isfinite(u).all(axis=0)
+        if both.any() and np.allclose(u[0][both], u[1][both], rtol=1e-9, atol=0):
+            raise FinkAlError(
+                f"The lists of {one} and {other} were drawn with the same random numbers, so that "
+                "no plan for both has known odds: give each its own follow_up.seed, and plan this "
+                "night with --target."
+            )
 
 
 def _positions(rows: pd.DataFrame) -> Iterator[tuple[str, float, float]]:

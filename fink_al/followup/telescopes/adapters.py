@@ -3,12 +3,35 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 from fink_al.errors import SettingsError
 from fink_al.followup.telescopes import Adapter
 from fink_al.loop import Loop
-from fink_al.settings import AocsRequests, FileRequests, OcsRequests, Telescope
+from fink_al.settings import AocsRequests, FileRequests, OcsRequests, Telescope, TopicRequests
 from fink_al.settings.variables import TELESCOPE
+
+
+def open_joint_adapter(telescope: Telescope, loops: Sequence[Loop]) -> Adapter:
+    """Return the adapter of a telescope for requests of several targets.
+
+    Parameters
+    ----------
+    telescope : Telescope
+        The telescope, with the section `requests`.
+    loops : sequence of Loop
+        Loops of the targets: a telescope that reads topics has one for each.
+
+    Raises
+    ------
+    SettingsError
+        As for :func:`open_adapter`.
+    """
+    if len(loops) == 1 or not isinstance(telescope.requests, TopicRequests):
+        return open_adapter(telescope, loops[0])
+    from fink_al.followup.telescopes.topics import Topics
+
+    return Topics({loop.target.name: open_adapter(telescope, loop) for loop in loops})
 
 
 def open_adapter(telescope: Telescope, loop: Loop) -> Adapter:
