@@ -70,8 +70,8 @@ _MOST_SEEDS = 7000  # larger seeds made the starting set and the test set
 @click.option(
     "--targets",
     metavar="A,B,...",
-    help="Several targets of ZTF in one stream, such as early_snia,microlensing,anomaly: the sky "
-    "then has lenses and rare classes, too, and --spectra are for each. No season follows.",
+    help="Several targets of ZTF in one stream, files of conf/targets: the sky then has lenses and "
+    "rare classes, too, and --spectra are for each. No season follows.",
 )
 @click.option(
     "--season-seeds",
@@ -179,6 +179,7 @@ def _show_joint(console, outcome) -> None:
     wide.print(summary.by_target(outcome.targets))
     program, config = shlex.quote(sys.argv[0]), shlex.quote(str(outcome.config))
     for line in (
+        summary.LEGEND,
         summary.words(outcome),
         states(outcome.states, outcome.faults),
         f"Archive: {outcome.settings.archive_dir}",
