@@ -56,7 +56,7 @@ def simulate_stars(n_nights: int, n: int, seed: int, start: str | None = None) -
     kind = rng.choice(list(MIX), n, p=list(MIX.values()))
     field, ra, dec = exposures.place(plan, n, rng)
     peak = rng.uniform(start_mjd - _PEAKS[0], stop_mjd + _PEAKS[1], n)
-    stars = lenses.draw_stars(n, _MAG, peak, rng)
+    stars = lenses.draw_stars(kind, _MAG, peak, rng)
     points = _observe(stars, kind, field, plan, rng)
     is_alert = (points["mag"].notna() & (points["mjd"] >= start_mjd)).to_numpy()
     is_old = (kind != LENS) & (rng.random(n) < _OLD)
