@@ -106,8 +106,8 @@ _WRONG = {
         "mine",
         "no such key; target has: name, survey, positive, excluded, features, strategy, draw, "
         "model, challengers, promotion, cuts, flags, follow_up, stream_mix, joins, "
-        "candidates_topic, like (in a file of conf/targets); since 0.2 it is the stream's: move it to "
-        "stream.ledger_topic.",
+        "candidates_topic, like (in a file of conf/targets); since 0.2 it is the stream's: "
+        "move it to stream.ledger_topic.",
     ),
     "TARGET__FOLLOW_UP__MAX_MAGNITUDE": (
         "inf",
