@@ -108,9 +108,9 @@ _WRONG = {
     "TARGET__LEDGER_TOPIC": (
         "mine",
         "no such key; target has: name, survey, positive, excluded, features, strategy, draw, "
-        "model, challengers, promotion, cuts, follow_up, stream_mix, joins, candidates_topic, "
-        "like (in a file of conf/targets); since 0.2 it is the stream's: move it to "
-        "stream.ledger_topic.",
+        "model, challengers, promotion, cuts, flags, follow_up, stream_mix, joins, "
+        "candidates_topic, like (in a file of conf/targets); since 0.2 it is the stream's: "
+        "move it to stream.ledger_topic.",
     ),
     "TARGET__FOLLOW_UP__MAX_MAGNITUDE": (
         "inf",
@@ -275,7 +275,7 @@ def test_a_target_is_like_another_but_for_what_it_says(tmp_path):
 
 
 def test_each_target_has_its_own_data_sets():
-    for name in ("early_snia", "early_snia_lsst"):
+    for name in ("early_snia", "early_snia_lsst", "microlensing"):
         settings = load_settings(environment={"FINK_AL_TARGET": name})
         for key in ("starting_set", "test_set", "teaching_set"):
             found = getattr(settings, key).resolve()
