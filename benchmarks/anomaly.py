@@ -235,7 +235,8 @@ def looks(sky: Sky, arm: str, seed: int, per_night: int) -> npt.NDArray[np.int64
             np.maximum.at(score, sky.own, predict(forest, sky.values))
         rank = -score
         if is_drawn:
-            pi = weights(score, float(np.mean(score**draw.exponent)), draw)
+            # What has a label is in no list any more.
+            pi = weights(score, float(np.mean(score[~seen] ** draw.exponent)), draw)
             rank = priorities(rng.random(len(score)), pi)
         rank[seen] = np.inf
         nightly = np.argsort(rank, kind="stable")[:per_night]

@@ -4,7 +4,7 @@ The light curve is simulated (:mod:`fink_al.simulation.at2021uey`, which says wh
 published and what assumed) and needs the extra ``lenses``. For each seed of weather and noise, the
 first alert that gets the tag ``planetary_anomaly`` of the target microlensing is printed.
 
-    python benchmarks/at2021uey.py [--seeds 200] [--picture docs/pictures/at2021uey.png]
+    python benchmarks/at2021uey.py [--seeds 200] [--picture docs/pictures/at2021uey.png] [--quick]
 """
 
 from __future__ import annotations
@@ -24,10 +24,13 @@ COLOURS = {"g": "#2a9d4b", "r": "#c8352b"}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=200)
-    parser.add_argument("--picture", type=Path)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", type=int, default=200, help="skies of other weather and noise")
+    parser.add_argument("--picture", type=Path, metavar="FILE", help="picture to draw")
+    parser.add_argument("--quick", action="store_true", help="few skies: only shows that it runs")
     options = parser.parse_args()
+    if options.quick:
+        options.seeds = 3
     flags = load_settings(environment={"FINK_AL_TARGET": "microlensing"}).target.flags
     above = flags["planetary_anomaly"].above
     lens = case()
