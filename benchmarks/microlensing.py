@@ -16,7 +16,7 @@ and the same baseline magnitude. Their forest learns from simulated objects obse
         [--train 3000] [--full] [--real FILE] [--planets 600] [--trees 300] [--seed 1] [--quick]
 
 --full is a million non-events for the thresholds and as many to check them, in parts of bounded
-size: some hours, one line of progress a part.
+size: about an hour, one line of progress a part.
 """
 
 from __future__ import annotations
