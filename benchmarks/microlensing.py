@@ -2,11 +2,11 @@
 
 The package's random forest learns from simulated alerts and judges others, of other objects: once
 with the light curve alone, once with the nearest sources in catalogue and reference image, too, and
-once with a memory of the year before. A threshold is the highest score of so many simulated
-non-events. False alarms are counted an alert: each non-event is seen once, at a random one of its
-detections. An event gets a score at each of its detections; it counts from the first that passes.
-Most non-events that teach are those that the memory hardly knows, as they are the difficult ones;
-they weigh as much less.
+once with a memory of the year before. One more learns from the target's starting set alone. A
+threshold is the highest score of so many simulated non-events. False alarms are counted an alert:
+each non-event is seen once, at a random one of its detections. An event gets a score at each of its
+detections; it counts from the first that passes. Most non-events that teach are those that the
+memory hardly knows, as they are the difficult ones; they weigh as much less.
 
 With --real, real light curves with a common treatment: each event is paired with a variable star.
 Both get the same number of points, at nearly the same times, errors that are the larger of the two,
@@ -16,7 +16,7 @@ and the same baseline magnitude. Their forest learns from simulated objects obse
         [--train 3000] [--full] [--real FILE] [--planets 600] [--trees 300] [--seed 1] [--quick]
 
 --full is a million non-events for the thresholds and as many to check them, in parts of bounded
-size: some hours, one line of progress a part.
+size: about an hour, one line of progress a part.
 """
 
 from __future__ import annotations
@@ -29,11 +29,14 @@ from pathlib import Path
 
 import microlensing_real
 import numpy as np
+import pyarrow.parquet as pq
 from microlensing_model import FEATURES, WAYS, learned, share
 
+from fink_al.alerts import light_curves
 from fink_al.features.feature_set import FeatureSet
 from fink_al.features.microlensing.lens import PointLens
 from fink_al.models.estimators.forest import Forest
+from fink_al.settings import load_settings
 from fink_al.simulation.lens_alerts import (
     BANDS,
     EVENT,
@@ -62,6 +65,9 @@ _AGAINST = 10.0
 #: Target: recall of events of this baseline before half of the rise, and false alarms at which.
 TARGET_RECALL, TARGET_RATE, TARGET_MAG = 0.80, 1e-5, 18.5
 
+#: Name of the forest that the package's starting set teaches.
+FIRST = "starting set"
+
 Forests = dict[str, tuple[Forest, np.ndarray]]
 Scores = dict[str, np.ndarray]
 
@@ -87,12 +93,13 @@ def main() -> None:
     features = FeatureSet.from_settings(FEATURES)
     since = time.perf_counter()
     forests = fitted(features, options.train, options.trees, options.seed)
+    forests[FIRST] = first_model(features, options.trees, options.seed), features.columns()
     print(f"forests of {options.trees} trees, up to {len(features.names)} features, "
           f"{options.train} events and {_OTHERS * options.train} non-events, up to "
           f"{_TEACHING_ALERTS} alerts of each: {time.perf_counter() - since:.0f} s")  # fmt: skip
     scores, kinds = non_events(forests, features, options.non_events, options.seed + 1000)
-    thresholds = {way: of_rates(scores[way]) for way in WAYS}
-    for way in WAYS:
+    thresholds = {way: of_rates(scores[way]) for way in forests}
+    for way in forests:
         print(f"\n{len(kinds)} alerts of non-events, {way}; highest scores by kind:")
         for kind in sorted(set(kinds)):
             these = scores[way][kinds == kind]
@@ -134,6 +141,15 @@ def fitted(features: FeatureSet, n: int, trees: int, seed: int) -> Forests:
     }
 
 
+def first_model(features: FeatureSet, trees: int, seed: int) -> Forest:
+    """Forest that has learned from the target's starting set alone."""
+    settings = load_settings(environment={"FINK_AL_TARGET": "microlensing"})
+    rows = pq.read_table(settings.starting_set)
+    positive = settings.taxonomy.classify(rows["type"].to_pylist(), settings.target)
+    values = features.extract(light_curves(rows, settings.survey)).values
+    return learned(values, np.array(positive, bool), trees, seed)
+
+
 def score(forests: Forests, values: np.ndarray) -> Scores:
     """Scores by way."""
     return {
@@ -157,7 +173,8 @@ def non_events(
         print(f"\r{count} of {n} non-events, {time.perf_counter() - since:.0f} s", end="",
               file=sys.stderr)  # fmt: skip
     print(file=sys.stderr)
-    return {w: np.concatenate([p[w] for p in parts])[:n] for w in WAYS}, np.concatenate(kinds)[:n]
+    scores = {way: np.concatenate([part[way] for part in parts])[:n] for way in forests}
+    return scores, np.concatenate(kinds)[:n]
 
 
 def of_rates(scores: np.ndarray) -> dict[float, float]:
@@ -251,7 +268,7 @@ def scored_alerts(
         score(forests, features.extract(packets_at(sky, rows[i : i + _BATCH])).values)
         for i in range(0, len(rows), _BATCH)
     ]
-    found = {way: np.concatenate([part[way] for part in parts]) for way in WAYS}
+    found = {way: np.concatenate([part[way] for part in parts]) for way in forests}
     return owner[rows], curves.mjd[rows], found
 
 
