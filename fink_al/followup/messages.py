@@ -57,7 +57,7 @@ _FIELDS: list[tuple[str, Any, str]] = [
     ("t", "double", "threshold below which priorities were published"),
     ("strategy", "string", "query strategy that chose the alert"),
     ("strategy_parameters", "string", "exponent, uniform_share and mean of the draw, JSON"),
-    ("tags", _WORDS, "host_from_catalogue or host_from_star_score: what the host cut rests on"),
+    ("tags", _WORDS, "what the host cut rests on, and the target's flags"),
     ("model_version", "string", "version of the model that scored"),
     ("feature_set_hash", "string", "identity of features and their parameters"),
     ("topic", "string", "Kafka topic of the alert"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import Literal
 
@@ -23,7 +24,7 @@ from fink_al.loop import Loop
 Source = Literal["archive", "topic"]
 
 _COLUMNS = ["object_id", "ra", "dec", "band", "mag", "mjd", "p", "p_reason", "informativeness"]
-_COLUMNS += ["strategy", "model_version", "first_detection_mjd", "list", "pi", "priority"]
+_COLUMNS += ["strategy", "model_version", "first_detection_mjd", "list", "pi", "priority", "tags"]
 
 #: Columns of the alerts of a list, beside those of the light curve.
 ALERT = [*_COLUMNS, "alert_id", "topic", "partition", "offset", "star_distance_arcsec",
@@ -217,7 +218,7 @@ def _ranked(loop: Loop, rows: pa.Table) -> tuple[pd.DataFrame, npt.NDArray[np.in
         last_mjd=last_mjd,
         mag_err=mag_err,
         age_days=table["mjd"] - begun,
-        why=[_why(row) for row in table.to_dict("records")],
+        why=[_why(row, loop.target.flags) for row in table.to_dict("records")],
         hours=hours_above_airmass_2(table["ra"], table["dec"], site, after),
     )
     if is_list:
@@ -266,7 +267,9 @@ def trends(curves: LightCurves, band: npt.NDArray[np.integer]) -> npt.NDArray[np
     return found
 
 
-def _why(row: dict) -> str:
+def _why(row: dict, flags: Container[str]) -> str:
+    """Why an object is in the list, and which of the target's flags its alert has."""
+    tags = [] if row["tags"] is None else [tag for tag in row["tags"] if tag in flags]
     if isinstance(row["p_reason"], str):
-        return f"random sample ({row['p_reason']})"
-    return f"{row['strategy']}, model {row['model_version']}"
+        return ", ".join([f"random sample ({row['p_reason']})", *tags])
+    return ", ".join([f"{row['strategy']}, model {row['model_version']}", *tags])

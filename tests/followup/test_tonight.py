@@ -9,6 +9,7 @@ from fink_al.errors import FinkAlError
 from fink_al.followup.sky import hours_above_airmass_2
 from fink_al.followup.tonight import DETAILS, LIST, candidates, read_tonight
 from fink_al.loop import Loop
+from fink_al.settings.target import Flag
 from fink_al.settings import load_settings
 
 NIGHT = 20260110
@@ -175,6 +176,15 @@ def test_without_a_model_it_says_so(settings, archive):
     rows = candidates(Loop.open(settings))[1].set_index("object_id")
     assert rows.loc["ZTF26aaaaaaa", "why"] == "random sample (no_model)"
     assert rows["p"].isna().to_dict() == {"B": False, "ZTF26aaaaaaa": True}
+
+
+def test_the_flags_of_an_alert_are_named(settings, archive):
+    archive({"object_id": "B", "tags": ["host_from_catalogue", "odd"]}, {"object_id": "C"})
+    flags = {"odd": Flag(feature="mag_g", above=19)}
+    target = settings.target.model_copy(update={"flags": flags})
+    rows = candidates(Loop.open(settings.model_copy(update={"target": target})))[1]
+    why = dict(zip(rows["object_id"], rows["why"], strict=True))
+    assert why["B"] == f"{why['C']}, odd"
 
 
 def test_the_latest_night_with_candidates_is_the_default_and_it_grows(settings, archive):
