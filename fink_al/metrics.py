@@ -34,6 +34,12 @@ left_out = Gauge(
     ["target"],
     registry=REGISTRY,
 )
+judge_failed = Counter(
+    "fink_al_alerts_judge_failed",
+    "Alerts that a target's judge failed on: the workers' log says why.",
+    ["target"],
+    registry=REGISTRY,
+)
 _batches = Counter("fink_al_batches", "Micro-batches published.", registry=REGISTRY)
 _dead_letters = Counter("fink_al_dead_letters", "Packets not understood.", registry=REGISTRY)
 _scored = Counter(

@@ -338,8 +338,8 @@ def _leader(loops: Sequence[Loop], request_id: str) -> Record:
     record = _request(loops, request_id)
     if record.asked_with is None:
         return record
-    if len(loops) == 1:
-        target = target_of(record.asked_with)
+    target = target_of(record.asked_with)
+    if target not in {loop.target.name for loop in loops}:
         raise FinkAlError(
             f"{request_id} is asked for with {record.asked_with}: name that one, with --target "
             f"{target}, or without."

@@ -56,7 +56,9 @@ class KnownTypes:
         rows = self._rows.get(record.object_id, [])
 
         def is_ours(row: dict[str, Any]) -> bool:
-            return row["list"] == record.list or row["evidence"] == record.request_id
+            # The evidence may be the request of any target for this spectrum.
+            evidence = (row["evidence"] or "").partition("-")[2]
+            return row["list"] == record.list or evidence == record.request_id.partition("-")[2]
 
         # From the weakest to the strongest; each kind in order of modification.
         order = [row for row in rows if is_ours(row) and row["type"] == UNCLASSIFIED]

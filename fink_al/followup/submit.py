@@ -8,11 +8,12 @@ surely does not have it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any, Literal
 
+from fink_al.errors import FinkAlError
 from fink_al.followup.allocation import hours_left
 from fink_al.followup.known_types import KnownTypes
 from fink_al.followup.plan.tonight import Tonight
@@ -89,12 +90,20 @@ def submit(
         Returns the time, with time zone.
     dry_run : bool
         True to send nothing anywhere, and to write nothing.
+
+    Raises
+    ------
+    FinkAlError
+        If some of the list was sent by a plan of one target, and this is one of several, or the
+        reverse: the odds of a list hold for one way of planning it.
     """
     is_real = {
         one.name: not dry_run and one.requests is not None and one.requests.submit
         for one in telescopes
     }
-    planned = records_of(loop, tonight, now(), loop.requests.current())
+    current = loop.requests.current()
+    _check_way(tonight, loop.target.name, current.values())
+    planned = records_of(loop, tonight, now(), current)
     # Objects of telescopes without requests are nobody's: they stay as they are.
     mine = [r for r in planned if r.telescope is None or is_real.get(r.telescope)]
     if any(is_real.values()):
@@ -117,6 +126,22 @@ def submit(
                 if sending.result == "not_sent":
                     stopped = "one before it could not be sent"
                 yield sending
+
+
+def _check_way(tonight: Tonight, target: str, current: Iterable[Record]) -> None:
+    """Refuse a joint plan of a list that was sent alone, and the reverse."""
+    names = tonight.targets or (target,)
+    for record in current:
+        is_other = (record.targets is None) == bool(tonight.targets)
+        if record.list != tonight.day or record.sent is None or not is_other:
+            continue
+        together = (record.targets or record.target).split()
+        if set(together) & set(names):
+            raise FinkAlError(
+                f"Requests of list {tonight.day} were sent for {', '.join(together)}, so its odds "
+                f"do not hold for a plan of {', '.join(names)}: plan and submit it as before, "
+                f"{'without --target' if record.targets else f'with --target {record.target}'}."
+            )
 
 
 def write_plan(store: RequestStore, planned: Sequence[Record]) -> None:

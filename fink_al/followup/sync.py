@@ -7,7 +7,7 @@ that failed, a spectrum whose type nobody has handed in.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -82,6 +82,11 @@ def sync(
     for name, number in _others(loop, named, of).items():
         news.told.append(
             f"{number} requests are open at {name}, which was not asked: add --telescope {name}."
+        )
+    for target, number in _led_by_others(loop, of).items():
+        news.told.append(
+            f"{number} requests are asked for with those of target '{target}', which is not open: "
+            "mend it, or leave out --target."
         )
     _expire(loop, now(), news, of)
     loop.requests.tidy()
@@ -313,6 +318,17 @@ def _others(loop: Loop, named: set[str], targets: Collection[str]) -> dict[str, 
         if is_open and record.telescope is not None and record.telescope not in named:
             counts[record.telescope] += 1
     return dict(counts)
+
+
+def _led_by_others(loop: Loop, targets: Collection[str]) -> Counter[str]:
+    """Count the open requests that follow those of other targets, by these."""
+    current = loop.requests.current()
+    leaders = (
+        current[record.asked_with]
+        for record in current.values()
+        if record.target in targets and record.state in WATCHED and record.asked_with in current
+    )
+    return Counter(leader.target for leader in leaders if leader.target not in targets)
 
 
 def _expire(loop: Loop, now: datetime, news: News, targets: Collection[str]) -> None:

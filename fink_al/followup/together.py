@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 
 from fink_al.errors import FinkAlError
-from fink_al.followup.tonight import DETAILS, Listed, Source, read_tonight
+from fink_al.followup.tonight import DETAILS, Listed, NoCandidates, Source, read_tonight
 from fink_al.loop import Loop
 
 #: Columns of the list that do not depend on the target; then, for each target, rank, p, priority.
@@ -144,7 +144,7 @@ def _read(loops: Sequence[Loop], night: int | None, source: Source) -> dict[str,
     for loop in loops:
         try:
             found[loop.target.name] = read_tonight(loop, night, source)
-        except FinkAlError as error:
+        except NoCandidates as error:
             faults.append(error)
     if not found:
         raise faults[0]

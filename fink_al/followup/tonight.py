@@ -23,6 +23,11 @@ from fink_al.loop import Loop
 
 Source = Literal["archive", "topic"]
 
+
+class NoCandidates(FinkAlError):
+    """There is no list, or none of that night."""
+
+
 _COLUMNS = ["object_id", "ra", "dec", "band", "mag", "mjd", "p", "p_reason", "informativeness"]
 _COLUMNS += ["strategy", "model_version", "first_detection_mjd", "list", "pi", "priority", "tags"]
 
@@ -152,7 +157,7 @@ def _of_archive(loop: Loop, night: int | None) -> tuple[int, pa.Table, float]:
                 return chosen_night, rows, np.inf
     problem = f"night {night} has no candidates" if night else "no night has candidates"
     archived = ", ".join(map(str, nights)) or "none: has the stream run?"
-    raise FinkAlError(f"In {archive.folder} {problem}; archived nights: {archived}.")
+    raise NoCandidates(f"In {archive.folder} {problem}; archived nights: {archived}.")
 
 
 def _of_topic(loop: Loop, night: int | None) -> tuple[int, pa.Table, float]:
@@ -169,7 +174,7 @@ def _of_topic(loop: Loop, night: int | None) -> tuple[int, pa.Table, float]:
             least_t_ = min(least_t_, record["t"])
     if not last or day is None:
         known = ", ".join(map(str, sorted(days)[-10:])) or "none: has the stream run?"
-        raise FinkAlError(
+        raise NoCandidates(
             f"Topic '{loop.target.candidates_topic}' has no candidates of list {day or 'any'}; its "
             f"last lists: {known}."
         )

@@ -194,7 +194,9 @@ def _mapped(file: Path, version: str) -> tuple[Rows, dict[bytes, bytes]]:
             else batch[name].flatten().to_numpy().reshape(-1, width)
             for name, (_, width) in LAYOUT.items()
         ]
-    except (pa.ArrowException, KeyError) as error:
+    except FileNotFoundError:
+        raise
+    except (pa.ArrowException, KeyError, IndexError, ValueError, OSError) as error:
         raise ServiceError(
             f"{file} is damaged ({words_of(error)}): restore it from a copy, or remove all files "
             "of the memory and make it again from the archive."

@@ -26,6 +26,9 @@ _RUN_ROWS = 1 << 20
 #: Times that files are listed again because one is gone: another process has merged them.
 _TRIES = 3
 
+#: Nights that may lack between those that are remembered and the window.
+_MOST_LATE = 7
+
 #: Seconds in which a remote place is not listed again for a night that is not there.
 _PATIENCE_S = 60.0
 
@@ -79,8 +82,10 @@ class Memory:
     def lookup(self, night: int) -> Lookup:
         """Return the memory for alerts of `night`, YYYYMMDD.
 
-        It has the nights up to `window_days` before; fewer if those are not remembered yet
-        (:attr:`Lookup.until`). Files are opened once a process.
+        It has the nights up to `window_days` before; a few less if those are not remembered yet
+        (:attr:`Lookup.until`). Of nights that it cannot be seen as of, and if the last days are not
+        remembered, it knows nothing: no epochs would not mean that there was no alert. Files are
+        opened once a process.
         """
         as_of = shifted(night, -self.window_days)
         key = self._files, as_of
@@ -89,6 +94,8 @@ class Memory:
         is_recent = not self.place.is_local and time.monotonic() < listed + _PATIENCE_S
         if lookup is None or (lookup.until != as_of and not is_recent):
             lookup = self._as_of(as_of)
+            if lookup.until is not None and lookup.until < shifted(as_of, -_MOST_LATE):
+                lookup = Lookup([], self._files.bands, None, None)
             _LOOKUPS[key] = time.monotonic(), lookup
         _LOOKUPS.move_to_end(key)
         while len(_LOOKUPS) > _MOST_LOOKUPS:

@@ -1,8 +1,8 @@
-"""Records of alerts: those that the archive has, and those that the memory has of the others."""
+"""What the memory says of a batch of alerts, whatever becomes of its files."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
 
 import numpy as np
 import numpy.typing as npt
@@ -10,16 +10,15 @@ import numpy.typing as npt
 from fink_al.features.past_columns import past_columns
 from fink_al.memory.memory import Memory
 
-_Floats = npt.NDArray[np.float64]
+log = logging.getLogger(__name__)
 
 
 def remembered(
-    memory: Memory,
-    keys: npt.NDArray[np.int64],
-    nights: npt.NDArray[np.int64],
-    former: Mapping[str, _Floats],
-) -> dict[str, _Floats]:
-    """Return what each object did before its alert's window, as it was known that night.
+    memory: Memory, keys: npt.NDArray[np.int64], nights: npt.NDArray[np.int64]
+) -> dict[str, npt.NDArray[np.float64]]:
+    """Return what each object did before its alert's window, as it is known that night.
+
+    A memory that cannot be read is none: alerts do not wait for it. The error is logged.
 
     Parameters
     ----------
@@ -27,19 +26,20 @@ def remembered(
         Memory of the alerts' survey.
     keys, nights : int64 arrays, shape (n,)
         Key of each alert's object, and its night YYYYMMDD.
-    former : mapping of str to float64 array
-        Columns that the alerts already have, or none. Only what lacks ``past_since`` is looked up.
 
     Returns
     -------
     dict of str to float64 array, shape (n,)
         The columns of :func:`fink_al.features.past_columns.past_columns`, NaN where unknown.
     """
-    names = past_columns(memory.bands)
-    values = {name: np.array(former.get(name, np.full(len(keys), np.nan))) for name in names}
-    unknown = np.isnan(values[names[0]])
-    for night in np.unique(nights[unknown]).tolist():
-        here = unknown & (nights == night)
-        for name, column in memory.lookup(night).columns(keys[here]).items():
+    values = {name: np.full(len(keys), np.nan) for name in past_columns(memory.bands)}
+    for night in np.unique(nights).tolist():
+        here = nights == night
+        try:
+            found = memory.lookup(night).columns(keys[here])
+        except Exception:  # whatever it is, it must not stop a stream
+            log.exception("The memory of objects at %s cannot be read", memory.place)
+            continue
+        for name, column in found.items():
             values[name][here] = column
     return values

@@ -191,6 +191,11 @@ def _over(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     return values | changed
 
 
+def seed_of(name: str) -> int:
+    """Seed of the draws of a target without one of its own."""
+    return zlib.crc32(name.encode())
+
+
 class Target(Section):
     """One turn of the loop (``conf/targets/NAME.yml``).
 
@@ -248,7 +253,7 @@ class Target(Section):
     def _own_seed(cls, values: Any) -> Any:
         if not isinstance(values, dict) or not isinstance(values.get("follow_up"), dict):
             return values
-        seed = {"seed": zlib.crc32(str(values.get("name")).encode())}
+        seed = {"seed": seed_of(str(values.get("name")))}
         return values | {"follow_up": seed | values["follow_up"]}
 
     @model_validator(mode="before")

@@ -36,8 +36,8 @@ def with_science(alerts: DataFrame, sciences: Sequence[Science]) -> DataFrame:
     ----------
     alerts : DataFrame
         Columns of the survey's adapter, perhaps those of :func:`drawn_before`, and of
-        :mod:`fink_al.features.past_columns`, where the memory is asked for what is null; other
-        columns pass through. Rows whose ``object_id`` is null pass through with nulls.
+        :mod:`fink_al.features.past_columns`, without which the memory is asked; other columns pass
+        through. Rows whose ``object_id`` is null pass through with nulls.
     sciences : sequence of Science
         Settings, model and state of each target, all of one survey.
 
@@ -190,7 +190,7 @@ def _columns(science: Science) -> list[Column]:
         "strategy": F.lit(science.strategy),
         "strategy_parameters": F.when(scored, F.to_json(parameters)),
         "tags": F.when(scored, F.array_compact(F.array(by_class, *flags))),
-        "reasons": F.when(scored, exp.words(rejected, reasons(target.cuts))),
+        "reasons": F.when(scored & rejected.isNotNull(), exp.words(rejected, reasons(target.cuts))),
         "is_candidate": rejected == 0,
         "model_version": F.lit(champion.version if champion else None).cast("string"),
         "feature_set_hash": F.lit(loop.features.hash),
@@ -278,10 +278,11 @@ def _udf(sciences: Sequence[Science], given: bool):
         out: dict[str, Any] = {}
         if past:
             nights = next(rows).to_numpy(np.int64)
-            former = {
-                name: column.to_numpy(np.float64) for name, column in zip(past, rows, strict=False)
-            }
-            out |= remembered(memory, object_key, nights, former)
+            out |= (
+                {name: next(rows).to_numpy(np.float64) for name in past}
+                if given
+                else remembered(memory, object_key, nights)
+            )
             curves = curves.with_context(out)
         computed = {feature: feature.extract(curves) for feature in every}
         extracted = {hash_: features.join(computed) for hash_, features in sets.items()}

@@ -227,10 +227,15 @@ class Place:
                 return
             # The handler takes bytes, which only a buffer that holds a whole piece gives it.
             copy = self.filesystem.open_output_stream(name, buffer_size=_PIECE_BYTES + 1)
-            with file.open("rb") as source:
-                while piece := source.read(_PIECE_BYTES):
-                    copy.write(piece)
-            # Only after all of it: to close it is what makes the file visible.
+            try:
+                with file.open("rb") as source:
+                    while piece := source.read(_PIECE_BYTES):
+                        copy.write(piece)
+            except BaseException:
+                # To close it makes it visible, and nothing else ends it.
+                copy.close()
+                self.remove(name)
+                raise
             copy.close()
 
     def read_table(self, name: str) -> pa.Table:

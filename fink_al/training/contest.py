@@ -14,6 +14,7 @@ from fink_al.evaluation.promotion import LOWER_IS_BETTER, is_enough
 from fink_al.loop import Loop
 from fink_al.models.examples import TrainingSet
 from fink_al.models.model import Model, fit, with_metrics
+from fink_al.settings.target import OWN, ModelSettings
 from fink_al.training.background import beside_of
 from fink_al.training.examples import feature_values
 from fink_al.training.teaching_set import TeachingSet
@@ -79,6 +80,9 @@ def entrants(
     values = feature_values(loop, test.rows) if test else None
     made = []
     for name, settings in loop.target.recipes.items():
+        if name != OWN and not _has_enough(training, settings):
+            progress(f"{name} is not fitted: it needs more labels")
+            continue
         own = loop.with_target(loop.target.model_copy(update={"model": settings}))
         if len(loop.target.recipes) > 1:
             progress(f"fitting {name}: {settings.estimator}")
@@ -90,6 +94,13 @@ def entrants(
             model = with_metrics(model, judged, _on_random(model, training))
         made.append(Entrant(name, own, model, p, judged))
     return made
+
+
+def _has_enough(training: TrainingSet, settings: ModelSettings) -> bool:
+    """Tell whether there are as many labels as a model asks for."""
+    positive = int(training.positive.sum())
+    least = min(positive, len(training) - positive)
+    return len(training) >= settings.min_labels and least >= settings.min_labels_per_class
 
 
 def winner(

@@ -228,7 +228,7 @@ def _remember(loop: Loop, progress: Progress) -> None:
         return
     try:
         remember(loop.archive, loop.alerts, loop.survey, loop.memory, progress)
-    except FinkAlError as error:
+    except Exception as error:  # whatever it is, the training does not wait for it
         log.warning("The memory of objects is not brought up to date: %s", error)
 
 
@@ -275,15 +275,15 @@ def _retrain(loop: Loop, archived: ArchiveReader, progress: Progress) -> Summary
         live = live_metrics(drawn, champion_threshold(registry))
         done = replace(done, live=live.to_dict())
     least = target.model.min_labels_per_class
-    is_bare = not min(positive, negative) and not loop.archive.nights()
+    taught_by = teaching.identity if teaching else None
+    grown_on = background_identity(loop) if target.model.has_background else taught_by
+    is_bare = not min(positive, negative) and grown_on is None
     if len(training) < target.model.min_labels or min(positive, negative) < least or is_bare:
         why = (
             f"{positive} positive and {negative} negative examples; a model needs "
             f"{target.model.min_labels}, {least} of each{', or archived alerts' * is_bare}"
         )
         return replace(done, outcome="too_few_labels", why=why)
-    taught_by = teaching.identity if teaching else None
-    grown_on = background_identity(loop) if target.model.has_background else taught_by
     identity = question(training, target, test.identity if test else None, grown_on)
     ingredients = recipe(training, target, taught_by)
     if decided := _decided(loop, identity, ingredients, number):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +23,9 @@ from fink_al.settings import Survey
 
 log = logging.getLogger(__name__)
 
+#: Days between two nights of an archive beyond which the first is that of a wrong time.
+_LONGEST_GAP = 365
+
 _Keys = npt.NDArray[np.int64]
 
 
@@ -33,8 +38,10 @@ def remember(
 ) -> int:
     """Put into `memory` the archive's nights that are old enough and not there yet.
 
-    Those are the nights up to `memory.window_days` before the archive's last one. Of an object the
-    last alert of a night is read. Damaged files are named in a warning and left out.
+    Those are the nights that alerts of the night after the archive's last one ask for. Of an object
+    the last alert of a night is read. Damaged files are named in a warning and left out. Nights
+    later than the present, which wrong times of alerts make, are none; nor are the first ones if
+    more than a year passes before the next.
 
     Parameters
     ----------
@@ -57,9 +64,13 @@ def remember(
     ServiceError
         If archive or memory cannot be reached. The nights before stay remembered.
     """
-    if not (nights := archive.nights()):
+    tonight = int(f"{datetime.now(UTC):%Y%m%d}")
+    if not (nights := [night for night in archive.nights() if night <= tonight]):
         return 0
-    until, held = shifted(nights[-1], -memory.window_days), memory.nights_until or 0
+    until, held = shifted(nights[-1], 1 - memory.window_days), memory.nights_until or 0
+    if not held:
+        far = [n for n, (a, b) in enumerate(pairwise(nights), 1) if b > shifted(a, _LONGEST_GAP)]
+        nights = nights[far[-1] :] if far else nights
     due = [night for night in nights if held < night <= until]
     for number, night in enumerate(due, 1):
         memory.update(night, _last_alerts(archive, alerts, survey, night))

@@ -1,6 +1,7 @@
 """One plan and one request for several targets, and what each target learns of it."""
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -14,9 +15,13 @@ from fink_al.cli.requests import requests as requests_command
 from fink_al.demo import telescope
 from fink_al.demo.oracle import Oracle
 from fink_al.errors import FinkAlError
+from fink_al.followup import times
+from fink_al.followup.known_types import KnownTypes
 from fink_al.followup.plan.plan import DRAW, PlanLimits
 from fink_al.followup.plan.tonight import plan_together, plan_tonight
 from fink_al.followup.records import records_of
+from fink_al.followup.submit import submit
+from fink_al.labels.label import Label
 from fink_al.loops import Loops
 from fink_al.requests.record import Record
 from fink_al.requests.store import RequestStore
@@ -147,6 +152,30 @@ def test_commands_show_targets_side_by_side(config, loops):
     assert cancelled.splitlines()[-1] == f"{both.asked_with}: withdrawn."
     current = loops[0].requests.current()
     assert current[both.request_id].state == "withdrawn"
+
+
+def test_a_list_is_sent_in_one_way(loops):
+    joint = plan_together(loops, [ANU], LIMITS)
+    sent = [replace(r, sent=joint.closes) for r in planned_records(loops, joint) if r.begins]
+    loops[0].requests.change(lambda current: sent)
+    alone = plan_tonight(loops[1], [ANU], LIMITS)
+    with pytest.raises(FinkAlError, match="plan and submit it as before, without --target"):
+        list(submit(loops[1], alone, [ANU], {}, times.now))
+    again = plan_together(loops, [ANU], LIMITS)
+    assert list(submit(loops[0], again, [], {}, times.now)) == []
+
+
+def test_the_request_of_any_target_is_evidence_for_the_spectrum(loops):
+    joint = plan_together(loops, [ANU], LIMITS)
+    records = planned_records(loops, joint)
+    follower = next(r for r in records if r.asked_with is not None)
+    leader = next(r for r in records if r.request_id == follower.asked_with)
+    label = Label(
+        follower.object_id, "SN II", "spectrum", joint.closes, joint.closes,
+        evidence=follower.request_id,
+    )  # fmt: skip
+    loops[0].labels.store.add([label])
+    assert KnownTypes(loops[0].labels).of(leader).is_ours
 
 
 def test_a_spectrum_of_several_targets_is_one_row(loops):

@@ -9,8 +9,8 @@ from fink_al.errors import FinkAlError
 from fink_al.followup.sky import hours_above_airmass_2
 from fink_al.followup.tonight import DETAILS, LIST, candidates, read_tonight
 from fink_al.loop import Loop
-from fink_al.settings.target import Flag
 from fink_al.settings import load_settings
+from fink_al.settings.target import Flag
 
 NIGHT = 20260110
 

@@ -82,14 +82,14 @@ def test_without_memory_all_is_null_and_an_unknown_object_has_no_epochs(sky, tmp
     assert all(np.isnan(column).all() for column in nothing.values())
     fill(memory, sky, range(3))
     assert all(np.isnan(c).all() for c in memory.lookup(night(9)).columns(sky.keys).values())
-    unknown = memory.lookup(night(20)).columns(np.array([7, 5, 7]))
+    unknown = memory.lookup(night(15)).columns(np.array([7, 5, 7]))
     filled = {name: c.tolist() for name, c in unknown.items() if not np.isnan(c).all()}
     assert filled == {
         "past_since": [mjd_of(FIRST)] * 3,
         "past_n_g": [0.0] * 3,
         "past_n_r": [0.0] * 3,
     }
-    assert memory.lookup(night(20)).columns(np.array([], np.int64))["past_n_g"].shape == (0,)
+    assert memory.lookup(night(15)).columns(np.array([], np.int64))["past_n_g"].shape == (0,)
 
 
 def test_a_crash_after_any_write_changes_nothing_that_is_seen(sky, tmp_path, monkeypatch):

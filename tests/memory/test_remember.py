@@ -40,7 +40,7 @@ def memory(tmp_path):
 
 
 def epochs(memory, *names):
-    columns = memory.lookup(SURVEY.night_of(MJD + 45)).columns(object_keys(names))
+    columns = memory.lookup(SURVEY.night_of(MJD + 46)).columns(object_keys(names))
     return {name: int(n) for name, n in zip(names, columns["past_n_g"], strict=True)}
 
 
@@ -57,7 +57,7 @@ def test_overlapping_packets_of_all_nights_are_remembered_once(archive, memory):
         "ZTF26d": 0,  # too young
         "": 0,
     }
-    assert memory.nights_until == SURVEY.night_of(MJD + 15)  # the nights without alerts as well
+    assert memory.nights_until == SURVEY.night_of(MJD + 16)  # the nights without alerts as well
     assert remember(archive, ZTF, SURVEY, memory) == 0
 
 
@@ -85,6 +85,15 @@ def test_an_archive_without_old_nights_makes_no_memory(tmp_path, memory):
     assert remember(empty, ZTF, SURVEY, memory) == 0
     assert memory.nights_until is None
     assert np.isnan(memory.lookup(20270101).columns(np.array([1]))["past_since"]).all()
+
+
+def test_nights_of_wrong_times_are_none(archive, memory):
+    put_rows(archive, 20170103, table([alert("ZTF26a", 1, mjd=57756.3)]))
+    put_rows(archive, 20700101, table([alert("ZTF26a", 1, mjd=73049.3)]))
+    assert remember(archive, ZTF, SURVEY, memory) == 3
+    found = memory.lookup(SURVEY.night_of(MJD + 46)).columns(object_keys(["ZTF26a"]))
+    assert found["past_since"].tolist() == [np.floor(MJD)]
+    assert found["past_n_g"].tolist() == [10]
 
 
 def test_alerts_without_object_are_none(tmp_path, memory):

@@ -159,7 +159,9 @@ def _planned(
     of_list = [one for one in requests if is_of_list(one)]
     # Whose an object is must not change once a telescope has heard of the list.
     was_sent = any(one.sent for one in of_list)
-    owners = {one.object_id: one.telescope for one in of_list if was_sent and one.telescope}
+    # Of several targets' requests the one that was sent says it.
+    in_order = sorted(of_list, key=lambda one: one.sent is not None)
+    owners = {one.object_id: one.telescope for one in in_order if was_sent and one.telescope}
     # What another list has asked for gets no time, and its type will come.
     barred = Positions([one for one in requests if one.bars and not is_of_list(one)])
     hours = {one.name: hours_left(one, requests, closes, is_fixed) for one in telescopes}
@@ -204,7 +206,8 @@ def _check_draws(rows: pd.DataFrame, names: Sequence[str]) -> None:
         u = [(rows[f"{name}_pi"] * rows[f"{name}_priority"]).to_numpy(float)
              for name in (one, other)]  # fmt: skip
         both = np.isfinite(u).all(axis=0)
-        if both.any() and np.allclose(u[0][both], u[1][both], rtol=1e-9, atol=0):
+        # One is proof enough: numbers of independent draws are never equal.
+        if np.isclose(u[0][both], u[1][both], rtol=1e-9, atol=0).any():
             raise FinkAlError(
                 f"The lists of {one} and {other} were drawn with the same random numbers, so that "
                 "no plan for both has known odds: give each its own follow_up.seed, and plan this "

@@ -34,6 +34,7 @@ from fink_al.loop import Loop
 from fink_al.loops import Loops
 from fink_al.models.model import Model
 from fink_al.selection import strategy_and_cost
+from fink_al.settings.target import seed_of
 from fink_al.spark import expressions as exp
 from fink_al.spark.judge import Champion, Known, Science
 from fink_al.spark.nights.replay import champion_of
@@ -299,13 +300,17 @@ class _Former:
         }
 
     def loop_of(self, record: Record) -> Loop:
-        """The loop with the strategy and the exponent of `record`."""
+        """The loop with the strategy, the exponent and the seed of `record`."""
         turn, target = self.turn(record), self.loop.target
         if not (draw := turn.get("draw")):
             return self.loop
         strategy, cost = strategy_and_cost(draw["strategy"])
         weighed = {"exponent": draw["exponent"], "cost": cost}
         changes: dict[str, Any] = {"draw": target.draw.model_copy(update=weighed)}
+        # Records before 0.2 lack it: a target had the one of the package, unless its own said so.
+        former = 1 if target.follow_up.seed == seed_of(target.name) else target.follow_up.seed
+        seed = {"seed": draw.get("seed", former)}
+        changes["follow_up"] = target.follow_up.model_copy(update=seed)
         if turn["model_version"]:
             changes["strategy"] = strategy
         return self.loop.with_target(target.model_copy(update=changes))
@@ -362,7 +367,7 @@ class _Former:
                 f"published_{own(self.name, 'reasons')}": reasons,
             }
         )
-        return rows, (is_candidate != drawn).cast("long")
+        return rows, F.coalesce((is_candidate != drawn).cast("long"), F.lit(0))
 
     @cached_property
     def _published(self) -> list[tuple[int, str, str]]:

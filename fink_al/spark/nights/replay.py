@@ -129,7 +129,8 @@ def replay(
         if archived is not None:
             # Offsets of a topic that was recreated occur twice.
             keys = [*SOURCE, "alert_id"]
-            former = archived.select(*keys, *_former_draw(loop.target.name)).dropDuplicates(keys)
+            former = archived.select(*keys, *loop.past, *_former_draw(loop.target.name))
+            former = former.dropDuplicates(keys)
             alerts = alerts.join(former, keys, "left")
     science = Science(loop, champion_of(spark, loop.registry, version))
     scored = with_science(alerts, [science]).where(F.col("night") == night)

@@ -122,8 +122,8 @@ class Pipeline:
         batch.learn(part)
         watch.lap("archive")
         for name, share in part.targets.items():
-            metrics.left_out.labels(name).set(share.failed > 0)
             if share.failed:
+                metrics.judge_failed.labels(name).inc(share.failed)
                 log.error(
                     "The judge of target '%s' failed on %d alerts, which are in no list of it "
                     "(p_reason %s); the workers' log says why, fink-al archive fill judges them",

@@ -100,6 +100,7 @@ class State:
         return {
             "strategy": strategy,
             "exponent": draw.exponent,
+            "seed": self.loop.target.follow_up.seed,
             "t": {str(name): listed.t for name, listed in sorted(lists.items())},
             "mean": {str(name): listed.mean for name, listed in sorted(lists.items())},
             "lists": {

@@ -185,14 +185,16 @@ def test_a_judge_that_fails_costs_its_own_target_alone(spark, pair, sky, monkeyp
             for one in made(self)
         ],
     )
-    n = fill_night(first, sky, sky.nights[0])
+    n, failed = fill_night(first, sky, sky.nights[0]), metrics.judge_failed.labels(name)
+    before = failed._value.get()
     with caplog.at_level(logging.ERROR):
         drain(spark, together(*pair))
     assert f"The judge of target '{name}' failed on {n} alerts" in caplog.text
-    assert metrics.left_out.labels(name)._value.get() == 1
+    assert failed._value.get() == before + n
     assert published(first)
     assert not published(second)
     rows = archive(second)
+    assert rows["reasons"].isna().all()
     assert rows["p_reason"].eq("judge_failed").all()
     assert rows["is_candidate"].isna().all()
     for one in pair:

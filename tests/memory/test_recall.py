@@ -1,0 +1,56 @@
+"""What a batch of alerts gets from a memory, in whatever state that is."""
+
+import logging
+
+import numpy as np
+import pytest
+from remembered import BANDS, Sky, night
+
+from fink_al.memory.memory import Memory
+from fink_al.memory.recall import remembered
+from fink_al.storage.place import Place
+
+WINDOW = 10
+
+
+@pytest.fixture
+def sky():
+    return Sky(objects=10, days=12, window=WINDOW)
+
+
+@pytest.fixture
+def memory(sky, tmp_path):
+    made = Memory(Place(tmp_path / "memory"), BANDS, WINDOW)
+    for day in range(12):
+        made.update(night(day), sky.of(day))
+    return made
+
+
+def asked(memory, keys, day):
+    return remembered(memory, keys, np.full(len(keys), night(day + WINDOW)))
+
+
+def test_each_alert_gets_the_record_of_its_own_night(sky, memory):
+    keys = np.repeat(sky.keys, 2)
+    nights = np.tile([night(9 + WINDOW), night(11 + WINDOW)], len(sky.keys))
+    both = remembered(memory, keys, nights)
+    for at, day in ((0, 9), (1, 11)):
+        alone = asked(memory, sky.keys, day)
+        for name, values in alone.items():
+            np.testing.assert_array_equal(both[name][at::2], values)
+
+
+def test_a_memory_that_cannot_be_read_is_none_and_alerts_go_on(sky, memory, caplog):
+    for file in memory.place.local.glob("*.arrow"):
+        content = bytearray(file.read_bytes())
+        content[-400:] = bytes(400)
+        file.write_bytes(content)
+    with caplog.at_level(logging.ERROR):
+        found = asked(memory, sky.keys, 11)
+    assert all(np.isnan(values).all() for values in found.values())
+    assert "cannot be read" in caplog.text
+
+
+def test_a_memory_that_is_far_behind_knows_nothing(sky, memory):
+    assert np.isfinite(asked(memory, sky.keys, 18)["past_since"]).all()
+    assert np.isnan(asked(memory, sky.keys, 19)["past_since"]).all()
