@@ -44,7 +44,8 @@ def requests() -> None:
     telescope may have it), submitted, accepted (in the telescope's own list), observed, classified
     (a label arrived), failed, withdrawn, expired. The store of requests only grows.
 
-    Nothing is sent before requests.submit is true in the telescope's file.
+    Where targets are several, all commands are of all of them, one request for each object, unless
+    --target names one. Nothing is sent before requests.submit is true in the telescope's file.
     """
 
 
@@ -142,7 +143,8 @@ def submit(names: tuple[str, ...], dry_run: bool, config: Path | None, **options
 
     Telescopes are asked first whether they would take each request. Without requests.submit in a
     telescope's file nothing more happens. An object that was asked for, or has a type, is not asked
-    for again. Repeat it as the night goes (--from-now): what was sent stays.
+    for again. Repeat it as the night goes (--from-now): what was sent stays. A list that was sent
+    for several targets together cannot be sent for one of them any more, nor the reverse.
 
     Exit code 0: all went well; 1: some requests failed, could not be sent, or are in doubt: each is
     named; 2: an invalid setting.
