@@ -86,4 +86,4 @@ def test_a_target_may_be_chosen_by_an_option(run, monkeypatch):
     assert values["target.name"] == "early_snia_lsst"
     code, _, err = run("target: early_snia\n", "--target", "kilonova")
     assert code == 2
-    assert "No target 'kilonova'; known: anomaly, early_snia, early_snia_lsst" in err
+    assert "No target 'kilonova'; known: anomaly, anomaly_lsst, early_snia" in err
