@@ -58,7 +58,7 @@ MIXES = (
     Mix("two targets", _NAMES[:2]),
     Mix("three targets", _NAMES),
     Mix("two feature sets", (_NAMES[0], _OTHER)),
-    Mix("package's three", (_NAMES[0], *_PACKAGE)),
+    Mix("own three targets", (_NAMES[0], *_PACKAGE)),
 )
 
 
@@ -99,7 +99,7 @@ def measure(folder: Path, mixes: Sequence[Mix], n: int, rounds: int) -> list[Cla
             for mix in mixes if number % 2 == 0 else reversed(mixes):
                 took = run(spark, mix, settings, f"{mix.label}_{number}".replace(" ", "_"))
                 seconds[mix.label].append(took)
-                print(f"round {number + 1}: {mix.label:<17} {took:6.1f} s", flush=True)
+                print(f"round {number + 1}: {mix.label:<18} {took:6.1f} s", flush=True)
         spark.stop()
         stream = f"one_target_{rounds - 1}"
         own = {mix.label: own_cost(settings, mix.targets, stream, n) for mix in mixes}
@@ -190,7 +190,7 @@ def show(
         ratios[mix.label] = float(np.median(ratio))
         separate = len(mix.targets)
         print(
-            f"{mix.label:<17} {np.median(ratio):.2f} times one target "
+            f"{mix.label:<18} {np.median(ratio):.2f} times one target "
             f"({ratio.min():.2f} to {ratio.max():.2f}); separate streams: {separate:.2f}"
         )
     most = {2: MOST_FOR_TWO, 3: MOST_FOR_THREE}
