@@ -42,7 +42,7 @@ _NO_MODEL = 3
 
 @dataclass
 class TargetResult:
-    """What a target had of the nights.
+    """Share of a target in the nights.
 
     Parameters
     ----------

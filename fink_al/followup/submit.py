@@ -32,7 +32,7 @@ from fink_al.requests.record import OPEN, Record, State
 from fink_al.requests.store import RequestStore
 from fink_al.settings import Telescope
 
-#: Hours are sums of blocks: a difference below this is none [min].
+#: Hours are sums of blocks: smaller differences are of rounding [min].
 _ROUNDING_MIN = 0.01
 
 Result = Literal["dry_run", "submitted", "skipped", "failed", "in_doubt", "not_sent"]
@@ -41,7 +41,7 @@ Clock = Callable[[], datetime]
 
 @dataclass(frozen=True)
 class Sending:
-    """What became of one request of a plan.
+    """Result of sending one request of a plan.
 
     Parameters
     ----------

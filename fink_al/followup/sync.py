@@ -1,4 +1,4 @@
-"""What telescopes and labels say about requests, brought into the store.
+"""News of telescopes and labels about requests, brought into the store.
 
 Whatever nobody can decide is told to a person, and stays as it is: a request that was being sent
 and is not in the telescope's list, one that the telescope took and does not list, a cancellation

@@ -273,7 +273,7 @@ def trends(curves: LightCurves, band: npt.NDArray[np.integer]) -> npt.NDArray[np
 
 
 def _why(row: dict, flags: Container[str]) -> str:
-    """Why an object is in the list, and which of the target's flags its alert has."""
+    """Reason for an object in the list, and those of the target's flags that its alert has."""
     tags = [] if row["tags"] is None else [tag for tag in row["tags"] if tag in flags]
     if isinstance(row["p_reason"], str):
         return ", ".join([f"random sample ({row['p_reason']})", *tags])

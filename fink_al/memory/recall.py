@@ -1,4 +1,4 @@
-"""What the memory says of a batch of alerts, whatever becomes of its files."""
+"""Look-up of a batch of alerts in the memory, which no broken file of it stops."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def remembered(
 ) -> dict[str, npt.NDArray[np.float64]]:
     """Return what each object did before its alert's window, as it is known that night.
 
-    A memory that cannot be read is none: alerts do not wait for it. The error is logged.
+    If the memory cannot be read, all is unknown, and the error is logged: alerts do not wait.
 
     Parameters
     ----------

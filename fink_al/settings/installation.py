@@ -113,7 +113,7 @@ class Settings(Section):
 
     @cached_property
     def shared_dir(self) -> Place:
-        """What every machine of the installation sees; without `storage` the working folder."""
+        """Folder that every machine of the installation sees: `storage`, or the working folder."""
         from fink_al.storage.place import Place
 
         return Place(self.storage or self.work_dir)
@@ -125,7 +125,7 @@ class Settings(Section):
 
     @cached_property
     def memory_dir(self) -> Place:
-        """What the stream's objects did before their alerts' windows, sorted by object."""
+        """Memory of the stream's objects before their alerts' windows, sorted by object."""
         return self.shared_dir / "memory" / self.stream_name
 
     @cached_property

@@ -1,4 +1,4 @@
-"""How a telescope takes requests: section `requests` of ``conf/telescopes/NAME.yml``."""
+"""Interface of a telescope for requests: section `requests` of ``conf/telescopes/NAME.yml``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _day_of_year(text: str) -> str:
 
 
 class Requests(Section):
-    """What every adapter needs.
+    """Settings that every adapter needs.
 
     `submit` is False for a dry run: everything is checked and shown, nothing is sent. Hours are
     those that the plan reserves, overheads included; a semester begins on each of

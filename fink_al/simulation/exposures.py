@@ -105,10 +105,7 @@ def observe(
         mag mag_err is_positive``; fluxes in FLUXCAL; magnitude and its error are NaN where nothing
         was detected.
     """
-    counts = np.diff(plan.offsets)[field]
-    index = np.repeat(np.arange(len(objects)), counts)
-    ends = np.cumsum(counts)
-    exposure = np.arange(len(index)) + np.repeat(plan.offsets[field] - (ends - counts), counts)
+    index, exposure = exposures_of(plan, field)
     mjd, band, limit = plan.mjd[exposure], plan.band[exposure], plan.limit_mag[exposure]
     true = flux(objects, index, mjd, band)
     sky = 10 ** (-0.4 * (limit - FLUXCAL_ZERO_POINT)) / DETECTION_SIGMA
@@ -116,18 +113,36 @@ def observe(
     measured = true + error * rng.normal(size=len(true))
     # Noise alone does not detect an object: the kind "bogus" stands for it, in other pixels.
     seen = (np.abs(measured) > DETECTION_SIGMA * error) & (true != 0)
-    size = np.where(seen, np.abs(measured), np.nan)
+    return photometry(plan, index, exposure, measured, error, seen)
+
+
+def exposures_of(
+    plan: Schedule, field: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return object and exposure of each point of objects in the fields `field`, shape (n,)."""
+    counts = np.diff(plan.offsets)[field]
+    index = np.repeat(np.arange(len(field)), counts)
+    first = plan.offsets[field] - (np.cumsum(counts) - counts)
+    return index, np.arange(len(index)) + np.repeat(first, counts)
+
+
+def photometry(
+    plan: Schedule, index: npt.NDArray[np.int64], exposure: npt.NDArray[np.int64],
+    flux: npt.NDArray[np.float64], error: npt.NDArray[np.float64], seen: npt.NDArray[np.bool_],
+) -> pd.DataFrame:  # fmt: skip
+    """Return points as :func:`observe` does, with magnitudes where they are `seen`."""
+    size = np.where(seen, np.abs(flux), np.nan)
     return pd.DataFrame(
         {
             "object": index,
             "exposure": exposure,
-            "mjd": mjd,
-            "band": band,
-            "limit_mag": limit,
-            "flux": measured,
+            "mjd": plan.mjd[exposure],
+            "band": plan.band[exposure],
+            "limit_mag": plan.limit_mag[exposure],
+            "flux": flux,
             "flux_err": error,
             "mag": FLUXCAL_ZERO_POINT - 2.5 * np.log10(size),
             "mag_err": 2.5 / np.log(10) * error / size,
-            "is_positive": measured > 0,
+            "is_positive": flux > 0,
         }
     )

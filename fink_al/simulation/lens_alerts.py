@@ -12,7 +12,7 @@ import pyarrow as pa
 from fink_al.lightcurve import LightCurves
 from fink_al.simulation import lenses, objects, ztf
 from fink_al.simulation.binary_lenses import planetary_lens
-from fink_al.simulation.exposures import DETECTION_SIGMA, Schedule
+from fink_al.simulation.exposures import DETECTION_SIGMA, Schedule, exposures_of
 from fink_al.simulation.past import past_of, spans
 from fink_al.simulation.star_noise import baseline_flux, measured, stated_error
 
@@ -109,7 +109,7 @@ def simulate_sky(
     else:
         kinds = np.full(n, kind)
     field = rng.integers(0, len(plan.ra), n)
-    index, exposure = _exposures(plan, field)
+    index, exposure = exposures_of(plan, field)
     used = plan.band[exposure] < len(BANDS)
     if past_days:
         used &= ~_is_behind_sun(plan, field[index], plan.mjd[exposure], past_days, rng)
@@ -177,14 +177,6 @@ def _nearest(kinds, flux, truth: pd.DataFrame, rng: np.random.Generator) -> dict
         "reference_distance_arcsec": np.where(is_host, rng.exponential(_HOST_ARCSEC, n), away),
         "star_score": score,
     }
-
-
-def _exposures(plan: Schedule, field: npt.NDArray[np.int64]):
-    counts = np.diff(plan.offsets)[field]
-    index = np.repeat(np.arange(len(field)), counts)
-    ends = np.cumsum(counts)
-    first = plan.offsets[field] - (ends - counts)
-    return index, np.arange(len(index)) + np.repeat(first, counts)
 
 
 def _supernovae(n: int, first: float, index, mjd, band, rng: np.random.Generator):

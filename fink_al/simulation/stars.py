@@ -109,10 +109,7 @@ def _observe(
     plan: exposures.Schedule, rng: np.random.Generator,
 ) -> pd.DataFrame:  # fmt: skip
     """Return difference photometry as :func:`fink_al.simulation.exposures.observe` does."""
-    counts = np.diff(plan.offsets)[field]
-    index = np.repeat(np.arange(len(kind)), counts)
-    ends = np.cumsum(counts)
-    exposure = np.arange(len(index)) + np.repeat(plan.offsets[field] - (ends - counts), counts)
+    index, exposure = exposures.exposures_of(plan, field)
     used = plan.band[exposure] < _BANDS
     index, exposure = index[used], exposure[used]
     mjd, band, limit = plan.mjd[exposure], plan.band[exposure], plan.limit_mag[exposure]
@@ -125,21 +122,8 @@ def _observe(
         change[chosen], _ = _MODELS[name](some, place, mjd[chosen], band[chosen], rng)
     error = stated_error(limit, stars.flux[index, band], change)
     flux = measured(change, error, index, rng)
-    size = np.where(np.abs(flux) > DETECTION_SIGMA * error, np.abs(flux), np.nan)
-    return pd.DataFrame(
-        {
-            "object": index,
-            "exposure": exposure,
-            "mjd": mjd,
-            "band": band,
-            "limit_mag": limit,
-            "flux": flux,
-            "flux_err": error,
-            "mag": FLUXCAL_ZERO_POINT - 2.5 * np.log10(size),
-            "mag_err": 2.5 / np.log(10) * error / size,
-            "is_positive": flux > 0,
-        }
-    )
+    seen = np.abs(flux) > DETECTION_SIGMA * error
+    return exposures.photometry(plan, index, exposure, flux, error, seen)
 
 
 def _neighbours(

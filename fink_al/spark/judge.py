@@ -79,7 +79,7 @@ class Science:
 
     @property
     def strategy(self) -> str:
-        """What the batch is scored by; without a model all weights are equal."""
+        """Strategy that scores the batch; without a model all weights are equal."""
         target = self.loop.target
         return scored_by(target.strategy, target.draw) if self.champion else RANDOM
 

@@ -106,7 +106,7 @@ def _choose(archive: Archive, night: int, schema: pa.Schema) -> dict[str, npt.ND
         for batch in _readable(archive, file, schema, ["object_id", "mjd"]):
             lengths[file] += len(batch)
             keys.append(object_keys(pc.fill_null(batch["object_id"], "").to_pylist()))
-            # An alert without object or time is none of an object.
+            # An alert without object or time belongs to no object.
             times.append(pc.if_else(pc.is_valid(batch["object_id"]), batch["mjd"], None).to_numpy())
     if not keys:
         return {}

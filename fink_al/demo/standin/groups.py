@@ -105,7 +105,7 @@ def _seconds(group: Mapping[str, Any]) -> int:
 
 
 def _errors(group: dict[str, Any], now: datetime, proposals: Collection[str]) -> dict[str, Any]:
-    """What is wrong with a group, in the tree of its keys."""
+    """Faults of a group, in the tree of its keys."""
     keys = ("name", "proposal", "ipp_value", "operator", "observation_type", "requests")
     errors: dict[str, Any] = {key: _REQUIRED for key in keys if not group.get(key)}
     if errors:

@@ -23,7 +23,7 @@ State = Literal["accepted", "observed", "failed", "expired", "withdrawn"]
 
 @dataclass(frozen=True)
 class Request:
-    """What a telescope is asked for: one spectrum of one object.
+    """Request to a telescope: one spectrum of one object.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ class Receipt:
 
 @dataclass(frozen=True)
 class Status:
-    """What became of a request, by the telescope's list.
+    """Status of a request, by the telescope's list.
 
     Parameters
     ----------
