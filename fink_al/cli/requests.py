@@ -60,6 +60,7 @@ def list_(
 ) -> None:
     """List the requests of a list of candidates, each with its state and why."""
     from fink_al.requests.record import STATES
+    from fink_al.requests.spectra import spectra_of
 
     if unknown := [state for state in states if state not in STATES]:
         raise SettingsError(f"There is no state '{unknown[0]}'; there are: {', '.join(STATES)}.")
@@ -80,7 +81,7 @@ def list_(
         click.echo(json.dumps([_plain(record) for record in records], indent=1))
         return
     several = len(loops) > 1
-    spectra = one_each(records) if several else [(r, [r]) for r in records]
+    spectra = spectra_of(records) if several else [(r, [r]) for r in records]
     _print(
         ("request", *(["targets"] if several else []), "#", "state", "telescope", "UTC", "min",
          "odds", "type", "why"),
@@ -293,32 +294,6 @@ def _of_targets(loops: Sequence[Loop]) -> list[Record]:
     names = {loop.target.name for loop in loops}
     current = loops[0].requests.current().values()
     return [record for record in current if record.target in names]
-
-
-def one_each(records: Sequence[Record]) -> list[tuple[Record, list[Record]]]:
-    """Return the requests that stand for themselves, each with all that ask for its spectrum.
-
-    Targets whose turn did not come to an object that is asked for are with it, too. An object that
-    nobody asks for has one row.
-
-    Parameters
-    ----------
-    records : sequence of Record
-        Requests of several targets.
-    """
-    groups: dict[str, list[Record]] = {}
-    of_object: dict[tuple[int, str], str] = {}
-    order = sorted(
-        records, key=lambda r: (r.asked_with is not None, r.sent is None, r.state == "drawn")
-    )
-    for record in order:
-        key = record.asked_with or record.request_id
-        if record.asked_with is None and record.sent is None:
-            key = of_object.get((record.list, record.object_id), key)
-        of_object.setdefault((record.list, record.object_id), key)
-        groups.setdefault(key, []).append(record)
-    spectra = [(of[0], of) for of in groups.values()]
-    return sorted(spectra, key=lambda each: (each[0].list, each[0].rank, each[0].request_id))
 
 
 def _targets(records: Sequence[Record]) -> str:

@@ -10,7 +10,6 @@ from click.testing import CliRunner
 from joint_lists import NAMES, joint_config
 
 from fink_al.cli.plan import plan as plan_command
-from fink_al.cli.requests import one_each
 from fink_al.cli.requests import requests as requests_command
 from fink_al.demo import telescope
 from fink_al.demo.oracle import Oracle
@@ -24,6 +23,7 @@ from fink_al.followup.submit import submit
 from fink_al.labels.label import Label
 from fink_al.loops import Loops
 from fink_al.requests.record import Record
+from fink_al.requests.spectra import spectra_of
 from fink_al.requests.store import RequestStore
 from fink_al.settings import load_telescope
 from fink_al.training.drawn import write_drawn
@@ -181,7 +181,7 @@ def test_the_request_of_any_target_is_evidence_for_the_spectrum(loops):
 def test_a_spectrum_of_several_targets_is_one_row(loops):
     tonight = plan_together(loops, [ANU], LIMITS)
     records = planned_records(loops, tonight)
-    rows = one_each(records)
+    rows = spectra_of(records)
     counts = Counter((r.list, r.object_id) for r, _ in rows)
     assert set(counts.values()) == {1}
     assert sum(len(of) for _, of in rows) == len(records)
