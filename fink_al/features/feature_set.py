@@ -17,6 +17,7 @@ import pyarrow as pa
 from fink_al.errors import SettingsError
 from fink_al.features.colour import Colour
 from fink_al.features.context import Context
+from fink_al.features.counted import COUNT, FIRST, Counted
 from fink_al.features.forced import Forced
 from fink_al.features.history import History
 from fink_al.features.limit import Limit
@@ -35,8 +36,8 @@ from fink_al.settings.target import OWN
 
 #: All kinds of features, in the order of the documentation.
 FEATURES = (
-    Sigmoid, Magnitude, Rate, Noise, Limit, Colour, History, Context, Forced, Past, Rainbow, Rise,
-    PointLens, Baseline,
+    Sigmoid, Magnitude, Rate, Noise, Limit, Colour, History, Context, Forced, Past, Counted,
+    Rainbow, Rise, PointLens, Baseline,
 )  # fmt: skip
 
 
@@ -122,6 +123,8 @@ class FeatureSet:
                 wanted |= {*feature.columns, "ra", "dec"} - {"galactic_latitude"}
             if isinstance(feature, Past):
                 wanted |= {*feature.columns}
+            if isinstance(feature, Counted):
+                wanted |= {COUNT, FIRST}
             if isinstance(feature, PointLens) and feature.star:
                 wanted |= {STAR_MAG, STAR_COLOUR}
             if isinstance(feature, Baseline):
@@ -281,7 +284,7 @@ def _early_v1(settings: FeatureSettings) -> list[Feature]:
 
 def _microlensing_v1(settings: FeatureSettings) -> list[Feature]:
     """The general features, without a supernova's sigmoid, and those of a lens."""
-    features = _general(settings)
+    features = [*_general(settings), Counted()]
     features += [Rise(band, settings.forced) for band in settings.bands]
     has_star = STAR_COLOUR in settings.context
     features.append(PointLens(settings.bands, settings.forced, has_star))

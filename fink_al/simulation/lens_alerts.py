@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from fink_al.lightcurve import LightCurves
-from fink_al.simulation import lenses, objects, ztf
+from fink_al.simulation import counted, lenses, objects, ztf
 from fink_al.simulation.binary_lenses import planetary_lens
 from fink_al.simulation.exposures import DETECTION_SIGMA, Schedule, exposures_of
 from fink_al.simulation.past import past_of, spans
@@ -35,6 +35,8 @@ _PASSED_ON = (
 )  # fmt: skip
 #: Nights of a year in which a field is behind the sun, and the year before which there are none.
 _BEHIND_SUN_DAYS, _YEAR_DAYS = 120, 365
+#: Share of the exposures of earlier years that are simulated: every third night, as in ZTF's first.
+_EARLIER_SHARE = 1 / 3
 #: Nearest sources: error of a magnitude of the reference image and of a position [arcsec], distance
 #: of a supernova from the centre of its galaxy [arcsec], as in :mod:`fink_al.simulation.scores`;
 #: and how far other light in the image moves a source that is not alone (our own) [arcsec].
@@ -58,7 +60,8 @@ class Sky:
     truth : pandas.DataFrame
         One row an object: ``kind is_event r_mag peak_mjd ra dec``, what the nearest sources in
         catalogue and reference image are, ``host_mag host_colour_g_r star_score reference_mag_g
-        reference_mag_r reference_distance_arcsec``, of lenses ``u0 te_days source_share``, and of
+        reference_mag_r reference_distance_arcsec``, what the survey had counted before the first
+        night, ``earlier_detections earlier_mjd``, of lenses ``u0 te_days source_share``, and of
         supernovae their ``type``.
     first_mjd : float
         First night [MJD].
@@ -80,6 +83,7 @@ def simulate_sky(
     mag: tuple[float, float] = (15.0, 21.0),
     plan: Schedule | None = None,
     past_days: int = 0,
+    earlier_days: int = 0,
 ) -> Sky:
     """Simulate `n` objects in 160 nights of ZTF, and the nights before them.
 
@@ -98,24 +102,25 @@ def simulate_sky(
         Exposures; default: of ZTF.
     past_days : int
         Nights before the 160. Each field is behind the sun for four months of the year before.
+    earlier_days : int
+        Nights before those, of which the survey's count of detections is all that is kept.
     """
     rng = np.random.default_rng(seed)
     begin = _FIRST_MJD - past_days
-    plan = plan or ztf.schedule(begin, _FIRST_MJD, _FIRST_MJD + _NIGHTS, rng)
+    plan = plan or ztf.schedule(begin - earlier_days, _FIRST_MJD, _FIRST_MJD + _NIGHTS, rng)
     names = [*lenses.OTHERS, "supernova"]
     if kind is None:
         shares = [share for _, share in lenses.OTHERS.values()]
         kinds = rng.choice(names, n, p=[*shares, lenses.SUPERNOVA_SHARE])
     else:
         kinds = np.full(n, kind)
+    plan = _seen(plan, begin, past_days, rng)
     field = rng.integers(0, len(plan.ra), n)
     index, exposure = exposures_of(plan, field)
-    used = plan.band[exposure] < len(BANDS)
-    if past_days:
-        used &= ~_is_behind_sun(plan, field[index], plan.mjd[exposure], past_days, rng)
-    index, exposure = index[used], exposure[used]
     mjd, band, limit = plan.mjd[exposure], plan.band[exposure], plan.limit_mag[exposure]
-    centre = mjd.min() + past_days + rng.uniform(*_CENTRE, n)
+    kept = mjd >= begin
+    first = mjd[kept].min() + past_days
+    centre = first + rng.uniform(*_CENTRE, n)
     stars = lenses.draw_stars(kinds, mag, centre, rng)
     change, truth = np.zeros(len(mjd)), pd.DataFrame({"kind": kinds})
     truth["is_event"] = np.isin(kinds, list(_EVENTS))
@@ -126,7 +131,6 @@ def simulate_sky(
         chosen = np.isin(index, rows)
         place = np.searchsorted(rows, index[chosen])
         if name == "supernova":
-            first = mjd.min() + past_days
             drawn = _supernovae(len(rows), first, place, mjd[chosen], band[chosen], rng)
             change[chosen], stars.flux[rows], truth.loc[rows, "type"] = drawn
             continue
@@ -139,19 +143,30 @@ def simulate_sky(
     truth = truth.assign(**_nearest(kinds, stars.flux, truth, rng))
     error = stated_error(limit, stars.flux[index, band], change)
     flux = measured(change, error, index, rng)
-    offsets = np.concatenate([[0], np.cumsum(np.bincount(index, minlength=n))])
-    return Sky(forced_points(offsets, mjd, band, flux, error), limit, truth, begin, past_days)
+    truth = truth.assign(**counted.before(index[~kept], mjd[~kept], flux[~kept], error[~kept], n))
+    offsets = np.concatenate([[0], np.cumsum(np.bincount(index[kept], minlength=n))])
+    curves = forced_points(offsets, mjd[kept], band[kept], flux[kept], error[kept])
+    return Sky(curves, limit[kept], truth, begin, past_days)
 
 
-def _is_behind_sun(plan: Schedule, field, mjd, past_days: int, rng: np.random.Generator):
-    """Tell which points are of nights in which a field is not seen.
+def _seen(plan: Schedule, begin: float, past_days: int, rng: np.random.Generator) -> Schedule:
+    """Return the exposures in which a sky is seen, a part of those before `begin`.
 
-    The first 160 nights are its season: before them, it is lost once in a year.
+    The 160 nights are a field's season: before them, it is behind the sun once in a year.
     """
+    field = np.repeat(np.arange(len(plan.ra)), np.diff(plan.offsets))
     lost = rng.uniform(_BEHIND_SUN_DAYS, _YEAR_DAYS - _NIGHTS, len(plan.ra))
-    before = _FIRST_MJD - mjd
-    return (before > 0) & ((before - (lost[field] - _BEHIND_SUN_DAYS)) % _YEAR_DAYS
-                           < _BEHIND_SUN_DAYS)  # fmt: skip
+    before = begin + past_days - plan.mjd
+    day = (before - (lost[field] - _BEHIND_SUN_DAYS)) % _YEAR_DAYS
+    used = (plan.band < len(BANDS)) & ((before <= 0) | (day >= _BEHIND_SUN_DAYS))
+    used &= (plan.mjd >= begin) | (rng.random(len(used)) < _EARLIER_SHARE)
+    return replace(
+        plan,
+        offsets=np.concatenate([[0], np.cumsum(np.bincount(field[used], minlength=len(plan.ra)))]),
+        mjd=plan.mjd[used],
+        band=plan.band[used],
+        limit_mag=plan.limit_mag[used],
+    )
 
 
 def _nearest(kinds, flux, truth: pd.DataFrame, rng: np.random.Generator) -> dict[str, np.ndarray]:
@@ -279,8 +294,8 @@ def packets_at(
     LightCurves
         With the context columns ``reference_mag`` in the alert's band,
         ``reference_distance_arcsec``, ``star_score``, ``host_mag``, ``host_colour_g_r``, ``ra``,
-        ``dec`` and those of
-        :func:`fink_al.simulation.past.past_of`.
+        ``dec`` and those of :func:`fink_al.simulation.past.past_of` and
+        :func:`fink_al.simulation.counted.counts_at`.
     """
     if since_mjd is None:
         since_mjd = np.full(len(rows), sky.first_mjd)
@@ -290,6 +305,7 @@ def packets_at(
         "reference_mag": np.where(is_red, truth["reference_mag_r"], truth["reference_mag_g"]),
         **{name: truth[name].to_numpy() for name in _PASSED_ON},
         **past_of(curves, rows, since_mjd, ztf.HISTORY_DAYS),
+        **counted.counts_at(curves, rows, truth),
     }
     context = pa.table({k: pa.array(v, from_pandas=True) for k, v in columns.items()})
     return replace(alerts_at(curves, rows), context=context)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from fink_al.simulation.past import spans
 from fink_al.simulation.star_noise import baseline_flux
 
 Floats = npt.NDArray[np.float64]
@@ -29,6 +30,9 @@ LEAST_SOURCE_SHARE = 0.1
 BLEND_COLOUR_SCATTER, RATIO_SCATTER = 0.4, 0.1
 
 _WAVES = 32
+_MORE_THAN_ANY_MJD = 1e6
+#: Scales of a rise or fall after which less than 0.001 mag is left of an outburst.
+_LONGEST = 7.0
 
 
 @dataclass(frozen=True)
@@ -163,12 +167,18 @@ def _outbursts(
                 yield time, rows
 
 
-def _rows_of(index: Ints, n: int, rows: Ints) -> tuple[Ints, Ints]:
-    """Return the points of the objects `rows`, and the place of each one's object in `rows`."""
-    place = np.full(n, -1)
-    place[rows] = np.arange(len(rows))
-    points = np.flatnonzero(place[index] >= 0)
-    return points, place[index[points]]
+def _within(
+    index: Ints, mjd: Floats, rows: Ints, since_mjd: Floats, until_mjd: Floats
+) -> tuple[Ints, Ints]:
+    """Return the points of the objects `rows` between two times, and their places in `rows`.
+
+    Points are by object, then by time.
+    """
+    key = index * _MORE_THAN_ANY_MJD + mjd
+    first = np.searchsorted(key, rows * _MORE_THAN_ANY_MJD + since_mjd)
+    stop = np.searchsorted(key, rows * _MORE_THAN_ANY_MJD + until_mjd)
+    place, points = spans(first, np.maximum(first, stop))
+    return points, place
 
 
 def be_star(
@@ -178,18 +188,19 @@ def be_star(
 
     Rises of days to weeks, falls of weeks to a year, 0.1 to 0.6 mag (Labadie-Bartz et al. 2017, AJ
     153, 252; Rimulo et al. 2018, MNRAS 476, 3555); the disk adds red light. Light curves of up to
-    ten years have up to 40 outbursts (Labadie-Bartz et al. 2018, AJ 155, 53): intervals are drawn
-    between 90 and 4000 days, uniform in their logarithms. This is of outbursts, not of stars: that
-    frequent ones are a larger share of all outbursts is left out, so more are the first of a star.
+    ten years have up to 40 outbursts (Labadie-Bartz et al. 2018, AJ 155, 53): intervals of stars
+    are between 90 and 4000 days, uniform in their logarithms. An outburst is of a star that has
+    many by as much more often, so what is drawn are rates, uniform between those of the two.
     """
     n = len(stars.centre_mjd)
     rise, fall = np.exp(rng.uniform(np.log(3), np.log(40), n)), rng.uniform(1.5, 8, n)
-    interval = np.exp(rng.uniform(np.log(90), np.log(4000), n))
+    interval = 1 / rng.uniform(1 / 4000, 1 / 90, n)
     rise = np.minimum(rise, interval / 6)  # the disk of frequent outbursts is built in time
     size, first = rng.uniform(0.1, 0.6, n), mjd.min(initial=np.inf) - 400
     change = np.zeros(len(mjd))
     for time, rows in _outbursts(stars.centre_mjd, interval, 0.4, first, rng):
-        points, place = _rows_of(index, n, rows)
+        begin, end = time - _LONGEST * rise[rows], time + _LONGEST * (fall * rise)[rows]
+        points, place = _within(index, mjd, rows, begin, end)
         of = rows[place]
         strength = (size[rows] * rng.uniform(0.5, 1, len(rows)))[place]
         age = (mjd[points] - time[place]) / rise[of]
@@ -254,18 +265,20 @@ def cataclysmic(
     Amplitudes of 2 to 6 mag, rises of 0.5 to 4 days, plateaus of 0 to 15 days, falls of 0.1 to 0.8
     mag a day (Otulakowska-Hypka et al. 2016, MNRAS 460, 2526). They are hot: one magnitude bluer
     than the star in quiescence. Superoutbursts repeat after 17 to 4590 days, mostly after some 270,
-    and normal ones are more frequent (Vogt et al. 2021, MNRAS 502, 5668): intervals have a median
-    of 200 days and a scatter of 1 in their logarithm.
+    and normal ones are more frequent (Vogt et al. 2021, MNRAS 502, 5668): intervals of stars have a
+    median of 200 days and a scatter of 1 in their logarithm. Of outbursts, which stars with many
+    have more often, the median is that divided by e.
     """
     n = len(stars.centre_mjd)
     size, rise = rng.uniform(2, 6, n), rng.uniform(0.5, 4, n)
     flat, fall = rng.uniform(0, 15, n), rng.uniform(0.1, 0.8, n)
-    interval = np.clip(200 * np.exp(rng.normal(size=n)), 17, 4590)
+    interval = np.clip(200 * np.exp(rng.normal(size=n) - 1), 17, 4590)
     flat = np.minimum(flat, interval / 6)
     first, out = mjd.min(initial=np.inf) - 60, np.zeros(len(mjd))
     blue = np.where(band > 0, 0.0, 1.0)
     for time, rows in _outbursts(stars.centre_mjd, interval, 0.3, first, rng):
-        points, place = _rows_of(index, n, rows)
+        end = time + flat[rows] + (size[rows] + 1) / fall[rows]
+        points, place = _within(index, mjd, rows, time - rise[rows], end)
         of = rows[place]
         age, top = mjd[points] - time[place], size[of] + blue[points]
         mag = np.clip(top * (1 + age / rise[of]), 0, top)
