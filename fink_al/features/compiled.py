@@ -39,3 +39,12 @@ if _folder:
 
 #: Decorator of every kernel.
 compiled = numba.njit(cache=_folder is not None, nogil=True, error_model="numpy")
+
+#: The same for sums in any order, so that the processor adds several terms at once. Numbers differ
+#: by rounding; NaN and infinity are kept.
+compiled_sums = numba.njit(
+    cache=_folder is not None,
+    nogil=True,
+    error_model="numpy",
+    fastmath={"reassoc", "contract"},
+)

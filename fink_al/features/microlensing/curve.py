@@ -9,129 +9,140 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
-from fink_al.features.compiled import compiled
-from fink_al.features.microlensing.magnification import excess, excess_slope
+from fink_al.features.compiled import compiled_sums
+from fink_al.features.microlensing.magnification import excess_and_slope
 
 #: Parameters: time of the peak [day], ln of separation [Einstein radius] and of timescale [day].
 T0, LN_U0, LN_TE = range(3)
+N_PARAMETERS = 3
 
-#: Columns of the derivatives: those of the parameters, then of a timescale after the peak that is
-#: longer than that before it.
-N_PARAMETERS, N_COLUMNS = 3, 4
-ASYMMETRY = 3
+#: Rows of the points, which stand by band, then time: time [day], flux above the mean of the band,
+#: and one over its error.
+T, FLUX, WEIGHT = range(3)
 
-_SMALL_U = 1e-6
+#: Rows of the model at these points: magnification minus one, and its derivative with respect to
+#: the square of the separation.
+EXCESS, SLOPE = range(2)
+
+#: Columns of the bands: sum of squared weights; then, of that magnification, its weighted mean and
+#: the sum of squared differences to it; and the source flux, 0 where a negative one would fit best.
+TOTAL, MEAN, SPREAD, SOURCE = range(4)
 
 
-@compiled
-def solve_fluxes(t, flux, weight, band, x, columns, sums, fluxes):
+@compiled_sums
+def centre(points, begins, bands):
+    """Subtract from the flux its mean in each band, and write `TOTAL`. Return chi2 of the means."""
+    flat = 0.0
+    for j in range(len(bands)):
+        total = mean = 0.0
+        for i in range(begins[j], begins[j + 1]):
+            w = points[WEIGHT, i] * points[WEIGHT, i]
+            total, mean = total + w, mean + w * points[FLUX, i]
+        bands[j, TOTAL] = total
+        for i in range(begins[j], begins[j + 1]):
+            points[FLUX, i] -= mean / total
+            flat += (points[FLUX, i] * points[WEIGHT, i]) ** 2
+    return flat
+
+
+@compiled_sums
+def solve_fluxes(points, begins, x, model, bands):
     """Write the fluxes that fit best for the parameters `x`.
 
     Parameters
     ----------
-    t, flux, weight : float64 arrays, shape (m,)
-        Time [day], flux and one over its error.
-    band : int64 array, shape (m,)
-        Row of `fluxes`.
+    points : float64 array, shape (3, m)
+        Rows `T`, `FLUX` and `WEIGHT`.
+    begins : int64 array, shape (b + 1,)
+        Points of band ``j`` are ``begins[j]:begins[j + 1]``.
     x : float64 array, shape (3,)
         Parameters.
-    columns : float64 array, shape (5, m)
-        Result, its first row: magnification minus one.
-    sums : float64 array, shape (b, 5)
-        Result: sums of the weights w, of w a, w a^2, w f and w a f, with that magnification a.
-    fluxes : float64 array, shape (b, 2)
-        Result: source flux, 0 where a negative one would fit best, and offset.
+    model : float64 array, shape (2, m)
+        Result: rows `EXCESS` and `SLOPE`.
+    bands : float64 array, shape (b, 4)
+        `TOTAL` is read, the other columns are results.
 
     Returns
     -------
     float
         Chi2 of constants minus chi2, from the sums.
     """
-    u0, te = math.exp(x[LN_U0]), math.exp(x[LN_TE])
-    sums[:] = 0.0
+    u0, per_day, t0 = math.exp(x[LN_U0]), math.exp(-x[LN_TE]), x[T0]
+    least = u0 * u0
+    t = points[T, begins[0] : begins[-1]]
+    excess, slope = model[EXCESS, begins[0] : begins[-1]], model[SLOPE, begins[0] : begins[-1]]
     for i in range(len(t)):
-        tau = (t[i] - x[T0]) / te
-        a = excess(max(_SMALL_U * _SMALL_U, u0 * u0 + tau * tau))
-        w, j = weight[i] * weight[i], band[i]
-        columns[0, i] = a
-        sums[j, 0] += w
-        sums[j, 1] += w * a
-        sums[j, 2] += w * a * a
-        sums[j, 3] += w * flux[i]
-        sums[j, 4] += w * a * flux[i]
+        tau = (t[i] - t0) * per_day
+        excess[i], slope[i] = excess_and_slope(least + tau * tau)
     gain = 0.0
-    for j in range(len(sums)):
-        fluxes[j] = 0.0
-        if sums[j, 0] > 0.0:
-            mean = sums[j, 1] / sums[j, 0]
-            spread = sums[j, 2] - mean * sums[j, 1]
-            along = sums[j, 4] - mean * sums[j, 3]
-            if along > 0.0 and spread > 1e-12 * sums[j, 2]:
-                fluxes[j, 0] = along / spread
-                gain += along * along / spread
-            fluxes[j, 1] = (sums[j, 3] - fluxes[j, 0] * sums[j, 1]) / sums[j, 0]
+    for j in range(len(bands)):
+        flux = points[FLUX, begins[j] : begins[j + 1]]
+        weight = points[WEIGHT, begins[j] : begins[j + 1]]
+        excess = model[EXCESS, begins[j] : begins[j + 1]]
+        s_a = s_aa = along = 0.0
+        for i in range(len(flux)):
+            w, a = weight[i] * weight[i], excess[i]
+            s_a += w * a
+            s_aa += w * a * a
+            along += w * a * flux[i]
+        bands[j, SOURCE] = 0.0
+        if bands[j, TOTAL] > 0.0:
+            bands[j, MEAN] = s_a / bands[j, TOTAL]
+            bands[j, SPREAD] = s_aa - bands[j, MEAN] * s_a
+            if along > 0.0 and bands[j, SPREAD] > 1e-12 * s_aa:
+                bands[j, SOURCE] = along / bands[j, SPREAD]
+                gain += along * bands[j, SOURCE]
     return gain
 
 
-@compiled
-def chi2_of(flux, weight, band, columns, fluxes):
-    """Return chi2 of the solved fluxes."""
-    total = 0.0
-    for i in range(len(flux)):
-        j = band[i]
-        z = (flux[i] - fluxes[j, 1] - fluxes[j, 0] * columns[0, i]) * weight[i]
-        total += z * z
-    return total
+@compiled_sums
+def derivatives(points, begins, x, model, bands, gradient, hessian):
+    """Write gradient, shape (3,), and Hessian, shape (3, 3), of chi2 / 2. Return chi2.
 
-
-@compiled
-def derivatives(t, flux, weight, band, x, columns, sums, fluxes, gradient, hessian):
-    """Write gradient, shape (4,), and Hessian, shape (4, 4), of chi2 / 2. Return chi2.
-
-    Arrays are those of :func:`solve_fluxes`, which is called here; `columns` gets the derivatives
-    of the magnification in its other rows.
+    Arrays are those of :func:`solve_fluxes`, which was called for `x`.
     """
-    solve_fluxes(t, flux, weight, band, x, columns, sums, fluxes)
-    u0, te = math.exp(x[LN_U0]), math.exp(x[LN_TE])
-    n_bands = len(sums)
-    with_ones, with_a = np.zeros((n_bands, N_COLUMNS)), np.zeros((n_bands, N_COLUMNS))
+    u0, per_day, t0 = math.exp(x[LN_U0]), math.exp(-x[LN_TE]), x[T0]
     gradient[:] = 0.0
     hessian[:] = 0.0
+    # The squared separation is u0^2 + tau^2: parameters change it by a factor times a power of tau.
+    factors, powers = (-2.0 * per_day, 2.0 * u0 * u0, -2.0), (1, 0, 2)
     chi2 = 0.0
-    for i in range(len(t)):
-        j = band[i]
-        z = (flux[i] - fluxes[j, 1] - fluxes[j, 0] * columns[0, i]) * weight[i]
-        chi2 += z * z
-        if fluxes[j, 0] <= 0.0:
+    for j in range(len(bands)):
+        mean, source = bands[j, MEAN], bands[j, SOURCE]
+        g_0 = g_1 = g_2 = o_0 = o_1 = o_2 = c_0 = c_1 = c_2 = 0.0
+        h_0 = h_1 = h_2 = h_3 = h_4 = 0.0
+        t, flux = points[T, begins[j] : begins[j + 1]], points[FLUX, begins[j] : begins[j + 1]]
+        weight = points[WEIGHT, begins[j] : begins[j + 1]]
+        excess = model[EXCESS, begins[j] : begins[j + 1]]
+        slope = model[SLOPE, begins[j] : begins[j + 1]]
+        for i in range(len(t)):
+            tau, w = (t[i] - t0) * per_day, weight[i] * weight[i]
+            a = excess[i] - mean
+            z = flux[i] - source * a
+            chi2 += w * z * z
+            d_0 = w * slope[i]
+            d_1 = d_0 * tau
+            d_2 = d_1 * tau
+            g_0, g_1, g_2 = g_0 + z * d_0, g_1 + z * d_1, g_2 + z * d_2
+            o_0, o_1, o_2 = o_0 + d_0, o_1 + d_1, o_2 + d_2
+            c_0, c_1, c_2 = c_0 + a * d_0, c_1 + a * d_1, c_2 + a * d_2
+            e_0 = slope[i]
+            e_1 = e_0 * tau
+            e_2 = e_1 * tau
+            h_0, h_1, h_2 = h_0 + e_0 * d_0, h_1 + e_0 * d_1, h_2 + e_0 * d_2
+            h_3, h_4 = h_3 + e_1 * d_2, h_4 + e_2 * d_2
+        if source <= 0.0:
             continue
-        tau = (t[i] - x[T0]) / te
-        u = max(_SMALL_U, math.sqrt(u0 * u0 + tau * tau))
-        slope = excess_slope(u) / u * fluxes[j, 0] * weight[i]
-        columns[1, i] = -slope * tau / te
-        columns[2, i] = slope * u0 * u0
-        columns[3, i] = -slope * tau * tau
-        columns[4, i] = columns[3, i] if tau > 0.0 else -columns[3, i]
-        for a in range(N_COLUMNS):
-            d = columns[a + 1, i]
-            gradient[a] -= z * d
-            with_ones[j, a] += weight[i] * d
-            with_a[j, a] += weight[i] * columns[0, i] * d
+        g, o, c, h = (g_0, g_1, g_2), (o_0, o_1, o_2), (c_0, c_1, c_2), (h_0, h_1, h_2, h_3, h_4)
+        per_total, per_spread = 1.0 / bands[j, TOTAL], 1.0 / bands[j, SPREAD]
+        for a in range(N_PARAMETERS):
+            p = powers[a]
+            gradient[a] -= source * factors[a] * g[p]
             for b in range(a + 1):
-                hessian[a, b] += d * columns[b + 1, i]
-    for j in range(n_bands):
-        if fluxes[j, 0] <= 0.0:
-            continue
-        mean = sums[j, 1] / sums[j, 0]
-        spread = sums[j, 2] - mean * sums[j, 1]
-        for a in range(N_COLUMNS):
-            along_a = with_a[j, a] - mean * with_ones[j, a]
-            for b in range(a + 1):
-                along_b = with_a[j, b] - mean * with_ones[j, b]
-                hessian[a, b] -= with_ones[j, a] * with_ones[j, b] / sums[j, 0]
-                hessian[a, b] -= along_a * along_b / spread
-    for a in range(N_COLUMNS):
+                q = powers[b]
+                left = h[p + q] - o[p] * o[q] * per_total - c[p] * c[q] * per_spread
+                hessian[a, b] += source * source * factors[a] * factors[b] * left
+    for a in range(N_PARAMETERS):
         for b in range(a):
             hessian[b, a] = hessian[a, b]
     return chi2

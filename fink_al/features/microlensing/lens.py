@@ -11,7 +11,20 @@ import numpy.typing as npt
 
 from fink_al.features.compiled import compiled
 from fink_al.features.line import magnitude
-from fink_al.features.microlensing.curve import LN_TE, LN_U0, N_COLUMNS, N_PARAMETERS, T0
+from fink_al.features.microlensing.curve import (
+    FLUX,
+    LN_TE,
+    LN_U0,
+    N_PARAMETERS,
+    SOURCE,
+    T0,
+    TOTAL,
+    WEIGHT,
+    T,
+    centre,
+    derivatives,
+    solve_fluxes,
+)
 from fink_al.features.microlensing.fit import fit, set_bounds
 from fink_al.features.microlensing.points import lens_points
 from fink_al.features.microlensing.rise import (
@@ -153,24 +166,22 @@ def _extract(offsets, t, flux, weight, band, is_measured, rows, n_bands, values,
     most = 0
     for i in range(len(offsets) - 1):
         most = max(most, offsets[i + 1] - offsets[i])
-    work = np.empty((4, most))
-    kept, row, real = np.empty((3, most)), np.empty(most, np.int64), np.empty(most, np.bool_)
-    columns, sums, fluxes = np.empty((5, most)), np.empty((n_bands, 5)), np.empty((n_bands, 2))
+    work, points, model = np.empty((4, most)), np.empty((3, most)), np.empty((2, most))
+    order, row = np.empty(most, np.int64), np.empty(most, np.int64)
+    begins, measured = np.empty(n_bands + 1, np.int64), np.empty(n_bands, np.int64)
+    bands = np.empty((n_bands, 4))
     for i in range(len(offsets) - 1):
         begin, end = offsets[i], offsets[i + 1]
         if not _rises(begin, end, t, flux, weight, band, is_measured, rows, work):
             reasons[i] = _NO_RISE
             continue
-        n = 0
-        for p in range(begin, end):
-            if rows[band[p]] >= 0:
-                kept[0, n], kept[1, n], kept[2, n] = t[p], flux[p], weight[p]
-                row[n], real[n] = rows[band[p]], is_measured[p]
-                n += 1
-        reasons[i] = _describe(
-            kept[0, :n], kept[1, :n], kept[2, :n], row[:n], real[:n], columns[:, :n], sums, fluxes,
-            values[i],
+        n = _by_band(
+            begin, end, t, flux, weight, band, is_measured, rows, points, begins, order, row,
+            measured,
         )  # fmt: skip
+        reasons[i] = _describe(
+            points, begins, order[:n], row[:n], measured, model, bands, values[i]
+        )
         if reasons[i] != 0:
             values[i] = np.nan
 
@@ -195,44 +206,67 @@ def _rises(begin, end, t, flux, weight, band, is_measured, rows, work):
 
 
 @compiled
-def _describe(t, flux, weight, row, real, columns, sums, fluxes, out):
+def _by_band(
+    begin, end, t, flux, weight, band, is_measured, rows, points, begins, order, row, measured
+):
+    """Write the points of an alert by band, then time. Return how many of them were measured.
+
+    `begins` gets where each band begins, and `measured` how many of its points were measured. Of
+    these points, in order of time, `order` gets where they are now, and `row` their bands.
+    """
+    begins[:] = 0
+    measured[:] = 0
+    for p in range(begin, end):
+        if rows[band[p]] >= 0:
+            begins[rows[band[p]] + 1] += 1
+    for j in range(len(measured)):
+        begins[j + 1] += begins[j]
+    place, n = begins.copy(), 0
+    for p in range(begin, end):
+        j = rows[band[p]]
+        if j < 0:
+            continue
+        i = place[j]
+        points[T, i], points[FLUX, i], points[WEIGHT, i] = t[p], flux[p], weight[p]
+        if is_measured[p]:
+            order[n], row[n] = i, j
+            measured[j] += 1
+            n += 1
+        place[j] += 1
+    return n
+
+
+@compiled
+def _describe(points, begins, order, row, measured, model, bands, out):
     """Write all values to `out`. Return the reason why there are none, or 0."""
-    flat = 0.0
-    bands = 0
-    for j in range(len(sums)):
-        mean = weights = 0.0
-        for i in range(len(t)):
-            if row[i] == j:
-                w = weight[i] * weight[i]
-                mean, weights = mean + w * flux[i], weights + w
-        if weights > 0.0:
-            bands += 1
-            mean /= weights
-            for i in range(len(t)):
-                if row[i] == j:
-                    flat += ((flux[i] - mean) * weight[i]) ** 2
-    freedom = len(t) - N_PARAMETERS - 2 * bands
+    flat = centre(points, begins, bands)
+    freedom = begins[-1] - N_PARAMETERS - 2 * (bands[:, TOTAL] > 0.0).sum()
     if freedom < 1:
         return _TOO_FEW
     low, high, longest = np.empty(N_PARAMETERS), np.empty(N_PARAMETERS), np.empty(N_PARAMETERS)
     x = np.empty(N_PARAMETERS)
-    gradient, hessian = np.empty(N_COLUMNS), np.empty((N_COLUMNS, N_COLUMNS))
-    set_bounds(t, low, high, longest)
-    chi2 = fit(
-        t, flux, weight, row, low, high, longest, x, columns, sums, fluxes, gradient, hessian
-    )
+    first, last = math.inf, -math.inf
+    for j in range(len(bands)):
+        if begins[j] < begins[j + 1]:
+            first = min(first, points[T, begins[j]])
+            last = max(last, points[T, begins[j + 1] - 1])
+    set_bounds(first, last, low, high, longest)
+    chi2 = fit(points, begins, last, low, high, longest, x, model, bands)
     if not (math.isfinite(chi2) and chi2 < flat and math.isfinite(flat)):
         return _FAILED
-    out[_T0], out[_U0], out[_TE] = x[T0] - t[-1], math.exp(x[LN_U0]), math.exp(x[LN_TE])
+    gradient, hessian = np.empty(N_PARAMETERS), np.empty((N_PARAMETERS, N_PARAMETERS))
+    solve_fluxes(points, begins, x, model, bands)
+    derivatives(points, begins, x, model, bands, gradient, hessian)
+    out[_T0], out[_U0], out[_TE] = x[T0] - last, math.exp(x[LN_U0]), math.exp(x[LN_TE])
     standard_errors(x, low, high, hessian, out[_T0_ERR : _TE_ERR + 1])
     out[_GAIN], out[_SHARE], out[_CHI2] = flat - chi2, 1.0 - chi2 / flat, chi2 / freedom
-    out[_ASYMMETRY] = asymmetry(t, x[T0], gradient, hessian)
-    out[_ACHROMATIC] = achromaticity(
-        t, flux, weight, row, real, low, high, longest, x, columns, fluxes
-    )
-    out[_RUN], out[_BLOCK], common = residual_structure(flux, weight, row, real, columns, fluxes)
+    out[_ASYMMETRY] = asymmetry(points, begins, x, model, bands, gradient, hessian)
+    out[_RUN], out[_BLOCK], common = residual_structure(points, order, row, measured, model, bands)
     out[_PLANETARY] = math.sqrt(common) * out[_SHARE]
-    for j in range(len(sums)):
-        if sums[j, 0] > 0.0:
-            out[_SOURCE + j] = magnitude(fluxes[j, 0])
+    for j in range(len(bands)):
+        if bands[j, TOTAL] > 0.0:
+            out[_SOURCE + j] = magnitude(bands[j, SOURCE])
+    out[_ACHROMATIC] = achromaticity(
+        points, begins, measured, low, high, longest, x, model, bands
+    )  # fmt: skip
     return 0
