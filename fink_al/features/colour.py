@@ -42,6 +42,7 @@ class Colour:
     pair_days: float = 1.5
 
     reasons: ClassVar[tuple[str, ...]] = ("", "no_pair")
+    context_columns: ClassVar[tuple[str, ...]] = ()
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -51,6 +51,11 @@ class Context:
         """Feature names."""
         return tuple(f"context_{name}" for name in self.columns)
 
+    @property
+    def context_columns(self) -> tuple[str, ...]:
+        """Context columns that are read; the position is one, of which comes the latitude."""
+        return tuple({*self.columns, "ra", "dec"} - {"galactic_latitude"})
+
     def extract(
         self, light_curves: LightCurves
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int8]]:

@@ -33,6 +33,7 @@ class Counted:
     names: ClassVar[tuple[str, ...]] = ("counted_days", "counted_earlier")
     reason_name: ClassVar[str] = "reason_counted"
     reasons: ClassVar[tuple[str, ...]] = ("", "not_counted")
+    context_columns: ClassVar[tuple[str, ...]] = (COUNT, FIRST)
 
     def extract(
         self, light_curves: LightCurves

@@ -17,13 +17,13 @@ import pyarrow as pa
 from fink_al.errors import SettingsError
 from fink_al.features.colour import Colour
 from fink_al.features.context import Context
-from fink_al.features.counted import COUNT, FIRST, Counted
+from fink_al.features.counted import Counted
 from fink_al.features.forced import Forced
 from fink_al.features.history import History
 from fink_al.features.limit import Limit
 from fink_al.features.magnitude import Magnitude
 from fink_al.features.microlensing.baseline import REFERENCE, Baseline
-from fink_al.features.microlensing.lens import STAR_COLOUR, STAR_MAG, PointLens
+from fink_al.features.microlensing.lens import STAR_COLOUR, PointLens
 from fink_al.features.microlensing.rise import Rise
 from fink_al.features.noise import Noise
 from fink_al.features.past import Past
@@ -59,6 +59,10 @@ class Feature(Protocol):
     @property
     def reasons(self) -> tuple[str, ...]:
         """Words for the codes of `extract`; the first is empty and means that values exist."""
+
+    @property
+    def context_columns(self) -> tuple[str, ...]:
+        """Columns of the light curves' context that `extract` reads."""
 
     def extract(self, light_curves: LightCurves) -> Extracted:
         """Values and reason codes of `n` alerts."""
@@ -115,21 +119,7 @@ class FeatureSet:
     @cached_property
     def context_columns(self) -> tuple[str, ...]:
         """Context columns of a scored alert that the features read."""
-        wanted: set[str] = set()
-        for feature in self.features:
-            if isinstance(feature, History):
-                wanted.add("first_detection_mjd")
-            if isinstance(feature, Context):
-                wanted |= {*feature.columns, "ra", "dec"} - {"galactic_latitude"}
-            if isinstance(feature, Past):
-                wanted |= {*feature.columns}
-            if isinstance(feature, Counted):
-                wanted |= {COUNT, FIRST}
-            if isinstance(feature, PointLens) and feature.star:
-                wanted |= {STAR_MAG, STAR_COLOUR}
-            if isinstance(feature, Baseline):
-                wanted |= {REFERENCE, STAR_COLOUR}
-        return tuple(sorted(wanted))
+        return tuple(sorted({name for one in self.features for name in one.context_columns}))
 
     @cached_property
     def hash(self) -> str:

@@ -39,6 +39,7 @@ class Forced:
     days: float = 10.0
 
     reasons: ClassVar[tuple[str, ...]] = ("", "no_detection", "no_forced_photometry")
+    context_columns: ClassVar[tuple[str, ...]] = ()
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -35,6 +35,7 @@ class History:
     names: ClassVar[tuple[str, ...]] = ("age", "detections", "nights")
     reason_name: ClassVar[str] = "reason_history"
     reasons: ClassVar[tuple[str, ...]] = ("", "no_detection")
+    context_columns: ClassVar[tuple[str, ...]] = ("first_detection_mjd",)
 
     def extract(
         self, light_curves: LightCurves

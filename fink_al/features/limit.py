@@ -43,6 +43,7 @@ class Limit:
     band: str
 
     reasons: ClassVar[tuple[str, ...]] = ("", "no_detection", "no_limit")
+    context_columns: ClassVar[tuple[str, ...]] = ()
 
     @property
     def names(self) -> tuple[str, ...]:

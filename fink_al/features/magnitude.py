@@ -36,6 +36,7 @@ class Magnitude:
     band: str
 
     reasons: ClassVar[tuple[str, ...]] = ("", "no_detection")
+    context_columns: ClassVar[tuple[str, ...]] = ()
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -35,6 +35,7 @@ class Noise:
     band: str
 
     reasons: ClassVar[tuple[str, ...]] = ("", "no_detection")
+    context_columns: ClassVar[tuple[str, ...]] = ()
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -62,13 +62,13 @@ class Past:
         return f"reason_before_{self.band}"
 
     @property
-    def columns(self) -> tuple[str, ...]:
+    def context_columns(self) -> tuple[str, ...]:
         """Context columns that are read."""
         return past_columns([self.band])
 
     def extract(self, light_curves: LightCurves) -> tuple[_Floats, npt.NDArray[np.int8]]:
         """Features, shape (n, 8), and indices into `reasons`, shape (n,)."""
-        read = [light_curves.context_column(name) for name in self.columns]
+        read = [light_curves.context_column(name) for name in self.context_columns]
         since, n, mean, scatter, slope, low, median, high, last, quiet = read
         now = _latest_mjd(light_curves)
         flux, error = _latest_point(light_curves, self.band, self.forced)

@@ -39,6 +39,7 @@ class Rate:
     band: str
 
     reasons: ClassVar[tuple[str, ...]] = ("", "too_few_nights")
+    context_columns: ClassVar[tuple[str, ...]] = ()
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -64,6 +64,7 @@ class Sigmoid:
     last_limit: bool = False
 
     reasons: ClassVar[tuple[str, ...]] = REASONS
+    context_columns: ClassVar[tuple[str, ...]] = ()
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from fink_al.features.colour import Colour
 from fink_al.features.context import Context
+from fink_al.features.counted import Counted
 from fink_al.features.feature_set import FEATURES
 from fink_al.features.forced import Forced
 from fink_al.features.history import History
@@ -47,6 +48,7 @@ EVERY = (
     PointLens(("r", "g"), forced=True, star=True),
     Past("g"),
     Past("r", forced=True),
+    Counted(),
     Baseline(),
 )
 PAST = {f"past_{name}_g": 59000.0 if name in ("last", "quiet") else 7.0 for name in OF_BAND}
@@ -69,6 +71,8 @@ def curves(*alerts, dtype=np.float64):
         context=pa.table(
             {
                 "real_bogus": pa.array([0.9] * n, pa.float64()),
+                "n_detections": pa.array([9.0] * n, pa.float64()),
+                "first_detection_mjd": pa.array([58990.0] * n, pa.float64()),
                 "ra": pa.array([10.0] * n, pa.float64()),
                 "dec": pa.array([-5.0] * n, pa.float64()),
                 "reference_mag": pa.array([19.0] * n, pa.float64()),
@@ -93,6 +97,19 @@ def test_docstring_gives_source_and_what_missing_means(feature):
     for name in feature.names:
         stem = re.sub(r"(_[gri])+$", "", name)
         assert f"``{stem}" in text or name.startswith("context_")
+
+
+@pytest.mark.parametrize("feature", EVERY, ids=lambda f: type(f).__name__)
+def test_the_columns_that_are_read_are_those_that_are_named(feature, monkeypatch):
+    read, column = set(), LightCurves.context_column
+
+    def noted(light_curves, name):
+        read.add(name)
+        return column(light_curves, name)
+
+    monkeypatch.setattr(LightCurves, "context_column", noted)
+    feature.extract(curves([(59000.5, 0, 10.0, 1.0, 0)]))
+    assert read == set(feature.context_columns)
 
 
 point = st.tuples(

@@ -39,6 +39,7 @@ class Baseline:
     names: ClassVar[tuple[str, ...]] = ("baseline_rise", "baseline_error", "baseline_colour")
     reason_name: ClassVar[str] = "reason_baseline"
     reasons: ClassVar[tuple[str, ...]] = ("", "no_reference")
+    context_columns: ClassVar[tuple[str, ...]] = (REFERENCE, STAR_COLOUR)
 
     def extract(
         self, light_curves: LightCurves

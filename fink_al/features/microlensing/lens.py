@@ -145,6 +145,11 @@ class PointLens:
         """Name of the column that says why there are no features."""
         return "reason_lens"
 
+    @property
+    def context_columns(self) -> tuple[str, ...]:
+        """Context columns that are read."""
+        return (STAR_MAG, STAR_COLOUR) if self.star else ()
+
     def extract(
         self, light_curves: LightCurves
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int8]]:

@@ -71,6 +71,7 @@ class Rise:
     forced: bool = False
 
     reasons: ClassVar[tuple[str, ...]] = ("", "too_few_points")
+    context_columns: ClassVar[tuple[str, ...]] = ()
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -82,6 +82,7 @@ class Rainbow:
     reasons: ClassVar[tuple[str, ...]] = (
         "", "too_few_points", "one_band", "one_time", "fit_failed",
     )  # fmt: skip
+    context_columns: ClassVar[tuple[str, ...]] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
