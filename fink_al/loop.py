@@ -164,7 +164,8 @@ class Loop:
 
         survey = self.survey
         # A history begins at the alert's hour: a night more, and no epoch is in both.
-        return Memory(self.settings.memory_dir, survey.bands, survey.history_days + 1)
+        window = survey.history_days + 1
+        return Memory(self.settings.memory_dir, survey.bands, window, day_start=survey.day_start)
 
     @cached_property
     def labels(self) -> OwnNames:

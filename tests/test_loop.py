@@ -37,6 +37,7 @@ def test_a_loop_has_the_parts_of_its_target():
     assert (loop.target.name, loop.survey.name) == ("early_snia_lsst", "lsst")
     assert loop.archive.folder == settings.archive_dir
     assert loop.features.names == type(loop.features).from_settings(loop.target.features).names
+    assert loop.memory.day_start == loop.survey.day_start == 0.5
     assert set(loop.columns) > {*loop.alerts.LIGHT_CURVE, *loop.alerts.FORCED}
 
 

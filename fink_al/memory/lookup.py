@@ -26,12 +26,15 @@ class Lookup:
         Bands of the survey.
     since, until : int or None
         First and last night that it covers, YYYYMMDD; None if it covers none.
+    day_start : float
+        Fraction of a UT day at which the survey's night begins.
     """
 
     files: Sequence[Rows]
     bands: tuple[str, ...]
     since: int | None
     until: int | None
+    day_start: float = 0.0
 
     def columns(self, keys: npt.NDArray[np.int64]) -> dict[str, npt.NDArray[np.float64]]:
         """Return what is known of objects, one array of shape (n,) for each of `past_columns`.
@@ -48,7 +51,7 @@ class Lookup:
             covers no night. An object that was in none of its alerts has no epochs, and the rest of
             its band is NaN.
         """
-        since = np.nan if self.since is None else mjd_of(self.since)
+        since = np.nan if self.since is None else mjd_of(self.since) + self.day_start
         columns = {SINCE: np.full(len(keys), since)}
         values = self.records(keys).values()
         for b, band in enumerate(self.bands):

@@ -56,6 +56,8 @@ class Memory:
         Length of an alert's history: the record of an alert has nights up to so many before it.
     keep_nights : int
         Nights before the newest one as of which the memory can be seen.
+    day_start : float
+        Fraction of a UT day at which the survey's night begins.
 
     Raises
     ------
@@ -69,6 +71,7 @@ class Memory:
     bands: tuple[str, ...]
     window_days: int
     keep_nights: int = 30
+    day_start: float = 0.0
     _files: Files = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -148,7 +151,7 @@ class Memory:
         """Yield the whole records of objects that have new epochs."""
         for keys, curves in alerts:
             before = older.records(keys)
-            end = mjd_of(night) + 1 + curves.day_start
+            end = mjd_of(night) + 1 + self.day_start
             points = lens_points(curves, forced=True)
             new = Records.of_points(points, len(self.bands), before.sums[..., LAST], end)
             has_new = (new.sums[..., N] > 0).any(axis=1)
@@ -176,5 +179,5 @@ class Memory:
             except FileNotFoundError:
                 continue
             since, until = (spans[-1].first, spans[0].last) if spans else (None, None)
-            return Lookup(rows, self._files.bands, since, until)
+            return Lookup(rows, self._files.bands, since, until, self.day_start)
         raise ServiceError(f"Files of {self.place} vanish while they are read: try again.")

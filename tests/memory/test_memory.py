@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pyarrow as pa
 import pytest
-from remembered import BANDS, FIRST, Sky, night
+from remembered import BANDS, FIRST, Sky, curves, night
 
 from fink_al.errors import ServiceError, SettingsError
 from fink_al.features.past_columns import past_columns
@@ -90,6 +90,16 @@ def test_without_memory_all_is_null_and_an_unknown_object_has_no_epochs(sky, tmp
         "past_n_r": [0.0] * 3,
     }
     assert memory.lookup(night(15)).columns(np.array([], np.int64))["past_n_g"].shape == (0,)
+
+
+def test_nights_that_begin_at_noon_end_at_noon(tmp_path):
+    memory = memory_of(tmp_path, day_start=0.5)
+    noon = mjd_of(FIRST) + 0.5
+    points = [(noon + hours / 24, 0, 100.0, 10.0) for hours in (1, 23, 25)]
+    memory.update(FIRST, [(np.array([7]), curves([points]))])
+    columns = memory.lookup(night(WINDOW)).columns(np.array([7]))
+    assert columns["past_since"].tolist() == [noon]
+    assert columns["past_n_g"].tolist() == [2.0]
 
 
 def test_a_crash_after_any_write_changes_nothing_that_is_seen(sky, tmp_path, monkeypatch):
