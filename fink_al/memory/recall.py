@@ -13,6 +13,33 @@ from fink_al.memory.memory import Memory
 log = logging.getLogger(__name__)
 
 
+def log_state(memory: Memory, night: int) -> None:
+    """Log once which nights the memory covers for alerts of `night`, YYYYMMDD, or why it has none.
+
+    Workers log their own errors, where few look: this is for the log of the driver.
+    """
+    try:
+        found = memory.lookup(night)
+    except Exception as error:  # whatever it is, the stream starts without a memory
+        log.error(
+            "The memory of objects at %s cannot be read, so that features of the past are missing "
+            "until it is mended: %s",
+            memory.place,
+            error,
+        )
+        return
+    if found.until is None:
+        log.warning(
+            "The memory of objects at %s knows nothing for alerts of night %s, so that features of "
+            "the past are missing: the nightly job or `fink-al archive remember` fills it.",
+            memory.place,
+            night,
+        )
+    else:
+        span = found.since, found.until
+        log.info("The memory of objects at %s has nights %s to %s", memory.place, *span)
+
+
 def remembered(
     memory: Memory, keys: npt.NDArray[np.int64], nights: npt.NDArray[np.int64]
 ) -> dict[str, npt.NDArray[np.float64]]:

@@ -7,7 +7,7 @@ import pytest
 from remembered import BANDS, Sky, night
 
 from fink_al.memory.memory import Memory
-from fink_al.memory.recall import remembered
+from fink_al.memory.recall import log_state, remembered
 from fink_al.storage.place import Place
 
 WINDOW = 10
@@ -54,3 +54,21 @@ def test_a_memory_that_cannot_be_read_is_none_and_alerts_go_on(sky, memory, capl
 def test_a_memory_that_is_far_behind_knows_nothing(sky, memory):
     assert np.isfinite(asked(memory, sky.keys, 18)["past_since"]).all()
     assert np.isnan(asked(memory, sky.keys, 19)["past_since"]).all()
+
+
+def test_the_start_of_a_stream_says_in_one_line_what_the_memory_has(memory, caplog):
+    with caplog.at_level(logging.INFO):
+        log_state(memory, night(11 + WINDOW))
+        log_state(memory, night(40))
+        for file in memory.place.local.glob("*.arrow"):
+            file.write_bytes(b"")
+        log_state(memory, night(10 + WINDOW))
+    (whole, behind, broken) = caplog.records
+    assert whole.levelname == "INFO"
+    assert f"has nights {night(0)} to {night(11)}" in whole.getMessage()
+    assert behind.levelname == "WARNING"
+    assert f"knows nothing for alerts of night {night(40)}" in behind.getMessage()
+    assert broken.levelname == "ERROR"
+    assert "cannot be read, so that features of the past are missing" in broken.getMessage()
+    assert ".arrow is damaged" in broken.getMessage()
+    assert broken.exc_info is None

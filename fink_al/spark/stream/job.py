@@ -6,6 +6,7 @@ import logging
 import signal
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,9 @@ from fink_al.errors import ServiceError
 from fink_al.kafka.cluster import Cluster
 from fink_al.loop import Loop
 from fink_al.loops import Loops
+from fink_al.memory.recall import log_state
 from fink_al.metrics import serving
+from fink_al.settings.nights import night_of_time
 from fink_al.spark.session import spark_session
 from fink_al.spark.stream.pipeline import SOURCES, Pipeline
 from fink_al.spark.stream.source import Query
@@ -66,6 +69,8 @@ def run(loops: Loops | Loop, *, available_now: bool = False) -> None:
         log.error("Target '%s' is left out: %s", name, fault)
     names = ", ".join(one.target.name for one in loops.running)
     log.info("Streaming %s for %s", description, names)
+    if remembering := next((one for one in loops.running if one.past), None):
+        log_state(remembering.memory, night_of_time(remembering.survey, datetime.now(UTC)))
     try:
         audits = {
             one.target.name: partial(last_audit, one.settings.audit_dir) for one in loops.running

@@ -31,6 +31,7 @@ def test_ctrl_c_ends_an_idle_stream_in_order(broker, tmp_path, way):
         "FINK_AL_SOURCE__SERVERS": broker.servers,
         "FINK_AL_SINK__SERVERS": broker.servers,
         "FINK_AL_STREAM__TOPICS": "nothing_[0-9]{8}",
+        "FINK_AL_TARGET": "microlensing",  # which asks for the memory of objects
     }
     command = {
         "fink-al": [sys.executable, str(script)],
@@ -60,6 +61,7 @@ def test_ctrl_c_ends_an_idle_stream_in_order(broker, tmp_path, way):
             process.wait()
     said = log.read_text()
     assert "Traceback" not in said
+    assert said.count("knows nothing for alerts of night") == 1
     assert said.splitlines()[-1].endswith("resumes after the last published micro-batch")
 
 
