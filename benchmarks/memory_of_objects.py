@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -37,7 +38,7 @@ from fink_al.memory.spans import Span, chain, mjd_of, shifted
 from fink_al.storage.place import Place
 
 TARGET_BYTES, TARGET_NIGHT_S, TARGET_GROWTH = 320.0, 60.0, 1.5
-TARGET_WARM_US, TARGET_COLD_US, TARGET_MB = 20.0, 500.0, 500.0
+TARGET_WARM_US, TARGET_OPEN_S, TARGET_MB = 20.0, 60.0, 500.0
 _BANDS, _WINDOW, _FIRST = ("g", "r"), 30, 20260101
 _BATCH, _POINTS = 4096, 20
 
@@ -79,10 +80,12 @@ def measure(folder: Path, objects: int, alerts: int, nights: int) -> list[Claim]
         f"earlier nights {kept / 1e9:.2f} GB; {whole:.0f} bytes an object",
         flush=True,
     )
-    found = child(folder, memory, object_keys(objects), alerts)
+    copied = copy(memory, folder / "copy", object_keys(objects), alerts)
+    cold, found = (child(copied) for _ in range(2))
     print(
-        f"look-ups of {_BATCH} objects: {1e6 / found['cold_us']:.0f} a second cold, "
-        f"{1e6 / found['warm_us']:.0f} warm, {1e6 / found['sorted_us']:.0f} with all "
+        f"opening, with checksums: {cold['open_s']:.2f} s cold, {found['open_s']:.2f} s warm; "
+        f"look-ups of {_BATCH} objects: {1e6 / found['warm_us']:.0f} a second, "
+        f"{1e6 / found['sorted_us']:.0f} with all "
         f"{alerts} sorted at once; memory of the process {found['rss']:.0f} MB with mapped pages, "
         f"{found['own']:.0f} MB without, {found['start']:.0f} MB before it opened anything"
     )
@@ -91,7 +94,7 @@ def measure(folder: Path, objects: int, alerts: int, nights: int) -> list[Claim]
         at_most("memory_night", means[1], "s", TARGET_NIGHT_S),
         at_most("memory_twice_the_objects", means[1] / means[0], "x", TARGET_GROWTH),
         at_most("memory_look_up_warm", found["warm_us"], "us", TARGET_WARM_US),
-        at_most("memory_look_up_cold", found["cold_us"], "us", TARGET_COLD_US),
+        at_most("memory_open_cold", cold["open_s"], "s", TARGET_OPEN_S),
         at_most("memory_of_process", found["own"] - found["start"], "MB", TARGET_MB),
     ]
 
@@ -164,34 +167,41 @@ def light_curves(night: int) -> LightCurves:
     )
 
 
-def child(folder: Path, memory: Memory, keys: np.ndarray, alerts: int) -> dict[str, float]:
-    """Look up in a process of its own, after the system's cache has dropped the files."""
+def copy(memory: Memory, folder: Path, keys: np.ndarray, alerts: int) -> Path:
+    """Copy the files, and let the system's cache drop the copies: this process has them mapped."""
+    shutil.copytree(memory.place.local, folder)
     drawn = np.random.default_rng(3).choice(keys, min(alerts, len(keys)), replace=False)
     np.save(folder / "drawn.npy", drawn)
-    for file in memory.place.local.glob("*.arrow"):
+    for file in folder.glob("*.arrow"):
         descriptor = os.open(file, os.O_RDONLY)
+        os.fsync(descriptor)
         os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
         os.close(descriptor)
-    command = [sys.executable, __file__, "--look", memory.place.local]
+    return folder
+
+
+def child(folder: Path) -> dict[str, float]:
+    """Look up in a process of its own."""
+    command = [sys.executable, __file__, "--look", folder]
     done = subprocess.run(list(map(str, command)), check=True, capture_output=True)
     measured: dict[str, float] = json.loads(done.stdout)
     return measured
 
 
 def look_up(folder: Path) -> None:
-    """Look objects up; print microseconds an object, and memory of the process [MB]."""
-    drawn = np.load(folder.parent / "drawn.npy")
+    """Open the files and look objects up; print times, and memory of the process [MB]."""
+    drawn = np.load(folder / "drawn.npy")
     memory = memory_of(folder)
     night = shifted(memory.nights_until or 0, _WINDOW)
     process = psutil.Process()
     start = own(process)
     batches = [drawn[k : k + _BATCH] for k in range(0, len(drawn), _BATCH)]
-    cold = seconds(memory, night, batches[:8]) / sum(map(len, batches[:8]))
+    opened = seconds(memory, night, [drawn[:0]])
     seconds(memory, night, batches)
     warm = seconds(memory, night, batches) / len(drawn)
     rss, after = process.memory_info().rss / 1e6, own(process)
     at_once = seconds(memory, night, [np.sort(drawn)]) / len(drawn)
-    result = {"cold_us": cold * 1e6, "warm_us": warm * 1e6, "sorted_us": at_once * 1e6}
+    result = {"open_s": opened, "warm_us": warm * 1e6, "sorted_us": at_once * 1e6}
     print(json.dumps(result | {"start": start, "rss": rss, "own": after}))
 
 

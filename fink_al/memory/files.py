@@ -18,6 +18,7 @@ from typing import IO
 
 import numpy as np
 import pyarrow as pa
+import xxhash
 
 from fink_al.cache import cache_dir
 from fink_al.errors import ServiceError, SettingsError
@@ -26,8 +27,8 @@ from fink_al.memory.spans import Span, spans_of
 from fink_al.storage.local import in_turn, whole, writing
 from fink_al.storage.place import Place, words_of
 
-#: Version of the layout, and names of the bands, in a file's metadata.
-_VERSION, _VERSION_KEY, _BANDS_KEY = b"1", b"fink_al_memory", b"bands"
+#: Version of the layout, names of the bands, and a checksum of the arrays, in a file's metadata.
+_VERSION, _VERSION_KEY, _BANDS_KEY, _CHECKSUM_KEY = b"2", b"fink_al_memory", b"bands", b"checksum"
 
 #: Age of partial files that no process writes any more [s].
 _ABANDONED_S = 86_400.0
@@ -63,6 +64,8 @@ class Files:
     def open(self, span: Span) -> Rows:
         """Return the rows of a file, mapped into memory.
 
+        All of it is read once a process, which compares its checksum.
+
         Raises
         ------
         FileNotFoundError
@@ -73,12 +76,15 @@ class Files:
         version = self.place.version(span.name)
         if not version:
             raise FileNotFoundError(f"{self.place}/{span.name}")
-        rows, layout = _mapped(self._path(span, version), version)
-        if layout != _schema(self.bands).metadata:
+        file = self._path(span, version)
+        rows, metadata = _mapped(file, version)
+        if not _schema(self.bands).metadata.items() <= metadata.items():
             raise SettingsError(
                 f"{self.place}/{span.name} is of other bands than {', '.join(self.bands)}, or of "
                 "another version: name another folder for the memory, or move it away."
             )
+        if _checksum_of(file, version) != metadata.get(_CHECKSUM_KEY):
+            raise _damaged(file, "its content is not that of its checksum")
         return rows
 
     def write(self, span: Span, pieces: Iterable[Rows]) -> None:
@@ -178,6 +184,7 @@ def _save(file: Path, rows: Rows, bands: tuple[str, ...]) -> None:
         for column, (_, width) in zip(rows.columns, LAYOUT.values(), strict=True)
     ]
     schema = _schema(bands)
+    schema = schema.with_metadata({**schema.metadata, _CHECKSUM_KEY: _checksum(rows)})
     with pa.OSFile(str(file), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
         writer.write_batch(pa.record_batch(arrays, schema=schema))
 
@@ -197,11 +204,28 @@ def _mapped(file: Path, version: str) -> tuple[Rows, dict[bytes, bytes]]:
     except FileNotFoundError:
         raise
     except (pa.ArrowException, KeyError, IndexError, ValueError, OSError) as error:
-        raise ServiceError(
-            f"{file} is damaged ({words_of(error)}): restore it from a copy, or remove all files "
-            "of the memory and make it again from the archive."
-        ) from error
+        raise _damaged(file, words_of(error)) from error
     return Rows(*columns), batch.schema.metadata or {}
+
+
+def _damaged(file: Path, why: str) -> ServiceError:
+    return ServiceError(
+        f"{file} is damaged ({why}): restore it from a copy, or remove all files of the memory and "
+        "make it again from the archive."
+    )
+
+
+@lru_cache(maxsize=16)
+def _checksum_of(file: Path, version: str) -> bytes:
+    """Checksum of a file's arrays, computed once: a damaged file is asked for by every batch."""
+    return _checksum(_mapped(file, version)[0])
+
+
+def _checksum(rows: Rows) -> bytes:
+    digest = xxhash.xxh3_128()
+    for column in rows.columns:
+        digest.update(np.ascontiguousarray(column).data)
+    return digest.hexdigest().encode()
 
 
 def _column(file: IO[bytes], layout: tuple[str, int]) -> np.ndarray:

@@ -156,6 +156,26 @@ def test_other_bands_and_damaged_files_are_refused(sky, tmp_path):
         memory_of(tmp_path).lookup(night(30))
 
 
+def test_wrong_bits_of_any_array_stop_the_job_and_are_not_merged(sky, tmp_path):
+    memory = memory_of(tmp_path)
+    fill(memory, sky, range(3))
+    whole = {file: file.read_bytes() for file in tmp_path.glob("*.arrow")}
+    newest = max(whole)
+    with pa.memory_map(str(newest)) as source:
+        batch = pa.ipc.open_file(source).get_batch(0)
+    for name in batch.schema.names:
+        numbers = batch[name] if batch[name].type.num_fields == 0 else batch[name].flatten()
+        value = numbers.to_numpy()[-1:].tobytes()
+        content = bytearray(whole[newest])
+        content[content.rindex(value)] ^= 1
+        newest.write_bytes(content)
+        with pytest.raises(ServiceError, match=f"{newest.name} is damaged"):
+            memory.update(night(10), sky.of(10))
+        assert set(tmp_path.glob("*.arrow")) == set(whole)
+    newest.write_bytes(whole[newest])
+    assert memory.update(night(10), sky.of(10))
+
+
 def test_a_lost_file_hides_what_is_after_it_and_stops_the_job(sky, tmp_path):
     memory = memory_of(tmp_path)
     fill(memory, sky, range(8))

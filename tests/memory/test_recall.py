@@ -51,6 +51,17 @@ def test_a_memory_that_cannot_be_read_is_none_and_alerts_go_on(sky, memory, capl
     assert "cannot be read" in caplog.text
 
 
+def test_a_memory_with_one_wrong_bit_is_none_and_the_log_names_the_file(sky, memory, caplog):
+    (newest,) = memory.place.local.glob(f"*-{night(11)}.arrow")
+    content = bytearray(newest.read_bytes())
+    content[len(content) // 2] ^= 1
+    newest.write_bytes(content)
+    with caplog.at_level(logging.ERROR):
+        found = asked(memory, sky.keys, 11)
+    assert all(np.isnan(values).all() for values in found.values())
+    assert f"{newest.name} is damaged (its content is not that of its checksum)" in caplog.text
+
+
 def test_a_memory_that_is_far_behind_knows_nothing(sky, memory):
     assert np.isfinite(asked(memory, sky.keys, 18)["past_since"]).all()
     assert np.isnan(asked(memory, sky.keys, 19)["past_since"]).all()
