@@ -167,6 +167,12 @@ class Files:
                 copy.unlink(missing_ok=True)
 
 
+def unmap() -> None:
+    """Forget the files that this process has opened. Who has rows of a file keeps it mapped."""
+    _mapped.cache_clear()
+    _checksum_of.cache_clear()
+
+
 def _schema(bands: tuple[str, ...]) -> pa.Schema:
     fields = []
     for name, (kind, width) in LAYOUT.items():

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from fink_al.errors import ServiceError
 from fink_al.features.microlensing.points import lens_points
 from fink_al.lightcurve import LightCurves
-from fink_al.memory.files import Files
+from fink_al.memory.files import Files, unmap
 from fink_al.memory.lookup import Lookup
 from fink_al.memory.record import LAST, N, Records, merged
 from fink_al.memory.rows import Rows, in_runs, joined
@@ -36,6 +36,12 @@ _PATIENCE_S = 60.0
 #: stay on the disk while they are mapped.
 _MOST_LOOKUPS = 3
 _LOOKUPS: OrderedDict[tuple[Files, int], tuple[float, Lookup]] = OrderedDict()
+
+
+def forget() -> None:
+    """Forget what this process has looked up: removed files no longer stay on the disk for it."""
+    _LOOKUPS.clear()
+    unmap()
 
 
 @dataclass(frozen=True)

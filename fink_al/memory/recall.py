@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fink_al.features.past_columns import past_columns
-from fink_al.memory.memory import Memory
+from fink_al.memory.memory import Memory, forget
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +28,8 @@ def log_state(memory: Memory, night: int) -> None:
             error,
         )
         return
+    finally:
+        forget()  # the driver looks nothing up, and lives as long as the stream
     if found.until is None:
         log.warning(
             "The memory of objects at %s knows nothing for alerts of night %s, so that features of "

@@ -1,6 +1,7 @@
 """What a batch of alerts gets from a memory, in whatever state that is."""
 
 import logging
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -70,6 +71,8 @@ def test_a_memory_that_is_far_behind_knows_nothing(sky, memory):
 def test_the_start_of_a_stream_says_in_one_line_what_the_memory_has(memory, caplog):
     with caplog.at_level(logging.INFO):
         log_state(memory, night(11 + WINDOW))
+        if (maps := Path("/proc/self/maps")).exists():  # no removed file stays on the disk
+            assert str(memory.place.local) not in maps.read_text()
         log_state(memory, night(40))
         for file in memory.place.local.glob("*.arrow"):
             file.write_bytes(b"")
