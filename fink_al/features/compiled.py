@@ -2,8 +2,12 @@
 
 Numba stores compiled code as pickle, so a folder that others can write would let them run code
 here. Without a private folder the kernels work as well; every process compiles them again.
+
+Numba compiles a kernel again where its own file has changed, but not where a kernel that it calls
+has: a folder is of one state of all of them.
 """
 
+import hashlib
 import logging
 import os
 from pathlib import Path
@@ -19,9 +23,10 @@ log = logging.getLogger(__name__)
 def private_cache() -> Path | None:
     """Folder for compiled code that only this user can write; None if it cannot be made."""
     try:
-        folder = cache_dir() / "numba"
+        folder = cache_dir() / "numba" / _digest_of_kernels()
+        folder.parent.mkdir(mode=0o700, exist_ok=True)
         folder.mkdir(mode=0o700, exist_ok=True)
-        for path in (folder.parent, folder):
+        for path in (folder.parent.parent, folder.parent, folder):
             status = path.stat()
             if status.st_uid != os.geteuid() or status.st_mode & 0o022:
                 log.warning("Compiled code is not kept: others can write %s (chmod 700 it)", path)
@@ -30,6 +35,16 @@ def private_cache() -> Path | None:
         log.warning("Compiled code is not kept: %s", error)
         return None
     return folder
+
+
+def _digest_of_kernels() -> str:
+    """Return a digest of all files of this package's features that have kernels."""
+    digest = hashlib.sha256()
+    for file in sorted(Path(__file__).parent.rglob("*.py")):
+        source = file.read_bytes()
+        if b"@compiled" in source:
+            digest.update(source)
+    return digest.hexdigest()[:16]
 
 
 _folder = private_cache()

@@ -1,10 +1,26 @@
+from fink_al.features import compiled
 from fink_al.features.compiled import private_cache
 
 
 def test_compiled_code_is_kept_in_a_private_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("FINK_AL_CACHE", str(tmp_path / "cache"))
-    assert private_cache() == tmp_path / "cache" / "numba"
-    assert (tmp_path / "cache" / "numba").stat().st_mode & 0o777 == 0o700
+    folder = private_cache()
+    assert folder.parent == tmp_path / "cache" / "numba"
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert private_cache() == folder
+
+
+def test_a_changed_kernel_makes_all_be_compiled_again(tmp_path, monkeypatch):
+    # Numba would go on with kernels that call the changed one, as it was.
+    for name, text in (("kernel.py", "@compiled\n1"), ("other.py", "1")):
+        (tmp_path / name).write_text(text)
+    monkeypatch.setattr(compiled, "__file__", str(tmp_path / "compiled.py"))
+    monkeypatch.setenv("FINK_AL_CACHE", str(tmp_path / "cache"))
+    before = private_cache()
+    (tmp_path / "other.py").write_text("2")
+    assert private_cache() == before
+    (tmp_path / "kernel.py").write_text("@compiled\n2")
+    assert private_cache() != before
 
 
 def test_nothing_is_kept_where_others_can_write(tmp_path, monkeypatch, caplog):
