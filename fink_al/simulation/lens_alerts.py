@@ -10,14 +10,15 @@ import pandas as pd
 import pyarrow as pa
 
 from fink_al.lightcurve import LightCurves
-from fink_al.simulation import counted, lenses, objects, ztf
+from fink_al.simulation import counted, lenses, objects
 from fink_al.simulation.binary_lenses import planetary_lens
 from fink_al.simulation.exposures import DETECTION_SIGMA, Schedule, exposures_of
 from fink_al.simulation.past import past_of, spans
 from fink_al.simulation.star_noise import baseline_flux, measured, stated_error
+from fink_al.simulation.star_surveys import ZTF, StarSurvey
 
-#: Bands of the simulated light curves.
-BANDS = ("g", "r")
+#: Bands of ZTF's simulated light curves.
+BANDS = ZTF.bands
 
 #: Kind of the lensed objects.
 EVENT = "point lens"
@@ -59,14 +60,16 @@ class Sky:
         5 sigma limit of each point.
     truth : pandas.DataFrame
         One row an object: ``kind is_event r_mag peak_mjd ra dec``, what the nearest sources in
-        catalogue and reference image are, ``host_mag host_colour_g_r star_score reference_mag_g
-        reference_mag_r reference_distance_arcsec``, what the survey had counted before the first
-        night, ``earlier_detections earlier_mjd``, of lenses ``u0 te_days source_share``, and of
+        catalogue and reference image are, ``host_mag host_colour_g_r star_score reference_mag_BAND
+        reference_distance_arcsec``, what the survey had counted before the first night,
+        ``earlier_detections earlier_mjd``, of lenses ``u0 te_days source_share``, and of
         supernovae their ``type``.
     first_mjd : float
         First night [MJD].
     past_days : int
         Nights before those in which the change is centred.
+    survey : StarSurvey
+        Survey that sees them.
     """
 
     curves: LightCurves
@@ -74,18 +77,20 @@ class Sky:
     truth: pd.DataFrame
     first_mjd: float
     past_days: int
+    survey: StarSurvey = ZTF
 
 
 def simulate_sky(
     n: int,
     kind: str | None,
     seed: int,
-    mag: tuple[float, float] = (15.0, 21.0),
+    mag: tuple[float, float] | None = None,
     plan: Schedule | None = None,
     past_days: int = 0,
     earlier_days: int = 0,
+    survey: StarSurvey = ZTF,
 ) -> Sky:
-    """Simulate `n` objects in 160 nights of ZTF, and the nights before them.
+    """Simulate `n` objects in 160 nights of a survey, and the nights before them.
 
     Parameters
     ----------
@@ -96,32 +101,35 @@ def simulate_sky(
         default: non-events in the shares given there.
     seed : int
         The same seed gives the same sky.
-    mag : tuple of float
-        Brightest and faintest r magnitude of the constant light.
+    mag : tuple of float, optional
+        Brightest and faintest r magnitude of the constant light; default: of the survey.
     plan : Schedule, optional
-        Exposures; default: of ZTF.
+        Exposures; default: of the survey.
     past_days : int
         Nights before the 160. Each field is behind the sun for four months of the year before.
     earlier_days : int
         Nights before those, of which the survey's count of detections is all that is kept.
+    survey : StarSurvey
+        Survey that sees them.
     """
     rng = np.random.default_rng(seed)
     begin = _FIRST_MJD - past_days
-    plan = plan or ztf.schedule(begin - earlier_days, _FIRST_MJD, _FIRST_MJD + _NIGHTS, rng)
+    span = begin - earlier_days, _FIRST_MJD, _FIRST_MJD + _NIGHTS
+    plan = plan or survey.sky.schedule(*span, rng)
     names = [*lenses.OTHERS, "supernova"]
     if kind is None:
         shares = [share for _, share in lenses.OTHERS.values()]
         kinds = rng.choice(names, n, p=[*shares, lenses.SUPERNOVA_SHARE])
     else:
         kinds = np.full(n, kind)
-    plan = _seen(plan, begin, past_days, rng)
+    plan = _seen(plan, len(survey.bands), begin, past_days, rng)
     field = rng.integers(0, len(plan.ra), n)
     index, exposure = exposures_of(plan, field)
     mjd, band, limit = plan.mjd[exposure], plan.band[exposure], plan.limit_mag[exposure]
     kept = mjd >= begin
     first = mjd[kept].min() + past_days
     centre = first + rng.uniform(*_CENTRE, n)
-    stars = lenses.draw_stars(kinds, mag, centre, rng)
+    stars = lenses.draw_stars(kinds, mag or survey.mag, centre, rng, survey)
     change, truth = np.zeros(len(mjd)), pd.DataFrame({"kind": kinds})
     truth["is_event"] = np.isin(kinds, list(_EVENTS))
     truth["peak_mjd"] = stars.centre_mjd
@@ -131,26 +139,28 @@ def simulate_sky(
         chosen = np.isin(index, rows)
         place = np.searchsorted(rows, index[chosen])
         if name == "supernova":
-            drawn = _supernovae(len(rows), first, place, mjd[chosen], band[chosen], rng)
+            drawn = _supernovae(len(rows), first, place, mjd[chosen], band[chosen], survey, rng)
             change[chosen], stars.flux[rows], truth.loc[rows, "type"] = drawn
             continue
         model = _EVENTS[name] if name in _EVENTS else lenses.OTHERS[name][0]
-        some = lenses.Stars(stars.flux[rows], stars.centre_mjd[rows])
-        change[chosen], figures = model(some, place, mjd[chosen], band[chosen], rng)
+        drawn = model(stars.take(rows), place, mjd[chosen], band[chosen], rng)
+        change[chosen], figures = drawn
         for column, values in figures.items():
             truth.loc[rows, column] = values
-    truth["r_mag"] = 27.5 - 2.5 * np.log10(stars.flux[:, 1])
-    truth = truth.assign(**_nearest(kinds, stars.flux, truth, rng))
-    error = stated_error(limit, stars.flux[index, band], change)
+    truth["r_mag"] = 27.5 - 2.5 * np.log10(stars.flux[:, survey.red])
+    truth = truth.assign(**_nearest(kinds, stars.flux, truth, survey, rng))
+    error = stated_error(limit, stars.flux[index, band], change, survey)
     flux = measured(change, error, index, rng)
     truth = truth.assign(**counted.before(index[~kept], mjd[~kept], flux[~kept], error[~kept], n))
     offsets = np.concatenate([[0], np.cumsum(np.bincount(index[kept], minlength=n))])
-    curves = forced_points(offsets, mjd[kept], band[kept], flux[kept], error[kept])
-    return Sky(curves, limit[kept], truth, begin, past_days)
+    curves = forced_points(offsets, mjd[kept], band[kept], flux[kept], error[kept], survey)
+    return Sky(curves, limit[kept], truth, begin, past_days, survey)
 
 
-def _seen(plan: Schedule, begin: float, past_days: int, rng: np.random.Generator) -> Schedule:
-    """Return the exposures in which a sky is seen, a part of those before `begin`.
+def _seen(
+    plan: Schedule, bands: int, begin: float, past_days: int, rng: np.random.Generator
+) -> Schedule:
+    """Return the exposures in the first bands in which a sky is seen, some of those before `begin`.
 
     The 160 nights are a field's season: before them, it is behind the sun once in a year.
     """
@@ -158,7 +168,7 @@ def _seen(plan: Schedule, begin: float, past_days: int, rng: np.random.Generator
     lost = rng.uniform(_BEHIND_SUN_DAYS, _YEAR_DAYS - _NIGHTS, len(plan.ra))
     before = begin + past_days - plan.mjd
     day = (before - (lost[field] - _BEHIND_SUN_DAYS)) % _YEAR_DAYS
-    used = (plan.band < len(BANDS)) & ((before <= 0) | (day >= _BEHIND_SUN_DAYS))
+    used = (plan.band < bands) & ((before <= 0) | (day >= _BEHIND_SUN_DAYS))
     used &= (plan.mjd >= begin) | (rng.random(len(used)) < _EARLIER_SHARE)
     return replace(
         plan,
@@ -169,7 +179,9 @@ def _seen(plan: Schedule, begin: float, past_days: int, rng: np.random.Generator
     )
 
 
-def _nearest(kinds, flux, truth: pd.DataFrame, rng: np.random.Generator) -> dict[str, np.ndarray]:
+def _nearest(
+    kinds, flux, truth: pd.DataFrame, survey: StarSurvey, rng: np.random.Generator
+) -> dict[str, np.ndarray]:
     """Draw what catalogue and reference image show nearest to each object, by column.
 
     Variable and lensed stars are their own nearest source, with the light that blends them. A
@@ -183,29 +195,30 @@ def _nearest(kinds, flux, truth: pd.DataFrame, rng: np.random.Generator) -> dict
     galaxy = is_host | ((kinds == "AGN") & (rng.random(n) > _QUASARS))
     score = np.where(galaxy ^ (rng.random(n) < 0.05), rng.beta(0.6, 6, n), 1 - rng.beta(0.5, 8, n))
     catalogued = 27.5 - 2.5 * np.log10(flux)
-    colour = catalogued[:, 0] - catalogued[:, 1]
+    colour = catalogued[:, survey.green] - catalogued[:, survey.red]
     return {
-        "host_mag": catalogued[:, 1] + _MAG_ERROR * rng.normal(size=n),
+        "host_mag": catalogued[:, survey.red] + _MAG_ERROR * rng.normal(size=n),
         "host_colour_g_r": colour + _COLOUR_ERROR * rng.normal(size=n),
-        "reference_mag_g": mag[:, 0],
-        "reference_mag_r": mag[:, 1],
+        **{f"reference_mag_{band}": mag[:, code] for code, band in enumerate(survey.bands)},
         "reference_distance_arcsec": np.where(is_host, rng.exponential(_HOST_ARCSEC, n), away),
         "star_score": score,
     }
 
 
-def _supernovae(n: int, first: float, index, mjd, band, rng: np.random.Generator):
-    """Return fluxes of supernovae at the points, light of the place, shape (n, 2), and types.
+def _supernovae(
+    n: int, first: float, index, mjd, band, survey: StarSurvey, rng: np.random.Generator
+):
+    """Return fluxes of supernovae at the points, light of the place, shape (n, b), and types.
 
     They begin so early that maxima lie where those of lenses do.
     """
     begin = int(first + _CENTRE[0] - 20), int(first + _CENTRE[1] - 20)
-    drawn = objects.draw(n, begin[0], begin[0], begin[1], _SUPERNOVAE, ztf.VIEW, rng)
-    host = baseline_flux(rng.uniform(17.5, 22.0, (n, 1)) + np.array([0.4, 0.0]))
+    drawn = objects.draw(n, begin[0], begin[0], begin[1], _SUPERNOVAE, survey.sky.VIEW, rng)
+    host = baseline_flux(rng.uniform(*survey.host_mag, (n, 1)) + 0.4 * survey.blueness)
     return objects.flux(drawn, index, mjd, band), host, np.array(list(objects.KINDS))[drawn.kind]
 
 
-def forced_points(offsets, mjd, band, flux, error) -> LightCurves:
+def forced_points(offsets, mjd, band, flux, error, survey: StarSurvey = ZTF) -> LightCurves:
     """Return light curves of points that are all forced photometry."""
     return LightCurves(
         offsets=offsets,
@@ -215,8 +228,9 @@ def forced_points(offsets, mjd, band, flux, error) -> LightCurves:
         flux_err=error,
         is_upper_limit=np.zeros(len(mjd), bool),
         is_forced=np.ones(len(mjd), bool),
-        bands=BANDS,
+        bands=survey.bands,
         context=pa.table({}),
+        day_start=survey.day_start,
     )
 
 
@@ -249,30 +263,33 @@ def random_detections(
 
 
 def alerts_at(
-    curves: LightCurves,
-    rows: npt.NDArray[np.int64],
-    history_days: float = ztf.HISTORY_DAYS,
+    curves: LightCurves, rows: npt.NDArray[np.int64], survey: StarSurvey = ZTF
 ) -> LightCurves:
     """Return the alerts at the detections `rows`, in their order; an object may have several.
 
     As in a packet, detections stand among the points, and everything else is forced photometry.
     """
-    first = first_of_packets(curves, rows, history_days)
+    first = first_of_packets(curves, rows, survey)
     _, points = spans(first, rows + 1)
     flux, error = curves.flux[points], curves.flux_err[points]
     offsets = np.concatenate([[0], np.cumsum(rows + 1 - first)])
-    cut = forced_points(offsets, curves.mjd[points], curves.band[points], flux, error)
+    cut = forced_points(offsets, curves.mjd[points], curves.band[points], flux, error, survey)
     return replace(cut, is_forced=~(np.abs(flux) > DETECTION_SIGMA * error))
 
 
 def first_of_packets(
-    curves: LightCurves, rows: npt.NDArray[np.int64], history_days: float = ztf.HISTORY_DAYS
+    curves: LightCurves, rows: npt.NDArray[np.int64], survey: StarSurvey
 ) -> npt.NDArray[np.int64]:
     """Return the first point in the packet of each of the alerts `rows`."""
     owner = curves.alert_of_point()
     key = owner * _MORE_THAN_ANY_MJD + curves.mjd
-    first = np.searchsorted(key, key[rows] - history_days)
-    return np.maximum(first, curves.offsets[owner[rows]])
+    first = np.searchsorted(key, key[rows] - survey.sky.HISTORY_DAYS)
+    return np.maximum(first, earliest_points(curves, survey)[owner[rows]])
+
+
+def earliest_points(curves: LightCurves, survey: StarSurvey) -> npt.NDArray[np.int64]:
+    """Return the first point of each object that packets may hold, shape (n,)."""
+    return np.asarray(curves.offsets[:-1])
 
 
 def packets_at(
@@ -300,12 +317,13 @@ def packets_at(
     if since_mjd is None:
         since_mjd = np.full(len(rows), sky.first_mjd)
     curves, truth = sky.curves, sky.truth.iloc[sky.curves.alert_of_point()[rows]]
-    is_red = curves.band[rows] == BANDS.index("r")
+    reference = truth[[f"reference_mag_{band}" for band in curves.bands]].to_numpy()
+    begins = earliest_points(curves, sky.survey)
     columns = {
-        "reference_mag": np.where(is_red, truth["reference_mag_r"], truth["reference_mag_g"]),
+        "reference_mag": reference[np.arange(len(rows)), curves.band[rows]],
         **{name: truth[name].to_numpy() for name in _PASSED_ON},
-        **past_of(curves, rows, since_mjd, ztf.HISTORY_DAYS),
+        **past_of(curves, rows, since_mjd, sky.survey.sky.HISTORY_DAYS, begins),
         **counted.counts_at(curves, rows, truth),
     }
     context = pa.table({k: pa.array(v, from_pandas=True) for k, v in columns.items()})
-    return replace(alerts_at(curves, rows), context=context)
+    return replace(alerts_at(curves, rows, sky.survey), context=context)

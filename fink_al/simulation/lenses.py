@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from fink_al.simulation.past import spans
 from fink_al.simulation.star_noise import baseline_flux
+from fink_al.simulation.star_surveys import ZTF, StarSurvey
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -45,10 +46,17 @@ class Stars:
         Light of the object in each band of the reference image [FLUXCAL].
     centre_mjd : float64 array, shape (n,)
         Time of a peak, or any time.
+    blueness : float64 array, shape (b,)
+        Of each band (:attr:`fink_al.simulation.star_surveys.StarSurvey.blueness`); default: ZTF's.
     """
 
     flux: Floats
     centre_mjd: Floats
+    blueness: Floats = field(default_factory=lambda: ZTF.blueness)
+
+    def take(self, rows: Ints) -> Stars:
+        """Return the objects `rows`."""
+        return Stars(self.flux[rows], self.centre_mjd[rows], self.blueness)
 
 
 #: A model: change of flux [FLUXCAL] at the points of object, time and band, shape (p,), and figures
@@ -66,24 +74,27 @@ def draw_lenses(stars: Stars, rng: np.random.Generator) -> dict[str, Floats]:
     """Draw time, separation, timescale and blending of lenses, by name, each shape (n,).
 
     u0 is uniform, as lenses pass at random; the source's share of the light in r is 1 for half of
-    them and uniform for the others (our own round numbers; toward the bulge most are blended). Its
-    share in g, ``source_share_g``, is another one, as other stars have other colours.
+    them and uniform for the others (our own round numbers; toward the bulge most are blended).
+    Other stars have other colours: ``blend_dex`` is how much more of the other light is in g than
+    in r, against the source's, as a power of ten.
     """
     n = len(stars.centre_mjd)
     share = np.where(rng.random(n) < 0.5, 1.0, rng.uniform(LEAST_SOURCE_SHARE, 1, n))
-    other = (1 - share) * 10 ** (0.4 * BLEND_COLOUR_SCATTER * rng.normal(size=n))
+    dex = 0.4 * BLEND_COLOUR_SCATTER * rng.normal(size=n)
     return {
         "t0_mjd": stars.centre_mjd,
         "u0": rng.uniform(1e-3, LARGEST_U0, n),
         "te_days": MEDIAN_TE_DAYS * np.exp(SCATTER_LN_TE * rng.normal(size=n)),
         "source_share": share,
-        "source_share_g": share / (share + other),
+        "blend_dex": dex,
     }
 
 
 def source_flux(stars: Stars, lens: Mapping[str, Floats], index: Ints, band: Ints) -> Floats:
     """Return the unmagnified flux of the source at the points, shape (p,)."""
-    share = np.where(band > 0, lens["source_share"][index], lens["source_share_g"][index])
+    in_r, blueness = lens["source_share"][index], stars.blueness[band]
+    other = (1 - in_r) * 10 ** (lens["blend_dex"][index] * blueness)
+    share = np.where(blueness == 0, in_r, in_r / (in_r + other))
     return np.asarray(share * stars.flux[index, band])
 
 
@@ -97,10 +108,11 @@ def point_lens(
     return source_flux(stars, lens, index, band) * excess, lens
 
 
-def _ratio(mean: float, index: Ints, band: Ints, n: int, rng: np.random.Generator) -> Floats:
-    """Return 1 in r, and in g what the change of each object is there against r."""
-    own = mean * (1 + RATIO_SCATTER * rng.normal(size=n))
-    return np.where(band > 0, 1.0, own[index])
+def _ratio(stars: Stars, mean: float, index: Ints, band: Ints, rng: np.random.Generator) -> Floats:
+    """Return what the change of each object is at the points against r: `mean` in g, of scatter."""
+    own = mean * (1 + RATIO_SCATTER * rng.normal(size=len(stars.centre_mjd)))
+    blueness = stars.blueness[band]
+    return blueness * own[index] + (1 - blueness)
 
 
 def half_of_rise_mjd(lens: Mapping[str, Floats]) -> tuple[Floats, Floats]:
@@ -139,9 +151,9 @@ def mira(
     """
     n = len(stars.centre_mjd)
     period, half = np.exp(rng.uniform(np.log(80), np.log(600), n)), rng.uniform(0.1, 2, n)
-    phase = rng.uniform(0, 1, n)[index] + mjd / period[index] - 0.05 * (band > 0)
+    phase = rng.uniform(0, 1, n)[index] + mjd / period[index] - 0.05 * (1 - stars.blueness[band])
     wave = np.cos(2 * np.pi * phase) + 0.2 * np.sin(4 * np.pi * phase)
-    size = half[index] * _ratio(1.35, index, band, n, rng)
+    size = half[index] * _ratio(stars, 1.35, index, band, rng)
     return stars.flux[index, band] * (10 ** (0.4 * size * wave) - 1), {"period_days": period}
 
 
@@ -206,7 +218,7 @@ def be_star(
         age = (mjd[points] - time[place]) / rise[of]
         shape = np.where(age < 0, np.exp(-(age**2)), np.exp(-np.maximum(age, 0) / fall[of]))
         change[points] = np.maximum(change[points], strength * shape)
-    change *= _ratio(0.8, index, band, n, rng)
+    change *= _ratio(stars, 0.8, index, band, rng)
     figures = {"rise_days": rise, "interval_days": interval}
     return stars.flux[index, band] * (10 ** (0.4 * change) - 1), figures
 
@@ -237,7 +249,7 @@ def young_star(
     n = len(stars.centre_mjd)
     tau, size = np.exp(rng.uniform(0, np.log(30), n)), rng.uniform(0.1, 0.8, n)
     walk, _ = _walk(index, mjd, tau, rng)
-    change = size[index] * walk * _ratio(1.25, index, band, n, rng)
+    change = size[index] * walk * _ratio(stars, 1.25, index, band, rng)
     return stars.flux[index, band] * (10 ** (0.4 * change) - 1), {"tau_days": tau}
 
 
@@ -253,7 +265,7 @@ def agn(
     tau = 200 * np.exp(0.6 * rng.normal(size=n))
     size = 0.2 * np.exp(0.4 * rng.normal(size=n))
     walk, _ = _walk(index, mjd, tau, rng)
-    change = size[index] * walk * _ratio(1.2, index, band, n, rng)
+    change = size[index] * walk * _ratio(stars, 1.2, index, band, rng)
     return stars.flux[index, band] * (10 ** (0.4 * change) - 1), {"tau_days": tau}
 
 
@@ -275,7 +287,7 @@ def cataclysmic(
     interval = np.clip(200 * np.exp(rng.normal(size=n) - 1), 17, 4590)
     flat = np.minimum(flat, interval / 6)
     first, out = mjd.min(initial=np.inf) - 60, np.zeros(len(mjd))
-    blue = np.where(band > 0, 0.0, 1.0)
+    blue = stars.blueness[band]
     for time, rows in _outbursts(stars.centre_mjd, interval, 0.3, first, rng):
         end = time + flat[rows] + (size[rows] + 1) / fall[rows]
         points, place = _within(index, mjd, rows, time - rise[rows], end)
@@ -317,11 +329,12 @@ STAR_COLOUR = (0.9, 0.4)
 
 
 def draw_stars(
-    kinds: npt.NDArray, mag: tuple[float, float], centre_mjd: Floats, rng: np.random.Generator
-) -> Stars:
+    kinds: npt.NDArray, mag: tuple[float, float], centre_mjd: Floats, rng: np.random.Generator,
+    survey: StarSurvey = ZTF,
+) -> Stars:  # fmt: skip
     """Draw constant light of objects of `kinds`: r uniform in `mag`, g - r of the kind."""
     n = len(kinds)
     r = rng.uniform(*mag, n)
     mean, scatter = np.array([COLOURS.get(kind, STAR_COLOUR) for kind in kinds]).reshape(-1, 2).T
     g = r + mean + scatter * rng.normal(size=n)
-    return Stars(baseline_flux(np.stack([g, r], axis=1)), centre_mjd)
+    return Stars(baseline_flux(np.stack([g, r], axis=1)), centre_mjd, survey.blueness)

@@ -21,7 +21,7 @@ _MORE_THAN_ANY_MJD = 1e6
 
 
 def past_of(
-    curves: LightCurves, rows: Ints, since_mjd: Floats, history_days: float
+    curves: LightCurves, rows: Ints, since_mjd: Floats, history_days: float, begins: Ints
 ) -> dict[str, Floats]:
     """Return the context columns ``past_...`` of the alerts at the points `rows`, each shape (m,).
 
@@ -39,6 +39,8 @@ def past_of(
         Begin of the nights that the memory covers [MJD]; NaN: there is none.
     history_days : float
         Length of a packet's history [day].
+    begins : int64 array, shape (n,)
+        First point of each object that packets may hold.
     """
     owner = curves.alert_of_point()
     key = owner * _MORE_THAN_ANY_MJD + curves.mjd
@@ -48,7 +50,7 @@ def past_of(
     begin_key = owner[rows] * _MORE_THAN_ANY_MJD + np.nan_to_num(since_mjd)
     at_since = np.searchsorted(key, begin_key)
     first = np.searchsorted(key, begin_key - history_days)
-    first = np.maximum(first, curves.offsets[owner[rows]])
+    first = np.maximum(first, begins[owner[rows]])
     stop = np.searchsorted(key, owner[rows] * _MORE_THAN_ANY_MJD + until)
     stop = np.where(np.isfinite(since_mjd), np.maximum(stop, first), first)
     out = {SINCE: np.asarray(since_mjd, np.float64)}

@@ -6,16 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from fink_al.lightcurve import FLUXCAL_ZERO_POINT
+from fink_al.simulation.star_surveys import ZTF, StarSurvey
 
 Floats = npt.NDArray[np.float64]
-
-#: Star whose photons are as many as those of the sky under it, relative to the 5 sigma limit: 2" of
-#: seeing and a sky of 21.5 to 22 mag a square arcsecond under a limit of 20.6 give 19.5.
-SKY_EQUIVALENT_MAG = -1.1
-
-#: Error of calibration and of the subtraction, of the whole flux of the star (our own; a bright
-#: star leaves more in the difference image).
-CALIBRATION_ERROR = 0.015
 
 #: Errors that the survey states are too small by up to this factor, which differs between objects;
 #: and a few points are off by several errors (our own).
@@ -27,12 +20,17 @@ def baseline_flux(mag: Floats) -> Floats:
     return np.asarray(10 ** (-0.4 * (mag - FLUXCAL_ZERO_POINT)))
 
 
-def stated_error(limit_mag: Floats, star: Floats, change: Floats) -> Floats:
-    """Return the stated error [FLUXCAL] by 5 sigma limit, star and its change, shape (p,)."""
+def stated_error(
+    limit_mag: Floats, star: Floats, change: Floats, survey: StarSurvey = ZTF
+) -> Floats:
+    """Return the stated error [FLUXCAL] by 5 sigma limit, star and its change, shape (p,).
+
+    A bright star leaves more in the difference image, by the survey's error of calibration.
+    """
     sky = baseline_flux(limit_mag) / 5
     total = np.maximum(star + change, 0.0)
-    photons = total / baseline_flux(limit_mag + SKY_EQUIVALENT_MAG)
-    return np.asarray(np.hypot(sky * np.sqrt(1 + photons), CALIBRATION_ERROR * total))
+    photons = total / baseline_flux(limit_mag + survey.sky_equivalent_mag)
+    return np.asarray(np.hypot(sky * np.sqrt(1 + photons), survey.calibration_error * total))
 
 
 def measured(

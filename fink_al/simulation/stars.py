@@ -117,7 +117,7 @@ def _observe(
     for name in MIX:
         rows = np.flatnonzero(kind == name)
         chosen = np.isin(index, rows)
-        some = lenses.Stars(stars.flux[rows], stars.centre_mjd[rows])
+        some = stars.take(rows)
         place = np.searchsorted(rows, index[chosen])
         change[chosen], _ = _MODELS[name](some, place, mjd[chosen], band[chosen], rng)
     error = stated_error(limit, stars.flux[index, band], change)

@@ -42,7 +42,9 @@ def test_a_lens_is_brightest_at_its_peak_by_the_magnification_of_its_separation(
     u0 = figures["u0"][0]
     assert mjd[np.argmax(change)] == pytest.approx(100)
     excess = (u0**2 + 2) / (u0 * np.sqrt(u0**2 + 4)) - 1
-    assert change.max() == pytest.approx(1000 * figures["source_share_g"][0] * excess)
+    share, dex = figures["source_share"][0], figures["blend_dex"][0]
+    in_g = share / (share + (1 - share) * 10**dex)
+    assert change.max() == pytest.approx(1000 * in_g * excess)
     np.testing.assert_allclose(change, change[::-1])
 
 

@@ -40,7 +40,7 @@ def remembered(curves, row, since):
 def test_a_record_is_that_of_the_packets_before_the_window(sky, rows):
     curves, some = sky.curves, rows[::4]
     since = np.full(len(some), sky.first_mjd + 50.0)
-    found = past_of(curves, some, since, _WINDOW)
+    found = past_of(curves, some, since, _WINDOW, curves.offsets[:-1])
     counts = {0: 0, 1: 0}
     for k, row in enumerate(some):
         points = remembered(curves, row, since[k])
@@ -71,7 +71,7 @@ def test_a_record_is_that_of_the_packets_before_the_window(sky, rows):
 
 
 def test_without_a_memory_all_is_null(sky, rows):
-    found = past_of(sky.curves, rows, np.full(len(rows), np.nan), _WINDOW)
+    found = past_of(sky.curves, rows, np.full(len(rows), np.nan), _WINDOW, sky.curves.offsets[:-1])
     assert all(np.isnan(values).all() for values in found.values())
 
 
