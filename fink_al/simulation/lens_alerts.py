@@ -31,9 +31,7 @@ _CENTRE = 70.0, 110.0  # of the change, in these nights [day]
 _SUPERNOVAE = {"SN Ia": 0.6, "SN II": 0.25, "SN Ic": 0.05, "SN Ib": 0.05, "SN IIn": 0.05}
 _FIRST_MJD = 61_000
 _MORE_THAN_ANY_MJD = 1e6
-_PASSED_ON = (
-    "reference_distance_arcsec", "star_score", "host_mag", "host_colour_g_r", "ra", "dec",
-)  # fmt: skip
+_CATALOGUED = ("reference_distance_arcsec", "star_score", "host_mag", "host_colour_g_r")
 #: Nights of a year in which a field is behind the sun, and the year before which there are none.
 _BEHIND_SUN_DAYS, _YEAR_DAYS = 120, 365
 #: Share of the exposures of earlier years that are simulated: every third night, as in ZTF's first.
@@ -149,6 +147,9 @@ def simulate_sky(
             truth.loc[rows, column] = values
     truth["r_mag"] = 27.5 - 2.5 * np.log10(stars.flux[:, survey.red])
     truth = truth.assign(**_nearest(kinds, stars.flux, truth, survey, rng))
+    total = stars.flux[index, band] + change
+    use = total < baseline_flux(np.array(survey.saturation_mag))
+    index, mjd, band, limit, change = (x[use] for x in (index, mjd, band, limit, change))
     error = stated_error(limit, stars.flux[index, band], change, survey)
     flux = measured(change, error, index, rng)
     truth = truth.assign(**counted.before(index[~kept], mjd[~kept], flux[~kept], error[~kept], n))
@@ -188,7 +189,11 @@ def _nearest(
     supernova is off the centre of its galaxy.
     """
     n, is_host = len(kinds), kinds == "supernova"
-    mag = 27.5 - 2.5 * np.log10(flux) + _MAG_ERROR * rng.normal(size=flux.shape)
+    # Of a generator of their own: other figures stay those of the same seed.
+    noise = baseline_flux(np.array(survey.reference_limit_mag)) / DETECTION_SIGMA
+    seen = flux + noise * rng.spawn(1)[0].normal(size=flux.shape)
+    mag = 27.5 - 2.5 * np.log10(np.where(seen > 0, seen, np.nan))
+    mag += _MAG_ERROR * rng.normal(size=flux.shape)
     away = rng.rayleigh(_NEAR_ARCSEC, n)
     share = truth["source_share"].to_numpy() if "source_share" in truth else np.ones(n)
     away = np.hypot(away, (1 - np.nan_to_num(share, nan=1.0)) * _BLEND_ARCSEC * rng.random(n))
@@ -289,7 +294,11 @@ def first_of_packets(
 
 def earliest_points(curves: LightCurves, survey: StarSurvey) -> npt.NDArray[np.int64]:
     """Return the first point of each object that packets may hold, shape (n,)."""
-    return np.asarray(curves.offsets[:-1])
+    if survey.has_quiet_past:
+        return np.asarray(curves.offsets[:-1])
+    seen = np.abs(curves.flux) > DETECTION_SIGMA * curves.flux_err
+    before = np.concatenate([[0], np.cumsum(seen)])
+    return np.searchsorted(before, before[curves.offsets[:-1]], side="right") - 1
 
 
 def packets_at(
@@ -319,9 +328,10 @@ def packets_at(
     curves, truth = sky.curves, sky.truth.iloc[sky.curves.alert_of_point()[rows]]
     reference = truth[[f"reference_mag_{band}" for band in curves.bands]].to_numpy()
     begins = earliest_points(curves, sky.survey)
+    passed_on = (*(_CATALOGUED if sky.survey.sky.HAS_CATALOGUE else ()), "ra", "dec")
     columns = {
         "reference_mag": reference[np.arange(len(rows)), curves.band[rows]],
-        **{name: truth[name].to_numpy() for name in _PASSED_ON},
+        **{name: truth[name].to_numpy() for name in passed_on},
         **past_of(curves, rows, since_mjd, sky.survey.sky.HISTORY_DAYS, begins),
         **counted.counts_at(curves, rows, truth),
     }

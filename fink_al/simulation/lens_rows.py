@@ -11,9 +11,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fink_al.alerts import adapter
+from fink_al.alerts.lsst import FLUXCAL_OF_NJY
 from fink_al.alerts.ztf import MJD_OF_JD0
 from fink_al.lightcurve import FLUXCAL_ZERO_POINT
 from fink_al.settings import load_survey
+from fink_al.simulation import lsst
 from fink_al.simulation.exposures import DETECTION_SIGMA
 from fink_al.simulation.lens_alerts import EVENT, PLANET, Sky, first_of_packets, packets_at
 from fink_al.simulation.past import spans
@@ -130,5 +132,31 @@ def _magnitudes(flux, error) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.fl
     return np.round(mag, _MAG_DECIMALS), np.round(2.5 / np.log(10) * error / size, _MAG_DECIMALS)
 
 
+def _of_lsst(sky: Sky, points: npt.NDArray[np.int64]) -> Lists:
+    """Yield LSST's columns: sources, then forced photometry of all points, in whole nJy."""
+    curves = sky.curves
+    flux, error = (
+        np.round(values[points] / FLUXCAL_OF_NJY) * FLUXCAL_OF_NJY
+        for values in (curves.flux, curves.flux_err)
+    )
+    mag, _ = _magnitudes(curves.flux[points], curves.flux_err[points])
+    frame = pd.DataFrame(
+        {
+            "mjd": np.round(curves.mjd[points], _JD_DECIMALS),
+            "band": curves.band[points].astype(int),
+            "flux": flux,
+            "flux_err": error,
+            "mag": mag,
+            "n_detections": 1,
+            "is_moving": False,
+        }
+    )
+    for name, chosen, values in lsst.lists(frame, np.zeros(len(points), np.int64)):
+        yield name, chosen, values.to_numpy()
+
+
 #: Light-curve columns of points, by the name of the survey.
-_LISTS: dict[str, Callable[[Sky, npt.NDArray[np.int64]], Lists]] = {"ztf": _of_ztf}
+_LISTS: dict[str, Callable[[Sky, npt.NDArray[np.int64]], Lists]] = {
+    "ztf": _of_ztf,
+    "lsst": _of_lsst,
+}

@@ -9,7 +9,7 @@ from types import ModuleType
 import numpy as np
 import numpy.typing as npt
 
-from fink_al.simulation import ztf
+from fink_al.simulation import lsst, ztf
 
 
 @dataclass(frozen=True)
@@ -26,24 +26,33 @@ class StarSurvey:
         Bands in which stars have light, the first ones of the survey; g and r are among them.
     mag : tuple of float
         Brightest and faintest r magnitude of the constant light.
+    saturation_mag : float
+        Magnitude above which an exposure measures nothing.
     host_mag : tuple of float
         The same of the light at the place of a supernova.
     sky_equivalent_mag : float
         Star whose photons are as many as those of the sky under it, relative to the 5 sigma limit.
     calibration_error : float
         Error of calibration and of the subtraction, of the whole flux of the star.
+    reference_limit_mag : tuple of float
+        5 sigma limit of the reference image in each band; infinity: too deep to matter.
     day_start : float
         Fraction of a UT day at which the site's night starts.
+    has_quiet_past : bool
+        Whether packets hold points from before an object's first detection.
     """
 
     name: str
     sky: ModuleType
     bands: tuple[str, ...]
     mag: tuple[float, float]
+    saturation_mag: float
     host_mag: tuple[float, float]
     sky_equivalent_mag: float
     calibration_error: float
+    reference_limit_mag: tuple[float, ...]
     day_start: float
+    has_quiet_past: bool
 
     @cached_property
     def green(self) -> int:
@@ -72,8 +81,32 @@ ZTF = StarSurvey(
     sky=ztf,
     bands=("g", "r"),
     mag=(15.0, 21.0),
+    saturation_mag=-np.inf,
     host_mag=(17.5, 22.0),
     sky_equivalent_mag=-1.1,
     calibration_error=0.015,
+    reference_limit_mag=(np.inf, np.inf),
     day_start=0.0,
+    has_quiet_past=True,
 )
+
+#: LSST. 0.8" of seeing and a sky of r = 21.2 a square arcsecond (Ivezic et al. 2019, ApJ 873, 111)
+#: are as many photons as a star of 20.8, under a limit of 24.4. Forced photometry begins with an
+#: object's first detection, as :func:`fink_al.simulation.lsst.lists` says. That a visit saturates
+#: at 16 in all bands, that templates are a magnitude deeper than visits, and the rest are our own
+#: round numbers.
+LSST = StarSurvey(
+    name="lsst",
+    sky=lsst,
+    bands=("u", "g", "r", "i", "z", "y"),
+    mag=(17.0, 24.0),
+    saturation_mag=16.0,
+    host_mag=(20.0, 25.0),
+    sky_equivalent_mag=-3.6,
+    calibration_error=0.01,
+    reference_limit_mag=(24.6, 25.7, 25.4, 24.7, 24.0, 22.8),
+    day_start=0.5,
+    has_quiet_past=False,
+)
+#: Both by name.
+STAR_SURVEYS = {survey.name: survey for survey in (ZTF, LSST)}
