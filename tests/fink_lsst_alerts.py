@@ -38,7 +38,7 @@ FEATURE_SETS: dict[str, dict[str, Any]] = {
 _BANDS = "ugrizy"
 _SPARK = {"long": "bigint"}
 #: What is no double in a packet, nor in Fink's rows.
-_FLOATS = ("psfFlux", "psfFluxErr", "reliability", "extendedness", "ephOffset")
+_FLOATS = ("psfFlux", "psfFluxErr", "templateFlux", "reliability", "extendedness", "ephOffset")
 
 
 def settings_with(features: dict[str, Any]) -> Settings:
@@ -96,6 +96,7 @@ def _made_up(i: int, last_mjd: float, rng: np.random.Generator) -> dict[str, Any
             "isNegative": False,
             "reliability": _float(rng.uniform(0.6, 1)),
             "extendedness": _float(rng.uniform(0, 0.5)),
+            "templateFlux": _float((-1) ** k * 1e4),
         }
         for k, ago in enumerate(days)
     ]

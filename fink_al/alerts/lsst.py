@@ -55,6 +55,7 @@ _SOURCE = {
     "psfFlux": "double",
     "psfFluxErr": "double",
     "psfFlux_flag": "boolean",
+    "templateFlux": "double",
     "diaObjectId": "long",
     "ssObjectId": "long",
     "ra": "double",
@@ -153,7 +154,7 @@ BROKER_FIELDS = [
 _ID = "coalesce(nullif(alert.diaSource.{0}, 0L), nullif(alert.{1}.{0}, 0L))"
 _OBJECT, _MOVING = _ID.format("diaObjectId", "diaObject"), _ID.format("ssObjectId", "ssSource")
 _CODE = f"cast(array_position(array({', '.join(map(repr, _BANDS))}), b) AS INT) - 1"
-_FLUX = "alert.diaSource.psfFlux"
+_FLUX, _TEMPLATE = "alert.diaSource.psfFlux", "alert.diaSource.templateFlux"
 
 
 def _of_sources(field: str) -> str:
@@ -190,6 +191,9 @@ COLUMNS = {
     "star_score": "cast(NULL AS DOUBLE)",
     "star_distance_arcsec": "cast(NULL AS DOUBLE)",
     **dict.fromkeys(HOST, "cast(NULL AS DOUBLE)"),
+    # Forced photometry of the template at the object's position, in the alert's band.
+    "reference_mag": f"CASE WHEN {_TEMPLATE} > 0"
+    f" THEN {MAG_OF_NJY}D - 2.5D * log10({_TEMPLATE}) END",
     # A source without an object was attributed to a solar-system object.
     "asteroid_distance_arcsec": f"CASE WHEN {_OBJECT} IS NULL THEN 0D"
     " ELSE alert.ssSource.ephOffset END",

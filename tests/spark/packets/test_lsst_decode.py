@@ -88,16 +88,18 @@ def test_every_real_alert_has_its_columns(spark, settings, tmp_path, real):
     assert [i for i, row in enumerate(rows) if row["is_known_asteroid"]] == moving
     names = (
         "object_id", "alert_id", "mjd", "band", "mag", "mag_err", "is_positive", "real_bogus",
-        "n_bad_pixels", "classtar", "asteroid_distance_arcsec", "n_detections",
+        "n_bad_pixels", "classtar", "asteroid_distance_arcsec", "n_detections", "reference_mag",
     )  # fmt: skip
     assert [rows[6][name] for name in names] == pytest.approx(
         ["169813007074328578", 169813007074328578, 61041.22840, "i", None, None, False,
-         0.486344, 1, 0.245333, None, 1], abs=1e-4,
+         0.486344, 1, 0.245333, None, 1, 18.51331], abs=1e-4,
     )  # fmt: skip
     assert [rows[23][name] for name in names] == pytest.approx(
         ["169738309211783177", 169813006198767621, 61041.22168, "i", 22.17002, 0.06318, True,
-         0.997973, 0, 0.992307, None, 23], abs=1e-4,
+         0.997973, 0, 0.992307, None, 23, 21.69004], abs=1e-4,
     )  # fmt: skip
+    # A sample packet without, and a template with a negative flux.
+    assert [rows[i]["reference_mag"] for i in (0, 2)] == [None, None]
     last = rows[27]
     sizes = [len(last[name]) for name in ("cmidpointMjdTai", "cband", "cflag", "fpsfFlux")]
     assert sizes == [346, 346, 346, 395]
