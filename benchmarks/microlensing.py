@@ -12,8 +12,9 @@ With --real, real light curves with a common treatment: each event is paired wit
 Both get the same number of points, at nearly the same times, errors that are the larger of the two,
 and the same baseline magnitude. Their forest learns from simulated objects observed like these.
 
-    python benchmarks/microlensing.py [--events 2000] [--non-events 200000] [--check 200000]
-        [--train 3000] [--full] [--real FILE] [--planets 600] [--trees 300] [--seed 1] [--quick]
+    python benchmarks/microlensing.py [--survey lsst] [--events 2000] [--non-events 200000]
+        [--check 200000] [--train 3000] [--full] [--real FILE] [--planets 600] [--trees 300]
+        [--seed 1] [--quick]
 
 --full is a million non-events for the thresholds and as many to check them, in parts of bounded
 size: about an hour, one line of progress a part.
@@ -30,7 +31,8 @@ from pathlib import Path
 import microlensing_real
 import numpy as np
 import pyarrow.parquet as pq
-from microlensing_model import FEATURES, WAYS, learned, share
+from microlensing_model import WAYS, learned, share
+from microlensing_surveys import WATCHES, Watch
 
 from fink_al.alerts import light_curves
 from fink_al.features.feature_set import FeatureSet
@@ -52,9 +54,8 @@ from fink_al.simulation.lenses import half_of_rise_mjd
 #: Times at which an event is looked at, in Einstein times before the peak.
 TIMES = (-2.0, -1.5, -1.0, -0.75, -0.5, -0.25, 0.0, 0.5)
 RATES = (1e-2, 1e-3, 1e-4, 1e-5)
-MAGNITUDES = (15.0, 17.0, 18.5, 20.0, 21.0)
 RISES = (0.0, 0.1, 0.2, 0.4, 0.8, 9.0)
-_BATCH, _HISTORY, _PAST_DAYS = 5_000, 30.0, 365
+_BATCH, _HISTORY = 5_000, 30.0
 _FULL = 1_000_000
 #: Alerts of an object that teach; non-events for each event that do.
 _TEACHING_ALERTS, _OTHERS = 3, 15
@@ -63,7 +64,7 @@ _HARDLY_KNOWN, _KNOWN_SHARE = 20, 0.12
 #: Weight of the non-events, in that of the events: high scores must be rare.
 _AGAINST = 10.0
 #: Target: recall of events of this baseline before half of the rise, and false alarms at which.
-TARGET_RECALL, TARGET_RATE, TARGET_MAG = 0.80, 1e-5, 18.5
+TARGET_RECALL, TARGET_RATE = 0.80, 1e-5
 
 #: Name of the forest that the package's starting set teaches.
 FIRST = "starting set"
@@ -74,6 +75,7 @@ Scores = dict[str, np.ndarray]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--survey", choices=WATCHES, default="ztf")
     parser.add_argument("--events", type=int, default=2000)
     parser.add_argument("--non-events", type=int, default=200_000)
     parser.add_argument("--check", type=int, default=200_000, help="others that check rates")
@@ -90,14 +92,14 @@ def main() -> None:
         options.check = 1000
     if options.full:
         options.non_events = options.check = _FULL
-    features = FeatureSet.from_settings(FEATURES)
+    watch = WATCHES[options.survey]
     since = time.perf_counter()
-    forests = fitted(features, options.train, options.trees, options.seed)
-    forests[FIRST] = first_model(features, options.trees, options.seed), features.columns()
-    print(f"forests of {options.trees} trees, up to {len(features.names)} features, "
+    forests = fitted(watch, options.train, options.trees, options.seed)
+    forests[FIRST] = first_model(watch, options.trees, options.seed)
+    print(f"forests of {options.trees} trees, up to {len(watch.features.names)} features, "
           f"{options.train} events and {_OTHERS * options.train} non-events, up to "
           f"{_TEACHING_ALERTS} alerts of each: {time.perf_counter() - since:.0f} s")  # fmt: skip
-    scores, kinds = non_events(forests, features, options.non_events, options.seed + 1000)
+    scores, kinds = non_events(forests, watch, options.non_events, options.seed + 1000)
     thresholds = {way: of_rates(scores[way]) for way in forests}
     for way in forests:
         print(f"\n{len(kinds)} alerts of non-events, {way}; highest scores by kind:")
@@ -105,15 +107,15 @@ def main() -> None:
             these = scores[way][kinds == kind]
             print(f"  {kind:12} {len(these):7}  99.9% below {np.quantile(these, 0.999):.3f}, "
                   f"highest {these.max():.3f}")  # fmt: skip
-    events(forests, features, thresholds, options.events, options.seed + 2000)
+    events(forests, watch, thresholds, options.events, options.seed + 2000)
     if options.planets:
         planets(options.planets)
-    check_rates(forests, features, thresholds, options)
+    check_rates(forests, watch, thresholds, options)
     if options.real:
         microlensing_real.report(options.real, options.trees, options.seed, options.quick)
 
 
-def fitted(features: FeatureSet, n: int, trees: int, seed: int) -> Forests:
+def fitted(watch: Watch, n: int, trees: int, seed: int) -> Forests:
     """Forests that have learned from `n` events and more non-events, by way.
 
     Alerts of an object are drawn at random; those of events are up to the peak.
@@ -122,32 +124,35 @@ def fitted(features: FeatureSet, n: int, trees: int, seed: int) -> Forests:
     for kind, number, first in ((EVENT, n, 0), (None, _OTHERS * n, 500)):
         for i in range(0, number, _BATCH):
             one_seed = 1000 * seed + first + i // _BATCH
-            sky = simulate_sky(min(_BATCH, number - i), kind, one_seed, past_days=_PAST_DAYS)
+            sky = watch.sky(min(_BATCH, number - i), kind, one_seed)
             rng = np.random.default_rng(one_seed)
             end = sky.truth["peak_mjd"].to_numpy() if kind == EVENT else None
-            rows = random_detections(sky.curves, rng, _HISTORY + _PAST_DAYS, _TEACHING_ALERTS, end)
+            since = _HISTORY + watch.past_days
+            rows = random_detections(sky.curves, rng, since, _TEACHING_ALERTS, end)
             alerts = packets_at(sky, rows)
-            epochs = sum(alerts.context_column(f"past_n_{band}") for band in BANDS)
+            epochs = sum(alerts.context_column(f"past_n_{band}") for band in watch.stars.bands)
             known = (epochs >= _HARDLY_KNOWN) & (kind is None)
             taken = ~known | (rng.random(len(rows)) < _KNOWN_SHARE)
-            values.append(features.extract(alerts.select(taken)).values)
+            values.append(watch.features.extract(alerts.select(taken)).values)
             weights.append(np.where(known, 1 / _KNOWN_SHARE, 1.0)[taken])
             positive.append(np.full(taken.sum(), kind == EVENT))
     matrix, weight, truth = np.vstack(values), np.concatenate(weights), np.concatenate(positive)
-    ways = {way: features.columns(without) for way, without in WAYS.items()}
+    ways = {way: watch.features.columns(without) for way, without in WAYS.items()}
     return {
         way: (learned(matrix[:, c], truth, trees, seed, weight, _AGAINST), c)
         for way, c in ways.items()
     }
 
 
-def first_model(features: FeatureSet, trees: int, seed: int) -> Forest:
-    """Forest that has learned from the target's starting set alone."""
-    settings = load_settings(environment={"FINK_AL_TARGET": "microlensing"})
+def first_model(watch: Watch, trees: int, seed: int) -> tuple[Forest, np.ndarray]:
+    """Forest that has learned from the target's starting set alone, and what it looks at."""
+    settings = load_settings(environment={"FINK_AL_TARGET": watch.target})
+    features = FeatureSet.from_settings(settings.target.features)
     rows = pq.read_table(settings.starting_set)
     positive = settings.taxonomy.classify(rows["type"].to_pylist(), settings.target)
     values = features.extract(light_curves(rows, settings.survey)).values
-    return learned(values, np.array(positive, bool), trees, seed)
+    columns = np.array([watch.features.names.index(name) for name in features.names])
+    return learned(values, np.array(positive, bool), trees, seed), columns
 
 
 def score(forests: Forests, values: np.ndarray) -> Scores:
@@ -158,16 +163,14 @@ def score(forests: Forests, values: np.ndarray) -> Scores:
     }
 
 
-def non_events(
-    forests: Forests, features: FeatureSet, n: int, seed: int
-) -> tuple[Scores, np.ndarray]:
+def non_events(forests: Forests, watch: Watch, n: int, seed: int) -> tuple[Scores, np.ndarray]:
     """Scores and kinds of alerts of `n` non-events, one each."""
     parts, kinds, count, since = [], [], 0, time.perf_counter()
     while count < n:
-        sky = simulate_sky(_BATCH, None, seed * 7919 + len(parts), past_days=_PAST_DAYS)
+        sky = watch.sky(_BATCH, None, seed * 7919 + len(parts))
         rng = np.random.default_rng([seed, len(parts)])
-        rows = random_detections(sky.curves, rng, _HISTORY + _PAST_DAYS)
-        parts.append(score(forests, features.extract(packets_at(sky, rows)).values))
+        rows = random_detections(sky.curves, rng, _HISTORY + watch.past_days)
+        parts.append(score(forests, watch.features.extract(packets_at(sky, rows)).values))
         kinds.append(sky.truth["kind"].to_numpy(str)[sky.curves.alert_of_point()[rows]])
         count += len(rows)
         print(f"\r{count} of {n} non-events, {time.perf_counter() - since:.0f} s", end="",
@@ -184,10 +187,10 @@ def of_rates(scores: np.ndarray) -> dict[float, float]:
 
 
 def check_rates(
-    forests: Forests, features: FeatureSet, thresholds: dict[str, dict[float, float]], options
+    forests: Forests, watch: Watch, thresholds: dict[str, dict[float, float]], options
 ) -> None:
     """Count false alarms among other non-events, as thresholds were chosen to fit the first."""
-    scores, _ = non_events(forests, features, options.check, options.seed + 5000)
+    scores, _ = non_events(forests, watch, options.check, options.seed + 5000)
     for way, of_way in thresholds.items():
         print(f"\nfalse alarms among {len(scores[way])} other non-events, {way}:")
         for rate, threshold in of_way.items():
@@ -197,15 +200,14 @@ def check_rates(
 
 def events(
     forests: Forests,
-    features: FeatureSet,
+    watch: Watch,
     thresholds: dict[str, dict[float, float]],
     n: int,
     seed: int,
 ) -> None:
     """Print recall by time and by baseline magnitude, and before half of the rise."""
-    skies = [simulate_sky(min(_BATCH, n - i), EVENT, 1000 * seed + i, past_days=_PAST_DAYS)
-             for i in range(0, n, _BATCH)]  # fmt: skip
-    seen = [scored_alerts(forests, features, sky) for sky in skies]
+    skies = [watch.sky(min(_BATCH, n - i), EVENT, 1000 * seed + i) for i in range(0, n, _BATCH)]
+    seen = [scored_alerts(forests, watch, sky) for sky in skies]
     columns = {
         name: np.concatenate([sky.truth[name].to_numpy() for sky in skies])
         for name in ("peak_mjd", "te_days", "u0", "source_share", "r_mag")
@@ -215,7 +217,7 @@ def events(
     begins = np.cumsum([0, *(len(sky.truth) for sky in skies[:-1])])
     owner = np.concatenate([o + b for (o, _, _), b in zip(seen, begins, strict=True)])
     mjd = np.concatenate([t for _, t, _ in seen])
-    is_target = columns["r_mag"] < TARGET_MAG
+    is_target = columns["r_mag"] < watch.target_mag
 
     def until(values: np.ndarray, end: np.ndarray) -> np.ndarray:
         """The highest of the values of each event's alerts up to a time, -1 without any."""
@@ -236,10 +238,12 @@ def events(
                 print(f"  {x:+.2f} tE: {_both(best > threshold, best >= 0)}")
             hits = until(scores, half) > threshold
             print(f"  before half of the rise: {_both(hits, has_early)}")
-            for low, high in pairwise(MAGNITUDES):
+            for low, high in pairwise(watch.magnitudes):
                 chosen = (columns["r_mag"] >= low) & (columns["r_mag"] < high)
                 print(f"    r {low:g} to {high:g}: {_both(hits[chosen], has_early[chosen])}")
-            print(f"    r below {TARGET_MAG:g}: {_both(hits[is_target], has_early[is_target])}")
+            print(
+                f"    r below {watch.target_mag:g}: {_both(hits[is_target], has_early[is_target])}"
+            )
             for low, high in pairwise(RISES):
                 chosen = is_target & (rise / 2 >= low) & (rise / 2 < high)
                 print(f"      risen by {low:g} to {high:g} mag at half: "
@@ -249,15 +253,15 @@ def events(
         met = "met" if rate <= TARGET_RATE and hits.mean() >= TARGET_RECALL else "missed"
         note = "" if rate <= TARGET_RATE else f" (too few non-events for it; at {rate:.0e})"
         print(
-            f" target {TARGET_RECALL:.0%} of the events below r = {TARGET_MAG:g} before half of "
-            f"the rise at {TARGET_RATE:.0e}, {way}: {share(hits.sum(), len(hits))}{note}, {met}"
+            f" target {TARGET_RECALL:.0%} of the events below r = {watch.target_mag:g} before half "
+            f"of the rise at {TARGET_RATE:.0e}, {way}: {share(hits.sum(), len(hits))}{note}, {met}"
         )
     print(f" of these, {share(has_early[is_target].sum(), is_target.sum())} have an alert by then: "
           "more cannot be found")  # fmt: skip
 
 
 def scored_alerts(
-    forests: Forests, features: FeatureSet, sky: Sky
+    forests: Forests, watch: Watch, sky: Sky
 ) -> tuple[np.ndarray, np.ndarray, Scores]:
     """Object, time and scores of every alert of the events of `sky`, up to the last of `TIMES`."""
     curves, owner = sky.curves, sky.curves.alert_of_point()
@@ -265,7 +269,7 @@ def scored_alerts(
     whole = curves.mjd > sky.first_mjd + _HISTORY
     rows = np.flatnonzero(detected(curves) & whole & (curves.mjd <= last[owner]))
     parts = [
-        score(forests, features.extract(packets_at(sky, rows[i : i + _BATCH])).values)
+        score(forests, watch.features.extract(packets_at(sky, rows[i : i + _BATCH])).values)
         for i in range(0, len(rows), _BATCH)
     ]
     found = {way: np.concatenate([part[way] for part in parts]) for way in forests}

@@ -1,4 +1,4 @@
-"""Sets of lenses and of what is taken for one, for ``data/make.py microlensing``."""
+"""Sets of lenses and of what is taken for one, of ZTF and of LSST, for ``data/make.py``."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from fink_al.features.feature_set import FeatureSet
 from fink_al.settings import Settings
 from fink_al.simulation.lens_alerts import EVENT, random_detections, simulate_sky
 from fink_al.simulation.lens_rows import archived
+from fink_al.simulation.star_surveys import STAR_SURVEYS
 
 _STARTING_SEED, _STARTING_PER_CLASS = 7201, 150
 _TEST_SEED, _TEST_PER_CLASS = 7202, 300
 _TEACHING_SEED, _TEACHING_PER_CLASS, _TEACHING_ALERTS = 7203, 700, 2
-_PAST_DAYS, _HISTORY_DAYS = 365, 30
+#: A year before the packets of alerts that are so long after the first night.
+_MEMORY_DAYS, _SEASON_DAYS = 365, 30
 #: Share of the alerts that no memory covers; the others have one of any length up to a year.
 _WITHOUT_MEMORY = 0.15
 _COLUMNS = ["object_id", "type", "alert_id", "mjd", "band", "mag", "ra", "dec"]
@@ -50,10 +52,13 @@ def _both(settings: Settings, seed: int, n: int, most: int) -> pa.Table:
 def _alerts(
     settings: Settings, kind: str | None, seed: int, n: int, most: int, rng: np.random.Generator
 ) -> pa.Table:
-    sky = simulate_sky(3 * n, kind, seed, past_days=_PAST_DAYS)
+    history_days = settings.survey.history_days
+    past_days = _MEMORY_DAYS + history_days - _SEASON_DAYS
+    stars = STAR_SURVEYS[settings.survey.name]
+    sky = simulate_sky(3 * n, kind, seed, past_days=past_days, survey=stars)
     end = sky.truth["peak_mjd"].to_numpy() if kind == EVENT else None
-    rows = random_detections(sky.curves, rng, _PAST_DAYS + _HISTORY_DAYS, most, end)
-    latest = sky.curves.mjd[rows] - 2 * _HISTORY_DAYS
+    rows = random_detections(sky.curves, rng, past_days + _SEASON_DAYS, most, end)
+    latest = sky.curves.mjd[rows] - 2 * history_days
     since = np.floor(rng.uniform(sky.first_mjd, latest))
     since[rng.random(len(rows)) < _WITHOUT_MEMORY] = np.nan
     alerts = archived(sky, rows, since, seed)

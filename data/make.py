@@ -28,7 +28,8 @@ _TEST_SEED, _TEST_ALERTS, _TEST_OBJECTS = 7002, 4500, 600
 #: Several seasons, as the schedule of each is another one.
 _TEACHING_SEEDS = (7100, 7101, 7102)
 _TEACHING_NIGHTS, _TEACHING_ALERTS, _TEACHING_PER_SEASON = 40, 400, 3000
-_TARGETS = ("early_snia", "early_snia_lsst", "microlensing")
+_LENS_TARGETS = ("microlensing", "microlensing_lsst")
+_TARGETS = ("early_snia", "early_snia_lsst", *_LENS_TARGETS)
 _COLUMNS = ["object_id", "type", "alert_id", "mjd", "band", "mag", "ra", "dec"]
 
 
@@ -143,7 +144,7 @@ SETS: dict[str, tuple[Any, dict[str, Any]]] = {
 }
 
 
-#: The same of the target that looks for lenses.
+#: The same of the targets that look for lenses.
 LENS_SETS = {
     name: (getattr(lens_sets, name), {"compression_level": 19, "use_dictionary": False})
     for name in SETS
@@ -152,7 +153,7 @@ LENS_SETS = {
 
 def sets_of(target: str) -> dict[str, tuple[Any, dict[str, Any]]]:
     """Sets of a target, and how their files are written."""
-    return LENS_SETS if target == "microlensing" else SETS
+    return LENS_SETS if target in _LENS_TARGETS else SETS
 
 
 def main() -> None:

@@ -275,7 +275,7 @@ def test_a_target_is_like_another_but_for_what_it_says(tmp_path):
 
 
 def test_each_target_has_its_own_data_sets():
-    for name in ("early_snia", "early_snia_lsst", "microlensing"):
+    for name in ("early_snia", "early_snia_lsst", "microlensing", "microlensing_lsst"):
         settings = load_settings(environment={"FINK_AL_TARGET": name})
         for key in ("starting_set", "test_set", "teaching_set"):
             found = getattr(settings, key).resolve()

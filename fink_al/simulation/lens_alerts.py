@@ -147,12 +147,11 @@ def simulate_sky(
             truth.loc[rows, column] = values
     truth["r_mag"] = 27.5 - 2.5 * np.log10(stars.flux[:, survey.red])
     truth = truth.assign(**_nearest(kinds, stars.flux, truth, survey, rng))
-    total = stars.flux[index, band] + change
-    use = total < baseline_flux(np.array(survey.saturation_mag))
-    index, mjd, band, limit, change = (x[use] for x in (index, mjd, band, limit, change))
     error = stated_error(limit, stars.flux[index, band], change, survey)
     flux = measured(change, error, index, rng)
-    truth = truth.assign(**counted.before(index[~kept], mjd[~kept], flux[~kept], error[~kept], n))
+    is_sound = stars.flux[index, band] + change < baseline_flux(np.array(survey.saturation_mag))
+    early, kept = is_sound & ~kept, is_sound & kept
+    truth = truth.assign(**counted.before(index[early], mjd[early], flux[early], error[early], n))
     offsets = np.concatenate([[0], np.cumsum(np.bincount(index[kept], minlength=n))])
     curves = forced_points(offsets, mjd[kept], band[kept], flux[kept], error[kept], survey)
     return Sky(curves, limit[kept], truth, begin, past_days, survey)

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fink_al.simulation.past import spans
+from fink_al.simulation.star_colours import in_bands
 from fink_al.simulation.star_noise import baseline_flux
 from fink_al.simulation.star_surveys import ZTF, StarSurvey
 
@@ -326,23 +327,6 @@ COLOURS = {
     "AGN": (0.4, 0.3),
 }
 STAR_COLOUR = (0.9, 0.4)
-#: Magnitude in another band less that in r: at g - r = 0, for each magnitude of g - r, and scatter;
-#: and what is added for kinds off this line. Round numbers of our own, near the stars of Covey et
-#: al. 2007 behind some dust: accretion and quasars are bright in u, Be stars have a small Balmer
-#: jump, and Miras are redder than dust makes stars.
-_BESIDE = {
-    "u": (0.7, 2.2, 0.3),
-    "i": (0.0, -0.45, 0.05),
-    "z": (0.0, -0.65, 0.08),
-    "y": (0.0, -0.75, 0.1),
-}
-_OFF_LINE = {
-    "AGN": {"u": -0.8},
-    "CV": {"u": -0.8},
-    "Be star": {"u": -0.4},
-    "young star": {"u": -0.3},
-    "Mira": {"i": -0.6, "z": -1.1, "y": -1.4},
-}
 
 
 def draw_stars(
@@ -354,11 +338,5 @@ def draw_stars(
     r = rng.uniform(*mag, n)
     mean, scatter = np.array([COLOURS.get(kind, STAR_COLOUR) for kind in kinds]).reshape(-1, 2).T
     g = r + mean + scatter * rng.normal(size=n)
-    mags = {"g": g, "r": r}
-    for band in survey.bands:
-        if band not in mags:
-            at_zero, slope, own = _BESIDE[band]
-            off = np.array([_OFF_LINE.get(kind, {}).get(band, 0.0) for kind in kinds])
-            mags[band] = r + at_zero + slope * (g - r) + off + own * rng.normal(size=n)
-    flux = baseline_flux(np.stack([mags[band] for band in survey.bands], axis=1))
+    flux = baseline_flux(in_bands(survey.bands, kinds, g, r, rng))
     return Stars(flux, centre_mjd, survey.blueness)

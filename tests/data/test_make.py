@@ -14,10 +14,10 @@ from fink_al.training.teaching_set import read_teaching_set
 
 DATA = Path(__file__).parents[2] / "data"
 #: Objects of the starting set and alerts of the teaching set, of targets of other sizes.
-SIZES = {"microlensing": (300, 1400)}
+SIZES = dict.fromkeys(("microlensing", "microlensing_lsst"), (300, 1400))
 
 
-@pytest.fixture(scope="module", params=["early_snia", "early_snia_lsst", "microlensing"])
+@pytest.fixture(scope="module", params=make._TARGETS)
 def settings(request):
     return make.settings_of(request.param)
 

