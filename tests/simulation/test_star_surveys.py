@@ -5,6 +5,7 @@ import pytest
 
 from fink_al.alerts import light_curves
 from fink_al.features.feature_set import FeatureSet
+from fink_al.features.microlensing.lens import PointLens
 from fink_al.settings import load_settings, load_survey
 from fink_al.simulation import lenses
 from fink_al.simulation.lens_alerts import (
@@ -120,3 +121,18 @@ def test_rows_of_the_archive_give_the_features_of_the_packets(sky, rows):
             continue
         close = np.isclose(ours[:, i], theirs[:, i], rtol=0.02, atol=0.02, equal_nan=True)
         assert close.mean() > 0.95, name
+
+
+def test_bright_lenses_are_fitted_well_in_six_bands_and_a_year():
+    sky = simulate_sky(400, EVENT, 3, mag=(17.0, 20.0), past_days=300, survey=LSST)
+    feature = PointLens(LSST.bands, forced=True)
+    values, _ = feature.extract(sky.curves)
+    columns, truth = dict(zip(feature.names, values.T, strict=True)), sky.truth
+    te_days = truth["te_days"].to_numpy()
+    good = (columns["lens_te_err"] < 0.1) & (te_days > 5) & (te_days < 25)
+    assert good.sum() > 40
+    ratio = columns["lens_te"][good] / te_days[good]
+    assert abs(np.median(ratio) - 1) < 0.05
+    assert np.median(columns["lens_chi2"][good]) == pytest.approx(1.35, abs=0.35)
+    alone = good & (truth["source_share"] == 1).to_numpy() & (columns["lens_u0_err"] < 0.1)
+    assert abs(np.median((columns["lens_source_r"] - truth["r_mag"])[alone])) < 0.1
