@@ -40,7 +40,6 @@ from fink_al.features.microlensing.lens import PointLens
 from fink_al.models.estimators.forest import Forest
 from fink_al.settings import load_settings
 from fink_al.simulation.lens_alerts import (
-    BANDS,
     EVENT,
     PLANET,
     Sky,
@@ -109,7 +108,7 @@ def main() -> None:
                   f"highest {these.max():.3f}")  # fmt: skip
     events(forests, watch, thresholds, options.events, options.seed + 2000)
     if options.planets:
-        planets(options.planets)
+        planets(watch, options.planets)
     check_rates(forests, watch, thresholds, options)
     if options.real:
         microlensing_real.report(options.real, options.trees, options.seed, options.quick)
@@ -276,18 +275,29 @@ def scored_alerts(
     return owner[rows], curves.mjd[rows], found
 
 
-def planets(n: int) -> None:
-    """Print how many lenses with a planet have more structure than 99% of single ones."""
-    feature = PointLens(BANDS, forced=True)
+def planets(watch: Watch, n: int) -> None:
+    """Print how many lenses with a planet have more structure than 99% of single ones.
+
+    And the value that 1% of the alerts of single lenses exceed.
+    """
+    feature = PointLens(watch.stars.bands, forced=True)
     column = feature.names.index("lens_planetary")
     found = []
     for kind, seed in ((EVENT, 77), (PLANET, 78)):
-        values, codes = feature.extract(simulate_sky(n, kind, seed, mag=(15.0, 18.0)).curves)
+        sky = simulate_sky(n, kind, seed, mag=watch.planet_mag, survey=watch.stars)
+        values, codes = feature.extract(sky.curves)
         found.append(values[codes == 0, column])
     single, double = found
     hits = int((double > np.quantile(single, 0.99)).sum())
     print(f"\nlens_planetary above 99% of {len(single)} single lenses: {hits} of {len(double)} "
           f"with a planet, {share(hits, len(double))}")  # fmt: skip
+    sky = watch.sky(n, EVENT, 79)
+    rows = np.flatnonzero(detected(sky.curves) & (sky.curves.mjd > sky.first_mjd + _HISTORY))
+    values, codes = feature.extract(packets_at(sky, rows))
+    of_alerts = values[codes == 0, column]
+    print(
+        f"1% of {len(of_alerts)} alerts of single lenses above {np.quantile(of_alerts, 0.99):.2f}"
+    )
 
 
 def _both(hits: np.ndarray, exists: np.ndarray) -> str:

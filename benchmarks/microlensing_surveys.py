@@ -31,6 +31,8 @@ class Watch:
         Bounds in baseline magnitude.
     target_mag : float
         Baseline magnitude above which recall has a target.
+    planet_mag : tuple of float
+        Brightest and faintest baseline magnitude of lenses with a planet.
     """
 
     stars: StarSurvey
@@ -39,6 +41,7 @@ class Watch:
     past_days: int
     magnitudes: tuple[float, ...]
     target_mag: float
+    planet_mag: tuple[float, float]
 
     @cached_property
     def features(self) -> FeatureSet:
@@ -51,7 +54,15 @@ class Watch:
 
 
 WATCHES = {
-    "ztf": Watch(ZTF, "microlensing", FEATURES, 365, (15.0, 17.0, 18.5, 20.0, 21.0), 18.5),
+    "ztf": Watch(
+        ZTF,
+        "microlensing",
+        FEATURES,
+        365,
+        (15.0, 17.0, 18.5, 20.0, 21.0),
+        18.5,
+        (15.0, 18.0),
+    ),
     "lsst": Watch(
         LSST,
         "microlensing_lsst",
@@ -59,5 +70,6 @@ WATCHES = {
         700,
         (17.0, 19.0, 20.5, 22.0, 23.0, 24.0),
         20.5,
+        (17.0, 20.0),
     ),
 }
