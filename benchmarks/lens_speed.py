@@ -4,7 +4,8 @@ FILES are packets of ZTF: Avro container files, or Parquet files with `candidate
 `prv_candidates`. Without any, packets are simulated. The rate is the process' own time, the least
 of several rounds, over all packets, and over those alone that rise, so that each is fitted.
 
-    python benchmarks/lens_speed.py [FILE ...] [--alerts 3000] [--rounds 7] [--check] [--quick]
+    python benchmarks/lens_speed.py [FILE ...] [--survey lsst] [--alerts 3000] [--rounds 7]
+        [--check] [--quick]
 """
 
 from __future__ import annotations
@@ -31,10 +32,10 @@ from fink_al.simulation.lens_alerts import (
     random_detections,
     simulate_sky,
 )
+from fink_al.simulation.star_surveys import STAR_SURVEYS, StarSurvey
 
 TARGET_RATE = 20_000.0
 _HISTORY = 30.0
-_LENS = PointLens(("g", "r"), forced=True)
 _FORCED_FIELDS = ("jd", "fid", "forcediffimflux", "forcediffimfluxunc", "magzpsci")
 
 
@@ -42,41 +43,47 @@ def main() -> None:
     """Measure, print, and judge."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("files", nargs="*", type=Path, metavar="FILE")
+    parser.add_argument("--survey", choices=STAR_SURVEYS, default="ztf", help="that is simulated")
     parser.add_argument("--alerts", type=int, default=3000, help="alerts of a round, at least")
     parser.add_argument("--rounds", type=int, default=7, help="times that they are fitted")
     parser.add_argument("--check", action="store_true", help="exit 1 if a target is missed")
     parser.add_argument("--quick", action="store_true", help="few alerts: only shows that it runs")
     options = parser.parse_args()
     n, rounds = (200, 1) if options.quick else (options.alerts, options.rounds)
+    stars = STAR_SURVEYS[options.survey]
+    lens = PointLens(stars.bands, forced=True)
     if options.files:
         skies = {"real packets": real(options.files)}
     else:
-        skies = {"simulated events": simulated(EVENT, n), "simulated others": simulated(None, n)}
+        kinds = {"simulated events": EVENT, "simulated others": None}
+        skies = {name: simulated(kind, n, stars) for name, kind in kinds.items()}
     claims = []
     for name, alerts in skies.items():
-        is_fitted = _LENS.extract(alerts)[1] == 0
+        is_fitted = lens.extract(alerts)[1] == 0
         print(f"{name}: {len(alerts)}, of which {is_fitted.sum()} are fitted")
         for label, part in (("all", alerts), ("fitted", alerts.select(is_fitted))):
             many = LightCurves.concatenate([part] * -(-n // len(part)))
-            rate = len(many) / min(seconds(many) for _ in range(rounds))
+            rate = len(many) / min(seconds(lens, many) for _ in range(rounds))
             print(f" {label}: {many.n_points / len(many):.1f} points an alert")
             key = f"lens_{name}_{label}".replace(" ", "_")
             claims.append(Claim(key, rate, "alerts/s", TARGET_RATE, rate >= TARGET_RATE))
     judge(claims, options.check)
 
 
-def seconds(alerts: LightCurves) -> float:
+def seconds(lens: PointLens, alerts: LightCurves) -> float:
     """Time of the process for `alerts`, whose points are gathered, too."""
     fresh = alerts.slice(0, len(alerts))  # without what is kept of `alerts`
     since = time.process_time()
-    _LENS.extract(fresh)
+    lens.extract(fresh)
     return time.process_time() - since
 
 
-def simulated(kind: str | None, n: int) -> LightCurves:
-    """Packets of `n` objects at a random detection of each."""
-    sky = simulate_sky(n, kind, 1)
-    return packets_at(sky, random_detections(sky.curves, np.random.default_rng(1), _HISTORY))
+def simulated(kind: str | None, n: int, stars: StarSurvey) -> LightCurves:
+    """Packets of `n` objects at a random detection of each, with a whole history."""
+    before = int(stars.sky.HISTORY_DAYS - _HISTORY)
+    sky = simulate_sky(n, kind, 1, past_days=before, survey=stars)
+    rows = random_detections(sky.curves, np.random.default_rng(1), before + _HISTORY)
+    return packets_at(sky, rows)
 
 
 def real(files: list[Path]) -> LightCurves:
