@@ -23,7 +23,8 @@ Floats = npt.NDArray[np.float64]
 Arrays = dict[str, npt.NDArray[Any]]
 
 #: A node. A value up to `threshold` goes left, a missing one where it went in training. Children
-#: are counted from the root of their tree, -1 in a leaf. `share` is that of the positive class.
+#: are counted from the root of their tree, -1 in a leaf. `share` is that of the positive class, or
+#: another value of a leaf, within bounds that its estimator sets.
 NODE = np.dtype(
     [
         ("threshold", "<f8"), ("share", "<f8"), ("left", "<i4"), ("right", "<i4"),
@@ -122,13 +123,25 @@ class Trees:
         return {"sizes": self.sizes, "nodes": self.nodes}
 
     @classmethod
-    def of_arrays(cls, arrays: Arrays, n_features: int) -> Trees:
+    def of_arrays(
+        cls, arrays: Arrays, n_features: int, bounds: tuple[float, float] = (0.0, 1.0)
+    ) -> Trees:
         """Trees whose nodes are `arrays`, which may come from anywhere.
+
+        Parameters
+        ----------
+        arrays : dict
+            As :meth:`to_arrays` gives them.
+        n_features : int
+            Number of features that the trees were grown on.
+        bounds : float, float
+            Least and largest share that is allowed.
 
         Raises
         ------
         ModelError
-            If the arrays are not those of trees, or a path leaves its tree or never ends.
+            If the arrays are not those of trees, a path leaves its tree or never ends, or a share
+            is out of bounds.
         """
         sizes, nodes = (arrays.get(name, np.empty(0)) for name in ("sizes", "nodes"))
         valid = arrays.keys() == {"sizes", "nodes"} and sizes.dtype == np.int64
@@ -146,8 +159,9 @@ class Trees:
         inside &= (feature >= 0) & (feature < n_features)
         if not (inside | (left == -1) & (right == -1)).all():
             raise ModelError("A tree of the model points outside itself; train it again.")
-        if not ((nodes["share"] >= 0) & (nodes["share"] <= 1)).all():  # NaN is refused, too
-            raise ModelError("A share in the model is no probability; train it again.")
+        low, high = bounds
+        if not ((nodes["share"] >= low) & (nodes["share"] <= high)).all():  # NaN is refused, too
+            raise ModelError("A share in the model is out of bounds; train it again.")
         return cls(nodes, sizes, n_features)
 
     @cached_property

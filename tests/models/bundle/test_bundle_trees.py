@@ -116,5 +116,5 @@ def test_nodes_that_hold_no_shares_are_refused(make, hash_, share):
     def change(arrays):
         arrays["nodes"]["share"][-1] = share
 
-    with pytest.raises(ModelError, match="A share in the model is no probability"):
+    with pytest.raises(ModelError, match="A share in the model is out of bounds"):
         Model.from_bytes(with_arrays(make("random_forest"), change), hash_)
