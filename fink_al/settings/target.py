@@ -43,6 +43,7 @@ class ModelSettings(Section):
             "informed_process",
             "informed_forest",
             "random_forest",
+            "boosted_trees",
             "pine_forest",
             "aad_forest",
             "isolation_forest",
@@ -93,7 +94,7 @@ class ModelSettings(Section):
     def applied(self) -> dict[str, Any]:
         """Settings that apply to the chosen estimator, as JSON types."""
         unused = set() if self.is_taught else {"prior", "earlier_alerts"}
-        if self.has_background:
+        if self.has_background or self.estimator == "boosted_trees":
             unused.add("min_samples_leaf")
         if not self.without_features:  # identities of models that look at all features stay
             unused.add("without_features")

@@ -50,9 +50,7 @@ def test_a_feature_set_may_be_a_file_in_a_folder():
 
 
 def test_an_estimator_that_was_removed_is_not_known():
-    known = (
-        "No estimator 'gradient_boosting'; known: random_forest, informed_forest, informed_process"
-    )
+    known = "No estimator 'gradient_boosting'; known: random_forest, boosted_trees, informed_forest"
     with pytest.raises(SettingsError, match=known):
         Arm.parse("committee/gradient_boosting")
 

@@ -11,6 +11,12 @@ import numpy.typing as npt
 
 from fink_al.errors import ModelError
 from fink_al.models.estimators.background import Background, Beside
+from fink_al.models.estimators.boosted import (
+    Boosted,
+    boosted_of_arrays,
+    boosted_to_arrays,
+    fit_boosted,
+)
 from fink_al.models.estimators.forest import Forest, fit_forest, forest_of_arrays, forest_to_arrays
 from fink_al.models.estimators.growing import Grow, grow
 from fink_al.models.estimators.informed import (
@@ -43,13 +49,13 @@ class Narrowed:
 
     Parameters
     ----------
-    estimator : Forest, InformedForest, InformedProcess or Isolation
+    estimator : Forest, Boosted, InformedForest, InformedProcess or Isolation
         Fitted to these features alone.
     columns : int64 array, shape (m,)
         Columns of the features that it looks at, ascending.
     """
 
-    estimator: Forest | InformedForest | InformedProcess | Isolation
+    estimator: Forest | Boosted | InformedForest | InformedProcess | Isolation
     columns: npt.NDArray[np.int64]
 
     def predict_proba(self, values: Floats) -> Floats:
@@ -65,7 +71,7 @@ class Narrowed:
         return self.estimator.unseen(values[:, self.columns], objects)
 
 
-Estimator: TypeAlias = Forest | InformedForest | InformedProcess | Isolation | Narrowed
+Estimator: TypeAlias = Forest | Boosted | InformedForest | InformedProcess | Isolation | Narrowed
 
 #: Array of a narrowed estimator's columns. No estimator has one of this name, so versions of
 #: fink-al that do not know it refuse the bundle.
@@ -81,6 +87,7 @@ class _Kind(NamedTuple):
     of_arrays: Callable[[Arrays, int], Any]
     is_taught: bool = False  # by a prior
     has_background: bool = False  # alerts without a label
+    has_folds: bool = False  # of objects
 
 
 _ISOLATION = _Kind(
@@ -89,6 +96,9 @@ _ISOLATION = _Kind(
 
 _KINDS = {
     "random_forest": _Kind(Forest, fit_forest, forest_to_arrays, forest_of_arrays),
+    "boosted_trees": _Kind(
+        Boosted, fit_boosted, boosted_to_arrays, boosted_of_arrays, has_folds=True
+    ),
     "informed_forest": _Kind(
         InformedForest, fit_informed, informed_to_arrays, informed_of_arrays, is_taught=True
     ),
@@ -150,6 +160,8 @@ def fit_estimator(
     if kind.has_background:
         bounded = isinstance(prior, Background) and Background(_bounded(prior.values))
         also = {"background": bounded or None, "objects": own}
+    if kind.has_folds:
+        also = {"objects": own}
     weights = 1.0 / counts[own]
     return kind.fit(settings, _bounded(values), positive, weights, threads, grow=grow, **also)
 
@@ -169,7 +181,7 @@ def predict(estimator: Estimator, values: npt.NDArray[np.floating]) -> npt.NDArr
 def member_probabilities(
     estimator: Estimator, values: npt.NDArray[np.floating]
 ) -> npt.NDArray[np.float64]:
-    """Probability by each tree, shape (trees, n); NaN where an alert has no feature at all."""
+    """Probability by each tree or booster, (members, n); NaN where an alert has no feature."""
     have_features = ~np.isnan(values).all(axis=1)
     members = estimator.members(_bounded(values[have_features]))
     p = np.full((len(members), len(values)), np.nan)
@@ -180,9 +192,9 @@ def member_probabilities(
 def unseen_probabilities(
     estimator: Estimator, values: npt.NDArray[np.floating], objects: npt.NDArray[Any]
 ) -> npt.NDArray[np.float64]:
-    """Probability of each example by the trees that had not seen its object, shape (n,).
+    """Probability of each example by members that had not seen its object, shape (n,).
 
-    NaN where every tree has seen it.
+    NaN where every member has seen it.
 
     Parameters
     ----------

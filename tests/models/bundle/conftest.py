@@ -29,7 +29,7 @@ def make(settings: Settings) -> Callable[[str], bytes]:
         training = TrainingSet(names, np.arange(40), values[:, 0] > 0, values)
         model = settings.target.model.model_copy(update={"estimator": kind})
         target = settings.target.model_copy(update={"model": model})
-        if kind != "random_forest":
+        if model.is_taught:
             target = informed(target, kind)
         return fit(training, target, None, prior=teacher(target)).to_bytes()
 

@@ -13,7 +13,7 @@ from fink_al.models.estimators.trees import NODE
 from fink_al.models.old_bundle import OLD_MODEL, OLD_SCHEMA
 
 #: Kinds of estimator; an informed forest is two random forests.
-KINDS = ("random_forest", "informed_forest", "informed_process")
+KINDS = ("random_forest", "boosted_trees", "informed_forest", "informed_process")
 
 
 def rewritten(

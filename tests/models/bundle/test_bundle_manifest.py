@@ -25,8 +25,8 @@ def _boosting(manifest: dict) -> None:
         ),
         (
             _other_estimator,
-            r"The model is a perceptron; known: random_forest, informed_forest, informed_process, "
-            r"pine_forest, aad_forest, isolation_forest\. Train it again",
+            r"The model is a perceptron; known: random_forest, boosted_trees, informed_forest, "
+            r"informed_process, pine_forest, aad_forest, isolation_forest\. Train it again",
         ),
         (
             lambda manifest: manifest["estimator"].update(estimator=["random_forest"]),

@@ -12,6 +12,7 @@ from fink_al.models.model import Model
 #: Array of the trees of each kind.
 NODES = {
     "random_forest": "nodes",
+    "boosted_trees": "nodes",
     "informed_forest": "own_nodes",
     "informed_process": "prior_nodes",
 }

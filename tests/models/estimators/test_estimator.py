@@ -14,7 +14,7 @@ from fink_al.models.estimators.forest import Forest
 from fink_al.models.estimators.growing import grow
 from fink_al.models.estimators.prior import Prior
 
-KINDS = ("random_forest", "informed_forest", "informed_process")
+KINDS = ("random_forest", "boosted_trees", "informed_forest", "informed_process")
 
 
 @pytest.fixture(params=KINDS)
