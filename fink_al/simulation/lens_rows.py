@@ -19,6 +19,7 @@ from fink_al.simulation import lsst
 from fink_al.simulation.exposures import DETECTION_SIGMA
 from fink_al.simulation.lens_alerts import EVENT, PLANET, Sky, first_of_packets, packets_at
 from fink_al.simulation.past import spans
+from fink_al.simulation.periodic import PERIODIC
 
 #: Type of each kind, in the words of ``conf/taxonomy.yml``; supernovae have their own.
 TYPES = {
@@ -28,6 +29,7 @@ TYPES = {
     "Be star": "Variable star",
     "young star": "Variable star",
     "constant": "Variable star",
+    **dict.fromkeys(PERIODIC, "Variable star"),
     "CV": "CV",
     "AGN": "AGN",
 }

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fink_al.simulation.past import spans
-from fink_al.simulation.star_colours import in_bands
+from fink_al.simulation.periodic import PERIODIC, Draw
+from fink_al.simulation.star_colours import g_minus_r, in_bands
 from fink_al.simulation.star_noise import baseline_flux
 from fink_al.simulation.star_surveys import ZTF, StarSurvey
 
@@ -300,33 +301,32 @@ def cataclysmic(
     return stars.flux[index, band] * (10 ** (0.4 * out) - 1), {"interval_days": interval}
 
 
+def _periodic(draw: Draw, ratio: float) -> Model:
+    """Return the model of a kind of :data:`fink_al.simulation.periodic.PERIODIC`."""
+
+    def model(
+        stars: Stars, index: Ints, mjd: Floats, band: Ints, rng: np.random.Generator
+    ) -> tuple[Floats, dict[str, Floats]]:
+        change, period = draw(len(stars.centre_mjd), index, mjd, rng)
+        change = change * _ratio(stars, ratio, index, band, rng)
+        return stars.flux[index, band] * (10 ** (0.4 * change) - 1), {"period_days": period}
+
+    return model
+
+
 #: Models that are no lens, by kind, with their share among non-events (our own: a stream in the
-#: plane, where variable stars are most of what changes).
+#: plane, where variable stars are most of what changes; docs/microlensing.md).
 OTHERS: dict[str, tuple[Model, float]] = {
-    "Mira": (mira, 0.20),
+    "Mira": (mira, 0.10),
     "Be star": (be_star, 0.15),
-    "young star": (young_star, 0.15),
-    "CV": (cataclysmic, 0.15),
-    "AGN": (agn, 0.10),
-    "constant": (constant, 0.10),
+    "young star": (young_star, 0.12),
+    "CV": (cataclysmic, 0.10),
+    "AGN": (agn, 0.07),
+    "constant": (constant, 0.06),
+    **{kind: (_periodic(draw, ratio), part) for kind, (draw, ratio, part) in PERIODIC.items()},
 }
 #: Share of supernovae, whose light curves are those of :mod:`fink_al.simulation.objects`.
-SUPERNOVA_SHARE = 0.15
-
-
-#: Mean and scatter of g - r behind the dust of the plane, by kind; of others, lensed stars among
-#: them, `STAR_COLOUR`. In round numbers of our own: Be stars are of type B, which is 0.8 bluer than
-#: most stars (Covey et al. 2007, AJ 134, 2398), young stars are of late types, Miras giants of the
-#: coolest, discs of dwarf novae hot, quasars of g - r = 0.2 without dust (Richards et al. 2001, AJ
-#: 121, 2308).
-COLOURS = {
-    "Be star": (0.1, 0.4),
-    "young star": (1.2, 0.4),
-    "Mira": (1.8, 0.5),
-    "CV": (0.4, 0.3),
-    "AGN": (0.4, 0.3),
-}
-STAR_COLOUR = (0.9, 0.4)
+SUPERNOVA_SHARE = 0.10
 
 
 def draw_stars(
@@ -336,7 +336,6 @@ def draw_stars(
     """Draw constant light of objects of `kinds`: r uniform in `mag`, colours of the kind."""
     n = len(kinds)
     r = rng.uniform(*mag, n)
-    mean, scatter = np.array([COLOURS.get(kind, STAR_COLOUR) for kind in kinds]).reshape(-1, 2).T
-    g = r + mean + scatter * rng.normal(size=n)
+    g = r + g_minus_r(kinds, rng)
     flux = baseline_flux(in_bands(survey.bands, kinds, g, r, rng))
     return Stars(flux, centre_mjd, survey.blueness)

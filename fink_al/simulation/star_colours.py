@@ -1,4 +1,4 @@
-"""Colours of stars in other bands than g and r."""
+"""Colours of stars: g - r by kind, and other bands."""
 
 from __future__ import annotations
 
@@ -7,10 +7,27 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
+#: Mean and scatter of g - r behind the dust of the plane, by kind; of others, lensed stars among
+#: them, `_STAR_COLOUR`. In round numbers of our own: Be stars are of type B, which is 0.8 bluer
+#: than most stars (Covey et al. 2007, AJ 134, 2398), RR Lyrae of types A and F, young and spotted
+#: stars of late ones, semi-regular giants and Miras of the coolest, discs of dwarf novae hot,
+#: quasars of g - r = 0.2 without dust (Richards et al. 2001, AJ 121, 2308).
+_COLOURS = {
+    "Be star": (0.1, 0.4),
+    "young star": (1.2, 0.4),
+    "Mira": (1.8, 0.5),
+    "CV": (0.4, 0.3),
+    "AGN": (0.4, 0.3),
+    "RR Lyrae": (0.5, 0.3),
+    "semi-regular": (1.6, 0.5),
+    "spotted star": (1.2, 0.4),
+}
+_STAR_COLOUR = (0.9, 0.4)
+
 #: Magnitude in another band less that in r: at g - r = 0, for each magnitude of g - r, and scatter;
 #: and what is added for kinds off this line. Round numbers of our own, near the stars of Covey et
 #: al. 2007 behind some dust: accretion and quasars are bright in u, Be stars have a small Balmer
-#: jump, and Miras are redder than dust makes stars.
+#: jump, and Miras and semi-regular giants are redder than dust makes stars.
 _BESIDE = {
     "u": (0.7, 2.2, 0.3),
     "i": (0.0, -0.45, 0.05),
@@ -23,7 +40,14 @@ _OFF_LINE = {
     "Be star": {"u": -0.4},
     "young star": {"u": -0.3},
     "Mira": {"i": -0.6, "z": -1.1, "y": -1.4},
+    "semi-regular": {"i": -0.3, "z": -0.5, "y": -0.7},
 }
+
+
+def g_minus_r(kinds: npt.NDArray, rng: np.random.Generator) -> Floats:
+    """Draw g - r of stars of `kinds`, shape (n,)."""
+    mean, scatter = np.array([_COLOURS.get(kind, _STAR_COLOUR) for kind in kinds]).reshape(-1, 2).T
+    return np.asarray(mean + scatter * rng.normal(size=len(kinds)))
 
 
 def in_bands(
