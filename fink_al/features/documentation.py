@@ -23,9 +23,9 @@ replay and training build it from the same settings.
 
 - `name`: `sigmoid` for the twelve published features, `early_v1` for those and all others below
   except context, forced photometry, the past, the fit over all bands and those of microlensing;
-  `microlensing_v1` for the rise and the point lens instead of the sigmoid; with the change against
-  the reference image where `context` has `reference_mag`, and with the lens against the catalogued
-  star where it has `host_colour_g_r`.
+  `microlensing_v1` for the rise, the peak and the point lens instead of the sigmoid; with the
+  change against the reference image where `context` has `reference_mag`, and with the lens against
+  the catalogued star where it has `host_colour_g_r`.
 - `bands`: bands in use, from blue to red; points of other bands are left out.
 - `criterion`, `min_data_points`, `min_rising_points`: conditions for fitting the sigmoid to a band.
 - `last_limit`: use the last non-detection before the first detection as a point of the fit, as the

@@ -24,6 +24,7 @@ from fink_al.features.limit import Limit
 from fink_al.features.magnitude import Magnitude
 from fink_al.features.microlensing.baseline import REFERENCE, Baseline
 from fink_al.features.microlensing.lens import STAR_COLOUR, PointLens
+from fink_al.features.microlensing.peak import Peak
 from fink_al.features.microlensing.rise import Rise
 from fink_al.features.noise import Noise
 from fink_al.features.past import Past
@@ -37,7 +38,7 @@ from fink_al.settings.target import OWN
 #: All kinds of features, in the order of the documentation.
 FEATURES = (
     Sigmoid, Magnitude, Rate, Noise, Limit, Colour, History, Context, Forced, Past, Counted,
-    Rainbow, Rise, PointLens, Baseline,
+    Rainbow, Rise, Peak, PointLens, Baseline,
 )  # fmt: skip
 
 
@@ -275,7 +276,7 @@ def _early_v1(settings: FeatureSettings) -> list[Feature]:
 def _microlensing_v1(settings: FeatureSettings) -> list[Feature]:
     """The general features, without a supernova's sigmoid, and those of a lens."""
     features = [*_general(settings), Counted()]
-    features += [Rise(band, settings.forced) for band in settings.bands]
+    features += [kind(band, settings.forced) for kind in (Rise, Peak) for band in settings.bands]
     has_star = STAR_COLOUR in settings.context
     features.append(PointLens(settings.bands, settings.forced, has_star))
     if REFERENCE in settings.context:

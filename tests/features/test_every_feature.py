@@ -19,6 +19,7 @@ from fink_al.features.limit import Limit
 from fink_al.features.magnitude import Magnitude
 from fink_al.features.microlensing.baseline import Baseline
 from fink_al.features.microlensing.lens import PointLens
+from fink_al.features.microlensing.peak import Peak
 from fink_al.features.microlensing.rise import Rise
 from fink_al.features.noise import Noise
 from fink_al.features.past import Past
@@ -44,6 +45,8 @@ EVERY = (
     Rainbow(("g", "r"), (475.3, 636.9), forced=True),
     Rise("g"),
     Rise("r", forced=True),
+    Peak("g"),
+    Peak("r", forced=True),
     PointLens(BANDS),
     PointLens(("r", "g"), forced=True, star=True),
     Past("g"),
