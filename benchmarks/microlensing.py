@@ -9,8 +9,8 @@ detections; it counts from the first that passes. Most non-events that teach are
 memory hardly knows, as they are the difficult ones; they weigh as much less.
 
 With --real, real light curves with a common treatment: each event is paired with a variable star.
-Both get the same number of points, at nearly the same times, errors that are the larger of the two,
-and the same baseline magnitude. Their forest learns from simulated objects observed like these.
+Both get the same times, errors that are the larger of the two, and the same magnitude. Their forest
+learns from simulated objects observed like these.
 
     python benchmarks/microlensing.py [--survey lsst] [--events 2000] [--non-events 200000]
         [--check 200000] [--train 3000] [--full] [--real FILE] [--planets 600] [--trees 300]
