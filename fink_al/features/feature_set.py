@@ -276,7 +276,8 @@ def _early_v1(settings: FeatureSettings) -> list[Feature]:
 def _microlensing_v1(settings: FeatureSettings) -> list[Feature]:
     """The general features, without a supernova's sigmoid, and those of a lens."""
     features = [*_general(settings), Counted()]
-    features += [kind(band, settings.forced) for kind in (Rise, Peak) for band in settings.bands]
+    features += [Rise(band, settings.forced) for band in settings.bands]
+    features += [Peak(band, settings.forced) for band in settings.bands]
     has_star = STAR_COLOUR in settings.context
     features.append(PointLens(settings.bands, settings.forced, has_star))
     if REFERENCE in settings.context:

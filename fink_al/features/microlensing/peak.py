@@ -68,6 +68,7 @@ class Peak:
     forced: bool = False
 
     reasons: ClassVar[tuple[str, ...]] = ("", "too_few_points")
+    context_columns: ClassVar[tuple[str, ...]] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
