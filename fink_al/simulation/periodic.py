@@ -48,8 +48,8 @@ def eclipsing(n: int, index: Ints, mjd: Floats, rng: np.random.Generator) -> tup
 
     Half are in contact: 0.22 to 1 day, 0.1 to 0.8 mag, two waves a period. The others are detached:
     0.5 to 60 days, minima of 0.1 to 1.5 mag that last 0.04 to 0.2 of the period, the second one
-    shallower (Soszynski et al. 2016, Acta Astron. 66, 405). Of ZTF's, seven eighths are in contact
-    (Chen et al. 2020, ApJS 249, 18); but the others are more like what changes slowly.
+    shallower (Soszynski et al. 2016, Acta Astron. 66, 405). In a survey more are in contact; the
+    others are more like what changes slowly.
     """
     is_contact = rng.random(n) < 0.5
     period = np.exp(
