@@ -1,10 +1,11 @@
-"""The forest and the intervals of benchmarks/microlensing.py."""
+"""The models and the intervals of benchmarks/microlensing.py."""
 
 from __future__ import annotations
 
 import numpy as np
 from scipy.stats import beta
 
+from fink_al.models.estimators.boosted import Boosted, fit_boosted
 from fink_al.models.estimators.forest import Forest, fit_forest
 from fink_al.settings import FeatureSettings, ModelSettings
 
@@ -25,12 +26,33 @@ FEATURES = FeatureSettings(
     ),
 )
 
-#: What a forest looks at, by what it does not look at (:meth:`FeatureSet.columns`).
+#: What a model looks at, by what it does not look at (:meth:`FeatureSet.columns`).
 WAYS: dict[str, tuple[str, ...]] = {
-    "light curve alone": ("before", "context", "baseline", "lens_colour", "lens_blend"),
-    "and nearest sources": ("before",),
-    "and memory": (),
+    "light curve alone": ("before", "counted", "context", "baseline", "lens_colour", "lens_blend"),
+    "and nearest sources": ("before", "counted"),
+    "and memory": ("counted",),
+    "and survey's count": (),
 }
+
+
+def boosted(
+    values: np.ndarray,
+    positive: np.ndarray,
+    objects: np.ndarray,
+    weights: np.ndarray,
+    trees: int,
+    seed: int,
+    against: float,
+) -> Boosted:
+    """Boosted trees of the package, fitted; negatives weigh `against` times the positives."""
+    settings = ModelSettings(
+        estimator="boosted_trees", n_estimators=trees, min_labels=2, min_labels_per_class=1,
+        seed=seed,
+    )  # fmt: skip
+    of_class = (weights[~positive].sum(), weights[positive].sum())
+    share = np.where(positive, 1 / of_class[1], against / of_class[0]) / (1 + against)
+    number = objects.max() + 1
+    return fit_boosted(settings, values, positive, weights * share * number, -1, objects)
 
 
 def learned(

@@ -50,7 +50,10 @@ class Watch:
 
     def sky(self, n: int, kind: str | None, seed: int) -> Sky:
         """Simulate `n` objects."""
-        return simulate_sky(n, kind, seed, past_days=self.past_days, survey=self.stars)
+        earlier = self.stars.earlier_days
+        return simulate_sky(
+            n, kind, seed, past_days=self.past_days, earlier_days=earlier, survey=self.stars
+        )
 
 
 WATCHES = {

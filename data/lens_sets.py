@@ -12,48 +12,47 @@ from fink_al.simulation.lens_alerts import EVENT, random_detections, simulate_sk
 from fink_al.simulation.lens_rows import archived
 from fink_al.simulation.star_surveys import STAR_SURVEYS
 
-_STARTING_SEED, _STARTING_PER_CLASS = 7201, 150
+_STARTING_SEED, _STARTING_EVENTS, _STARTING_OTHERS = 7201, 500, 900
 _TEST_SEED, _TEST_PER_CLASS = 7202, 300
 _TEACHING_SEED, _TEACHING_PER_CLASS, _TEACHING_ALERTS = 7203, 700, 2
 #: A year before the packets of alerts that are so long after the first night.
 _MEMORY_DAYS, _SEASON_DAYS = 365, 30
 #: Share of the alerts that no memory covers; the others have one of any length up to a year.
 _WITHOUT_MEMORY = 0.15
-#: Share, by survey, of a starting set's non-events that the survey has known for less than so many
-#: days. One in ten alerts of LSST is of such an object, and a lens is one: without these a model of
-#: so few objects gives the highest score to more than 1 in 1000 non-events.
-_NEW_SHARE, _NEW_DAYS = {"lsst": 0.5}, 200
+#: Share of a starting set's non-events of which the survey had counted fewer detections before the
+#: packet. These are what is taken for a lens, which is new as well, and they are rare among alerts.
+_NEW_SHARE, _FEWER_EARLIER = 0.5, 10
 #: Objects that are simulated for each alert.
-_OBJECTS, _OBJECTS_WITH_NEW = 3, 20
+_OBJECTS, _OBJECTS_WITH_NEW = 3, 15
 _COLUMNS = ["object_id", "type", "alert_id", "mjd", "band", "mag", "ra", "dec"]
 
 
 def starting_set(settings: Settings) -> pa.Table:
-    """One alert of each of 150 events on their rise, and of 150 other objects."""
-    share = _NEW_SHARE.get(settings.survey.name)
-    return _both(settings, _STARTING_SEED, _STARTING_PER_CLASS, 1, share)
+    """One alert of each of 500 events on their rise, and of 900 other objects, half of them new."""
+    return _both(settings, _STARTING_SEED, (_STARTING_EVENTS, _STARTING_OTHERS), 1, _NEW_SHARE)
 
 
 def test_set(settings: Settings) -> pa.Table:
     """One alert of each of 300 events on their rise, and of 300 other objects."""
-    return _both(settings, _TEST_SEED, _TEST_PER_CLASS, 1)
+    return _both(settings, _TEST_SEED, (_TEST_PER_CLASS, _TEST_PER_CLASS), 1)
 
 
 def teaching_set(settings: Settings) -> pa.Table:
     """700 alerts of each class, up to two of an object."""
-    rows = _both(settings, _TEACHING_SEED, _TEACHING_PER_CLASS, _TEACHING_ALERTS)
+    n = _TEACHING_PER_CLASS, _TEACHING_PER_CLASS
+    rows = _both(settings, _TEACHING_SEED, n, _TEACHING_ALERTS)
     return rows.sort_by([("object_id", "ascending"), ("mjd", "ascending")])
 
 
 def _both(
-    settings: Settings, seed: int, n: int, most: int, new_share: float | None = None
+    settings: Settings, seed: int, n: tuple[int, int], most: int, new_share: float | None = None
 ) -> pa.Table:
-    """`n` alerts of each class that are bright enough and have features."""
+    """`n` alerts of events and of others, all bright enough and with features."""
     rng = np.random.default_rng(seed)
     return pa.concat_tables(
         [
-            _alerts(settings, kind, 10 * seed + i, n, most, new_share if i else None, rng)
-            for i, kind in enumerate((EVENT, None))
+            _alerts(settings, EVENT, 10 * seed, n[0], most, None, rng),
+            _alerts(settings, None, 10 * seed + 1, n[1], most, new_share, rng),
         ]
     )
 
@@ -66,7 +65,10 @@ def _alerts(
     past_days = _MEMORY_DAYS + history_days - _SEASON_DAYS
     stars = STAR_SURVEYS[settings.survey.name]
     objects = n * (_OBJECTS if new_share is None else _OBJECTS_WITH_NEW)
-    sky = simulate_sky(objects, kind, seed, past_days=past_days, survey=stars)
+    earlier_days = stars.earlier_days
+    sky = simulate_sky(
+        objects, kind, seed, past_days=past_days, earlier_days=earlier_days, survey=stars
+    )
     end = sky.truth["peak_mjd"].to_numpy() if kind == EVENT else None
     rows = random_detections(sky.curves, rng, past_days + _SEASON_DAYS, most, end)
     latest = sky.curves.mjd[rows] - 2 * history_days
@@ -74,15 +76,16 @@ def _alerts(
     since[rng.random(len(rows)) < _WITHOUT_MEMORY] = np.nan
     alerts = archived(sky, rows, since, seed)
     features = FeatureSet.from_settings(settings.target.features)
-    usable = features.extract(light_curves(alerts, settings.survey)).exist
+    found = features.extract(light_curves(alerts, settings.survey))
+    usable = found.exist
     usable &= alerts["mag"].to_numpy() <= settings.target.follow_up.max_magnitude
     survey = adapter(settings.survey)
     lists = [name for name in survey.LIGHT_CURVE | survey.FORCED]
     asked = [name for name in features.context_columns if name in alerts.column_names]
     order = rng.permutation(np.flatnonzero(usable))
     if new_share is not None:
-        age_days = (alerts["mjd"].to_numpy() - alerts["first_detection_mjd"].to_numpy())[order]
-        new, old = order[age_days < _NEW_DAYS], order[age_days >= _NEW_DAYS]
+        earlier = found.values[order, features.names.index("counted_earlier")]
+        new, old = order[earlier < _FEWER_EARLIER], order[earlier >= _FEWER_EARLIER]
         n_new = round(n * new_share)
         order = np.concatenate([new[:n_new], old[: n - n_new]])
     chosen = np.sort(order[:n])

@@ -40,6 +40,8 @@ class StarSurvey:
         Fraction of a UT day at which the site's night starts.
     has_quiet_past : bool
         Whether packets hold points from before an object's first detection.
+    earlier_days : int
+        Nights of the survey of which its count of detections is all that matters.
     """
 
     name: str
@@ -53,6 +55,7 @@ class StarSurvey:
     reference_limit_mag: tuple[float, ...]
     day_start: float
     has_quiet_past: bool
+    earlier_days: int
 
     @cached_property
     def green(self) -> int:
@@ -75,7 +78,8 @@ class StarSurvey:
 
 
 #: ZTF. 2" of seeing and a sky of 21.5 to 22 mag a square arcsecond under a limit of 20.6 are as
-#: many photons as a star of 19.5. Error of calibration and ranges of magnitude are our own.
+#: many photons as a star of 19.5. Error of calibration and ranges of magnitude are our own. The
+#: survey is in its eighth year.
 ZTF = StarSurvey(
     name="ztf",
     sky=ztf,
@@ -88,13 +92,14 @@ ZTF = StarSurvey(
     reference_limit_mag=(np.inf, np.inf),
     day_start=0.0,
     has_quiet_past=True,
+    earlier_days=2400,
 )
 
 #: LSST. 0.8" of seeing and a sky of r = 21.2 a square arcsecond (Ivezic et al. 2019, ApJ 873, 111)
 #: are as many photons as a star of 20.8, under a limit of 24.4. Forced photometry begins with an
 #: object's first detection, as :func:`fink_al.simulation.lsst.lists` says. That a visit saturates
 #: at 16 in all bands, that templates are a magnitude deeper than visits, and the rest are our own
-#: round numbers.
+#: round numbers. A packet's year and one before it are all of the survey.
 LSST = StarSurvey(
     name="lsst",
     sky=lsst,
@@ -107,6 +112,7 @@ LSST = StarSurvey(
     reference_limit_mag=(24.6, 25.7, 25.4, 24.7, 24.0, 22.8),
     day_start=0.5,
     has_quiet_past=False,
+    earlier_days=0,
 )
 #: Both by name.
 STAR_SURVEYS = {survey.name: survey for survey in (ZTF, LSST)}

@@ -13,8 +13,9 @@ from fink_al.training.examples import read_examples
 from fink_al.training.teaching_set import read_teaching_set
 
 DATA = Path(__file__).parents[2] / "data"
-#: Objects of the starting set and alerts of the teaching set, of targets of other sizes.
-SIZES = dict.fromkeys(("microlensing", "microlensing_lsst"), (300, 1400))
+#: Objects of the starting set, positive ones among them, and alerts of the teaching set, of targets
+#: of other sizes.
+SIZES = dict.fromkeys(("microlensing", "microlensing_lsst"), (1400, 500, 1400))
 
 
 @pytest.fixture(scope="module", params=make._TARGETS)
@@ -45,8 +46,8 @@ def test_every_row_is_an_example_and_no_object_is_in_two_sets(settings):
         read_examples(loop, pq.read_table(DATA / settings.target.name / f"{name}.parquet"))
         for name in make.SETS
     )
-    n, taught = SIZES.get(settings.target.name, (20, 9000))
-    assert (len(starting), starting.positive.sum(), len(test)) == (n, n // 2, 600)
+    n, events, taught = SIZES.get(settings.target.name, (20, 10, 9000))
+    assert (len(starting), starting.positive.sum(), len(test)) == (n, events, 600)
     assert 0.4 < test.positive.mean() < 0.7
     assert len(teaching) == taught
     assert 0.4 < teaching.positive.mean() < 0.7
@@ -58,7 +59,7 @@ def test_every_row_is_an_example_and_no_object_is_in_two_sets(settings):
 def test_every_alert_of_the_teaching_set_is_read(settings):
     file = DATA / settings.target.name / "teaching_set.parquet"
     teaching = read_teaching_set(file, settings.target, settings.taxonomy)
-    _, taught = SIZES.get(settings.target.name, (20, 9000))
+    *_, taught = SIZES.get(settings.target.name, (20, 10, 9000))
     assert len(teaching) == len(teaching.rows) == taught
     names = teaching.rows["object_id"].to_numpy()
     assert (np.unique(names, return_counts=True)[1] > 1).any()
