@@ -3,11 +3,11 @@
 The package's boosted trees learn from simulated alerts and judge others, of other objects: once
 with the light curve alone, then with the nearest sources in catalogue and reference image, with a
 memory of the year before, and with the survey's own count of detections. The target's first model,
-of its starting set alone, judges them, too. A threshold is the highest score of so many simulated
-non-events. False alarms are counted an alert: each non-event is seen once, at a random one of its
-detections. An event gets a score at each of its detections; it counts from the first that passes.
-Most non-events that teach are those that the memory hardly knows, as they are the difficult ones;
-they weigh as much less.
+of its starting set alone, judges them, too, and so does a random forest of the same. A threshold is
+the highest score of so many simulated non-events. False alarms are counted an alert: each non-event
+is seen once, at a random one of its detections. An event gets a score at each of its detections; it
+counts from the first that passes. Most non-events that teach are those that the memory hardly
+knows, as they are the difficult ones; they weigh as much less.
 
 Shares of the kinds are round numbers. As Be stars score highest, the target is also measured on a
 sky with a tenth of them.
@@ -71,8 +71,8 @@ TARGET_RECALL, TARGET_RATE = 0.80, 1e-5
 #: Kind that scores highest, and the share of it on a milder sky.
 HARDEST, FEWER = "Be star", 0.1
 
-#: Name of the target's first model, which the package's starting set teaches.
-FIRST = "starting set"
+#: The target's first model, which the package's starting set teaches, and a forest in its place.
+FIRST, FOREST = "starting set", "starting set, random forest"
 
 Models = dict[str, tuple[Estimator, np.ndarray]]
 Scores = dict[str, np.ndarray]
@@ -100,7 +100,7 @@ def main() -> None:
     watch = WATCHES[options.survey]
     since = time.perf_counter()
     models = fitted(watch, options.train, options.trees, options.seed)
-    models[FIRST] = first_model(watch)
+    models |= first_models(watch)
     print(f"five boosters of {options.trees} trees, up to {len(watch.features.names)} features, "
           f"{options.train} events and {_OTHERS * options.train} non-events, up to "
           f"{_TEACHING_ALERTS} alerts of each: {time.perf_counter() - since:.0f} s")  # fmt: skip
@@ -159,8 +159,8 @@ def fitted(watch: Watch, n: int, trees: int, seed: int) -> Models:
     }
 
 
-def first_model(watch: Watch) -> tuple[Estimator, np.ndarray]:
-    """Model of the target, of its starting set alone, and what it looks at."""
+def first_models(watch: Watch) -> Models:
+    """The target's model of its starting set alone, and a random forest of the same."""
     settings = load_settings(environment={"FINK_AL_TARGET": watch.target})
     features = FeatureSet.from_settings(settings.target.features)
     rows = pq.read_table(settings.starting_set)
@@ -168,7 +168,12 @@ def first_model(watch: Watch) -> tuple[Estimator, np.ndarray]:
     values = features.extract(light_curves(rows, settings.survey)).values
     columns = np.array([watch.features.names.index(name) for name in features.names])
     objects = rows["object_id"].to_numpy()
-    return fit_estimator(settings.target.model, values, positive, objects), columns
+    model = settings.target.model
+    forest = model.model_copy(update={"estimator": "random_forest"})
+    return {
+        name: (fit_estimator(recipe, values, positive, objects), columns)
+        for name, recipe in ((FIRST, model), (FOREST, forest))
+    }
 
 
 def score(models: Models, values: np.ndarray) -> Scores:

@@ -29,9 +29,10 @@ FEATURES = FeatureSettings(
 #: What a model looks at, by what it does not look at (:meth:`FeatureSet.columns`).
 WAYS: dict[str, tuple[str, ...]] = {
     "light curve alone": ("before", "counted", "context", "baseline", "lens_colour", "lens_blend"),
-    "and nearest sources": ("before", "counted"),
-    "and memory": ("counted",),
-    "and survey's count": (),
+    "with the star": ("before", "counted"),
+    "star and count": ("before",),
+    "star and memory": ("counted",),
+    "star, count, memory": (),
 }
 
 
