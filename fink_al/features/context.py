@@ -31,10 +31,10 @@ class Context:
     Source: the alert packet; pole of our galaxy by Blaauw et al. 1960.
     Missing: ``no_context`` where the alert has none of them; a single one where the alert lacks it.
     LSST's alerts name no catalogued source, and what is known of one is missing there. Their
-    ``reference_mag`` is the template's light at the object's position, whatever it is of. No
-    default model uses these features, because light curves from tables and the simulated sets lack
-    them: name them in the settings (``context``) when all training rows have them, or for a
-    challenger.
+    ``reference_mag`` is the template's light at the object's position, whatever it is of. The
+    default models of supernovae do not use these features, because light curves from tables and
+    their simulated sets lack them: name them in the settings (``context``) when all training rows
+    have them, or for a challenger.
 
     Parameters
     ----------

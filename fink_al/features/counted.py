@@ -23,7 +23,10 @@ class Counted:
     [day], years for a variable star. ``counted_earlier`` is the number of its detections that are
     not in the packet, at least 0. A survey counts weaker ones than those that make an alert (3
     sigma in ZTF), so that noise adds some in a year, and its count begins with the survey: neither
-    needs a memory of the stream.
+    needs a memory of the stream. Detections of the packet without a usable flux count as earlier.
+
+    Where the survey counts, but does not tell its first detection, the packet's first one stands
+    for it, as in LSST, whose packets hold a year.
 
     Source: the alert packet, ``jdstarthist`` and ``ndethist`` of ZTF, ``firstDiaSourceMjdTai`` and
     ``nDiaSources`` of LSST.
@@ -43,7 +46,12 @@ class Counted:
         usable = np.isfinite(light_curves.mjd) & (light_curves.band >= 0)
         latest = np.full(n, -np.inf)
         np.maximum.at(latest, owner[usable], light_curves.mjd[usable])
-        shown = np.bincount(owner[usable & light_curves.is_detection], minlength=n)
+        seen = usable & light_curves.is_detection
+        shown = np.bincount(owner[seen], minlength=n)
         earlier = light_curves.context_column(COUNT) - shown
-        days = latest - light_curves.context_column(FIRST)
+        own_first = np.full(n, np.inf)
+        np.minimum.at(own_first, owner[seen], light_curves.mjd[seen])
+        first = light_curves.context_column(FIRST)
+        first = np.where(np.isnan(first) & np.isfinite(earlier), own_first, first)
+        days = latest - first
         return finite_or_missing(np.stack([days, np.maximum(earlier, 0.0)], axis=1))

@@ -22,8 +22,9 @@ in `conf/targets/NAME.yml`; every model and every scored alert carries its hash.
 replay and training build it from the same settings.
 
 - `name`: `sigmoid` for the twelve published features, `early_v1` for those and all others below
-  except context, forced photometry, the past, the fit over all bands and those of microlensing;
-  `microlensing_v1` for the rise, the peak and the point lens instead of the sigmoid; with the
+  except context, forced photometry, the past, the survey's count, the fit over all bands and those
+  of microlensing; `microlensing_v1` for the rise, the peak and the point lens instead of the
+  sigmoid, and the survey's count; with the
   change against the reference image where `context` has `reference_mag`, and with the lens against
   the catalogued star where it has `host_colour_g_r`.
 - `bands`: bands in use, from blue to red; points of other bands are left out.

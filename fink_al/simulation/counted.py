@@ -45,7 +45,9 @@ def before(index: Ints, mjd: Floats, flux: Floats, error: Floats, n: int) -> dic
     }
 
 
-def counts_at(curves: LightCurves, rows: Ints, truth: pd.DataFrame) -> dict[str, Floats]:
+def counts_at(
+    curves: LightCurves, rows: Ints, truth: pd.DataFrame, tells_first: bool = True
+) -> dict[str, Floats]:
     """Return the context columns of the survey's count at the alerts `rows`, each shape (m,).
 
     Parameters
@@ -56,11 +58,14 @@ def counts_at(curves: LightCurves, rows: Ints, truth: pd.DataFrame) -> dict[str,
         Points of `curves` that are alerts.
     truth : pandas.DataFrame
         The columns of :func:`before` for each of the alerts.
+    tells_first : bool
+        Whether packets tell the time of the first detection.
 
     Returns
     -------
     dict of str to float64 array
-        ``n_detections`` and ``first_detection_mjd``, the alert included.
+        ``n_detections`` and ``first_detection_mjd``, the alert included; the latter NaN where
+        packets do not tell it.
     """
     owner, begin = curves.alert_of_point(), curves.offsets[:-1]
     seen = np.abs(curves.flux) > COUNTED_SIGMA * curves.flux_err
@@ -72,5 +77,7 @@ def counts_at(curves: LightCurves, rows: Ints, truth: pd.DataFrame) -> dict[str,
         "n_detections": truth["earlier_detections"].to_numpy()
         + total[rows + 1]
         - total[begin[own]],
-        "first_detection_mjd": np.fmin(truth["earlier_mjd"].to_numpy(), first[own]),
+        "first_detection_mjd": np.where(
+            tells_first, np.fmin(truth["earlier_mjd"].to_numpy(), first[own]), np.nan
+        ),
     }

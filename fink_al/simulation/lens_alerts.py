@@ -34,7 +34,7 @@ _MORE_THAN_ANY_MJD = 1e6
 _CATALOGUED = ("reference_distance_arcsec", "star_score", "host_mag", "host_colour_g_r")
 #: Nights of a year in which a field is behind the sun, and the year before which there are none.
 _BEHIND_SUN_DAYS, _YEAR_DAYS = 120, 365
-#: Share of the exposures of earlier years that are simulated: every third night, as in ZTF's first.
+#: Share of the exposures of earlier years that are simulated: of one in three.
 _EARLIER_SHARE = 1 / 3
 #: Nearest sources: error of a magnitude of the reference image and of a position [arcsec], distance
 #: of a supernova from the centre of its galaxy [arcsec], as in :mod:`fink_al.simulation.scores`;
@@ -332,7 +332,7 @@ def packets_at(
         "reference_mag": reference[np.arange(len(rows)), curves.band[rows]],
         **{name: truth[name].to_numpy() for name in passed_on},
         **past_of(curves, rows, since_mjd, sky.survey.sky.HISTORY_DAYS, begins),
-        **counted.counts_at(curves, rows, truth),
+        **counted.counts_at(curves, rows, truth, sky.survey.tells_first),
     }
     context = pa.table({k: pa.array(v, from_pandas=True) for k, v in columns.items()})
     return replace(alerts_at(curves, rows, sky.survey), context=context)

@@ -90,6 +90,9 @@ def archived(
     columns |= {
         name: pc.round(known[name].combine_chunks(), _KNOWN_DECIMALS) for name in known.column_names
     }
+    # As exact as the alert's own time, which may be the first.
+    first_mjd = _jd(known["first_detection_mjd"].to_numpy()) - MJD_OF_JD0
+    columns["first_detection_mjd"] = pa.array(first_mjd, from_pandas=True)
     survey = adapter(load_survey(sky.survey.name))
     list_of = survey.LIGHT_CURVE | survey.FORCED
     for name, chosen, values in _LISTS[sky.survey.name](sky, points):

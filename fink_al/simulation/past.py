@@ -25,9 +25,9 @@ def past_of(
 ) -> dict[str, Floats]:
     """Return the context columns ``past_...`` of the alerts at the points `rows`, each shape (m,).
 
-    A memory as of the last night before the window knows an epoch if a packet of the nights that it
-    covers held it: if the object was in an alert, brighter or fainter than its reference by five
-    errors, at the epoch or up to `history_days` later.
+    A memory as of the last night that is wholly before the window knows an epoch if a packet of the
+    nights that it covers held it: if the object was in an alert, brighter or fainter than its
+    reference by five errors, at the epoch or up to `history_days` later.
 
     Parameters
     ----------
@@ -45,8 +45,8 @@ def past_of(
     owner = curves.alert_of_point()
     key = owner * _MORE_THAN_ANY_MJD + curves.mjd
     heard = _next_alert(curves)
-    # A night of the alert's less the window is the last one.
-    until = np.floor(curves.mjd[rows]) - history_days + 1
+    # The last night ends a window before the alert's begins.
+    until = np.floor(curves.mjd[rows] - curves.day_start) + curves.day_start - history_days
     begin_key = owner[rows] * _MORE_THAN_ANY_MJD + np.nan_to_num(since_mjd)
     at_since = np.searchsorted(key, begin_key)
     first = np.searchsorted(key, begin_key - history_days)

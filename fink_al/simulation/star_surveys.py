@@ -42,6 +42,8 @@ class StarSurvey:
         Whether packets hold points from before an object's first detection.
     earlier_days : int
         Nights of the survey of which its count of detections is all that matters.
+    tells_first : bool
+        Whether packets tell the time of an object's first detection.
     """
 
     name: str
@@ -56,6 +58,7 @@ class StarSurvey:
     day_start: float
     has_quiet_past: bool
     earlier_days: int
+    tells_first: bool
 
     @cached_property
     def green(self) -> int:
@@ -93,13 +96,15 @@ ZTF = StarSurvey(
     day_start=0.0,
     has_quiet_past=True,
     earlier_days=2400,
+    tells_first=True,
 )
 
 #: LSST. 0.8" of seeing and a sky of r = 21.2 a square arcsecond (Ivezic et al. 2019, ApJ 873, 111)
 #: are as many photons as a star of 20.8, under a limit of 24.4. Forced photometry begins with an
 #: object's first detection, as :func:`fink_al.simulation.lsst.lists` says. That a visit saturates
 #: at 16 in all bands, that templates are a magnitude deeper than visits, and the rest are our own
-#: round numbers. A packet's year and one before it are all of the survey.
+#: round numbers. A packet's year and one before it are all of the survey, and
+#: ``firstDiaSourceMjdTai`` is null, as in 25 real packets of version 10.0.
 LSST = StarSurvey(
     name="lsst",
     sky=lsst,
@@ -113,6 +118,7 @@ LSST = StarSurvey(
     day_start=0.5,
     has_quiet_past=False,
     earlier_days=0,
+    tells_first=False,
 )
 #: Both by name.
 STAR_SURVEYS = {survey.name: survey for survey in (ZTF, LSST)}

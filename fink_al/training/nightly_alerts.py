@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from fink_al.features.counted import COUNT
 from fink_al.lightcurve import FLUXCAL_ZERO_POINT, LightCurves
 
 #: Length of an alert's history [day].
@@ -78,6 +80,12 @@ def cut_into_alerts(whole: LightCurves, history_days: float = HISTORY_DAYS) -> N
     context = whole.context
     if context.num_columns:
         context = context.take(pa.array(object_row))
+    if COUNT in context.column_names:
+        # Of the object's latest alert: what came after each alert had not been counted then.
+        before = np.concatenate([[0], np.cumsum(seen)])
+        later = before[whole.offsets[object_row + 1]] - before[last + 1]
+        count = pc.subtract(context[COUNT], pa.array(later))
+        context = context.set_column(context.column_names.index(COUNT), COUNT, count)
     flux = whole.flux[last]
     return NightlyAlerts(
         light_curves=replace(whole, offsets=offsets, context=context, **points),

@@ -34,7 +34,8 @@ def alert(count, first, limit=False):
         (2, 60005.0, False, (5, 0)),
         (1, 60005.0, False, (5, 0)),  # the survey has not counted all of the packet yet
         (None, 59000.0, False, (1010, np.nan)),
-        (40, None, False, (np.nan, 38)),
+        (40, None, False, (5, 38)),  # the packet's first detection stands for the survey's
+        (40, None, True, (0, 39)),
     ],
 )
 def test_counts_what_is_not_in_the_packet(count, first, limit, expected):

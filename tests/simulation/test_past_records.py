@@ -28,7 +28,7 @@ def remembered(curves, row, since):
     """Points that packets up to the last night before the window held, by a loop over packets."""
     (i,) = curves.alert_of_point()[[row]]
     points = np.arange(curves.offsets[i], curves.offsets[i + 1])
-    last_night = np.floor(curves.mjd[row]) - _WINDOW
+    last_night = np.floor(curves.mjd[row]) - _WINDOW - 1
     known = set()
     for alert in points[np.abs(curves.flux[points]) > 5 * curves.flux_err[points]]:
         if since <= curves.mjd[alert] and np.floor(curves.mjd[alert]) <= last_night:
@@ -38,7 +38,7 @@ def remembered(curves, row, since):
 
 
 def test_a_record_is_that_of_the_packets_before_the_window(sky, rows):
-    curves, some = sky.curves, rows[::4]
+    curves, some = sky.curves, rows[::3]
     since = np.full(len(some), sky.first_mjd + 50.0)
     found = past_of(curves, some, since, _WINDOW, curves.offsets[:-1])
     counts = {0: 0, 1: 0}

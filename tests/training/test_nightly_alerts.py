@@ -1,7 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from fink_al.alerts.points import light_curves_of_points
+from fink_al.features.counted import Counted
 from fink_al.training.nightly_alerts import cut_into_alerts
 
 
@@ -50,3 +54,13 @@ def test_points_that_no_feature_takes_make_neither_alert_nor_maximum():
     ]
     assert found[1].mjd.tolist() == found[0].mjd.tolist()
     assert found[1].is_pre_peak.tolist() == [True] * 4
+
+
+def test_an_alert_has_not_been_counted_more_often_than_it_was_seen():
+    curves = whole([(1, 1, 20.0), (3, 1, 19.0), (3.1, 2, 19.1), (40, 1, 19.5)], [(5, 2, 18.0)])
+    counts = pa.array([14, None], pa.float64())
+    curves = replace(curves, context=curves.context.append_column("n_detections", counts))
+    alerts = cut_into_alerts(curves).light_curves
+    assert alerts.context["n_detections"].to_pylist() == [11, 13, 14, None]
+    earlier = Counted().extract(alerts)[0][:, 1]
+    np.testing.assert_array_equal(earlier[:3], [10, 10, 13])

@@ -156,7 +156,7 @@ def _scan(t, flux, weight, known, known_half, best):
         if not part * span > 0.0:
             continue
         scale = 1.0 / (part * span)
-        for c in range(0, n, 1 + n // _MOST_CENTRES):
+        for c in range(0, n, 1 + (n - 1) // _MOST_CENTRES):
             if abs(t[c] - known) < _APART * known_half:
                 continue
             s_h = s_hh = s_hy = 0.0
