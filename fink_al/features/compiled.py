@@ -10,6 +10,9 @@ has: a folder is of one state of all of them.
 import hashlib
 import logging
 import os
+import shutil
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import numba
@@ -18,6 +21,9 @@ from fink_al.cache import cache_dir
 from fink_al.errors import SettingsError
 
 log = logging.getLogger(__name__)
+
+#: Age of folders of other states of the kernels that nobody uses any more [s].
+_UNUSED_S = 30 * 86_400.0
 
 
 def private_cache() -> Path | None:
@@ -34,7 +40,18 @@ def private_cache() -> Path | None:
     except (OSError, SettingsError) as error:
         log.warning("Compiled code is not kept: %s", error)
         return None
+    _remove_unused(folder)
     return folder
+
+
+def _remove_unused(used: Path) -> None:
+    """Mark the folder as used, and remove those beside it that were not for 30 days."""
+    with suppress(OSError):  # it may be read-only
+        os.utime(used)
+        for folder in used.parent.iterdir():
+            with suppress(FileNotFoundError):  # another process removes it, too
+                if folder.is_dir() and folder.stat().st_mtime < time.time() - _UNUSED_S:
+                    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _digest_of_kernels() -> str:

@@ -1,3 +1,6 @@
+import os
+import time
+
 from fink_al.features import compiled
 from fink_al.features.compiled import private_cache
 
@@ -38,3 +41,15 @@ def test_nothing_is_kept_where_no_folder_can_be_made(tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setenv("FINK_AL_CACHE", str(tmp_path / "file" / "cache"))
     assert private_cache() is None
+
+
+def test_folders_of_other_kernels_go_when_they_were_not_used_for_a_month(tmp_path, monkeypatch):
+    monkeypatch.setenv("FINK_AL_CACHE", str(tmp_path))
+    used = private_cache()
+    for name, days in (("old", 31), ("recent", 29), (used.name, 31)):
+        (used.parent / name / "module").mkdir(parents=True)
+        os.utime(used.parent / name, (then := time.time() - days * 86_400, then))
+    assert private_cache() == used
+    assert {path.name for path in used.parent.iterdir()} == {"recent", used.name}
+    assert (used / "module").is_dir()
+    assert used.stat().st_mtime > time.time() - 60
