@@ -70,7 +70,7 @@ class Memory:
     ServiceError
         By every method, if the place cannot be reached or written, or a file is damaged.
     SettingsError
-        By the same, if the files are of other bands.
+        By the same, if the files are of other bands, or of another version of the layout.
     """
 
     place: Place
@@ -110,6 +110,14 @@ class Memory:
         while len(_LOOKUPS) > _MOST_LOOKUPS:
             _LOOKUPS.popitem(last=False)
         return lookup
+
+    def newest(self) -> Lookup:
+        """Return the memory as of its last night; it covers no night if the memory is empty."""
+        return self._as_of(self.nights_until or 0)
+
+    def serves_until(self, night: int) -> int:
+        """Last night of alerts, YYYYMMDD, that see a memory whose last night is `night`."""
+        return shifted(night, self.window_days + _MOST_LATE)
 
     def update(
         self, night: int, alerts: Iterable[tuple[npt.NDArray[np.int64], LightCurves]]

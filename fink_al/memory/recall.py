@@ -13,13 +13,14 @@ from fink_al.memory.memory import Memory, forget
 log = logging.getLogger(__name__)
 
 
-def log_state(memory: Memory, night: int) -> None:
-    """Log once which nights the memory covers for alerts of `night`, YYYYMMDD, or why it has none.
+def log_state(memory: Memory) -> None:
+    """Log once which nights the memory covers, for alerts up to which night, or why it has none.
 
-    Workers log their own errors, where few look: this is for the log of the driver.
+    A stream may be of any nights, so today's is not asked for. Workers log their own errors, where
+    few look: this is for the log of the driver.
     """
     try:
-        found = memory.lookup(night)
+        found = memory.newest()
     except Exception as error:  # whatever it is, the stream starts without a memory
         log.error(
             "The memory of objects at %s cannot be read, so that features of the past are missing "
@@ -32,14 +33,18 @@ def log_state(memory: Memory, night: int) -> None:
         forget()  # the driver looks nothing up, and lives as long as the stream
     if found.until is None:
         log.warning(
-            "The memory of objects at %s knows nothing for alerts of night %s, so that features of "
-            "the past are missing: the nightly job or `fink-al archive remember` fills it.",
+            "The memory of objects at %s knows nothing, so that features of the past are missing: "
+            "the nightly job or `fink-al archive remember` fills it.",
             memory.place,
-            night,
         )
     else:
-        span = found.since, found.until
-        log.info("The memory of objects at %s has nights %s to %s", memory.place, *span)
+        log.info(
+            "The memory of objects at %s has nights %s to %s, for alerts up to night %s",
+            memory.place,
+            found.since,
+            found.until,
+            memory.serves_until(found.until),
+        )
 
 
 def remembered(

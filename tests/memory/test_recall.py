@@ -68,20 +68,21 @@ def test_a_memory_that_is_far_behind_knows_nothing(sky, memory):
     assert np.isnan(asked(memory, sky.keys, 19)["past_since"]).all()
 
 
-def test_the_start_of_a_stream_says_in_one_line_what_the_memory_has(memory, caplog):
+def test_the_start_of_a_stream_says_in_one_line_what_the_memory_has(memory, tmp_path, caplog):
     with caplog.at_level(logging.INFO):
-        log_state(memory, night(11 + WINDOW))
+        log_state(memory)
         if (maps := Path("/proc/self/maps")).exists():  # no removed file stays on the disk
             assert str(memory.place.local) not in maps.read_text()
-        log_state(memory, night(40))
+        log_state(Memory(Place(tmp_path / "empty"), BANDS, WINDOW))
         for file in memory.place.local.glob("*.arrow"):
             file.write_bytes(b"")
-        log_state(memory, night(10 + WINDOW))
-    (whole, behind, broken) = caplog.records
+        log_state(memory)
+    (whole, empty, broken) = caplog.records
     assert whole.levelname == "INFO"
-    assert f"has nights {night(0)} to {night(11)}" in whole.getMessage()
-    assert behind.levelname == "WARNING"
-    assert f"knows nothing for alerts of night {night(40)}" in behind.getMessage()
+    alerts = f"for alerts up to night {night(18 + WINDOW)}"  # see the test above
+    assert f"has nights {night(0)} to {night(11)}, {alerts}" in whole.getMessage()
+    assert empty.levelname == "WARNING"
+    assert "knows nothing, so that features of the past are missing" in empty.getMessage()
     assert broken.levelname == "ERROR"
     assert "cannot be read, so that features of the past are missing" in broken.getMessage()
     assert ".arrow is damaged" in broken.getMessage()

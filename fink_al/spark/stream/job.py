@@ -6,7 +6,6 @@ import logging
 import signal
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,6 @@ from fink_al.loop import Loop
 from fink_al.loops import Loops
 from fink_al.memory.recall import log_state
 from fink_al.metrics import serving
-from fink_al.settings.nights import night_of_time
 from fink_al.spark.session import spark_session
 from fink_al.spark.stream.pipeline import SOURCES, Pipeline
 from fink_al.spark.stream.source import Query
@@ -70,7 +68,7 @@ def run(loops: Loops | Loop, *, available_now: bool = False) -> None:
     names = ", ".join(one.target.name for one in loops.running)
     log.info("Streaming %s for %s", description, names)
     if remembering := next((one for one in loops.running if one.past), None):
-        log_state(remembering.memory, night_of_time(remembering.survey, datetime.now(UTC)))
+        log_state(remembering.memory)
     try:
         audits = {
             one.target.name: partial(last_audit, one.settings.audit_dir) for one in loops.running
