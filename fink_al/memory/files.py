@@ -1,7 +1,8 @@
 """Files of the memory: immutable, sorted, and mapped into memory where they are read.
 
 A file is one uncompressed record batch of Arrow's file format, so that a map of it has the columns
-as arrays. Files of a remote place are copied whole to the cache of this machine, once.
+as arrays. Files of a remote place are copied whole to the cache of this machine, once, and once
+more if the copy is damaged.
 """
 
 from __future__ import annotations
@@ -33,8 +34,27 @@ _VERSION, _VERSION_KEY, _BANDS_KEY, _CHECKSUM_KEY = b"2", b"fink_al_memory", b"b
 #: Age of partial files that no process writes any more [s].
 _ABANDONED_S = 86_400.0
 
+#: Copies that were damaged again after this process had fetched them anew.
+_DAMAGED_IN_PLACE: set[Path] = set()
+
 #: Takes rows to a file without a name; returns them mapped.
 Spill = Callable[[Iterable[Rows]], Rows]
+
+
+class _Damage(Exception):
+    """Damage of a file on this machine.
+
+    Parameters
+    ----------
+    why : str
+        What is wrong.
+    state : str
+        Which file of this name it is (:func:`_state`).
+    """
+
+    def __init__(self, why: str, state: str):
+        super().__init__(why)
+        self.state = state
 
 
 @dataclass(frozen=True)
@@ -71,21 +91,51 @@ class Files:
         FileNotFoundError
             If there is no such file.
         SettingsError
-            If it is of other bands, or of a later version.
+            If it is of other bands, or of an earlier or later version of the layout.
         """
         version = self.place.version(span.name)
         if not version:
             raise FileNotFoundError(f"{self.place}/{span.name}")
         file = self._path(span, version)
-        rows, metadata = _mapped(file, version)
-        if not _schema(self.bands).metadata.items() <= metadata.items():
+        try:
+            return self._checked(span, file)
+        except _Damage as damage:
+            if self.place.is_local or file in _DAMAGED_IN_PLACE:
+                raise self._damaged(span, damage) from damage
+            self._remove_copy(file, damage.state)
+        file = self._path(span, version)
+        try:
+            return self._checked(span, file)
+        except _Damage as damage:
+            # Every batch asks for it: none of them needs to fetch it again.
+            _DAMAGED_IN_PLACE.add(file)
+            raise self._damaged(span, damage) from damage
+
+    def _checked(self, span: Span, file: Path) -> Rows:
+        """Return the rows of a file of this machine if they are what this memory needs."""
+        state = _state(file)
+        batch = _mapped(file, state)
+        metadata = batch.schema.metadata or {}
+        if (layout := metadata.get(_VERSION_KEY)) != _VERSION:
             raise SettingsError(
-                f"{self.place}/{span.name} is of other bands than {', '.join(self.bands)}, or of "
-                "another version: name another folder for the memory, or move it away."
+                f"{self.place}/{span.name} has layout {_text(layout)} of the memory, and this "
+                f"version of fink-al reads {_text(_VERSION)}: remove all files of the memory's "
+                "folder, or name another, and fill it with `fink-al archive remember`."
             )
-        if _checksum_of(file, version) != metadata.get(_CHECKSUM_KEY):
-            raise _damaged(file, "its content is not that of its checksum")
-        return rows
+        if (bands := metadata.get(_BANDS_KEY)) != _bands(self.bands):
+            raise SettingsError(
+                f"{self.place}/{span.name} is of the bands {_text(bands)}, and not of "
+                f"{_text(_bands(self.bands))}: name another folder for the memory, or move it away."
+            )
+        if _checksum_of(file, state) != metadata.get(_CHECKSUM_KEY):
+            raise _Damage("its content is not that of its checksum", state)
+        return _rows(batch, state)
+
+    def _damaged(self, span: Span, damage: _Damage) -> ServiceError:
+        return ServiceError(
+            f"{self.place}/{span.name} is damaged ({damage}): restore it from a copy, or remove "
+            "all files of the memory and fill it with `fink-al archive remember`."
+        )
 
     def write(self, span: Span, pieces: Iterable[Rows]) -> None:
         """Write a file, which becomes visible only when it is complete."""
@@ -159,6 +209,13 @@ class Files:
                     self._remove_copies()
         return file
 
+    def _remove_copy(self, file: Path, state: str) -> None:
+        """Remove a damaged copy, unless another process has fetched it again already."""
+        folder = self._folder()
+        with in_turn(folder / ".copy.lock"), writing(folder):
+            if _state(file) == state:
+                file.unlink(missing_ok=True)
+
     def _remove_copies(self) -> None:
         """Remove copies of files that are no longer in the place."""
         names = set(self.place.names())
@@ -173,12 +230,26 @@ def unmap() -> None:
     _checksum_of.cache_clear()
 
 
+def _state(file: Path) -> str:
+    """Return a text that changes when a file of this machine does; empty if there is none."""
+    return Place(file.parent).version(file.name)
+
+
+def _bands(bands: tuple[str, ...]) -> bytes:
+    return ",".join(bands).encode()
+
+
+def _text(value: bytes | None) -> str:
+    """Return a value of a file's metadata as words of a message."""
+    return "(unknown)" if value is None else value.decode(errors="replace").replace(",", ", ")
+
+
 def _schema(bands: tuple[str, ...]) -> pa.Schema:
     fields = []
     for name, (kind, width) in LAYOUT.items():
         single = pa.from_numpy_dtype(np.dtype(kind))
         fields.append(pa.field(name, pa.list_(single, width) if width > 1 else single))
-    metadata = {_VERSION_KEY: _VERSION, _BANDS_KEY: ",".join(bands).encode()}
+    metadata = {_VERSION_KEY: _VERSION, _BANDS_KEY: _bands(bands)}
     return pa.schema(fields, metadata=metadata)
 
 
@@ -196,35 +267,34 @@ def _save(file: Path, rows: Rows, bands: tuple[str, ...]) -> None:
 
 
 @lru_cache(maxsize=16)
-def _mapped(file: Path, version: str) -> tuple[Rows, dict[bytes, bytes]]:
-    """Rows of a file, and its metadata. `version` distinguishes files of one name."""
+def _mapped(file: Path, state: str) -> pa.RecordBatch:
+    """Rows of a file as Arrow has them. `state` distinguishes files of one name."""
     try:
         with pa.memory_map(str(file)) as source:
-            batch = pa.ipc.open_file(source).get_batch(0)
+            return pa.ipc.open_file(source).get_batch(0)
+    except FileNotFoundError:
+        raise
+    except (pa.ArrowException, IndexError, ValueError, OSError) as error:
+        raise _Damage(words_of(error), state) from error
+
+
+def _rows(batch: pa.RecordBatch, state: str) -> Rows:
+    try:
         columns = [
             batch[name].to_numpy()
             if width == 1
             else batch[name].flatten().to_numpy().reshape(-1, width)
             for name, (_, width) in LAYOUT.items()
         ]
-    except FileNotFoundError:
-        raise
-    except (pa.ArrowException, KeyError, IndexError, ValueError, OSError) as error:
-        raise _damaged(file, words_of(error)) from error
-    return Rows(*columns), batch.schema.metadata or {}
-
-
-def _damaged(file: Path, why: str) -> ServiceError:
-    return ServiceError(
-        f"{file} is damaged ({why}): restore it from a copy, or remove all files of the memory and "
-        "make it again from the archive."
-    )
+    except (pa.ArrowException, KeyError, ValueError) as error:
+        raise _Damage(words_of(error), state) from error
+    return Rows(*columns)
 
 
 @lru_cache(maxsize=16)
-def _checksum_of(file: Path, version: str) -> bytes:
+def _checksum_of(file: Path, state: str) -> bytes:
     """Checksum of a file's arrays, computed once: a damaged file is asked for by every batch."""
-    return _checksum(_mapped(file, version)[0])
+    return _checksum(_rows(_mapped(file, state), state))
 
 
 def _checksum(rows: Rows) -> bytes:

@@ -11,7 +11,7 @@ from remembered import BANDS, FIRST, Sky, curves, night
 from fink_al.errors import ServiceError, SettingsError
 from fink_al.features.past_columns import past_columns
 from fink_al.memory.files import Files
-from fink_al.memory.memory import Memory
+from fink_al.memory.memory import Memory, forget
 from fink_al.memory.rows import Rows, joined
 from fink_al.memory.spans import Span, chain, kept, mjd_of, shifted, spans_of, tail
 from fink_al.storage.place import Place
@@ -148,11 +148,30 @@ def test_two_updates_at_once_lose_nothing(sky, tmp_path):
 
 def test_other_bands_and_damaged_files_are_refused(sky, tmp_path):
     fill(memory_of(tmp_path), sky, range(1))
-    with pytest.raises(SettingsError, match="of other bands than g, r, i"):
+    with pytest.raises(SettingsError, match="of the bands g, r, and not of g, r, i: name"):
         Memory(Place(tmp_path), ("g", "r", "i"), WINDOW).lookup(night(30))
     (file,) = tmp_path.glob("*.arrow")
     file.write_bytes(file.read_bytes()[:-100])
     with pytest.raises(ServiceError, match=f"{file.name} is damaged"):
+        memory_of(tmp_path).lookup(night(30))
+
+
+@pytest.mark.parametrize("layout", [b"1", b"3"])
+@pytest.mark.parametrize("columns", [["key", "band", "sums", "counts"], ["key"]])
+def test_a_file_of_another_layout_is_refused_with_the_way_to_fill_the_memory(
+    layout, columns, sky, tmp_path
+):
+    fill(memory_of(tmp_path), sky, range(1))
+    (file,) = tmp_path.glob("*.arrow")
+    with pa.memory_map(str(file)) as source:
+        table = pa.ipc.open_file(source).read_all().select(columns)
+    table = table.replace_schema_metadata({**table.schema.metadata, b"fink_al_memory": layout})
+    other = tmp_path / "other"
+    with pa.ipc.new_file(str(other), table.schema) as writer:
+        writer.write_table(table)
+    other.replace(file)
+    said = f"layout {layout.decode()} of the memory.* reads 2: remove all .* `fink-al archive rem"
+    with pytest.raises(SettingsError, match=said):
         memory_of(tmp_path).lookup(night(30))
 
 
@@ -245,3 +264,39 @@ def test_a_remote_place_is_copied_once_a_machine(s3, sky, tmp_path, monkeypatch)
     check(memory_of(place, keep_nights=5), sky, 8)
     assert [copy.stat().st_mtime_ns for copy in copies] == times
     assert isinstance(memory._files, Files)
+
+
+def test_a_damaged_copy_is_fetched_again_and_a_damaged_original_is_named(
+    s3, sky, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("FINK_AL_CACHE", str(tmp_path / "cache"))
+    place = Place(s3.uri) / tmp_path.name / "memory"
+    fill(memory_of(place), sky, range(1))
+    fetched = []
+    fetch = Place.fetch
+    monkeypatch.setattr(Place, "fetch", lambda *given: (fetched.append(given[1]), fetch(*given)))
+
+    def copy():
+        (file,) = (tmp_path / "cache" / "memory").glob("*/*.arrow")
+        return file
+
+    check(memory_of(place), sky, 0)
+    sound = copy().read_bytes()
+    wrong = bytearray(sound)
+    wrong[len(wrong) // 2] ^= 1
+    for content in (bytes(wrong), sound[:-100], b""):
+        copy().write_bytes(content)
+        forget()
+        fetched.clear()
+        check(memory_of(place), sky, 0)
+        assert fetched == place.names()
+        assert copy().read_bytes() == sound
+    (name,) = place.names()
+    place.write(name, bytes(wrong))
+    copy().unlink()  # the server counts whole seconds: this may have the same version
+    fetched.clear()
+    for _ in range(3):  # batches of a stream
+        forget()
+        with pytest.raises(ServiceError, match=f"{place}/{name} is damaged .*checksum"):
+            memory_of(place).lookup(night(WINDOW))
+    assert fetched == [name, name]
