@@ -32,6 +32,7 @@ import time
 from itertools import pairwise
 from pathlib import Path
 
+import microlensing_lists
 import microlensing_real
 import numpy as np
 import pyarrow.parquet as pq
@@ -115,6 +116,14 @@ def main() -> None:
             print(f"  {kind:12} {len(these):7}  99.9% below {np.quantile(these, 0.999):.3f}, "
                   f"highest {these.max():.3f}")  # fmt: skip
     events(models, watch, thresholds, milder, options.events, options.seed + 2000)
+    rising = watch.sky(options.events, EVENT, options.seed + 3000)
+    rows = random_detections(
+        rising.curves, np.random.default_rng(options.seed), _HISTORY + watch.past_days, 1,
+        rising.truth["peak_mjd"].to_numpy(),
+    )  # fmt: skip
+    first = {FIRST: models[FIRST]}
+    found = score(first, watch.features.extract(packets_at(rising, rows)).values)[FIRST]
+    microlensing_lists.report(scores[FIRST], found)
     if options.planets:
         planets(watch, options.planets)
     check_rates(models, watch, thresholds, options)

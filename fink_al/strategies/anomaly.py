@@ -1,4 +1,8 @@
-"""Most anomalous first (Ishida et al. 2021): what an expert sees at the top corrects the forest."""
+"""Most anomalous first (Ishida et al. 2021): what an expert sees at the top corrects the forest.
+
+Other targets of rare objects draw by it, too: with few of them in a list, entropy draws at a p that
+hardly any of them has.
+"""
 
 from fink_al.strategies.pool import Floats, Pool
 
