@@ -14,7 +14,7 @@ import rich_click as click
 from fink_al.cli.points import config_option
 from fink_al.cli.table import show_whole
 from fink_al.errors import SettingsError
-from fink_al.settings import load_settings, load_telescope, telescope_names
+from fink_al.settings import Target, load_settings, load_telescope, telescope_names
 from fink_al.settings.effective import Value, effective
 from fink_al.settings.layers import config_file, targets_of
 
@@ -30,9 +30,9 @@ def check(as_json: bool, config: Path | None) -> None:
 
     Settings come from the package's files, then from your own, then from variables. Where targets
     are several, all are shown, and whether they fit together. Telescopes are checked, too. Nothing
-    is connected to. Exit code 0: all is well; 2: a line a fault.
+    is connected to. Exit code 0: all is well, or warnings alone; 2: a line a fault.
     """
-    values, wrong = _targets(config)
+    values, wrong, warnings = _targets(config)
     beside = config_file(config).parent
     for name in telescope_names(beside):
         try:
@@ -41,9 +41,12 @@ def check(as_json: bool, config: Path | None) -> None:
             wrong.append(str(error))
     if as_json:
         shown = [value._asdict() for value in values]
-        click.echo(json.dumps({"settings": shown, "faults": wrong}, indent=1))
+        told = {"settings": shown, "faults": wrong, "warnings": warnings}
+        click.echo(json.dumps(told, indent=1))
     else:
         _show(values)
+        for warning in warnings:
+            click.echo(f"Warning: {warning}", err=True)
         for fault in wrong:
             click.echo(f"Error: {fault}", err=True)
         click.echo(f"{len(values)} settings, {len(wrong)} faults.")
@@ -51,13 +54,14 @@ def check(as_json: bool, config: Path | None) -> None:
         sys.exit(2)
 
 
-def _targets(config: Path | None) -> tuple[list[Value], list[str]]:
-    """Return the effective settings of all targets, and what is wrong with them."""
+def _targets(config: Path | None) -> tuple[list[Value], list[str], list[str]]:
+    """Return the effective settings of all targets, what is wrong with them, and warnings."""
     from fink_al.loop import Loop
     from fink_al.loops import Loops
 
     values: dict[str, Value] = {}
     wrong: list[str] = []
+    warnings: list[str] = []
     try:
         names = targets_of(config)
         chosen = os.environ.get("FINK_AL_TARGET")
@@ -69,14 +73,25 @@ def _targets(config: Path | None) -> tuple[list[Value], list[str]]:
             for value in shown if not names or chosen in (None, name) else ():
                 key = _key(value, name if len(names) > 1 and not chosen else None, values)
                 values.setdefault(key, value._replace(key=key))
+        loops: tuple[Loop, ...] = ()
         if sound == [None]:
-            Loop.open(load_settings(config))
+            loops = (Loop.open(load_settings(config)),)
         elif sound:
-            left_out = Loops.open(config).left_out
-            wrong += [fault for name, fault in left_out.items() if name in sound]
+            opened = Loops.open(config)
+            loops = opened.running
+            wrong += [fault for name, fault in opened.left_out.items() if name in sound]
+        warnings = [warning for loop in loops for warning in _not_installed(loop.target)]
     except SettingsError as error:
         wrong.append(str(error))
-    return list(values.values()), wrong
+    return list(values.values()), wrong, warnings
+
+
+def _not_installed(target: Target) -> list[str]:
+    """Return a sentence for each package that the target's models lack."""
+    from fink_al.models.estimators.estimator import missing_package
+
+    found = {missing_package(recipe.estimator) for recipe in target.recipes.values()} - {None}
+    return [f"target {target.name}: {each} The stream does not need it." for each in found if each]
 
 
 def _key(value: Value, target: str | None, others: Mapping[str, Value]) -> str:

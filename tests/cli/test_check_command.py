@@ -1,5 +1,6 @@
 """``fink-al check`` shows every setting with its origin, and every fault."""
 
+import importlib.util
 import json
 
 import pytest
@@ -87,3 +88,16 @@ def test_a_target_may_be_chosen_by_an_option(run, monkeypatch):
     code, _, err = run("target: early_snia\n", "--target", "kilonova")
     assert code == 2
     assert "No target 'kilonova'; known: anomaly, anomaly_lsst, early_snia" in err
+
+
+def test_a_package_that_only_training_needs_is_a_warning(run, monkeypatch):
+    text = "target: microlensing\n"
+    assert run(text)[2] == ""
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    code, _, errors = run(text)
+    assert code == 0
+    assert errors == (
+        "Warning: target microlensing: Fitting boosted_trees needs the package 'xgboost': pip "
+        "install 'fink-al[boosting]'. The stream does not need it.\n"
+    )
+    assert json.loads(run(text, "--json")[1])["warnings"] == [errors[len("Warning: ") : -1]]

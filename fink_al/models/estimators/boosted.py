@@ -9,7 +9,6 @@ its models and stored as those of all estimators, and what follows them scores t
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -25,8 +24,6 @@ from fink_al.models.estimators.growing import Grow
 from fink_al.models.estimators.trees import NODE, Arrays, Floats, Trees
 from fink_al.settings import ModelSettings
 
-#: Message without the library that grows the trees.
-NO_XGBOOST = "Fitting boosted_trees needs the package 'xgboost': pip install 'fink-al[boosting]'."
 #: Boosters; each misses a fifth of the objects.
 BOOSTERS = 5
 #: Largest value of a leaf, and of the log odds that a booster starts from: sums stay finite.
@@ -116,14 +113,7 @@ def fit_boosted(
         Object of each example, from 0 on; two or more.
     grow : callable, optional
         Not used: it grows trees of shares.
-
-    Raises
-    ------
-    ModelError
-        If XGBoost is not installed.
     """
-    if importlib.util.find_spec("xgboost") is None:
-        raise ModelError(NO_XGBOOST)
     import xgboost  # an extra, for fitting alone; the import takes a second
 
     single = values.astype(np.float32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
@@ -88,16 +89,25 @@ class _Kind(NamedTuple):
     is_taught: bool = False  # by a prior
     has_background: bool = False  # alerts without a label
     has_folds: bool = False  # of objects
+    grown_by: str | None = None  # a package that only fitting needs
+    extra: str | None = None  # that installs it
 
 
 _ISOLATION = _Kind(
-    Isolation, fit_isolation, isolation_to_arrays, isolation_of_arrays, has_background=True
-)
+    Isolation, fit_isolation, isolation_to_arrays, isolation_of_arrays, has_background=True,
+    grown_by="coniferest", extra="anomaly",
+)  # fmt: skip
 
 _KINDS = {
     "random_forest": _Kind(Forest, fit_forest, forest_to_arrays, forest_of_arrays),
     "boosted_trees": _Kind(
-        Boosted, fit_boosted, boosted_to_arrays, boosted_of_arrays, has_folds=True
+        Boosted,
+        fit_boosted,
+        boosted_to_arrays,
+        boosted_of_arrays,
+        has_folds=True,
+        grown_by="xgboost",
+        extra="boosting",
     ),
     "informed_forest": _Kind(
         InformedForest, fit_informed, informed_to_arrays, informed_of_arrays, is_taught=True
@@ -111,6 +121,16 @@ _KINDS = {
 }
 #: Names of the estimators.
 ESTIMATORS = tuple(_KINDS)
+
+
+def missing_package(name: str) -> str | None:
+    """Return what is not installed and fitting the estimator `name` needs, as a sentence."""
+    kind = _KINDS[name]
+    if kind.grown_by is None or importlib.util.find_spec(kind.grown_by):
+        return None
+    return (
+        f"Fitting {name} needs the package '{kind.grown_by}': pip install 'fink-al[{kind.extra}]'."
+    )
 
 
 def fit_estimator(
@@ -147,7 +167,14 @@ def fit_estimator(
     columns : int64 array, shape (m,), optional
         Features that the estimator looks at
         (:meth:`fink_al.features.feature_set.FeatureSet.columns`); default: all.
+
+    Raises
+    ------
+    ModelError
+        If the estimator needs a teacher or a package that is missing.
     """
+    if missing := missing_package(settings.estimator):
+        raise ModelError(missing)
     if columns is not None and len(columns) < values.shape[1]:
         narrow = values[:, columns]
         fitted = fit_estimator(settings, narrow, positive, objects, prior, threads, grow)

@@ -25,7 +25,6 @@ the other estimators, and the calibrations of a model stand on it.
 
 from __future__ import annotations
 
-import importlib.util
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -42,8 +41,6 @@ from fink_al.models.estimators.growing import Grow
 from fink_al.models.estimators.trees import NODE, Arrays, Floats, Trees
 from fink_al.settings import ModelSettings
 
-#: Message without the library that grows the trees.
-NO_CONIFEREST = "Fitting a {} needs the package 'coniferest': pip install 'fink-al[anomaly]'."
 #: Alerts of a tree, as published, and trees that a pine forest grows for each that it keeps: 5 as
 #: published, 20 find more (docs/anomalies.md).
 SUBSAMPLE, GROWN = 256, 20
@@ -150,14 +147,7 @@ def fit_isolation(
         Alerts that the trees are grown on, beside the examples.  Default: the examples alone.
     grow : callable, optional
         Not used: trees of this kind are grown without classes.
-
-    Raises
-    ------
-    ModelError
-        If coniferest is not installed.
     """
-    if importlib.util.find_spec("coniferest") is None:
-        raise ModelError(NO_CONIFEREST.format(settings.estimator))
     alerts = values if background is None else np.concatenate([background.values, values])
     labels = _Labels(values, positive, weights)
     learn = _LEARN[settings.estimator](settings, Seen.of(alerts), threads)

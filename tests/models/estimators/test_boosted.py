@@ -1,5 +1,6 @@
 """Boosted trees beside XGBoost's own predictions, which grows them."""
 
+import importlib.util
 import json
 
 import numpy as np
@@ -7,7 +8,6 @@ import pytest
 from scipy.special import expit, logit
 
 from fink_al.errors import ModelError
-from fink_al.models.estimators import boosted
 from fink_al.models.estimators.boosted import BOOSTERS, PARAMETERS, trees_of_json
 from fink_al.models.estimators.estimator import (
     fit_estimator,
@@ -212,6 +212,6 @@ def test_other_arrays_are_refused(estimator):
 
 
 def test_a_fit_without_xgboost_says_what_to_install(model, values, positive, monkeypatch):
-    monkeypatch.setattr(boosted.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ModelError, match=r"needs the package 'xgboost': pip install 'fink-al\[boo"):
         fit_estimator(model, values, positive, OBJECTS)

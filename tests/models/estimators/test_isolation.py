@@ -1,5 +1,6 @@
 """Isolation forests beside coniferest's own, which grows their trees."""
 
+import importlib.util
 import sys
 
 import numpy as np
@@ -217,7 +218,7 @@ def test_trees_that_point_outside_are_refused(kind, forest):
 
 def test_a_fit_without_coniferest_says_what_to_install(model, alerts, labelled, monkeypatch):
     rows, wanted = labelled
-    monkeypatch.setattr(isolation.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ModelError, match=r"needs the package 'coniferest': pip install 'fink-al"):
         fit_estimator(model, alerts[rows], wanted, np.arange(LABELS))
 
