@@ -8,13 +8,15 @@ import pyarrow as pa
 from fink_al.alerts import adapter, light_curves
 from fink_al.features.feature_set import FeatureSet
 from fink_al.settings import Settings
-from fink_al.simulation.lens_alerts import EVENT, random_detections, simulate_sky
+from fink_al.simulation.lens_alerts import EVENT, PLANET, random_detections, simulate_sky
 from fink_al.simulation.lens_rows import archived
 from fink_al.simulation.star_surveys import STAR_SURVEYS
 
 _STARTING_SEED, _STARTING_EVENTS, _STARTING_OTHERS = 7201, 500, 900
 _TEST_SEED, _TEST_PER_CLASS = 7202, 300
 _TEACHING_SEED, _TEACHING_PER_CLASS, _TEACHING_ALERTS = 7203, 700, 2
+#: Alerts of the teaching set's events whose lens has a planet.
+_TEACHING_PLANETS = 70
 #: A year before the packets of alerts that are so long after the first night.
 _MEMORY_DAYS, _SEASON_DAYS = 365, 30
 #: Share of the alerts that no memory covers; the others have one of any length up to a year.
@@ -38,9 +40,16 @@ def test_set(settings: Settings) -> pa.Table:
 
 
 def teaching_set(settings: Settings) -> pa.Table:
-    """700 alerts of each class, up to two of an object."""
-    n = _TEACHING_PER_CLASS, _TEACHING_PER_CLASS
+    """700 alerts of each class, up to two of an object; 70 are of lenses with a planet.
+
+    Needs the package VBMicrolensing.
+    """
+    n = _TEACHING_PER_CLASS - _TEACHING_PLANETS, _TEACHING_PER_CLASS
     rows = _both(settings, _TEACHING_SEED, n, _TEACHING_ALERTS)
+    seed = 10 * _TEACHING_SEED + 2
+    rng = np.random.default_rng(seed)
+    planets = _alerts(settings, PLANET, seed, _TEACHING_PLANETS, _TEACHING_ALERTS, None, rng)
+    rows = pa.concat_tables([rows, planets])
     return rows.sort_by([("object_id", "ascending"), ("mjd", "ascending")])
 
 
@@ -69,7 +78,7 @@ def _alerts(
     sky = simulate_sky(
         objects, kind, seed, past_days=past_days, earlier_days=earlier_days, survey=stars
     )
-    end = sky.truth["peak_mjd"].to_numpy() if kind == EVENT else None
+    end = sky.truth["peak_mjd"].to_numpy() if kind in (EVENT, PLANET) else None
     rows = random_detections(sky.curves, rng, past_days + _SEASON_DAYS, most, end)
     latest = sky.curves.mjd[rows] - 2 * history_days
     since = np.floor(rng.uniform(sky.first_mjd, latest))
