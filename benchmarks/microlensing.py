@@ -4,10 +4,10 @@ The package's boosted trees learn from simulated alerts and judge others, of oth
 with the light curve alone, then with the nearest sources in catalogue and reference image, with a
 memory of the year before, and with the survey's own count of detections. The target's first model,
 of its starting set alone, judges them, too, and so does a random forest of the same. A threshold is
-the highest score of so many simulated non-events. False alarms are counted an alert: each non-event
-is seen once, at a random one of its detections. An event gets a score at each of its detections; it
-counts from the first that passes. Most non-events that teach are those that the memory hardly
-knows, as they are the difficult ones; they weigh as much less.
+the highest score of so many simulated non-events. False alarms are counted per alert: each
+non-event is seen once, at a random one of its detections. An event gets a score at each of its
+detections; it counts from the first that passes. Most non-events that teach are those that the
+memory hardly knows, as they are the difficult ones; they weigh as much less.
 
 Shares of the kinds are round numbers. As Be stars score highest, the target is also measured on a
 sky with a tenth of them.

@@ -113,7 +113,7 @@ def submit_options() -> dict[str, str]:
         "spark.sql.files.maxPartitionBytes": "16m",
         "spark.sql.streaming.forceDeleteTempCheckpointLocation": "true",
         "spark.sql.parquet.compression.codec": "zstd",
-        # The other form, of 96 bits, is none of a Delta table's.
+        # A Delta table cannot hold the other form, of 96 bits.
         "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     }
 

@@ -246,7 +246,7 @@ class Place:
         FileNotFoundError
             If there is no such file.
         pyarrow.ArrowException, OSError
-            If it is none.
+            If it is no Parquet file.
         """
         return pq.ParquetFile(pa.BufferReader(self.read(name))).read(use_threads=False)
 

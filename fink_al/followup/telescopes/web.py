@@ -93,7 +93,7 @@ class Web:
         Raises
         ------
         NotSent
-            If there is none, or none of a status code that is `accepted`.
+            If there is no answer, or its status code is not one of `accepted`.
         """
         try:
             return self._fetch(path, form, json, accepted, once=False)
